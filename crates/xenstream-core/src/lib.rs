@@ -1,0 +1,52 @@
+//! Verifies Xen's saved domains and migration streams: octets in, verdict out.
+//!
+//! This crate knows the formats and the rules and nothing else: no I/O, no clock, no allocation, no `unsafe`, no panic.
+//! It can sit inside a restore helper between `read()` and the parser. The crate `xenstream` puts files, pipes and
+//! compressed images in front of it.
+//!
+//! ```
+//! use xenstream_core::{Format, Policy, Verifier};
+//!
+//! # fn octets() -> [u8; 3] { *b"no " }
+//! let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
+//! let verdict = verifier.push(&octets(), &mut ()).and_then(|_| verifier.finish());
+//! assert_eq!(verdict.unwrap_err().rule.name(), "stream::unrecognised");
+//! ```
+//!
+//! * [`Verifier`] takes the stream in pieces of any size and gives the same verdict for every split.
+//! * [`Violation`] names the broken [`Rule`], the octet and the record.
+//! * [`Policy`] says how strict to be: a [`Profile`], and levels and limits changed one by one.
+//! * [`Observer`] hears what is in the stream.
+//! * [`wire`] has the formats as data.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod catalogue;
+mod observer;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "const functions have no `get`; the indices are an enum's own numbers"
+)]
+mod policy;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "const functions have no `get`; the panic is a build error of the catalogue"
+)]
+mod rule;
+mod summary;
+mod verifier;
+mod verify;
+mod violation;
+pub mod wire;
+
+pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
+pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
+pub use rule::{Entry, Grade, Rule, UnknownRule};
+pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
+pub use verifier::{Need, Progress, SkipError, Verifier};
+pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};

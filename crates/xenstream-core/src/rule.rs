@@ -1,0 +1,175 @@
+//! Rules: named checks, like lints. What each is and how strict the profiles are stands in the
+//! [catalogue](crate::catalogue); this file is how the rest of the crate asks it.
+
+use core::fmt;
+use core::str::FromStr;
+
+pub use crate::catalogue::Rule;
+use crate::policy::{Level, Profile};
+use crate::violation::Layer;
+
+/// What the catalogue says of one rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// `layer::kebab-case`.
+    pub name: &'static str,
+    /// The layer that the name starts with.
+    pub layer: Layer,
+    /// Strictness under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
+    pub grades: [Grade; 3],
+    /// A few words: what is wrong.
+    pub title: &'static str,
+    /// What the rule refuses, in a sentence.
+    pub refuses: &'static str,
+    /// Why that matters.
+    pub why: &'static str,
+    /// Where it comes from: a section of a specification, or what the restorer does.
+    pub source: &'static str,
+    /// The sentence for one finding: `{found}` and `{expected}` stand for its numbers in decimal,
+    /// `{found:x}` and `{expected:x}` in hex, `{found:libxc}` and `{found:libxl}` for a record type by name.
+    pub message: &'static str,
+}
+
+/// How strict a profile is about a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grade {
+    /// Always fatal, in every profile: past it nothing can be framed.
+    Structural,
+    /// Refused, unless the user lowers it.
+    Deny,
+    /// Reported.
+    Warn,
+    /// Passed over.
+    Allow,
+}
+
+impl Grade {
+    /// The level that the policy starts from.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Grade::Structural | Grade::Deny => Level::Deny,
+            Grade::Warn => Level::Warn,
+            Grade::Allow => Level::Allow,
+        }
+    }
+}
+
+impl Rule {
+    /// What the catalogue says of this rule.
+    #[must_use]
+    pub const fn entry(self) -> &'static Entry {
+        &crate::catalogue::ENTRIES[self as usize]
+    }
+
+    /// The rule's name, `layer::kebab-case`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Is it always fatal?
+    #[must_use]
+    pub const fn is_structural(self) -> bool {
+        matches!(self.entry().grades[0], Grade::Structural)
+    }
+
+    /// How strict a profile is about it.
+    #[must_use]
+    pub const fn grade(self, profile: Profile) -> Grade {
+        self.entry().grades[profile as usize]
+    }
+
+    /// The layer that the rule's name starts with.
+    #[must_use]
+    pub const fn layer(self) -> Layer {
+        self.entry().layer
+    }
+
+    /// Every rule, in the catalogue's order.
+    pub fn all() -> impl ExactSizeIterator<Item = Rule> + Clone {
+        crate::catalogue::ALL.iter().copied()
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No rule has this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no rule has this name")]
+pub struct UnknownRule;
+
+impl FromStr for Rule {
+    type Err = UnknownRule;
+
+    fn from_str(name: &str) -> Result<Rule, UnknownRule> {
+        Rule::all().find(|rule| rule.name() == name).ok_or(UnknownRule)
+    }
+}
+
+/// The layer whose name a rule's name starts with. Runs at compile time: a name without a layer does not build.
+pub(crate) const fn layer_of(rule: &str) -> Layer {
+    let rule = rule.as_bytes();
+    let mut i = 0;
+    while i < Layer::ALL.len() {
+        let layer = Layer::ALL[i].name().as_bytes();
+        let mut same = 0;
+        while same < layer.len() && same < rule.len() && layer[same] == rule[same] {
+            same += 1;
+        }
+        if same == layer.len() && same < rule.len() && rule[same] == b':' {
+            return Layer::ALL[i];
+        }
+        i += 1;
+    }
+    panic!("a rule's name starts with its layer")
+}
+
+/// Builds the `Rule` enum and its tables from the catalogue's lines.
+macro_rules! catalogue {
+    ($(
+        $variant:ident $name:literal $spec:ident $restore:ident $hardened:ident
+        title: $title:literal
+        refuses: $refuses:literal
+        why: $why:literal
+        source: $source:literal
+        message: $message:literal
+    )*) => {
+        /// A named check.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $(#[doc = concat!("`", $name, "`: ", $refuses)] $variant,)*
+        }
+
+        impl Rule {
+            /// How many rules there are.
+            pub const COUNT: usize = ALL.len();
+        }
+
+        /// Every rule, in the order of the lines below.
+        pub(crate) const ALL: &[Rule] = &[$(Rule::$variant,)*];
+
+        /// What is said of each, in the same order.
+        pub(crate) static ENTRIES: [Entry; ALL.len()] = [$(Entry {
+            name: $name,
+            layer: crate::rule::layer_of($name),
+            grades: [catalogue!(@grade $spec), catalogue!(@grade $restore), catalogue!(@grade $hardened)],
+            title: $title,
+            refuses: $refuses,
+            why: $why,
+            source: $source,
+            message: $message,
+        },)*];
+    };
+    (@grade S) => { Grade::Structural };
+    (@grade D) => { Grade::Deny };
+    (@grade W) => { Grade::Warn };
+    (@grade A) => { Grade::Allow };
+}
+pub(crate) use catalogue;

@@ -1,0 +1,271 @@
+//! What a stream turned out to hold.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::violation::Layer;
+use crate::wire::{Order, libxc, libxl};
+
+/// Which format the input is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Told by the magic at the input's start.
+    #[default]
+    Auto,
+    /// What `xl save` writes.
+    Xl,
+    /// What libvirt's libxl driver writes.
+    Libvirt,
+    /// A suspend image of xenopsd.
+    Xenopsd,
+    /// A libxl stream.
+    Libxl,
+    /// A bare libxc stream.
+    Libxc,
+}
+
+impl Format {
+    /// Every format, [`Auto`](Format::Auto) first.
+    pub const ALL: [Format; 6] =
+        [Format::Auto, Format::Xl, Format::Libvirt, Format::Xenopsd, Format::Libxl, Format::Libxc];
+
+    /// The format's name on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Auto => "auto",
+            Format::Xl => "xl",
+            Format::Libvirt => "libvirt",
+            Format::Xenopsd => "xenopsd",
+            Format::Libxl => "libxl",
+            Format::Libxc => "libxc",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No format has this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no format has this name")]
+pub struct UnknownFormat;
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Format, UnknownFormat> {
+        Format::ALL.into_iter().find(|format| format.name() == name).ok_or(UnknownFormat)
+    }
+}
+
+/// The kind of guest, as the libxc domain header tells it. PVH guests are HVM here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guest {
+    /// Paravirtualised.
+    Pv,
+    /// Hardware-virtualised.
+    Hvm,
+}
+
+impl Guest {
+    /// The kind in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Guest::Pv => "pv",
+            Guest::Hvm => "hvm",
+        }
+    }
+}
+
+impl fmt::Display for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a stream turned out to hold, up to where it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The format; [`Format::Auto`] as long as it is not known.
+    pub format: Format,
+    /// The kind of guest, once the domain header has passed.
+    pub guest: Option<Guest>,
+    /// Version of the Xen that wrote the libxc stream, major and minor.
+    pub xen: Option<(u32, u32)>,
+    /// Version of the libxc stream.
+    pub libxc_version: Option<u32>,
+    /// Order of the libxc records' fields.
+    pub order: Order,
+    /// Width of a PV guest in octets, 4 or 8, once X86_PV_INFO has passed.
+    pub guest_width: Option<u8>,
+    /// Largest pfn of a PV guest's p2m.
+    pub max_pfn: Option<u64>,
+    /// Records by type.
+    pub records: RecordCounts,
+    /// Entries of PAGE_DATA records by page type; a page sent twice counts twice.
+    pub pages: Pages,
+    /// Complete checkpoints.
+    pub checkpoints: u64,
+    /// The checkpoint to which a stream can be restored that stops after it (`stream::failover`).
+    pub restorable_to_checkpoint: Option<u64>,
+    /// Octets of the stream.
+    pub octets: u64,
+}
+
+impl Summary {
+    pub(crate) const fn new(format: Format) -> Summary {
+        Summary {
+            format,
+            guest: None,
+            xen: None,
+            libxc_version: None,
+            order: Order::Little,
+            guest_width: None,
+            max_pfn: None,
+            records: RecordCounts { xenopsd: 0, libxl: [0; LIBXL], libxc: [0; LIBXC], optional: 0 },
+            pages: Pages { by_type: [0; 16] },
+            checkpoints: 0,
+            restorable_to_checkpoint: None,
+            octets: 0,
+        }
+    }
+}
+
+const LIBXL: usize = libxl::types::KNOWN as usize;
+const LIBXC: usize = libxc::types::KNOWN as usize;
+
+/// Records by layer and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordCounts {
+    xenopsd: u64,
+    libxl: [u64; LIBXL],
+    libxc: [u64; LIBXC],
+    optional: u64,
+}
+
+impl RecordCounts {
+    /// Records of one type in a layer, libxl or libxc.
+    #[must_use]
+    pub fn get(&self, layer: Layer, kind: u32) -> u64 {
+        let counts: &[u64] = match layer {
+            Layer::Libxl => &self.libxl,
+            Layer::Libxc => &self.libxc,
+            _ => &[],
+        };
+        counts.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    /// Records of unknown optional types, libxl and libxc together.
+    #[must_use]
+    pub fn optional(&self) -> u64 {
+        self.optional
+    }
+
+    /// Typed headers of a xenopsd image.
+    #[must_use]
+    pub fn xenopsd(&self) -> u64 {
+        self.xenopsd
+    }
+
+    /// All records of libxl and libxc.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let known = self.libxl.iter().chain(&self.libxc).fold(0u64, |sum, n| sum.saturating_add(*n));
+        known.saturating_add(self.optional)
+    }
+
+    /// Layer, type name and count of every known type that occurs, in the order of the types.
+    pub fn iter(&self) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
+        named(Layer::Libxl, libxl::name, &self.libxl)
+            .chain(named(Layer::Libxc, libxc::name, &self.libxc))
+            .filter(|(_, _, n)| *n > 0)
+    }
+
+    pub(crate) fn count_xenopsd(&mut self) {
+        self.xenopsd = self.xenopsd.saturating_add(1);
+    }
+
+    #[inline]
+    pub(crate) fn count_libxl(&mut self, kind: u32) {
+        let slot = self.libxl.get_mut(kind as usize).unwrap_or(&mut self.optional);
+        *slot = slot.saturating_add(1);
+    }
+
+    #[inline]
+    pub(crate) fn count_libxc(&mut self, kind: u32) {
+        let slot = self.libxc.get_mut(kind as usize).unwrap_or(&mut self.optional);
+        *slot = slot.saturating_add(1);
+    }
+}
+
+fn named(
+    layer: Layer,
+    name: fn(u32) -> Option<&'static str>,
+    counts: &[u64],
+) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
+    (0u32..).zip(counts).filter_map(move |(kind, n)| Some((layer, name(kind)?, *n)))
+}
+
+/// Entries of PAGE_DATA records by page type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// By the type's number, see [`wire::libxc::page`](crate::wire::libxc::page).
+    pub by_type: [u64; 16],
+}
+
+impl Pages {
+    /// Normal pages, with data.
+    #[must_use]
+    pub fn normal(&self) -> u64 {
+        self.sum(|kind| kind == libxc::page::NOTAB)
+    }
+
+    /// Page tables, pinned or not, with data.
+    #[must_use]
+    pub fn tables(&self) -> u64 {
+        self.sum(libxc::page::is_table)
+    }
+
+    /// Broken pages, without data.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.sum(|kind| kind == libxc::page::BROKEN)
+    }
+
+    /// Pages that are allocated and come without data.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.sum(|kind| kind == libxc::page::XALLOC)
+    }
+
+    /// Pages that are not there.
+    #[must_use]
+    pub fn absent(&self) -> u64 {
+        self.sum(|kind| kind == libxc::page::XTAB)
+    }
+
+    /// Pages with data.
+    #[must_use]
+    pub fn with_data(&self) -> u64 {
+        self.sum(libxc::page::has_data)
+    }
+
+    /// Octets of page contents.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.with_data().saturating_mul(crate::wire::PAGE_SIZE)
+    }
+
+    fn sum(&self, wanted: impl Fn(u64) -> bool) -> u64 {
+        (0u64..)
+            .zip(&self.by_type)
+            .filter(|(kind, _)| wanted(*kind))
+            .fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+}

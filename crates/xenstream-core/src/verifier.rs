@@ -1,0 +1,530 @@
+//! The public face: owns the stack of layers and moves the stream through them.
+//!
+//! The stream is a sequence of steps, and each step is "pass over `gap` octets at which no rule looks, then take
+//! `field`". A field is a few octets that are judged together, a run of words or octets that are judged one by one as
+//! they pass, or a marker without octets at which a layer decides what comes next. The layers in [`crate::verify`]
+//! say what the next step is; this file assembles torn fields and knows nothing of formats.
+
+use crate::observer::{Observer, Record};
+use crate::policy::{Level, Limit, Policy};
+use crate::rule::Rule;
+use crate::summary::{Format, Summary};
+use crate::verify::{self, Field, Size, Stop};
+use crate::violation::{Layer, RecordRef, Violation};
+use crate::wire::padding;
+
+/// Verifies one stream.
+///
+/// Octets go in with [`push`](Verifier::push), in pieces of any size. The first broken rule at level deny is the
+/// verdict; after it every call returns the same violation.
+///
+/// ```
+/// use xenstream_core::{Format, Policy, Rule, Verifier};
+///
+/// let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+/// verifier.push(&[0xFF; 8], &mut ()).unwrap();
+/// let violation = verifier.push(b"XENX", &mut ()).unwrap_err();
+/// assert_eq!((violation.rule, violation.offset), (Rule::LibxcId, 8));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    pub(crate) policy: Policy,
+    pub(crate) summary: Summary,
+    /// Octets that have been judged or passed over; those in `gather` are not among them yet.
+    pub(crate) position: u64,
+    pub(crate) gap: u64,
+    pub(crate) field: Field,
+    gather: [u8; 8],
+    have: u8,
+    /// Up to this offset the octets surely belong to the stream.
+    pub(crate) sure: u64,
+    /// The record being read, `None` inside a header of a stream or container.
+    pub(crate) record: Option<RecordRef>,
+    /// Absolute offset of the end of the record's body, without padding.
+    pub(crate) body_end: u64,
+    pub(crate) body_padding: u64,
+    /// The observer asked for the octets that pass.
+    pub(crate) wanted: bool,
+    pub(crate) records: u64,
+    /// The first finding at deny.
+    first: Option<Violation>,
+    /// That finding is the verdict; as long as it is not, the policy keeps going.
+    refused: bool,
+    pub(crate) detect: verify::detect::State,
+    pub(crate) xl: verify::xl::State,
+    pub(crate) libvirt: verify::libvirt::State,
+    pub(crate) xenopsd: verify::xenopsd::State,
+    pub(crate) libxl: verify::libxl::State,
+    pub(crate) xenstore: verify::xenstore::State,
+    pub(crate) libxc: verify::libxc::State,
+    pub(crate) pages: verify::pages::State,
+    pub(crate) registers: verify::registers::State,
+    pub(crate) hvm: verify::hvm::State,
+    pub(crate) pv: verify::pv::State,
+}
+
+/// What [`Verifier::push`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Octets taken from the chunk; fewer than it has only when the stream ended inside it.
+    pub consumed: usize,
+    /// The stream's last octet has been taken.
+    pub ended: bool,
+}
+
+/// What the stream goes on with, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Further octets that surely belong to this stream; 0 when it has ended or was refused. A caller who must not
+    /// read past the stream's end reads no more than that.
+    pub certain: u64,
+    /// Of these, the next octets that no rule will look at and that may be passed over with [`Verifier::skip`].
+    pub skippable: u64,
+}
+
+/// [`Verifier::skip`] was asked to pass over octets that a rule has to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot skip {asked} octets, only {skippable} are skippable")]
+pub struct SkipError {
+    /// Octets that were to be skipped.
+    pub asked: u64,
+    /// Octets that could have been.
+    pub skippable: u64,
+}
+
+impl Verifier {
+    /// A verifier at the start of a stream in this format.
+    #[must_use]
+    pub fn new(format: Format, policy: &Policy) -> Verifier {
+        let mut verifier = Verifier {
+            policy: policy.clone(),
+            summary: Summary::new(Format::Auto),
+            position: 0,
+            gap: 0,
+            field: Field::Ended,
+            gather: [0; 8],
+            have: 0,
+            sure: 0,
+            record: None,
+            body_end: 0,
+            body_padding: 0,
+            wanted: false,
+            records: 0,
+            first: None,
+            refused: false,
+            detect: verify::detect::State::default(),
+            xl: verify::xl::State::default(),
+            libvirt: verify::libvirt::State::default(),
+            xenopsd: verify::xenopsd::State::default(),
+            libxl: verify::libxl::State::default(),
+            xenstore: verify::xenstore::State::default(),
+            libxc: verify::libxc::State::default(),
+            pages: verify::pages::State::default(),
+            registers: verify::registers::State::default(),
+            hvm: verify::hvm::State::default(),
+            pv: verify::pv::State::default(),
+        };
+        verifier.start(format);
+        verifier
+    }
+
+    /// Judges the next octets of the stream.
+    ///
+    /// # Errors
+    /// The first broken rule at level deny. It is final: every later call returns it again.
+    #[inline]
+    pub fn push<O: Observer + ?Sized>(
+        &mut self,
+        chunk: &[u8],
+        observer: &mut O,
+    ) -> Result<Progress, Violation> {
+        if let Some(violation) = self.outcome() {
+            return Err(violation);
+        }
+        let mut input = chunk;
+        let verdict = self.run(&mut input, observer);
+        self.verdict(verdict)?;
+        Ok(Progress {
+            consumed: chunk.len().saturating_sub(input.len()),
+            ended: matches!(self.field, Field::Ended),
+        })
+    }
+
+    /// Passes over octets that no rule looks at, as if they had been pushed.
+    ///
+    /// # Errors
+    /// `octets` is more than [`need`](Verifier::need) calls skippable; nothing is skipped then.
+    pub fn skip(&mut self, octets: u64) -> Result<(), SkipError> {
+        let skippable = self.need().skippable;
+        if octets > skippable {
+            return Err(SkipError { asked: octets, skippable });
+        }
+        self.gap = self.gap.saturating_sub(octets);
+        self.position = self.position.saturating_add(octets);
+        Ok(())
+    }
+
+    /// What the stream goes on with.
+    #[inline]
+    #[must_use]
+    pub fn need(&self) -> Need {
+        if self.refused || matches!(self.field, Field::Ended) && self.gap == 0 {
+            return Need { certain: 0, skippable: 0 };
+        }
+        Need {
+            certain: self.sure.saturating_sub(self.position()),
+            skippable: if self.wanted { 0 } else { self.gap },
+        }
+    }
+
+    /// Says that the input has ended.
+    ///
+    /// # Errors
+    /// The input ended inside the stream, or a rule at level deny was broken.
+    pub fn finish(&mut self) -> Result<Summary, Violation> {
+        self.finish_with(&mut ())
+    }
+
+    /// Says that the input has ended, to an observer who hears the warnings that come of it (`stream::failover`).
+    ///
+    /// # Errors
+    /// As for [`finish`](Verifier::finish).
+    pub fn finish_with<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<Summary, Violation> {
+        if let Some(violation) = self.outcome() {
+            return Err(violation);
+        }
+        // Markers that are due after a skip.
+        let mut verdict = self.run(&mut &[][..], observer);
+        if verdict.is_ok() && !matches!(self.field, Field::Ended) {
+            verdict = self.end_of_input(observer);
+        }
+        self.verdict(verdict)?;
+        self.summary.octets = self.position();
+        self.refused = self.first.is_some();
+        match self.first {
+            Some(violation) => Err(violation),
+            None => Ok(self.summary),
+        }
+    }
+
+    /// Says that the input goes on behind the stream's end, where it should not: in a regular file.
+    ///
+    /// # Errors
+    /// `stream::trailing-data`, where its level is deny.
+    pub fn trailing_data<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<(), Violation> {
+        if let Some(violation) = self.outcome() {
+            return Err(violation);
+        }
+        self.record = None;
+        let end = self.position;
+        let verdict = self.find(Rule::StreamTrailingData, end, 0, 0, observer);
+        self.verdict(verdict)
+    }
+
+    /// Has the stream's last octet been taken?
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.field, Field::Ended) && self.gap == 0 && !self.refused
+    }
+
+    /// Octets of the input so far: pushed and consumed, or skipped.
+    #[inline]
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position.saturating_add(u64::from(self.have))
+    }
+
+    /// The format, [`Format::Auto`] as long as it is not known.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.summary.format
+    }
+
+    /// The policy that this stream is judged by.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Changes a limit for what is still to come, such as the highest pfn once the configuration has told the
+    /// guest's memory.
+    pub fn set_limit(&mut self, limit: Limit, value: u64) {
+        self.policy.set_limit(limit, value);
+        self.pages.refresh(&self.policy, &self.summary);
+    }
+
+    /// What the stream held so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The record being read, `None` inside a header of a stream or container.
+    #[must_use]
+    pub fn record(&self) -> Option<RecordRef> {
+        self.record
+    }
+}
+
+/// The engine.
+impl Verifier {
+    /// [`Stop`] says that the outcome is fixed; here it is told.
+    #[inline]
+    fn verdict(&self, verdict: Result<(), Stop>) -> Result<(), Violation> {
+        match (verdict, self.first) {
+            (Err(Stop), Some(violation)) => Err(violation),
+            _ => Ok(()),
+        }
+    }
+
+    /// The verdict, if it is fixed.
+    #[inline]
+    fn outcome(&self) -> Option<Violation> {
+        if self.refused { self.first } else { None }
+    }
+
+    /// Takes steps until the input is used up or the stream ends.
+    fn run<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
+        loop {
+            if self.gap > 0 {
+                if input.is_empty() {
+                    return Ok(());
+                }
+                self.pass(input, o);
+                continue;
+            }
+            match self.field.size() {
+                Size::Octets(8) => {
+                    let Some(value) = self.take8(input) else { return Ok(()) };
+                    self.judge(8, value, o)?;
+                }
+                Size::Octets(width) => {
+                    let Some(value) = self.take(width, input) else { return Ok(()) };
+                    self.judge(width, value, o)?;
+                }
+                Size::Words => {
+                    if input.is_empty() {
+                        return Ok(());
+                    }
+                    self.run_words(input, o)?;
+                }
+                Size::Stretch => {
+                    if input.is_empty() {
+                        return Ok(());
+                    }
+                    self.run_stretch(input, o)?;
+                }
+                Size::Marker => self.marker(o)?,
+                Size::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Passes over octets of the gap.
+    fn pass<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) {
+        let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
+        let (octets, rest) = input.split_at(here);
+        if self.wanted {
+            o.body(self.position, octets);
+        }
+        *input = rest;
+        self.advance(here);
+        self.gap = self.gap.saturating_sub(here as u64);
+    }
+
+    #[inline]
+    fn judge<O: Observer + ?Sized>(&mut self, width: u8, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        let at = self.position;
+        self.advance(usize::from(width));
+        if self.wanted {
+            let (octets, _) = value.split_at(usize::from(width.min(8)));
+            o.body(at, octets);
+        }
+        self.field(at, value, o)
+    }
+
+    /// Eight octets, straight from the input where they lie in one piece.
+    #[inline]
+    fn take8(&mut self, input: &mut &[u8]) -> Option<[u8; 8]> {
+        if self.have == 0
+            && let Some((value, rest)) = input.split_first_chunk::<8>()
+        {
+            *input = rest;
+            return Some(*value);
+        }
+        self.take(8, input)
+    }
+
+    /// `width` octets (8 at the most), assembled over as many calls as it takes.
+    fn take(&mut self, width: u8, input: &mut &[u8]) -> Option<[u8; 8]> {
+        while self.have < width {
+            let (octet, rest) = input.split_first()?;
+            *input = rest;
+            if let Some(slot) = self.gather.get_mut(usize::from(self.have)) {
+                *slot = *octet;
+            }
+            self.have = self.have.saturating_add(1);
+        }
+        self.have = 0;
+        Some(core::mem::take(&mut self.gather))
+    }
+
+    /// Whole words in the input, and the torn ones at its edges.
+    fn run_words<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
+        let (words, _) = input.as_chunks::<8>();
+        if self.have > 0 || words.is_empty() {
+            let Some(word) = self.take(8, input) else { return Ok(()) };
+            return self.take_words(&[word], &word, o);
+        }
+        let here = usize::try_from(self.words_left()).unwrap_or(usize::MAX).min(words.len());
+        let (words, _) = words.split_at(here);
+        let (octets, rest) = input.split_at_checked(words.len().saturating_mul(8)).unwrap_or((input, &[]));
+        *input = rest;
+        self.take_words(words, octets, o)
+    }
+
+    fn take_words<O: Observer + ?Sized>(
+        &mut self,
+        words: &[[u8; 8]],
+        octets: &[u8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let at = self.position;
+        let verdict = self.words(words, octets, o);
+        self.tell_body(at, octets, o);
+        verdict
+    }
+
+    /// Octets that are judged one by one.
+    fn run_stretch<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
+        let here = usize::try_from(self.stretch_left()).unwrap_or(usize::MAX).min(input.len());
+        let (octets, rest) = input.split_at(here);
+        *input = rest;
+        let at = self.position;
+        let verdict = self.stretch(octets, o);
+        self.tell_body(at, octets, o);
+        verdict
+    }
+
+    /// The observer hears what was judged before a rule was broken, whatever piece it came in.
+    fn tell_body<O: Observer + ?Sized>(&self, at: u64, octets: &[u8], o: &mut O) {
+        if self.wanted {
+            let judged = usize::try_from(self.position.saturating_sub(at)).unwrap_or(usize::MAX);
+            let (octets, _) = octets.split_at(judged.min(octets.len()));
+            o.body(at, octets);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn advance(&mut self, octets: usize) {
+        self.position = self.position.saturating_add(octets as u64);
+    }
+}
+
+/// What the layers share.
+impl Verifier {
+    /// The next step: pass over `gap` octets, then take `field`.
+    #[inline]
+    pub(crate) fn next(&mut self, gap: u64, field: Field) {
+        self.gap = gap;
+        self.field = field;
+    }
+
+    /// The record's header comes next.
+    #[inline]
+    pub(crate) fn await_record(&mut self, layer: Layer, index: u64, field: Field) {
+        self.record = Some(RecordRef { layer, index, kind: None, offset: self.position });
+        self.next(0, field);
+    }
+
+    /// A record's header has passed and its body begins. `tail` octets surely follow the record.
+    #[inline]
+    pub(crate) fn begin_body<O: Observer + ?Sized>(&mut self, record: &Record, tail: u64, o: &mut O) {
+        self.body_end = record.body_offset.saturating_add(record.body_length);
+        self.body_padding =
+            if matches!(record.layer, Layer::Xenopsd) { 0 } else { padding(record.body_length) };
+        self.sure = self.body_end.saturating_add(self.body_padding).saturating_add(tail);
+        o.record(record);
+        self.wanted = o.wants_body(record);
+    }
+
+    /// Nothing more in this body is looked at.
+    #[inline]
+    pub(crate) fn rest_of_body(&mut self) {
+        self.next(self.left_in_body(), Field::BodyEnd);
+    }
+
+    /// Octets of the body that are still to come.
+    #[inline]
+    pub(crate) fn left_in_body(&self) -> u64 {
+        self.body_end.saturating_sub(self.position)
+    }
+
+    /// Counts a record against the limit.
+    #[inline]
+    pub(crate) fn count_record<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        self.records = self.records.saturating_add(1);
+        let limit = self.policy.limit(Limit::Records);
+        if self.records > limit {
+            self.find(Rule::StreamRecords, at, self.records, limit, o)?;
+        }
+        Ok(())
+    }
+
+    /// A rule was broken, in the record being read.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find<O: Observer + ?Sized>(
+        &mut self,
+        rule: Rule,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let record = self.record;
+        self.find_in(rule, offset, found, expected, record, o)
+    }
+
+    /// A rule was broken, in this record.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find_in<O: Observer + ?Sized>(
+        &mut self,
+        rule: Rule,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        record: Option<RecordRef>,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let level = self.policy.level(rule);
+        self.find_at(level, Violation { rule, offset, layer: rule.layer(), record, expected, found }, o)
+    }
+
+    /// A rule was broken, and a profile has its own mind about how bad that is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find_at<O: Observer + ?Sized>(
+        &mut self,
+        level: Level,
+        violation: Violation,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match level {
+            Level::Allow => Ok(()),
+            Level::Warn => {
+                o.warning(&violation);
+                Ok(())
+            }
+            Level::Deny => {
+                self.first = self.first.or(Some(violation));
+                self.refused = !self.policy.keeps_going() || violation.rule.is_structural();
+                if self.policy.keeps_going() {
+                    o.finding(&violation);
+                }
+                if self.refused { Err(Stop) } else { Ok(()) }
+            }
+        }
+    }
+}

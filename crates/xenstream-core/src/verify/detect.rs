@@ -1,0 +1,153 @@
+//! The input's first octets: which format it is in.
+//!
+//! The first 8 octets tell the known formats apart; a magic that is longer goes on in [`Field::Magic`].
+
+use crate::observer::{Header, Observer};
+use crate::rule::Rule;
+use crate::summary::Format;
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop};
+use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
+
+/// Fields of the input's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// The first 8 octets.
+    First,
+    /// The rest of a magic, from this offset on.
+    Magic(u8),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// The caller left the format open.
+    auto: bool,
+    /// A whole magic has passed.
+    done: bool,
+}
+
+impl State {
+    /// Did the input end before its format was known?
+    pub(crate) fn is_open(&self) -> bool {
+        self.auto && !self.done
+    }
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        Size::Octets(match self {
+            // The magic of xenopsd has 15 octets, the others a multiple of 8.
+            Field::Magic(at) if at < 8 => 7,
+            Field::First | Field::Magic(_) => 8,
+        })
+    }
+}
+
+impl Verifier {
+    /// Begins a stream in this format.
+    pub(crate) fn start(&mut self, format: Format) {
+        self.detect.auto = format == Format::Auto;
+        self.summary.format = format;
+        self.sure = 8;
+        self.next(0, verify::Field::Detect(Field::First));
+    }
+
+    pub(crate) fn detect_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match field {
+            Field::First => self.detect_first(value, o),
+            Field::Magic(at) => self.detect_magic(at, value, o),
+        }
+    }
+
+    fn detect_first<O: Observer + ?Sized>(&mut self, first: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        let looks = looks_like(first);
+        let format = match (self.summary.format, looks) {
+            (Format::Auto, Some(format)) => format,
+            (Format::Auto, None) => return self.find(Rule::StreamUnrecognised, 0, 0, 0, o),
+            (format, looks) if looks == Some(format) => format,
+            // The marker is what tells a libxc stream from a legacy image, which has no magic of its own.
+            (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, u64::from_be_bytes(first), 0, o),
+            (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, u64::from_be_bytes(first), 0, o),
+            _ => return self.find(Rule::StreamUnrecognised, 0, 0, 0, o),
+        };
+        self.summary.format = format;
+        match format {
+            Format::Libxl => {
+                self.detect.done = true;
+                self.libxl_start_after_ident();
+            }
+            Format::Libxc => {
+                self.detect.done = true;
+                self.libxc_start_after_marker();
+            }
+            Format::Xl => self.await_magic(8, xl::MAGIC.len()),
+            Format::Libvirt => self.await_magic(8, libvirt::MAGIC.len()),
+            _ => self.await_magic(1, xenopsd::SIGNATURE.len()),
+        }
+        Ok(())
+    }
+
+    fn await_magic(&mut self, at: u8, whole: usize) {
+        self.sure = whole as u64;
+        self.next(0, verify::Field::Detect(Field::Magic(at)));
+    }
+
+    fn detect_magic<O: Observer + ?Sized>(&mut self, at: u8, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        let start = usize::from(at);
+        let expected: &[u8] = match self.summary.format {
+            Format::Xl => &xl::MAGIC,
+            Format::Libvirt => &libvirt::MAGIC,
+            _ => {
+                let [a, b, c, d, e, f, g, _] = value;
+                let rest = [a, b, c, d, e, f, g];
+                return if xenopsd::SIGNATURE.ends_with(&rest) {
+                    self.detect.done = true;
+                    o.header(&Header::Xenopsd { offset: 0 });
+                    self.xenopsd_start();
+                    Ok(())
+                } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {
+                    self.find(Rule::StreamLegacy, 0, 0, 0, o)
+                } else {
+                    self.find(Rule::StreamUnrecognised, 0, 0, 0, o)
+                };
+            }
+        };
+        let matches = expected.get(start..).and_then(<[u8]>::first_chunk::<8>) == Some(&value);
+        if !matches {
+            return self.find(Rule::StreamUnrecognised, 0, 0, 0, o);
+        }
+        if start.saturating_add(8) < expected.len() {
+            self.next(0, verify::Field::Detect(Field::Magic(at.saturating_add(8))));
+            return Ok(());
+        }
+        self.detect.done = true;
+        match self.summary.format {
+            Format::Xl => self.xl_start(),
+            _ => self.libvirt_start(),
+        }
+        Ok(())
+    }
+}
+
+/// The format whose magic begins with these octets.
+fn looks_like(first: [u8; 8]) -> Option<Format> {
+    if first == libxc::MARKER.to_be_bytes() {
+        Some(Format::Libxc)
+    } else if first == libxl::IDENT {
+        Some(Format::Libxl)
+    } else if xl::MAGIC.starts_with(&first) {
+        Some(Format::Xl)
+    } else if libvirt::MAGIC.starts_with(&first) {
+        Some(Format::Libvirt)
+    } else if xenopsd::SIGNATURE.starts_with(&first) {
+        Some(Format::Xenopsd)
+    } else {
+        None
+    }
+}

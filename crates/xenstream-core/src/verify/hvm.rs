@@ -1,0 +1,233 @@
+//! The chain of entries inside HVM_CONTEXT, walked as Xen's `hvm_load` walks it.
+
+use crate::observer::{Observer, Record};
+use crate::rule::Rule;
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop};
+use crate::violation::{Layer, RecordRef};
+use crate::wire::Order;
+use crate::wire::hvm::{self, types};
+
+/// Fields of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// Between two entries.
+    Next,
+    /// An entry's header.
+    Entry,
+    Magic,
+    Version,
+    MsrCount,
+    MsrReserved,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    index: u64,
+    /// The entry being read.
+    entry: Option<RecordRef>,
+    /// Octets in the body of the entry being read.
+    length: u64,
+    /// Absolute offset of the end of the entry being read.
+    end: u64,
+    /// END has come.
+    ended: bool,
+    /// Instances that have come, by typecode, as bits; repetitions among later vcpus go unseen.
+    seen: [u64; types::KNOWN as usize],
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { index: 0, entry: None, length: 0, end: 0, ended: false, seen: [0; types::KNOWN as usize] }
+    }
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        match self {
+            Field::Next => Size::Marker,
+            Field::Entry => Size::Octets(8),
+            Field::Magic | Field::Version | Field::MsrCount | Field::MsrReserved => Size::Octets(4),
+        }
+    }
+}
+
+impl Verifier {
+    /// A chain begins with the body.
+    pub(crate) fn hvm_start(&mut self) {
+        self.hvm = State::default();
+        self.hvm_await(0, Field::Next);
+    }
+
+    fn hvm_await(&mut self, gap: u64, field: Field) {
+        self.next(gap, verify::Field::Hvm(field));
+    }
+
+    fn hvm_find<O: Observer + ?Sized>(
+        &mut self,
+        rule: Rule,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let entry = self.hvm.entry;
+        self.find_in(rule, offset, found, expected, entry, o)
+    }
+
+    /// An entry has passed, or none has come yet.
+    pub(crate) fn hvm_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        let left = self.left_in_body();
+        if self.hvm.ended {
+            if left > 0 {
+                self.hvm_find(Rule::HvmTrailing, self.position, left, 0, o)?;
+            }
+            self.rest_of_body();
+        } else if left == 0 {
+            self.hvm_find(Rule::HvmEndMissing, self.position, 0, 0, o)?;
+            self.rest_of_body();
+        } else if left < hvm::ENTRY_HEADER {
+            let offset = self.position;
+            let torn = RecordRef { layer: Layer::Hvm, index: self.hvm.index, kind: None, offset };
+            let field = offset.saturating_add(hvm::LENGTH_AT);
+            self.find_in(Rule::HvmEntryOverrun, field, left, hvm::ENTRY_HEADER, Some(torn), o)?;
+            self.rest_of_body();
+        } else {
+            self.hvm_await(0, Field::Entry);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn hvm_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, ..] = value;
+        // The blob is Xen's own, in the order of x86.
+        let word = Order::Little.u32([a, b, c, d]);
+        match field {
+            Field::Entry => return self.hvm_entry(at, value, o),
+            Field::Magic => {
+                if word != hvm::MAGIC {
+                    self.hvm_find(Rule::HvmMagic, at, u64::from(word), u64::from(hvm::MAGIC), o)?;
+                }
+                self.hvm_await(0, Field::Version);
+            }
+            Field::Version => {
+                if word != hvm::VERSION {
+                    self.hvm_find(Rule::HvmVersion, at, u64::from(word), u64::from(hvm::VERSION), o)?;
+                }
+                self.hvm_rest_of_entry();
+            }
+            Field::MsrCount => {
+                let exact = hvm::MSR_HEADER.saturating_add(u64::from(word).saturating_mul(hvm::MSR));
+                if exact != self.hvm.length {
+                    let length = self.hvm.length;
+                    self.hvm_find(Rule::HvmEntryLength, at.saturating_sub(4), length, exact, o)?;
+                    self.hvm_rest_of_entry();
+                } else {
+                    // Behind the padding and the first MSR's index.
+                    self.hvm_await(8, Field::MsrReserved);
+                }
+            }
+            Field::MsrReserved => {
+                if word != 0 {
+                    self.hvm_find(Rule::HvmMsrReserved, at, u64::from(word), 0, o)?;
+                }
+                if self.hvm.end.saturating_sub(self.position) > 8 {
+                    // Behind this MSR's value and the next one's index.
+                    self.hvm_await(12, Field::MsrReserved);
+                } else {
+                    self.hvm_rest_of_entry();
+                }
+            }
+            // A marker, not a field of octets.
+            Field::Next => {}
+        }
+        Ok(())
+    }
+
+    fn hvm_rest_of_entry(&mut self) {
+        self.hvm_await(self.hvm.end.saturating_sub(self.position), Field::Next);
+    }
+
+    /// An entry's header is complete.
+    fn hvm_entry<O: Observer + ?Sized>(&mut self, at: u64, header: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        let [a, b, c, d, e, f, g, h] = header;
+        let typecode = Order::Little.u16([a, b]);
+        let instance = Order::Little.u16([c, d]);
+        let length = u64::from(Order::Little.u32([e, f, g, h]));
+        let index = self.hvm.index;
+        let kind = u64::from(typecode);
+        self.hvm.entry = Some(RecordRef { layer: Layer::Hvm, index, kind: Some(kind), offset: at });
+        self.hvm.index = index.saturating_add(1);
+        self.hvm.length = length;
+        self.hvm.end = self.position.saturating_add(length).min(self.body_end);
+        let length_at = at.saturating_add(hvm::LENGTH_AT);
+
+        if (index == 0) != (typecode == types::HEADER) {
+            self.hvm_find(Rule::HvmHeader, at, kind, u64::from(types::HEADER), o)?;
+        }
+        let known = hvm::entry(typecode);
+        if known.is_none() {
+            self.hvm_find(Rule::HvmTypecode, at, kind, 0, o)?;
+        }
+        if self.hvm.repeats(typecode, instance) {
+            self.hvm_find(Rule::HvmEntryRepeated, at, kind, u64::from(instance), o)?;
+        }
+        o.record(&Record {
+            layer: Layer::Hvm,
+            index,
+            kind,
+            instance,
+            offset: at,
+            body_offset: self.position,
+            body_length: length,
+        });
+        if typecode == types::END {
+            // Xen stops here and looks no further, at this entry's length neither.
+            if length != 0 {
+                self.hvm_find(Rule::HvmEndLength, length_at, length, 0, o)?;
+            }
+            self.hvm.ended = true;
+            self.hvm_rest_of_entry();
+            return Ok(());
+        }
+        let room = self.left_in_body();
+        if length > room {
+            self.hvm_find(Rule::HvmEntryOverrun, length_at, length, room, o)?;
+            self.hvm.ended = true;
+            self.rest_of_body();
+            return Ok(());
+        }
+        if let Some((_, lengths)) = known
+            && !lengths.allows(length)
+        {
+            let rule = if typecode == types::HEADER { Rule::HvmHeader } else { Rule::HvmEntryLength };
+            self.hvm_find(rule, length_at, length, lengths.bound(), o)?;
+            self.hvm_rest_of_entry();
+            return Ok(());
+        }
+        match typecode {
+            types::HEADER => self.hvm_await(0, Field::Magic),
+            types::CPU_MSR => self.hvm_await(0, Field::MsrCount),
+            _ => self.hvm_rest_of_entry(),
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Has this typecode and instance come before?
+    fn repeats(&mut self, typecode: u16, instance: u16) -> bool {
+        let Some(seen) = self.seen.get_mut(usize::from(typecode)) else { return false };
+        let Some(bit) = 1u64.checked_shl(u32::from(instance)) else { return false };
+        let repeats = *seen & bit != 0;
+        *seen |= bit;
+        repeats
+    }
+}

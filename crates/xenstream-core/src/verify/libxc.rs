@@ -1,0 +1,797 @@
+//! The libxc stream: its headers, and the records' types, places and lengths. Memory is in [`super::pages`],
+//! registers and policies are in [`super::registers`].
+
+use crate::observer::{Header, Observer, Record};
+use crate::policy::{Checkpointing, Level, Limit, Profile};
+use crate::rule::Rule;
+use crate::summary::{Format, Guest};
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop, pages, pv, registers};
+use crate::violation::{Layer, RecordRef, Violation};
+use crate::wire::libxc::{self, types};
+use crate::wire::{Order, RECORD_HEADER, xenopsd};
+
+/// Fields of the headers and of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Marker,
+    Id,
+    Version,
+    Options,
+    /// `u16`.
+    Reserved,
+    /// `u32`.
+    ReservedToo,
+    DomainType,
+    PageShift,
+    DomainReserved,
+    XenMajor,
+    XenMinor,
+    /// A record's header.
+    Record,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    order: Order,
+    options: u16,
+    version: u32,
+    xen_major: u32,
+    index: u64,
+    pub(crate) kind: u32,
+    /// The body's length.
+    pub(crate) length: u64,
+    pub(crate) seen: Seen,
+    /// What the stream is, as the caller says or as it shows.
+    pub(crate) checkpointing: Checkpointing,
+    /// CHECKPOINT records so far.
+    checkpoints: u64,
+    /// The first optional record since the last CHECKPOINT, in a stream that has had one.
+    optional: Option<RecordRef>,
+}
+
+/// What has come so far, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen(u16);
+
+impl Seen {
+    const STATIC_DATA_END: Seen = Seen(1 << 0);
+    const PV_INFO: Seen = Seen(1 << 1);
+    const P2M_FRAMES: Seen = Seen(1 << 2);
+    const PAGE_DATA: Seen = Seen(1 << 3);
+    const SHARED_INFO: Seen = Seen(1 << 4);
+    const HVM_CONTEXT: Seen = Seen(1 << 5);
+    const VERIFY: Seen = Seen(1 << 6);
+    /// A BASIC record of vcpu 0 that is not empty.
+    pub(crate) const BASIC_0: Seen = Seen(1 << 7);
+    /// `libxc::static-data-end-missing` was reported: once is enough.
+    const STATIC_TOLD: Seen = Seen(1 << 8);
+    /// `libxc::verify-checkpointed` was reported for the last VERIFY.
+    const VERIFY_TOLD: Seen = Seen(1 << 9);
+
+    #[inline]
+    pub(crate) fn has(self, bits: Seen) -> bool {
+        self.0 & bits.0 != 0
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, bits: Seen) {
+        self.0 |= bits.0;
+    }
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        Size::Octets(match self {
+            Field::Record | Field::Marker => 8,
+            Field::Options | Field::Reserved | Field::PageShift | Field::DomainReserved => 2,
+            Field::Id
+            | Field::Version
+            | Field::ReservedToo
+            | Field::DomainType
+            | Field::XenMajor
+            | Field::XenMinor => 4,
+        })
+    }
+}
+
+/// What is known of a record type.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// The only kind of guest that has it.
+    guest: Option<Guest>,
+    place: Place,
+    length: Length,
+}
+
+/// Where a record type belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before STATIC_DATA_END.
+    Static,
+    /// After STATIC_DATA_END: memory.
+    Memory,
+    /// After STATIC_DATA_END: registers.
+    Registers,
+    /// After STATIC_DATA_END and the first PAGE_DATA: registers of a PV vcpu.
+    Vcpu,
+    /// By rules of its own.
+    Own,
+}
+
+/// What a record type's body_length may be.
+#[derive(Clone, Copy)]
+enum Length {
+    Exactly(u64, Rule),
+    AtLeast(u64, Rule),
+    /// A multiple, and not 0.
+    Multiple(u64, Rule),
+    PvInfo,
+    /// A vcpu header and a blob.
+    Vcpu,
+    /// Refused by type; there is no length that it should have.
+    Any,
+}
+
+#[inline]
+fn shape(kind: u32) -> Option<Shape> {
+    use Place::{Memory, Own, Registers, Static, Vcpu};
+    const PV: Option<Guest> = Some(Guest::Pv);
+    const HVM: Option<Guest> = Some(Guest::Hvm);
+    let (guest, place, length) = match kind {
+        types::END => (None, Own, Length::Exactly(0, Rule::LibxcEndLength)),
+        types::PAGE_DATA => (None, Memory, Length::AtLeast(libxc::page::HEADER, Rule::LibxcPageDataLength)),
+        types::X86_PV_INFO => (PV, Static, Length::PvInfo),
+        types::X86_PV_P2M_FRAMES => {
+            (PV, Memory, Length::AtLeast(libxc::p2m::HEADER, Rule::LibxcP2mFramesLength))
+        }
+        types::X86_PV_VCPU_BASIC
+        | types::X86_PV_VCPU_EXTENDED
+        | types::X86_PV_VCPU_XSAVE
+        | types::X86_PV_VCPU_MSRS => (PV, Vcpu, Length::Vcpu),
+        types::SHARED_INFO => {
+            (PV, Registers, Length::Exactly(libxc::SHARED_INFO_LENGTH, Rule::LibxcSharedInfoLength))
+        }
+        types::X86_TSC_INFO => {
+            (None, Registers, Length::Exactly(libxc::tsc::LENGTH, Rule::LibxcTscInfoLength))
+        }
+        types::HVM_CONTEXT => (HVM, Registers, Length::AtLeast(1, Rule::LibxcHvmContextEmpty)),
+        types::HVM_PARAMS => {
+            (HVM, Registers, Length::AtLeast(libxc::params::HEADER, Rule::LibxcHvmParamsLength))
+        }
+        types::TOOLSTACK | types::CHECKPOINT_DIRTY_PFN_LIST => (None, Own, Length::Any),
+        types::VERIFY => (None, Own, Length::Exactly(0, Rule::LibxcVerifyLength)),
+        types::CHECKPOINT => (None, Own, Length::Exactly(0, Rule::LibxcCheckpointLength)),
+        types::STATIC_DATA_END => (None, Own, Length::Exactly(0, Rule::LibxcStaticDataEndLength)),
+        types::X86_CPUID_POLICY => {
+            (None, Static, Length::Multiple(libxc::policy::CPUID_LEAF, Rule::LibxcCpuidPolicyLength))
+        }
+        types::X86_MSR_POLICY => {
+            (None, Static, Length::Multiple(libxc::policy::MSR, Rule::LibxcMsrPolicyLength))
+        }
+        _ => return None,
+    };
+    Some(Shape { guest, place, length })
+}
+
+/// The headers.
+impl Verifier {
+    /// A libxc stream begins, inside a libxl stream or a xenopsd image.
+    pub(crate) fn libxc_start(&mut self) {
+        self.libxc_certain(libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER));
+        self.libxc_reset();
+        self.next(0, verify::Field::Libxc(Field::Marker));
+    }
+
+    /// The stream is bare, and its marker has passed with the detection.
+    pub(crate) fn libxc_start_after_marker(&mut self) {
+        let image = libxc::IMAGE_HEADER.saturating_sub(libxc::image_at::ID);
+        self.libxc_certain(image.saturating_add(libxc::DOMAIN_HEADER));
+        self.libxc_reset();
+        self.next(0, verify::Field::Libxc(Field::Id));
+    }
+
+    /// The headers go on for so many octets, and one record at least follows.
+    fn libxc_certain(&mut self, headers: u64) {
+        self.sure = self.sure.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
+    }
+
+    /// What an earlier libxc stream in the same input left behind is forgotten, but for the record index.
+    fn libxc_reset(&mut self) {
+        let checkpointing = match self.policy.checkpointing() {
+            // Nothing tells the restorer of a bare stream that checkpoints will come, unless the caller does.
+            Checkpointing::Auto if !self.libxl.present => Checkpointing::Plain,
+            told => told,
+        };
+        self.libxc = State { index: self.libxc.index, checkpointing, ..State::default() };
+        self.pages = pages::State::default();
+        self.pv = pv::State::default();
+        self.registers = registers::State::default();
+        self.record = None;
+    }
+
+    /// The order of the records' fields.
+    #[inline]
+    pub(crate) fn libxc_order(&self) -> Order {
+        self.libxc.order
+    }
+
+    pub(crate) fn libxc_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if let Field::Record = field {
+            return self.libxc_record(at, value, o);
+        }
+        let [a, b, c, d, ..] = value;
+        let next = match field {
+            Field::Marker => {
+                let marker = u64::from_be_bytes(value);
+                if marker != libxc::MARKER {
+                    // Only a bare stream can be a legacy one: libxl and its converter write the marker.
+                    let rule = if self.libxl.present { Rule::LibxcMarker } else { Rule::StreamLegacy };
+                    self.find(rule, at, marker, libxc::MARKER, o)?;
+                }
+                Field::Id
+            }
+            Field::Id => {
+                let id = Order::Big.u32([a, b, c, d]);
+                if id != libxc::ID {
+                    self.find(Rule::LibxcId, at, u64::from(id), u64::from(libxc::ID), o)?;
+                }
+                Field::Version
+            }
+            Field::Version => {
+                let version = Order::Big.u32([a, b, c, d]);
+                if !(libxc::VERSION_MIN..=libxc::VERSION_MAX).contains(&version) {
+                    self.find(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
+                }
+                self.libxc.version = version;
+                self.summary.libxc_version = Some(version);
+                Field::Options
+            }
+            Field::Options => {
+                self.libxc_options(at, Order::Big.u16([a, b]), o)?;
+                Field::Reserved
+            }
+            Field::Reserved | Field::ReservedToo => {
+                let found = if field == Field::Reserved {
+                    u64::from(Order::Big.u16([a, b]))
+                } else {
+                    u64::from(Order::Big.u32([a, b, c, d]))
+                };
+                if found != 0 {
+                    self.find(Rule::LibxcHeaderReserved, at, found, 0, o)?;
+                }
+                if field == Field::Reserved { Field::ReservedToo } else { Field::DomainType }
+            }
+            _ => return self.libxc_domain_field(field, at, [a, b, c, d], o),
+        };
+        self.next(0, verify::Field::Libxc(next));
+        Ok(())
+    }
+
+    fn libxc_options<O: Observer + ?Sized>(&mut self, at: u64, options: u16, o: &mut O) -> Result<(), Stop> {
+        if options & !libxc::OPTION_BIG_ENDIAN != 0 {
+            let known = u64::from(libxc::OPTION_BIG_ENDIAN);
+            self.find(Rule::LibxcOptionsReserved, at, u64::from(options), known, o)?;
+        }
+        if options & libxc::OPTION_BIG_ENDIAN != 0 {
+            self.libxc.order = Order::Big;
+            self.find(Rule::LibxcBigEndian, at, u64::from(options), 0, o)?;
+        }
+        self.libxc.options = options;
+        self.summary.order = self.libxc.order;
+        Ok(())
+    }
+
+    fn libxc_domain_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        octets: [u8; 4],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, ..] = octets;
+        let half = self.libxc.order.u16([a, b]);
+        let word = self.libxc.order.u32(octets);
+        let next = match field {
+            Field::DomainType => {
+                let offset = at.saturating_sub(libxc::IMAGE_HEADER);
+                o.header(&Header::LibxcImage {
+                    offset,
+                    order: self.libxc.order,
+                    version: self.libxc.version,
+                    options: self.libxc.options,
+                });
+                let guest = match word {
+                    libxc::DOMAIN_X86_PV => Guest::Pv,
+                    libxc::DOMAIN_X86_HVM => Guest::Hvm,
+                    _ => return self.find(Rule::LibxcDomainType, at, u64::from(word), 0, o),
+                };
+                self.summary.guest = Some(guest);
+                self.libxl_guest_known(guest, o)?;
+                Field::PageShift
+            }
+            Field::PageShift => {
+                if half != libxc::PAGE_SHIFT {
+                    let expected = u64::from(libxc::PAGE_SHIFT);
+                    self.find(Rule::LibxcPageShift, at, u64::from(half), expected, o)?;
+                }
+                Field::DomainReserved
+            }
+            Field::DomainReserved => {
+                if half != 0 {
+                    self.find(Rule::LibxcDomainReserved, at, u64::from(half), 0, o)?;
+                }
+                Field::XenMajor
+            }
+            Field::XenMajor => {
+                self.libxc.xen_major = word;
+                Field::XenMinor
+            }
+            _ => {
+                self.libxc_domain_end(word, o);
+                return Ok(());
+            }
+        };
+        self.next(0, verify::Field::Libxc(next));
+        Ok(())
+    }
+
+    fn libxc_domain_end<O: Observer + ?Sized>(&mut self, xen_minor: u32, o: &mut O) {
+        let xen = (self.libxc.xen_major, xen_minor);
+        self.summary.xen = Some(xen);
+        if let Some(guest) = self.summary.guest {
+            let offset = self.position.saturating_sub(libxc::DOMAIN_HEADER);
+            o.header(&Header::LibxcDomain { offset, guest, xen });
+        }
+        self.pages.refresh(&self.policy, &self.summary);
+        self.libxc_await();
+    }
+}
+
+/// The records.
+impl Verifier {
+    /// A libxc record comes next.
+    #[inline]
+    pub(crate) fn libxc_await(&mut self) {
+        self.await_record(Layer::Libxc, self.libxc.index, verify::Field::Libxc(Field::Record));
+    }
+
+    #[inline]
+    pub(crate) fn libxc_record<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        header: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, e, f, g, h] = header;
+        let kind = self.libxc.order.u32([a, b, c, d]);
+        let length = u64::from(self.libxc.order.u32([e, f, g, h]));
+        let index = self.libxc.index;
+        self.record = Some(RecordRef { layer: Layer::Libxc, index, kind: Some(u64::from(kind)), offset: at });
+        self.libxc.index = index.saturating_add(1);
+        self.libxc.kind = kind;
+        self.libxc.length = length;
+        self.summary.records.count_libxc(kind);
+
+        let shape = shape(kind);
+        let mut unread = match shape {
+            Some(Shape { guest: Some(guest), .. }) if self.summary.guest != Some(guest) => {
+                self.find(Rule::LibxcRecordGuest, at, u64::from(kind), 0, o)?;
+                true
+            }
+            Some(Shape { length: Length::Any, .. }) => {
+                let rule = match kind {
+                    types::TOOLSTACK => Rule::LibxcToolstack,
+                    _ => Rule::LibxcDirtyPfnList,
+                };
+                self.find(rule, at, u64::from(kind), 0, o)?;
+                true
+            }
+            Some(_) => false,
+            None if kind & types::OPTIONAL != 0 => {
+                if self.libxc.checkpoints > 0 {
+                    self.libxc.optional = self.libxc.optional.or(self.record);
+                }
+                self.find(Rule::LibxcRecordOptional, at, u64::from(kind), 0, o)?;
+                true
+            }
+            None => return self.find(Rule::LibxcRecordType, at, u64::from(kind), 0, o),
+        };
+        self.count_record(at, o)?;
+        if let Some(shape) = shape {
+            self.libxc_place(kind, shape.place, at, o)?;
+        }
+        unread |= !self.libxc_length(kind, shape, at, length, o)?;
+
+        let record = Record {
+            layer: Layer::Libxc,
+            index,
+            kind: u64::from(kind),
+            instance: 0,
+            offset: at,
+            body_offset: self.position,
+            body_length: length,
+        };
+        let tail = if kind == types::END { self.after_libxc_end() } else { RECORD_HEADER };
+        self.begin_body(&record, tail, o);
+        if unread {
+            self.rest_of_body();
+        } else {
+            self.libxc_body(kind);
+        }
+        Ok(())
+    }
+
+    /// Octets that surely follow the libxc stream's END.
+    fn after_libxc_end(&self) -> u64 {
+        if self.libxl.present {
+            RECORD_HEADER
+        } else if self.summary.format == Format::Xenopsd {
+            xenopsd::HEADER
+        } else {
+            0
+        }
+    }
+
+    /// What is looked at in the body.
+    #[inline]
+    fn libxc_body(&mut self, kind: u32) {
+        use registers::Field as Reg;
+        let field = match kind {
+            types::PAGE_DATA => verify::Field::Pages(pages::Field::Count),
+            types::X86_PV_P2M_FRAMES => verify::Field::Pages(pages::Field::P2mStart),
+            types::X86_PV_INFO => verify::Field::Registers(Reg::PvInfo),
+            types::X86_TSC_INFO => verify::Field::Registers(Reg::TscMode),
+            types::HVM_PARAMS => verify::Field::Registers(Reg::ParamsCount),
+            types::X86_CPUID_POLICY => verify::Field::Registers(Reg::CpuidLeaf),
+            types::X86_PV_VCPU_BASIC
+            | types::X86_PV_VCPU_EXTENDED
+            | types::X86_PV_VCPU_XSAVE
+            | types::X86_PV_VCPU_MSRS => verify::Field::Registers(Reg::VcpuId),
+            // Behind the MSR's index.
+            types::X86_MSR_POLICY => return self.next(4, verify::Field::Registers(Reg::MsrFlags)),
+            types::HVM_CONTEXT => return self.hvm_start(),
+            _ => return self.rest_of_body(),
+        };
+        self.next(0, field);
+    }
+
+    /// (3) of rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    #[inline]
+    fn libxc_length<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        shape: Option<Shape>,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        let at = at.saturating_add(4);
+        let limit = self.policy.limit(Limit::LibxcRecord);
+        if length > limit {
+            self.find(Rule::LibxcRecordLength, at, length, limit, o)?;
+            return Ok(false);
+        }
+        let (fits, rule, expected) = match shape {
+            None => (true, Rule::LibxcRecordLength, 0),
+            Some(shape) => match shape.length {
+                Length::Any => (true, Rule::LibxcRecordLength, 0),
+                Length::Exactly(n, rule) => (length == n, rule, n),
+                Length::AtLeast(n, rule) => (length >= n, rule, n),
+                Length::Multiple(n, rule) => (length != 0 && length.is_multiple_of(n), rule, n),
+                Length::PvInfo => {
+                    let n = libxc::pv_info::LENGTH;
+                    // The restorer reads the first octets of a longer one.
+                    let longer = self.policy.profile() == Profile::Restore && length > n;
+                    (length == n || longer, Rule::LibxcPvInfoLength, n)
+                }
+                Length::Vcpu => return self.libxc_vcpu_length(kind, at, length, o),
+            },
+        };
+        if !fits {
+            self.find(rule, at, length, expected, o)?;
+        }
+        Ok(fits)
+    }
+
+    fn libxc_vcpu_length<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        use libxc::vcpu;
+        let Some(blob) = length.checked_sub(vcpu::HEADER) else {
+            self.find(Rule::LibxcVcpuHeader, at, length, vcpu::HEADER, o)?;
+            return Ok(false);
+        };
+        if blob == 0 {
+            // Erratum 1 of the specification: Xen 4.6 to 4.8 wrote such records, and they mean nothing.
+            self.find(Rule::LibxcVcpuEmpty, at, length, vcpu::HEADER, o)?;
+            return Ok(true);
+        }
+        let (fits, rule, expected) = match kind {
+            types::X86_PV_VCPU_BASIC => {
+                let n = if self.guest_width() == 4 { vcpu::BASIC_32 } else { vcpu::BASIC_64 };
+                (blob == n, Rule::LibxcVcpuBasicLength, n)
+            }
+            types::X86_PV_VCPU_EXTENDED => {
+                (blob <= vcpu::EXTENDED_MAX, Rule::LibxcVcpuExtendedLength, vcpu::EXTENDED_MAX)
+            }
+            types::X86_PV_VCPU_XSAVE => {
+                (blob >= vcpu::XSAVE_MIN, Rule::LibxcVcpuXsaveLength, vcpu::XSAVE_MIN)
+            }
+            _ => (blob.is_multiple_of(vcpu::MSR), Rule::LibxcVcpuMsrsLength, vcpu::MSR),
+        };
+        if !fits {
+            self.find(rule, at, length, expected.saturating_add(vcpu::HEADER), o)?;
+        }
+        Ok(fits)
+    }
+
+    /// Width of the PV guest in octets; 8 as long as nothing has told it.
+    #[inline]
+    pub(crate) fn guest_width(&self) -> u8 {
+        self.summary.guest_width.unwrap_or(8)
+    }
+
+    /// A record has passed, padding included.
+    #[inline]
+    pub(crate) fn libxc_record_end<O: Observer + ?Sized>(&mut self, _: &mut O) -> Result<(), Stop> {
+        match self.libxc.kind {
+            types::END => {
+                if self.libxl.present {
+                    self.libxl_await();
+                } else if self.summary.format == Format::Xenopsd {
+                    self.xenopsd_await();
+                } else {
+                    self.next(0, verify::Field::Ended);
+                }
+            }
+            types::CHECKPOINT => {
+                self.libxc.checkpoints = self.libxc.checkpoints.saturating_add(1);
+                if self.libxl.present {
+                    self.libxl.in_checkpoint = true;
+                    self.libxl_await();
+                } else {
+                    self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
+                    self.libxc_await();
+                }
+            }
+            _ => self.libxc_await(),
+        }
+        Ok(())
+    }
+}
+
+/// (2) of rules.md: the records' places.
+impl Verifier {
+    #[inline]
+    fn libxc_place<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        place: Place,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let seen = self.libxc.seen;
+        let found = u64::from(kind);
+        match place {
+            Place::Static => self.libxc_static_place(kind, at, o)?,
+            Place::Memory | Place::Registers | Place::Vcpu
+                if self.libxc.version >= 3 && !seen.has(Seen::STATIC_DATA_END) =>
+            {
+                self.libxc_static_missing(place, found, at, o)?;
+            }
+            Place::Memory | Place::Registers | Place::Vcpu | Place::Own => {}
+        }
+        if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
+            self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
+        }
+        let now = match kind {
+            types::PAGE_DATA => {
+                self.libxc_p2m_missing(found, at, o)?;
+                Seen::PAGE_DATA
+            }
+            types::X86_PV_P2M_FRAMES => {
+                self.libxc_pv_info_missing(found, at, o)?;
+                Seen::P2M_FRAMES
+            }
+            types::SHARED_INFO => {
+                self.libxc_pv_info_missing(found, at, o)?;
+                Seen::SHARED_INFO
+            }
+            types::X86_PV_INFO => Seen::PV_INFO,
+            types::HVM_CONTEXT => Seen::HVM_CONTEXT,
+            types::HVM_PARAMS => {
+                // The text asks for the other order, which no release ever wrote.
+                if seen.has(Seen::HVM_CONTEXT) {
+                    self.find(Rule::LibxcHvmParamsOrder, at, found, 0, o)?;
+                }
+                return Ok(());
+            }
+            types::STATIC_DATA_END => {
+                self.libxc_static_data_end(at, o)?;
+                Seen::STATIC_DATA_END
+            }
+            types::VERIFY => return self.libxc_verify_place(at, o),
+            types::CHECKPOINT => return self.libxc_checkpoint_place(at, o),
+            types::END => return self.libxc_end_place(at, o),
+            _ => return Ok(()),
+        };
+        self.libxc.seen.add(now);
+        Ok(())
+    }
+
+    /// Has the static data ended? Version 2 has no record for it: the first memory ends it.
+    fn static_data_ended(&self) -> bool {
+        let seen = self.libxc.seen;
+        let inferred = self.libxc.version < 3 && (seen.has(Seen::PAGE_DATA) || seen.has(Seen::P2M_FRAMES));
+        inferred || seen.has(Seen::STATIC_DATA_END)
+    }
+
+    fn libxc_static_place<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let found = u64::from(kind);
+        if kind == types::X86_PV_INFO {
+            if self.libxc.seen.has(Seen::PV_INFO) {
+                self.find(Rule::LibxcPvInfoRepeated, at, found, 0, o)?;
+            }
+        } else if self.libxc.version < 3 {
+            self.find(Rule::LibxcPolicyVersion, at, found, u64::from(self.libxc.version), o)?;
+        }
+        if self.static_data_ended() {
+            self.find(Rule::LibxcStaticRecordLate, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_static_data_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::STATIC_DATA_END);
+        if self.libxc.version < 3 {
+            self.find(Rule::LibxcStaticDataEndVersion, at, found, u64::from(self.libxc.version), o)?;
+        }
+        if self.static_data_ended() {
+            self.find(Rule::LibxcStaticDataEndRepeated, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_static_missing<O: Observer + ?Sized>(
+        &mut self,
+        place: Place,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        // The restorer applies the static data when memory begins, and does not look at other records.
+        let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
+        if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
+            self.libxc.seen.add(Seen::STATIC_TOLD);
+            self.find(Rule::LibxcStaticDataEndMissing, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_pv_info_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if self.libxc.seen.has(Seen::PV_INFO) {
+            return Ok(());
+        }
+        self.find(Rule::LibxcPvInfoMissing, at, found, 0, o)
+    }
+
+    /// The restorer crashes on pfn 0 as long as there is no p2m, also when it fails over to such a checkpoint.
+    #[inline]
+    fn libxc_p2m_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if self.summary.guest != Some(Guest::Pv) || self.libxc.seen.has(Seen::P2M_FRAMES) {
+            return Ok(());
+        }
+        self.find(Rule::LibxcP2mFramesMissing, at, found, 0, o)
+    }
+
+    fn libxc_verify_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::VERIFY);
+        if !self.libxc.seen.has(Seen::PAGE_DATA) {
+            self.find(Rule::LibxcVerifyEarly, at, found, 0, o)?;
+        }
+        let told = matches!(self.policy.checkpointing(), Checkpointing::Remus | Checkpointing::Colo);
+        if told || self.libxc.checkpoints > 0 {
+            self.libxc.seen.add(Seen::VERIFY_TOLD);
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+        }
+        self.libxc.seen.add(Seen::VERIFY);
+        Ok(())
+    }
+
+    fn libxc_checkpoint_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::CHECKPOINT);
+        self.libxc_p2m_missing(found, at, o)?;
+        if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_TOLD) {
+            self.libxc.seen.add(Seen::VERIFY_TOLD);
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+        }
+        if self.libxc.checkpointing == Checkpointing::Plain {
+            self.find(Rule::LibxcCheckpointUnexpected, at, found, 0, o)?;
+        }
+        let checkpoints = self.libxc.checkpoints.saturating_add(1);
+        let limit = self.policy.limit(Limit::Checkpoints);
+        if checkpoints > limit {
+            self.find(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
+        }
+        // From the first checkpoint on the restorer stores records unread and replays them at the next one; its
+        // replay refuses optional records, which its first reading skips.
+        if self.policy.profile() == Profile::Restore
+            && let Some(record) = self.libxc.optional.take()
+        {
+            let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
+            let found = record.kind.unwrap_or(0);
+            let layer = Layer::Libxc;
+            let level = self.policy.level_or(rule, Level::Deny);
+            let violation = Violation { rule, offset, layer, record: Some(record), expected: 0, found };
+            self.find_at(level, violation, o)?;
+        }
+        self.libxc_context_missing(found, at, o)
+    }
+
+    /// What the restorer needs when it completes the domain.
+    fn libxc_context_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let (needed, rule) = match self.summary.guest {
+            Some(Guest::Pv) => (Seen::BASIC_0, Rule::LibxcVcpuBasicMissing),
+            _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
+        };
+        if self.libxc.seen.has(needed) {
+            return Ok(());
+        }
+        self.find(rule, at, found, 0, o)
+    }
+
+    fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::END);
+        self.libxc_p2m_missing(found, at, o)?;
+        self.libxc_context_missing(found, at, o)?;
+        let pv = self.summary.guest == Some(Guest::Pv);
+        if pv && !self.libxc.seen.has(Seen::SHARED_INFO) {
+            self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
+        }
+        if !self.libxc.seen.has(Seen::PAGE_DATA) {
+            let rule = Rule::LibxcPageDataMissing;
+            // An HVM domain without memory is built; a PV domain has no start-info page then.
+            let level = if self.policy.profile() == Profile::Restore && !pv {
+                self.policy.level_or(rule, Level::Warn)
+            } else {
+                self.policy.level(rule)
+            };
+            let layer = Layer::Libxc;
+            let violation = Violation { rule, offset: at, layer, record: self.record, expected: 0, found };
+            self.find_at(level, violation, o)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,388 @@
+//! The libxl stream: its header and its records.
+
+use crate::observer::{Header, Observer, Record};
+use crate::policy::{Checkpointing, Limit, Profile};
+use crate::rule::Rule;
+use crate::summary::Guest;
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop};
+use crate::violation::{Layer, RecordRef};
+use crate::wire::libxl::{self, types};
+use crate::wire::{Order, RECORD_HEADER, libxc};
+
+/// Fields of the stream header and of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Ident,
+    Version,
+    Options,
+    /// A record's header.
+    Record,
+    /// The header after CHECKPOINT_END in a stream whose kind is not known: libxc's, or COLO's CHECKPOINT_STATE.
+    Either,
+    EmulatorId,
+    ControlId,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// The libxc stream is inside a libxl stream.
+    pub(crate) present: bool,
+    order: Order,
+    index: u64,
+    kind: u32,
+    context_seen: bool,
+    /// The first emulator record ahead of LIBXC_CONTEXT.
+    early_emulator: Option<RecordRef>,
+    /// Records of a checkpoint are being read.
+    pub(crate) in_checkpoint: bool,
+    /// Where the stream goes on after the record being read.
+    next: Next,
+}
+
+/// Where the stream goes on after a libxl record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    /// Another libxl record.
+    #[default]
+    Record,
+    /// COLO's CHECKPOINT_STATE, and nothing else.
+    CheckpointState,
+    /// The libxc stream, where its CHECKPOINT left it.
+    Libxc,
+    /// The libxc stream or a first CHECKPOINT_STATE.
+    Either,
+    /// A new libxc stream.
+    LibxcStart,
+    End,
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        Size::Octets(match self {
+            Field::Ident | Field::Record | Field::Either => 8,
+            Field::Version | Field::Options | Field::EmulatorId | Field::ControlId => 4,
+        })
+    }
+}
+
+/// What a record type's body may be.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Shortest body, and the rule for it.
+    least: (u64, Rule),
+    /// Longest body.
+    most: u64,
+}
+
+fn shape(kind: u32) -> Option<Shape> {
+    const ANY: u64 = u64::MAX;
+    let (least, most, rule) = match kind {
+        types::END => (0, 0, Rule::LibxlEndLength),
+        types::LIBXC_CONTEXT => (0, 0, Rule::LibxlLibxcContextLength),
+        types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
+            (libxl::EMULATOR_HEADER, ANY, Rule::LibxlEmulatorHeader)
+        }
+        types::CHECKPOINT_END => (0, 0, Rule::LibxlCheckpointEndLength),
+        types::CHECKPOINT_STATE => (4, ANY, Rule::LibxlCheckpointStateLength),
+        _ => return None,
+    };
+    Some(Shape { least: (least, rule), most })
+}
+
+/// The stream header.
+impl Verifier {
+    /// A container's header has passed.
+    pub(crate) fn libxl_start(&mut self) {
+        self.libxl_certain(libxl::HEADER);
+        self.libxl.present = true;
+        self.next(0, verify::Field::Libxl(Field::Ident));
+    }
+
+    /// The stream is bare, and its ident has passed with the detection.
+    pub(crate) fn libxl_start_after_ident(&mut self) {
+        self.libxl_certain(libxl::HEADER.saturating_sub(libxl::at::VERSION));
+        self.libxl.present = true;
+        self.next(0, verify::Field::Libxl(Field::Version));
+    }
+
+    /// The header goes on for so many octets, and one record at least follows.
+    fn libxl_certain(&mut self, header: u64) {
+        self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
+    }
+
+    pub(crate) fn libxl_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, ..] = value;
+        let word = self.libxl.order.u32([a, b, c, d]);
+        match field {
+            Field::Record => return self.libxl_record(at, value, o),
+            Field::Either => return self.libxl_either(at, value, o),
+            Field::Ident => {
+                if value != libxl::IDENT {
+                    let expected = u64::from_be_bytes(libxl::IDENT);
+                    self.find(Rule::LibxlIdent, at, u64::from_be_bytes(value), expected, o)?;
+                }
+                self.next(0, verify::Field::Libxl(Field::Version));
+            }
+            Field::Version => {
+                let version = Order::Big.u32([a, b, c, d]);
+                if version != libxl::VERSION {
+                    self.find(Rule::LibxlVersion, at, u64::from(version), u64::from(libxl::VERSION), o)?;
+                }
+                self.next(0, verify::Field::Libxl(Field::Options));
+            }
+            Field::Options => self.libxl_options(at, Order::Big.u32([a, b, c, d]), o)?,
+            Field::EmulatorId => {
+                if word > libxl::EMULATOR_ID_MAX {
+                    let most = u64::from(libxl::EMULATOR_ID_MAX);
+                    self.find(Rule::LibxlEmulatorId, at, u64::from(word), most, o)?;
+                }
+                if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
+                    // Behind the header's second word, `index`, the pairs begin.
+                    self.xenstore_start(4);
+                } else {
+                    self.rest_of_body();
+                }
+            }
+            Field::ControlId => {
+                let most = match self.policy.profile() {
+                    Profile::Spec => libxl::CHECKPOINT_STATE_MAX,
+                    // A primary sends nothing else.
+                    Profile::Restore | Profile::Hardened => libxl::CHECKPOINT_STATE_NEW,
+                };
+                if word > most {
+                    self.find(Rule::LibxlCheckpointStateId, at, u64::from(word), u64::from(most), o)?;
+                }
+                self.rest_of_body();
+            }
+        }
+        Ok(())
+    }
+
+    fn libxl_options<O: Observer + ?Sized>(&mut self, at: u64, options: u32, o: &mut O) -> Result<(), Stop> {
+        if options & libxl::OPTIONS_RESERVED != 0 {
+            let known = u64::from(!libxl::OPTIONS_RESERVED);
+            self.find(Rule::LibxlOptionsReserved, at, u64::from(options), known, o)?;
+        }
+        if options & libxl::OPTION_BIG_ENDIAN != 0 {
+            self.libxl.order = Order::Big;
+            self.find(Rule::LibxlBigEndian, at, u64::from(options), 0, o)?;
+        }
+        let offset = self.position.saturating_sub(libxl::HEADER);
+        o.header(&Header::Libxl { offset, order: self.libxl.order, options });
+        self.libxl_await();
+        Ok(())
+    }
+}
+
+/// The records.
+impl Verifier {
+    /// A libxl record comes next.
+    pub(crate) fn libxl_await(&mut self) {
+        self.sure = self.sure.max(self.position.saturating_add(RECORD_HEADER));
+        self.await_record(Layer::Libxl, self.libxl.index, verify::Field::Libxl(Field::Record));
+    }
+
+    /// The header after CHECKPOINT_END: only COLO has a type 5 there, since COLO is for HVM guests and type 5 of
+    /// libxc is a PV record.
+    fn libxl_either<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        header: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, ..] = header;
+        if self.libxl.order.u32([a, b, c, d]) == types::CHECKPOINT_STATE {
+            self.libxc.checkpointing = Checkpointing::Colo;
+            self.libxl.next = Next::CheckpointState;
+            self.libxl_record(at, header, o)
+        } else {
+            self.libxc_record(at, header, o)
+        }
+    }
+
+    fn libxl_record<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        header: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, e, f, g, h] = header;
+        let kind = self.libxl.order.u32([a, b, c, d]);
+        let length = u64::from(self.libxl.order.u32([e, f, g, h]));
+        let index = self.libxl.index;
+        let came_for = core::mem::take(&mut self.libxl.next);
+        self.record = Some(RecordRef { layer: Layer::Libxl, index, kind: Some(u64::from(kind)), offset: at });
+        self.libxl.index = index.saturating_add(1);
+        self.libxl.kind = kind;
+        self.summary.records.count_libxl(kind);
+
+        let shape = shape(kind);
+        match shape {
+            Some(_) => {}
+            None if kind & types::OPTIONAL != 0 => {
+                self.find(Rule::LibxlRecordOptional, at, u64::from(kind), 0, o)?;
+            }
+            None => return self.find(Rule::LibxlRecordType, at, u64::from(kind), 0, o),
+        }
+        self.count_record(at, o)?;
+        self.libxl_place(kind, at, came_for, o)?;
+        let unread = !self.libxl_length(kind, shape, at, length, o)?;
+
+        let tail = match kind {
+            types::END => 0,
+            types::LIBXC_CONTEXT => libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER),
+            _ => RECORD_HEADER,
+        };
+        let record = Record {
+            layer: Layer::Libxl,
+            index,
+            kind: u64::from(kind),
+            instance: 0,
+            offset: at,
+            body_offset: self.position,
+            body_length: length,
+        };
+        self.begin_body(&record, tail, o);
+        match kind {
+            _ if unread => self.rest_of_body(),
+            types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
+                self.next(0, verify::Field::Libxl(Field::EmulatorId));
+            }
+            types::CHECKPOINT_STATE => self.next(0, verify::Field::Libxl(Field::ControlId)),
+            _ => self.rest_of_body(),
+        }
+        Ok(())
+    }
+
+    /// (2) of rules.md, the record's place; and where the stream goes on after it.
+    fn libxl_place<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        at: u64,
+        came_for: Next,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let found = u64::from(kind);
+        let expects_state = came_for == Next::CheckpointState;
+        if expects_state && kind != types::CHECKPOINT_STATE {
+            self.find(Rule::LibxlCheckpointStateMissing, at, found, u64::from(types::CHECKPOINT_STATE), o)?;
+        }
+        match kind {
+            types::END => {
+                if self.libxl.in_checkpoint {
+                    self.find(Rule::LibxlEndInCheckpoint, at, found, 0, o)?;
+                } else if !self.libxl.context_seen {
+                    self.find(Rule::LibxlLibxcContextMissing, at, found, 0, o)?;
+                }
+                self.libxl.next = Next::End;
+            }
+            types::LIBXC_CONTEXT => {
+                if self.libxl.in_checkpoint {
+                    self.find(Rule::LibxlLibxcContextInCheckpoint, at, found, 0, o)?;
+                }
+                if self.libxl.context_seen {
+                    self.find(Rule::LibxlLibxcContextRepeated, at, found, 0, o)?;
+                } else if self.libxl.early_emulator.is_some() {
+                    self.find(Rule::LibxlLibxcContextLate, at, found, 0, o)?;
+                }
+                self.libxl.context_seen = true;
+                self.libxl.next = Next::LibxcStart;
+            }
+            types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => match self.summary.guest {
+                Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, 0, o)?,
+                Some(Guest::Hvm) => {}
+                None => self.libxl.early_emulator = self.libxl.early_emulator.or(self.record),
+            },
+            types::CHECKPOINT_END if self.libxl.in_checkpoint => self.libxl.next = self.after_checkpoint(),
+            types::CHECKPOINT_END => self.find(Rule::LibxlCheckpointEndUnexpected, at, found, 0, o)?,
+            types::CHECKPOINT_STATE if expects_state => self.libxl.next = Next::Libxc,
+            types::CHECKPOINT_STATE => self.find(Rule::LibxlCheckpointStateUnexpected, at, found, 0, o)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Which layer goes on after CHECKPOINT_END is told out of band; see format.md, section 6.
+    fn after_checkpoint(&self) -> Next {
+        match self.libxc.checkpointing {
+            Checkpointing::Colo => Next::CheckpointState,
+            Checkpointing::Auto if self.summary.guest == Some(Guest::Hvm) => Next::Either,
+            Checkpointing::Auto | Checkpointing::Remus | Checkpointing::Plain => Next::Libxc,
+        }
+    }
+
+    /// (3) of rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    fn libxl_length<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        shape: Option<Shape>,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        let at = at.saturating_add(4);
+        let limit = self.policy.limit(Limit::LibxlRecord);
+        if length > limit {
+            self.find(Rule::LibxlRecordLength, at, length, limit, o)?;
+            return Ok(false);
+        }
+        let Some(Shape { least: (least, rule), most }) = shape else { return Ok(false) };
+        if length < least || length > most {
+            self.find(rule, at, length, least, o)?;
+            return Ok(false);
+        }
+        let context = length.saturating_sub(libxl::EMULATOR_HEADER);
+        let limit = self.policy.limit(Limit::EmulatorContext);
+        if kind == types::EMULATOR_CONTEXT && context > limit {
+            self.find(Rule::LibxlEmulatorLength, at, context, limit, o)?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// A record has passed, padding included.
+    pub(crate) fn libxl_record_end(&mut self) {
+        match self.libxl.next {
+            Next::End => self.next(0, verify::Field::Ended),
+            Next::LibxcStart => self.libxc_start(),
+            Next::Record => self.libxl_await(),
+            next => {
+                if self.libxl.kind == types::CHECKPOINT_END {
+                    self.libxl.in_checkpoint = false;
+                    self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
+                }
+                match next {
+                    Next::CheckpointState => self.libxl_await(),
+                    Next::Either => {
+                        self.libxc_await();
+                        self.field = verify::Field::Libxl(Field::Either);
+                    }
+                    _ => self.libxc_await(),
+                }
+            }
+        }
+    }
+
+    /// The domain header has told the kind of guest: what does that say of emulator records that came before it?
+    pub(crate) fn libxl_guest_known<O: Observer + ?Sized>(
+        &mut self,
+        guest: Guest,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match self.libxl.early_emulator {
+            Some(record) if guest == Guest::Pv => {
+                let found = record.kind.unwrap_or(0);
+                self.find_in(Rule::LibxlEmulatorGuest, record.offset, found, 0, Some(record), o)
+            }
+            _ => Ok(()),
+        }
+    }
+}

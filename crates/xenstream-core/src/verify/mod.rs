@@ -1,0 +1,203 @@
+//! One state machine for each layer, under the names of [`crate::wire`]. Each file holds every rule of its layer, in
+//! the order of the stream.
+
+pub(crate) mod detect;
+pub(crate) mod end;
+pub(crate) mod hvm;
+pub(crate) mod libvirt;
+pub(crate) mod libxc;
+pub(crate) mod libxl;
+pub(crate) mod pages;
+pub(crate) mod pv;
+pub(crate) mod registers;
+pub(crate) mod xenopsd;
+pub(crate) mod xenstore;
+pub(crate) mod xl;
+
+use crate::observer::Observer;
+use crate::policy::Level;
+use crate::rule::Rule;
+use crate::verifier::Verifier;
+use crate::violation::Layer;
+
+/// The stream was refused; the verifier holds the verdict.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop;
+
+/// What is taken from the stream next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Detect(detect::Field),
+    Xl(xl::Field),
+    Libvirt(libvirt::Field),
+    Xenopsd(xenopsd::Field),
+    Libxl(libxl::Field),
+    Libxc(libxc::Field),
+    Pages(pages::Field),
+    Registers(registers::Field),
+    Hvm(hvm::Field),
+    Pv(pv::Field),
+    Xenstore,
+    /// The body has passed.
+    BodyEnd,
+    /// Padding of the record.
+    Padding,
+    /// The record has passed, padding included.
+    RecordEnd,
+    /// The stream has passed.
+    Ended,
+}
+
+/// How a field is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// So many octets, 8 at the most, judged together.
+    Octets(u8),
+    /// Words of 8 octets, judged in runs.
+    Words,
+    /// Octets that are judged one by one.
+    Stretch,
+    /// No octets: a layer decides what comes next.
+    Marker,
+    /// Nothing comes next.
+    End,
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        match self {
+            Field::Detect(field) => field.size(),
+            Field::Xl(field) => field.size(),
+            Field::Libvirt(field) => field.size(),
+            Field::Xenopsd(_) => Size::Octets(8),
+            Field::Libxl(field) => field.size(),
+            Field::Libxc(field) => field.size(),
+            Field::Pages(field) => field.size(),
+            Field::Registers(field) => field.size(),
+            Field::Hvm(field) => field.size(),
+            Field::Pv(field) => field.size(),
+            Field::Xenstore | Field::Padding => Size::Stretch,
+            Field::BodyEnd | Field::RecordEnd => Size::Marker,
+            Field::Ended => Size::End,
+        }
+    }
+}
+
+/// Hands what was taken to the layer that asked for it.
+impl Verifier {
+    /// A field of a few octets is complete; `at` is the absolute offset of its first.
+    #[inline]
+    pub(crate) fn field<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match self.field {
+            Field::Libxc(field) => self.libxc_field(field, at, value, o),
+            Field::Pages(field) => self.pages_field(field, at, value, o),
+            Field::Registers(field) => self.registers_field(field, at, value, o),
+            Field::Hvm(field) => self.hvm_field(field, at, value, o),
+            Field::Pv(field) => self.pv_field(field, at, value, o),
+            Field::Libxl(field) => self.libxl_field(field, at, value, o),
+            Field::Detect(field) => self.detect_field(field, value, o),
+            Field::Xl(field) => self.xl_field(field, at, value, o),
+            Field::Libvirt(field) => self.libvirt_field(field, at, value, o),
+            Field::Xenopsd(field) => self.xenopsd_field(field, at, value, o),
+            // These are not fields of a few octets.
+            Field::Xenstore | Field::BodyEnd | Field::Padding | Field::RecordEnd | Field::Ended => Ok(()),
+        }
+    }
+
+    /// Words that the current field has still to come.
+    #[inline]
+    pub(crate) fn words_left(&self) -> u64 {
+        match self.field {
+            Field::Pv(_) => self.pv.words_left,
+            _ => self.pages.words_left,
+        }
+    }
+
+    /// Judges words; sets the position behind the last one that broke no rule.
+    #[inline]
+    pub(crate) fn words<O: Observer + ?Sized>(
+        &mut self,
+        words: &[[u8; 8]],
+        octets: &[u8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match self.field {
+            Field::Pv(_) => self.pv_words(words, o),
+            Field::Pages(pages::Field::P2mFrame) => self.p2m_words(words, o),
+            _ => self.pages_words(words, octets, o),
+        }
+    }
+
+    /// Octets that the current stretch has still to come.
+    pub(crate) fn stretch_left(&self) -> u64 {
+        match self.field {
+            Field::Padding => self.body_end.saturating_add(self.body_padding).saturating_sub(self.position),
+            _ => self.left_in_body(),
+        }
+    }
+
+    /// Judges octets one by one; sets the position behind the last one that broke no rule.
+    pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, octets: &[u8], o: &mut O) -> Result<(), Stop> {
+        match self.field {
+            Field::Padding => self.record_padding(octets, o),
+            _ => self.xenstore_octets(octets, o),
+        }
+    }
+
+    /// Decides what comes next where no octets are needed for it.
+    #[inline]
+    pub(crate) fn marker<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        match self.field {
+            Field::Pages(_) => self.pages_contents(),
+            Field::Hvm(_) => self.hvm_next(o)?,
+            Field::Xl(_) => self.xl_config_end(),
+            Field::BodyEnd => self.body_end(o),
+            _ => return self.record_end(o),
+        }
+        Ok(())
+    }
+
+    /// The body has passed: its padding follows, or the next record.
+    #[inline]
+    fn body_end<O: Observer + ?Sized>(&mut self, _: &mut O) {
+        self.wanted = false;
+        if self.body_padding == 0 {
+            self.next(0, Field::RecordEnd);
+        } else if self.policy.level(self.padding_rule()) == Level::Allow {
+            self.next(self.body_padding, Field::RecordEnd);
+        } else {
+            self.next(0, Field::Padding);
+        }
+    }
+
+    fn padding_rule(&self) -> Rule {
+        match self.record {
+            Some(record) if record.layer == Layer::Libxl => Rule::LibxlPadding,
+            _ => Rule::LibxcPadding,
+        }
+    }
+
+    /// Padding is written as zero (both specifications, "Records"); one finding for a record.
+    fn record_padding<O: Observer + ?Sized>(&mut self, octets: &[u8], o: &mut O) -> Result<(), Stop> {
+        match octets.iter().position(|octet| *octet != 0) {
+            None => self.advance(octets.len()),
+            Some(clean) => {
+                self.advance(clean);
+                let found = octets.get(clean).copied().map_or(0, u64::from);
+                self.find(self.padding_rule(), self.position, found, 0, o)?;
+                self.advance(octets.len().saturating_sub(clean));
+                self.next(self.stretch_left(), Field::RecordEnd);
+            }
+        }
+        if self.stretch_left() == 0 {
+            self.next(0, Field::RecordEnd);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,492 @@
+//! Memory: X86_PV_P2M_FRAMES and PAGE_DATA.
+//!
+//! **The one clever part.** Entries are judged in runs: one pass of adds, shifts, ands and ors without a branch, which
+//! compiles to vector code on the baseline of every target, tells whether any entry of the run breaks a rule. Only
+//! then, a second pass looks at each. Whoever changes [`Scan`]: the benchmarks count its instructions, and the test
+//! below compares it with the plain checks for every type and every reserved bit.
+
+use crate::observer::{Observer, PageBatch, Pfns};
+use crate::policy::{Level, Limit, Policy, Profile};
+use crate::rule::Rule;
+use crate::summary::{Guest, Summary};
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop};
+use crate::wire::libxc::{p2m, page};
+use crate::wire::{Order, PAGE_SIZE};
+
+/// Fields of the two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Count,
+    Reserved,
+    Entry,
+    /// Pages follow, some of them page tables that are to be read.
+    Contents,
+    P2mStart,
+    P2mEnd,
+    P2mFrame,
+}
+
+/// Words of the map that tells page tables from other pages.
+const TABLE_WORDS: usize = (page::TABLES_TOLD / 64) as usize;
+
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Entries or frames that are still to come.
+    pub(crate) words_left: u64,
+    count: u32,
+    /// Entries with data so far, in this record.
+    with_data: u64,
+    /// Largest pfn that an entry may have; -1 in two's complement where none may.
+    highest: u64,
+    /// Do entries without data that make the restorer populate nothing have to keep to it?
+    all_in_range: bool,
+    start_pfn: u32,
+    /// Frames of the p2m seen so far without a gap, counting from 0.
+    frames: u64,
+    /// Which pages with data are page tables.
+    tables: [u64; TABLE_WORDS],
+    any_table: bool,
+    table_batch_told: bool,
+    /// Pages of the contents that were passed over or read.
+    contents: u64,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            words_left: 0,
+            count: 0,
+            with_data: 0,
+            highest: page::PFN,
+            all_in_range: true,
+            start_pfn: 0,
+            frames: 0,
+            tables: [0; TABLE_WORDS],
+            any_table: false,
+            table_batch_told: false,
+            contents: 0,
+        }
+    }
+}
+
+impl State {
+    /// The guest, its p2m or a limit has changed: which pfns are in range now?
+    pub(crate) fn refresh(&mut self, policy: &Policy, summary: &Summary) {
+        let pv = summary.guest == Some(Guest::Pv);
+        self.highest = if pv {
+            summary.max_pfn.unwrap_or(page::PFN)
+        } else {
+            policy.limit(Limit::HvmPfn).min(1 << 52).wrapping_sub(1)
+        };
+        self.all_in_range = pv || policy.profile() == Profile::Hardened;
+    }
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        match self {
+            Field::Entry | Field::P2mFrame => Size::Words,
+            Field::Contents => Size::Marker,
+            Field::Count | Field::Reserved | Field::P2mStart | Field::P2mEnd => Size::Octets(4),
+        }
+    }
+}
+
+/// PAGE_DATA.
+impl Verifier {
+    fn pages_next(&mut self, field: Field) {
+        self.next(0, verify::Field::Pages(field));
+    }
+
+    #[inline]
+    pub(crate) fn pages_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, ..] = value;
+        let word = self.libxc_order().u32([a, b, c, d]);
+        match field {
+            Field::Count => self.pages_count(at, word, o),
+            Field::Reserved => {
+                if word != 0 {
+                    self.find(Rule::LibxcPageDataReserved, at, u64::from(word), 0, o)?;
+                }
+                if self.pages.words_left > 0 {
+                    self.pages_next(Field::Entry);
+                    Ok(())
+                } else {
+                    self.pages_entries_end(o)
+                }
+            }
+            Field::P2mStart => self.p2m_start(at, word, o),
+            Field::P2mEnd => self.p2m_end(at, word, o),
+            // These are not fields of a few octets.
+            Field::Entry | Field::Contents | Field::P2mFrame => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn pages_count<O: Observer + ?Sized>(&mut self, at: u64, count: u32, o: &mut O) -> Result<(), Stop> {
+        let entries = u64::from(count);
+        let least = page::HEADER.saturating_add(entries.saturating_mul(page::ENTRY));
+        if least > self.libxc.length {
+            self.find(Rule::LibxcPageDataLength, at.saturating_sub(4), self.libxc.length, least, o)?;
+            self.rest_of_body();
+            return Ok(());
+        }
+        if count == 0 {
+            self.find(Rule::LibxcPageDataCount, at, 0, 1, o)?;
+        }
+        let pages = &mut self.pages;
+        pages.count = count;
+        pages.words_left = entries;
+        pages.with_data = 0;
+        pages.contents = 0;
+        pages.table_batch_told = false;
+        if pages.any_table {
+            pages.any_table = false;
+            pages.tables = [0; TABLE_WORDS];
+        }
+        self.pages_next(Field::Reserved);
+        Ok(())
+    }
+
+    /// Judges entries.
+    #[inline]
+    pub(crate) fn pages_words<O: Observer + ?Sized>(
+        &mut self,
+        words: &[[u8; 8]],
+        octets: &[u8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let order = self.libxc_order();
+        let offset = self.position;
+        let verdict = if words.len() == 1 || !self.pages_run(words) {
+            self.pages_one_by_one(words, o)
+        } else {
+            self.advance(octets.len());
+            Ok(())
+        };
+        let judged = self.position.saturating_sub(offset);
+        let octets = usize::try_from(judged).ok().and_then(|judged| octets.get(..judged)).unwrap_or(octets);
+        if !octets.is_empty() {
+            o.pfns(Pfns { octets, order, offset });
+        }
+        verdict?;
+        self.pages.words_left = self.pages.words_left.saturating_sub(words.len() as u64);
+        if self.pages.words_left == 0 {
+            return self.pages_entries_end(o);
+        }
+        Ok(())
+    }
+
+    /// Judges a run and counts its types. False where an entry may break a rule: nothing is counted then.
+    fn pages_run(&mut self, words: &[[u8; 8]]) -> bool {
+        let order = self.libxc_order();
+        let highest = self.pages.highest;
+        let scan = match order {
+            Order::Little => Scan::over(words, highest, u64::from_le_bytes),
+            Order::Big => Scan::over(words, highest, u64::from_be_bytes),
+        };
+        if scan.suspicious() {
+            return false;
+        }
+        let pv = self.summary.guest == Some(Guest::Pv);
+        let total = words.len() as u64;
+        if let Some(kind) = scan.uniform()
+            && !page::is_table(kind)
+        {
+            count(&mut self.summary.pages.by_type, kind, total);
+            if page::has_data(kind) {
+                self.pages.with_data = self.pages.with_data.saturating_add(total);
+            }
+            return true;
+        }
+        // A batch of several types. Page tables in an HVM stream, and batches too long for the map of page tables,
+        // are for the pass that can report them.
+        let first = self.pages.with_data;
+        if pv && first.saturating_add(total) > page::TABLES_TOLD {
+            return false;
+        }
+        let mut by_type = [0u64; 16];
+        for word in words {
+            count(&mut by_type, page::kind(order.u64(*word)), 1);
+        }
+        let tables = (0u64..).zip(&by_type).any(|(kind, n)| page::is_table(kind) && *n > 0);
+        if tables && !pv {
+            return false;
+        }
+        if tables {
+            let mut index = first;
+            for word in words {
+                let kind = page::kind(order.u64(*word));
+                if page::is_table(kind) {
+                    self.pages.mark_table(index);
+                }
+                index = index.saturating_add(u64::from(page::has_data(kind)));
+            }
+        }
+        for (sum, n) in self.summary.pages.by_type.iter_mut().zip(by_type) {
+            *sum = sum.saturating_add(n);
+        }
+        self.pages.with_data = first.saturating_add(total.saturating_sub(scan.without_data));
+        true
+    }
+
+    /// Judges entries each for itself, and counts those that were not refused.
+    fn pages_one_by_one<O: Observer + ?Sized>(&mut self, words: &[[u8; 8]], o: &mut O) -> Result<(), Stop> {
+        let order = self.libxc_order();
+        for word in words {
+            let entry = order.u64(*word);
+            self.pages_entry(entry, o)?;
+            let kind = page::kind(entry);
+            count(&mut self.summary.pages.by_type, kind, 1);
+            if page::has_data(kind) {
+                if page::is_table(kind) {
+                    self.pages.mark_table(self.pages.with_data);
+                }
+                self.pages.with_data = self.pages.with_data.saturating_add(1);
+            }
+            self.advance(8);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn pages_entry<O: Observer + ?Sized>(&mut self, entry: u64, o: &mut O) -> Result<(), Stop> {
+        let at = self.position;
+        let kind = page::kind(entry);
+        let pfn = entry & page::PFN;
+        let State { highest, all_in_range, .. } = self.pages;
+        if (page::RESERVED_FIRST..=page::RESERVED_LAST).contains(&kind) {
+            self.find(Rule::LibxcPageDataType, at, kind, 0, o)?;
+        }
+        if entry & page::RESERVED != 0 {
+            self.find(Rule::LibxcPageDataPfnReserved, at, entry, 0, o)?;
+        }
+        // For the other types the restorer grows its bitmap of populated pages to the pfn.
+        let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
+        if over(pfn, highest) && populates {
+            self.find(Rule::LibxcPageDataPfnRange, at, pfn, highest, o)?;
+        }
+        if page::is_table(kind) {
+            self.pages_table(kind, at, o)?;
+        }
+        Ok(())
+    }
+
+    fn pages_table<O: Observer + ?Sized>(&mut self, kind: u64, at: u64, o: &mut O) -> Result<(), Stop> {
+        if self.summary.guest != Some(Guest::Pv) {
+            return self.find(Rule::LibxcPageDataTableType, at, kind, 0, o);
+        }
+        let watched = self.policy.level(Rule::PvPteRange) != Level::Allow;
+        if watched && self.pages.with_data >= page::TABLES_TOLD && !self.pages.table_batch_told {
+            self.pages.table_batch_told = true;
+            self.find(Rule::PvTableBatch, at, self.pages.with_data, page::TABLES_TOLD, o)?;
+        }
+        Ok(())
+    }
+
+    /// All entries have passed: do as many pages follow as they announce?
+    #[inline]
+    fn pages_entries_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        let State { count, with_data, any_table, .. } = self.pages;
+        let exact = page::HEADER
+            .saturating_add(u64::from(count).saturating_mul(page::ENTRY))
+            .saturating_add(with_data.saturating_mul(PAGE_SIZE));
+        if exact != self.libxc.length {
+            let field = self.record.map_or(0, |record| record.offset.saturating_add(4));
+            self.find(Rule::LibxcPageDataLength, field, self.libxc.length, exact, o)?;
+            self.rest_of_body();
+            return Ok(());
+        }
+        o.page_batch(&PageBatch { count, pages: with_data, offset: self.position });
+        let watched = any_table
+            && self.summary.max_pfn.is_some()
+            && self.summary.guest == Some(Guest::Pv)
+            && self.policy.level(Rule::PvPteRange) != Level::Allow;
+        if watched {
+            self.pages_next(Field::Contents);
+        } else {
+            self.rest_of_body();
+        }
+        Ok(())
+    }
+
+    /// The next page table among the pages that follow; what lies before it is passed over.
+    pub(crate) fn pages_contents(&mut self) {
+        let done = self.pages.contents;
+        match self.pages.next_table(done) {
+            Some(table) => {
+                self.pages.contents = table.saturating_add(1);
+                let gap = table.saturating_sub(done).saturating_mul(PAGE_SIZE);
+                self.pv_page_table(gap);
+            }
+            None => self.rest_of_body(),
+        }
+    }
+
+    /// A page table has been read.
+    pub(crate) fn pages_after_table(&mut self) {
+        self.pages_next(Field::Contents);
+    }
+}
+
+impl State {
+    fn mark_table(&mut self, index: u64) {
+        let word = usize::try_from(index / 64).unwrap_or(usize::MAX);
+        if let Some(word) = self.tables.get_mut(word) {
+            *word |= 1 << (index % 64);
+            self.any_table = true;
+        }
+    }
+
+    /// The first page table at or behind this index.
+    fn next_table(&self, index: u64) -> Option<u64> {
+        let first = usize::try_from(index / 64).ok()?;
+        let mut mask = u64::MAX << (index % 64);
+        for (number, word) in (0u64..).zip(&self.tables).skip(first) {
+            let hit = word & mask;
+            if hit != 0 {
+                return Some(number.saturating_mul(64).saturating_add(u64::from(hit.trailing_zeros())));
+            }
+            mask = u64::MAX;
+        }
+        None
+    }
+}
+
+#[inline]
+fn count(by_type: &mut [u64; 16], kind: u64, n: u64) {
+    if let Some(sum) = by_type.get_mut((kind & 15) as usize) {
+        *sum = sum.wrapping_add(n);
+    }
+}
+
+/// Is the pfn above the highest? `highest` is -1 where no pfn is allowed.
+#[inline]
+fn over(pfn: u64, highest: u64) -> bool {
+    highest.wrapping_sub(pfn) >> 63 != 0
+}
+
+/// What one pass over a run of entries collects.
+struct Scan {
+    /// All entries, or-ed.
+    any: u64,
+    /// All entries, and-ed.
+    all: u64,
+    /// The top bit is set if a pfn is above the highest.
+    over: u64,
+    /// The top bit is clear if a type is one of the reserved ones, 5 to 8.
+    types: u64,
+    /// Entries without data.
+    without_data: u64,
+}
+
+impl Scan {
+    #[inline]
+    fn over(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> Scan {
+        let mut scan = Scan { any: 0, all: u64::MAX, over: 0, types: u64::MAX, without_data: 0 };
+        for word in words {
+            let entry = read(*word);
+            scan.any |= entry;
+            scan.all &= entry;
+            scan.over |= highest.wrapping_sub(entry & page::PFN);
+            // Adding 11 to the type moves 5 to 8, and no other, to where both top bits are clear.
+            let moved = entry.wrapping_add(11 << page::TYPE_SHIFT);
+            scan.types &= moved | moved << 1;
+            // Adding 3 carries the types without data, 13 to 15, out of the top bit that they have set.
+            let carried = entry.wrapping_add(3 << page::TYPE_SHIFT);
+            scan.without_data = scan.without_data.wrapping_add((entry & !carried) >> 63);
+        }
+        scan
+    }
+
+    /// May an entry break a rule?
+    #[inline]
+    fn suspicious(&self) -> bool {
+        self.any & page::RESERVED != 0 || (self.over | !self.types) >> 63 != 0
+    }
+
+    /// The type, if all entries have the same.
+    #[inline]
+    fn uniform(&self) -> Option<u64> {
+        let (any, all) = (page::kind(self.any), page::kind(self.all));
+        (any == all).then_some(any)
+    }
+}
+
+/// X86_PV_P2M_FRAMES.
+impl Verifier {
+    fn p2m_start<O: Observer + ?Sized>(&mut self, at: u64, start: u32, o: &mut O) -> Result<(), Stop> {
+        self.pages.start_pfn = start;
+        let frame = u64::from(start) >> p2m::frame_shift(self.guest_width());
+        if frame > self.pages.frames {
+            // The restorer allocates the whole list and leaves uninitialised what no record fills.
+            self.find(Rule::LibxcP2mFramesGap, at, frame, self.pages.frames, o)?;
+        }
+        self.pages_next(Field::P2mEnd);
+        Ok(())
+    }
+
+    fn p2m_end<O: Observer + ?Sized>(&mut self, at: u64, end: u32, o: &mut O) -> Result<(), Stop> {
+        let start = u64::from(self.pages.start_pfn);
+        let end = u64::from(end);
+        if start > end {
+            self.find(Rule::LibxcP2mFramesRange, at, end, start, o)?;
+            self.rest_of_body();
+            return Ok(());
+        }
+        let limit = self.policy.limit(Limit::P2mPfn);
+        if end >= limit {
+            self.find(Rule::LibxcP2mFramesRange, at, end, limit, o)?;
+        }
+        let shift = p2m::frame_shift(self.guest_width());
+        let (first, last) = (start >> shift, end >> shift);
+        let frames = last.saturating_sub(first).saturating_add(1);
+        let exact = p2m::HEADER.saturating_add(frames.saturating_mul(8));
+        if exact != self.libxc.length {
+            self.find(Rule::LibxcP2mFramesLength, at.saturating_sub(8), self.libxc.length, exact, o)?;
+            self.rest_of_body();
+            return Ok(());
+        }
+        let largest = self.summary.max_pfn.unwrap_or(0).max(end);
+        if largest == 0 {
+            self.find(Rule::LibxcP2mFramesEmpty, at, end, 1, o)?;
+        }
+        self.summary.max_pfn = Some(largest);
+        self.pages.refresh(&self.policy, &self.summary);
+        if first <= self.pages.frames {
+            self.pages.frames = self.pages.frames.max(last.saturating_add(1));
+        }
+        self.pages.words_left = frames;
+        self.pages_next(Field::P2mFrame);
+        Ok(())
+    }
+
+    pub(crate) fn p2m_words<O: Observer + ?Sized>(
+        &mut self,
+        words: &[[u8; 8]],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let order = self.libxc_order();
+        let largest = self.summary.max_pfn.unwrap_or(0);
+        for word in words {
+            let frame = order.u64(*word);
+            if frame > largest {
+                self.find(Rule::LibxcP2mFramesEntry, self.position, frame, largest, o)?;
+            }
+            self.advance(8);
+        }
+        self.pages.words_left = self.pages.words_left.saturating_sub(words.len() as u64);
+        if self.pages.words_left == 0 {
+            self.rest_of_body();
+        }
+        Ok(())
+    }
+}

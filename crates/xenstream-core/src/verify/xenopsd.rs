@@ -1,0 +1,150 @@
+//! The typed headers of a xenopsd suspend image.
+
+use crate::observer::{Observer, Record};
+use crate::policy::Limit;
+use crate::rule::Rule;
+use crate::verifier::Verifier;
+use crate::verify::{self, Stop};
+use crate::violation::{Layer, RecordRef};
+use crate::wire::xenopsd::{self, types};
+use crate::wire::{Order, libxc};
+
+/// Fields of a header, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Type,
+    Length,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    index: u64,
+    kind: u64,
+    /// Highest rank so far.
+    rank: u8,
+    libxc_seen: bool,
+}
+
+/// What a header's length may be.
+enum Fits {
+    /// No octets follow, or they have no length.
+    Zero,
+    /// Up to the limit for blobs.
+    Blob,
+    /// Up to what xenopsd takes of device-model state.
+    QemuTrad,
+}
+
+/// (1) of rules.md, and the length, by type; `None` for an unknown one.
+fn shape(kind: u64) -> Option<(Option<Rule>, Fits)> {
+    Some(match kind {
+        types::XENOPS | types::VARSTORED | types::SWTPM0 | types::SWTPM => (None, Fits::Blob),
+        types::LIBXC | types::END_OF_IMAGE => (None, Fits::Zero),
+        types::QEMU_TRAD => (None, Fits::QemuTrad),
+        // xenopsd defines these and refuses them.
+        types::LIBXL | types::QEMU_XEN => (Some(Rule::XenopsdUnsupported), Fits::Blob),
+        // Their contents follow inline without a length.
+        types::DEMU | types::LIBXC_LEGACY => (Some(Rule::XenopsdOpaque), Fits::Blob),
+        _ => return None,
+    })
+}
+
+impl Verifier {
+    /// The signature has passed.
+    pub(crate) fn xenopsd_start(&mut self) {
+        self.sure = self.position.saturating_add(xenopsd::HEADER);
+        self.xenopsd_await();
+    }
+
+    /// A header comes next.
+    pub(crate) fn xenopsd_await(&mut self) {
+        self.await_record(Layer::Xenopsd, self.xenopsd.index, verify::Field::Xenopsd(Field::Type));
+    }
+
+    pub(crate) fn xenopsd_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let word = Order::Little.u64(value);
+        match field {
+            Field::Type => {
+                self.xenopsd.kind = word;
+                self.next(0, verify::Field::Xenopsd(Field::Length));
+                Ok(())
+            }
+            Field::Length => self.xenopsd_header(at, word, o),
+        }
+    }
+
+    /// A header is complete; `at` is the offset of its length.
+    fn xenopsd_header<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
+        let kind = self.xenopsd.kind;
+        let index = self.xenopsd.index;
+        let start = at.saturating_sub(8);
+        self.record = Some(RecordRef { layer: Layer::Xenopsd, index, kind: Some(kind), offset: start });
+        self.xenopsd.index = index.saturating_add(1);
+        self.summary.records.count_xenopsd();
+
+        let Some((refusal, fits)) = shape(kind) else {
+            return self.find(Rule::XenopsdHeaderType, start, kind, 0, o);
+        };
+        if let Some(rule) = refusal {
+            self.find(rule, start, kind, 0, o)?;
+        }
+        self.count_record(start, o)?;
+        let rank = xenopsd::rank(kind).unwrap_or(0);
+        let may_repeat = matches!(kind, types::SWTPM | types::SWTPM0);
+        if rank < self.xenopsd.rank || rank == self.xenopsd.rank && !may_repeat {
+            self.find(Rule::XenopsdOrder, start, kind, 0, o)?;
+        }
+        self.xenopsd.rank = rank.max(self.xenopsd.rank);
+        if kind == types::END_OF_IMAGE && !self.xenopsd.libxc_seen {
+            self.find(Rule::XenopsdMissingLibxc, start, kind, 0, o)?;
+        }
+        if i64::try_from(length).is_err() {
+            return self.find(Rule::XenopsdLengthNegative, at, length, 0, o);
+        }
+        let blob = self.policy.limit(Limit::XenopsdBlob);
+        let limit = match fits {
+            Fits::Zero => 0,
+            Fits::Blob => blob,
+            Fits::QemuTrad => blob.min(xenopsd::QEMU_TRAD_MAX),
+        };
+        if length > limit {
+            self.find(Rule::XenopsdLength, at, length, limit, o)?;
+        }
+
+        let record = Record {
+            layer: Layer::Xenopsd,
+            index,
+            kind,
+            instance: 0,
+            offset: start,
+            body_offset: self.position,
+            body_length: length,
+        };
+        let tail = match kind {
+            types::END_OF_IMAGE => 0,
+            types::LIBXC => libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER),
+            _ => xenopsd::HEADER,
+        };
+        self.begin_body(&record, tail, o);
+        self.rest_of_body();
+        Ok(())
+    }
+
+    /// A header's body has passed.
+    pub(crate) fn xenopsd_record_end(&mut self) {
+        match self.xenopsd.kind {
+            types::END_OF_IMAGE => self.next(0, verify::Field::Ended),
+            types::LIBXC => {
+                self.xenopsd.libxc_seen = true;
+                self.libxc_start();
+            }
+            _ => self.xenopsd_await(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The header of `xl save` and its optional data.
+
+use crate::observer::{Header, Observer, Record};
+use crate::policy::Limit;
+use crate::rule::Rule;
+use crate::verifier::Verifier;
+use crate::verify::{self, Size, Stop};
+use crate::violation::Layer;
+use crate::wire::{Order, libxl, xl};
+
+/// Fields of the header and of the optional data, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Byteorder,
+    MandatoryFlags,
+    OptionalFlags,
+    OptionalDataLen,
+    ConfigLen,
+    /// The last octet of the configuration.
+    ConfigLast,
+    /// The configuration has passed.
+    ConfigEnd,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    order: Order,
+    mandatory_flags: u32,
+    optional_flags: u32,
+    /// Octets of optional data.
+    optional_data_len: u64,
+    /// Octets of optional data behind the configuration.
+    tail: u64,
+}
+
+impl Field {
+    #[inline]
+    pub(crate) fn size(self) -> Size {
+        match self {
+            Field::ConfigLast => Size::Octets(1),
+            Field::ConfigEnd => Size::Marker,
+            _ => Size::Octets(4),
+        }
+    }
+}
+
+impl Verifier {
+    /// The magic has passed.
+    pub(crate) fn xl_start(&mut self) {
+        self.sure = xl::HEADER.saturating_add(libxl::HEADER);
+        self.xl_next(0, Field::Byteorder);
+    }
+
+    fn xl_next(&mut self, gap: u64, field: Field) {
+        self.next(gap, verify::Field::Xl(field));
+    }
+
+    pub(crate) fn xl_field<O: Observer + ?Sized>(
+        &mut self,
+        field: Field,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, ..] = value;
+        let word = self.xl.order.u32([a, b, c, d]);
+        match field {
+            Field::Byteorder => {
+                // The order is not known yet: `word` is little-endian.
+                if word == xl::BYTEORDER.swap_bytes() {
+                    self.xl.order = Order::Big;
+                    self.find(Rule::XlBigEndian, at, u64::from(word), u64::from(xl::BYTEORDER), o)?;
+                } else if word != xl::BYTEORDER {
+                    self.find(Rule::XlByteorder, at, u64::from(word), u64::from(xl::BYTEORDER), o)?;
+                }
+                self.xl_next(0, Field::MandatoryFlags);
+            }
+            Field::MandatoryFlags => {
+                self.xl.mandatory_flags = word;
+                let known = xl::FLAG_JSON | xl::FLAG_STREAM_V2;
+                if word & !known != 0 {
+                    self.find(Rule::XlMandatoryFlags, at, u64::from(word), u64::from(known), o)?;
+                }
+                if word & xl::FLAG_STREAM_V2 == 0 {
+                    self.find(Rule::StreamLegacy, at, u64::from(word), 0, o)?;
+                }
+                if word & xl::FLAG_JSON == 0 {
+                    self.find(Rule::XlConfigFormat, at, u64::from(word), u64::from(xl::FLAG_JSON), o)?;
+                }
+                self.xl_next(0, Field::OptionalFlags);
+            }
+            Field::OptionalFlags => {
+                self.xl.optional_flags = word;
+                if word != 0 {
+                    self.find(Rule::XlOptionalFlags, at, u64::from(word), 0, o)?;
+                }
+                self.xl_next(0, Field::OptionalDataLen);
+            }
+            Field::OptionalDataLen => self.xl_optional_data_len(at, word, o)?,
+            Field::ConfigLen => self.xl_config_len(at, u64::from(word), o)?,
+            Field::ConfigLast => {
+                // xl hands the configuration on as a C string.
+                if a != 0 {
+                    self.find(Rule::XlConfigTerminator, at, u64::from(a), 0, o)?;
+                }
+                self.xl_next(0, Field::ConfigEnd);
+            }
+            // A marker, not a field of octets.
+            Field::ConfigEnd => {}
+        }
+        Ok(())
+    }
+
+    fn xl_optional_data_len<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        word: u32,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let length = u64::from(word);
+        o.header(&Header::Xl {
+            offset: 0,
+            order: self.xl.order,
+            mandatory_flags: self.xl.mandatory_flags,
+            optional_flags: self.xl.optional_flags,
+            optional_data_len: word,
+        });
+        self.xl.optional_data_len = length;
+        self.sure = self.position.saturating_add(length).saturating_add(libxl::HEADER);
+        let limit = self.policy.limit(Limit::OptionalData);
+        if length == 0 {
+            self.find(Rule::XlConfigMissing, at, 0, 0, o)?;
+            self.libxl_start();
+        } else if length < 4 {
+            self.find(Rule::XlOptionalDataLength, at, length, 4, o)?;
+            self.xl.tail = length;
+            self.xl_next(0, Field::ConfigEnd);
+        } else if length > limit {
+            self.find(Rule::XlOptionalDataLength, at, length, limit, o)?;
+            self.xl.tail = length;
+            self.xl_next(0, Field::ConfigEnd);
+        } else {
+            self.xl_next(0, Field::ConfigLen);
+        }
+        Ok(())
+    }
+
+    fn xl_config_len<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
+        let room = self.xl.optional_data_len.saturating_sub(4);
+        if length > room {
+            self.find(Rule::XlConfigLength, at, length, room, o)?;
+            self.xl.tail = room;
+            self.xl_next(0, Field::ConfigEnd);
+            return Ok(());
+        }
+        self.xl.tail = room.saturating_sub(length);
+        self.wanted = o.wants_body(&Record {
+            layer: Layer::Xl,
+            index: 0,
+            kind: 0,
+            instance: 0,
+            offset: at,
+            body_offset: self.position,
+            body_length: length,
+        });
+        let json = self.xl.mandatory_flags & xl::FLAG_JSON != 0;
+        match length.checked_sub(1) {
+            Some(before) if json => self.xl_next(before, Field::ConfigLast),
+            None if json => {
+                self.find(Rule::XlConfigTerminator, at, 0, 0, o)?;
+                self.xl_next(0, Field::ConfigEnd);
+            }
+            _ => self.xl_next(length, Field::ConfigEnd),
+        }
+        Ok(())
+    }
+
+    /// The configuration has passed; readers skip what is left of the optional data.
+    pub(crate) fn xl_config_end(&mut self) {
+        self.wanted = false;
+        let tail = self.xl.tail;
+        self.libxl_start();
+        self.gap = tail;
+    }
+}

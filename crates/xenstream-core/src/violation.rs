@@ -1,0 +1,198 @@
+//! What went wrong, and where.
+
+use core::fmt;
+
+use crate::rule::Rule;
+use crate::wire::{hvm, libxc, libxl, xenopsd};
+
+/// A layer of the format, and the place in which a rule is at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// The octets themselves.
+    Stream,
+    /// The header of `xl save`.
+    Xl,
+    /// The header of libvirt.
+    Libvirt,
+    /// The suspend image of xenopsd.
+    Xenopsd,
+    /// The libxl stream.
+    Libxl,
+    /// The libxc stream.
+    Libxc,
+    /// The chain inside HVM_CONTEXT.
+    Hvm,
+    /// Page tables and registers of a PV guest.
+    Pv,
+}
+
+impl Layer {
+    /// Every layer, outermost first.
+    pub const ALL: [Layer; 8] = [
+        Layer::Stream,
+        Layer::Xl,
+        Layer::Libvirt,
+        Layer::Xenopsd,
+        Layer::Libxl,
+        Layer::Libxc,
+        Layer::Hvm,
+        Layer::Pv,
+    ];
+
+    /// The layer's name, as rules begin with it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Layer::Stream => "stream",
+            Layer::Xl => "xl",
+            Layer::Libvirt => "libvirt",
+            Layer::Xenopsd => "xenopsd",
+            Layer::Libxl => "libxl",
+            Layer::Libxc => "libxc",
+            Layer::Hvm => "hvm",
+            Layer::Pv => "pv",
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The record in which something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecordRef {
+    /// The layer whose record it is: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT's chain.
+    pub layer: Layer,
+    /// Counts from 0 in its layer and runs on through checkpoints; in its blob for an hvm entry.
+    pub index: u64,
+    /// The type's number; `None` while the record's header is torn.
+    pub kind: Option<u64>,
+    /// Absolute offset of the record's first octet.
+    pub offset: u64,
+}
+
+impl RecordRef {
+    /// The type's name, `None` if it has none or is not known yet.
+    #[must_use]
+    pub fn type_name(&self) -> Option<&'static str> {
+        let kind = self.kind?;
+        match self.layer {
+            Layer::Xenopsd => xenopsd::name(kind),
+            Layer::Libxl => u32::try_from(kind).ok().and_then(libxl::name),
+            Layer::Hvm => u16::try_from(kind).ok().and_then(hvm::entry).map(|(name, _)| name),
+            Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Libxc | Layer::Pv => {
+                u32::try_from(kind).ok().and_then(libxc::name)
+            }
+        }
+    }
+
+    /// The type for people: its name, its number in hex when it has none, `None` while it is not known.
+    #[must_use]
+    pub fn type_label(&self) -> Option<TypeLabel> {
+        self.kind.map(|kind| TypeLabel { name: self.type_name(), kind })
+    }
+}
+
+/// A record type for people; see [`RecordRef::type_label`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeLabel {
+    name: Option<&'static str>,
+    kind: u64,
+}
+
+impl fmt::Display for TypeLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:#x}", self.kind),
+        }
+    }
+}
+
+/// One broken rule. `Display` is one line for an operator, [`message`](Violation::message) its sentence alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub struct Violation {
+    /// The rule that was broken.
+    pub rule: Rule,
+    /// Absolute offset, in octets from the start of the input.
+    pub offset: u64,
+    /// The layer in which it was found.
+    pub layer: Layer,
+    /// The record in which it was found, if it was inside one.
+    pub record: Option<RecordRef>,
+    /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
+    pub expected: u64,
+    /// What was there.
+    pub found: u64,
+}
+
+impl Violation {
+    /// The sentence: what was found, and what was expected.
+    #[must_use]
+    pub fn message(&self) -> Message<'_> {
+        Message(self)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at offset {} ({:#x})", self.rule, self.offset, self.offset)?;
+        if let Some(record) = &self.record {
+            write!(f, ", {record}")?;
+        }
+        write!(f, ": {}", self.message())
+    }
+}
+
+impl fmt::Display for RecordRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.layer == Layer::Hvm { "entry" } else { "record" };
+        write!(f, "{} {noun} {}", self.layer, self.index)?;
+        match self.type_label() {
+            Some(label) => write!(f, " ({label} at {})", self.offset),
+            None => write!(f, " (at {})", self.offset),
+        }
+    }
+}
+
+/// A violation's sentence; see [`Violation::message`].
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a>(&'a Violation);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { rule, expected, found, .. } = *self.0;
+        let mut rest = rule.entry().message;
+        while let Some((text, tail)) = rest.split_once('{') {
+            f.write_str(text)?;
+            let (place, tail) = tail.split_once('}').unwrap_or((tail, ""));
+            rest = tail;
+            match place {
+                "found" => write!(f, "{found}")?,
+                "found:x" => write!(f, "{found:#x}")?,
+                "expected" => write!(f, "{expected}")?,
+                "expected:x" => write!(f, "{expected:#x}")?,
+                "found:libxc" => named(f, found, libxc::name)?,
+                "found:libxl" => named(f, found, libxl::name)?,
+                "reading" => f.write_str(match self.0.record {
+                    Some(record) if record.kind.is_none() => "a record header",
+                    Some(_) => "a record",
+                    None => "a header",
+                })?,
+                // A test walks the catalogue for placeholders that are not in this table.
+                _ => f.write_str(place)?,
+            }
+        }
+        f.write_str(rest)
+    }
+}
+
+fn named(f: &mut fmt::Formatter<'_>, kind: u64, name: fn(u32) -> Option<&'static str>) -> fmt::Result {
+    match u32::try_from(kind).ok().and_then(name) {
+        Some(name) => f.write_str(name),
+        None => write!(f, "{kind:#x}"),
+    }
+}

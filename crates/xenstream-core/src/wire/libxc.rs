@@ -1,0 +1,324 @@
+//! The libxc stream, revision 3 (`docs/specs/libxc-migration-stream.pandoc`).
+
+/// Size of the image header, always big-endian.
+pub const IMAGE_HEADER: u64 = 24;
+/// Size of the domain header.
+pub const DOMAIN_HEADER: u64 = 16;
+
+/// `marker`: what tells the stream from a legacy image.
+pub const MARKER: u64 = u64::MAX;
+/// `id`: the letters `XENF`.
+pub const ID: u32 = 0x5845_4E46;
+/// Oldest `version` in this framing.
+pub const VERSION_MIN: u32 = 2;
+/// Newest `version`.
+pub const VERSION_MAX: u32 = 3;
+/// Image option: record fields are big-endian.
+pub const OPTION_BIG_ENDIAN: u16 = 1 << 0;
+
+/// Offsets of the image header's fields.
+pub mod image_at {
+    /// `u32 id`.
+    pub const ID: u64 = 8;
+    /// `u32 version`.
+    pub const VERSION: u64 = 12;
+    /// `u16 options`.
+    pub const OPTIONS: u64 = 16;
+    /// `u16` and `u32`, both reserved.
+    pub const RESERVED: u64 = 18;
+}
+
+/// Offsets of the domain header's fields.
+pub mod domain_at {
+    /// `u16 page_shift`.
+    pub const PAGE_SHIFT: u64 = 4;
+    /// `u16 reserved`.
+    pub const RESERVED: u64 = 6;
+    /// `u32 xen_major`.
+    pub const XEN_MAJOR: u64 = 8;
+    /// `u32 xen_minor`.
+    pub const XEN_MINOR: u64 = 12;
+}
+
+/// `type` of the domain header: x86 PV.
+pub const DOMAIN_X86_PV: u32 = 1;
+/// `type` of the domain header: x86 HVM, PVH too.
+pub const DOMAIN_X86_HVM: u32 = 2;
+/// The only `page_shift` of x86.
+pub const PAGE_SHIFT: u16 = 12;
+
+/// Record types, by number.
+pub mod types {
+    /// Last record.
+    pub const END: u32 = 0x00;
+    /// Pages of memory.
+    pub const PAGE_DATA: u32 = 0x01;
+    /// Width and page-table depth of a PV guest.
+    pub const X86_PV_INFO: u32 = 0x02;
+    /// Frames of a PV guest's p2m.
+    pub const X86_PV_P2M_FRAMES: u32 = 0x03;
+    /// A PV vcpu's registers.
+    pub const X86_PV_VCPU_BASIC: u32 = 0x04;
+    /// A PV vcpu's extended state.
+    pub const X86_PV_VCPU_EXTENDED: u32 = 0x05;
+    /// A PV vcpu's XSAVE area.
+    pub const X86_PV_VCPU_XSAVE: u32 = 0x06;
+    /// A PV guest's shared info page.
+    pub const SHARED_INFO: u32 = 0x07;
+    /// Time-stamp counter.
+    pub const X86_TSC_INFO: u32 = 0x08;
+    /// An HVM guest's state in the hypervisor.
+    pub const HVM_CONTEXT: u32 = 0x09;
+    /// HVM parameters.
+    pub const HVM_PARAMS: u32 = 0x0A;
+    /// Deprecated toolstack blob.
+    pub const TOOLSTACK: u32 = 0x0B;
+    /// A PV vcpu's MSRs.
+    pub const X86_PV_VCPU_MSRS: u32 = 0x0C;
+    /// What follows repeats memory for comparison.
+    pub const VERIFY: u32 = 0x0D;
+    /// End of a checkpoint.
+    pub const CHECKPOINT: u32 = 0x0E;
+    /// Back channel only.
+    pub const CHECKPOINT_DIRTY_PFN_LIST: u32 = 0x0F;
+    /// End of the static data.
+    pub const STATIC_DATA_END: u32 = 0x10;
+    /// CPUID policy.
+    pub const X86_CPUID_POLICY: u32 = 0x11;
+    /// MSR policy.
+    pub const X86_MSR_POLICY: u32 = 0x12;
+    /// How many types are known.
+    pub const KNOWN: u32 = 0x13;
+    /// Bit that marks a type as optional.
+    pub const OPTIONAL: u32 = 0x8000_0000;
+}
+
+/// Name of a record type, as the specification spells it.
+#[must_use]
+pub const fn name(record_type: u32) -> Option<&'static str> {
+    Some(match record_type {
+        types::END => "END",
+        types::PAGE_DATA => "PAGE_DATA",
+        types::X86_PV_INFO => "X86_PV_INFO",
+        types::X86_PV_P2M_FRAMES => "X86_PV_P2M_FRAMES",
+        types::X86_PV_VCPU_BASIC => "X86_PV_VCPU_BASIC",
+        types::X86_PV_VCPU_EXTENDED => "X86_PV_VCPU_EXTENDED",
+        types::X86_PV_VCPU_XSAVE => "X86_PV_VCPU_XSAVE",
+        types::SHARED_INFO => "SHARED_INFO",
+        types::X86_TSC_INFO => "X86_TSC_INFO",
+        types::HVM_CONTEXT => "HVM_CONTEXT",
+        types::HVM_PARAMS => "HVM_PARAMS",
+        types::TOOLSTACK => "TOOLSTACK",
+        types::X86_PV_VCPU_MSRS => "X86_PV_VCPU_MSRS",
+        types::VERIFY => "VERIFY",
+        types::CHECKPOINT => "CHECKPOINT",
+        types::CHECKPOINT_DIRTY_PFN_LIST => "CHECKPOINT_DIRTY_PFN_LIST",
+        types::STATIC_DATA_END => "STATIC_DATA_END",
+        types::X86_CPUID_POLICY => "X86_CPUID_POLICY",
+        types::X86_MSR_POLICY => "X86_MSR_POLICY",
+        _ => return None,
+    })
+}
+
+/// PAGE_DATA: what one 64-bit entry says.
+pub mod page {
+    /// Size of the record's own header: `u32 count, u32 reserved`.
+    pub const HEADER: u64 = 8;
+    /// Size of an entry.
+    pub const ENTRY: u64 = 8;
+    /// Bits of an entry that hold the pfn.
+    pub const PFN: u64 = (1 << 52) - 1;
+    /// Bits of an entry that the specification reserves.
+    pub const RESERVED: u64 = 0xFF << 52;
+    /// How far the type lies up.
+    pub const TYPE_SHIFT: u32 = 60;
+
+    /// Normal page, with data.
+    pub const NOTAB: u64 = 0x0;
+    /// First page-table type, with data.
+    pub const L1TAB: u64 = 0x1;
+    /// Last page-table type.
+    pub const L4TAB: u64 = 0x4;
+    /// First reserved type.
+    pub const RESERVED_FIRST: u64 = 0x5;
+    /// Last reserved type.
+    pub const RESERVED_LAST: u64 = 0x8;
+    /// First pinned page-table type.
+    pub const L1TAB_PINNED: u64 = 0x9;
+    /// Last pinned page-table type.
+    pub const L4TAB_PINNED: u64 = 0xC;
+    /// A broken page, without data.
+    pub const BROKEN: u64 = 0xD;
+    /// Allocated, without data.
+    pub const XALLOC: u64 = 0xE;
+    /// Not there, without data.
+    pub const XTAB: u64 = 0xF;
+
+    /// Most entries that a saver puts into one record; readers do not check it.
+    pub const BATCH: u64 = 1024;
+    /// Pages with data of one record among which the verifier can tell page tables apart, in constant memory: four
+    /// times what a saver ever writes (`pv::table-batch`).
+    pub const TABLES_TOLD: u64 = 4 * BATCH;
+
+    /// The type of an entry.
+    #[inline]
+    #[must_use]
+    pub const fn kind(entry: u64) -> u64 {
+        entry >> TYPE_SHIFT
+    }
+
+    /// Does a page of this type follow in the record?
+    #[inline]
+    #[must_use]
+    pub const fn has_data(kind: u64) -> bool {
+        matches!(kind, NOTAB..=L4TAB | L1TAB_PINNED..=L4TAB_PINNED)
+    }
+
+    /// Is this a page-table type?
+    #[inline]
+    #[must_use]
+    pub const fn is_table(kind: u64) -> bool {
+        matches!(kind, L1TAB..=L4TAB | L1TAB_PINNED..=L4TAB_PINNED)
+    }
+
+    /// Name of a type, as the specification spells it.
+    #[must_use]
+    pub const fn name(kind: u64) -> &'static str {
+        match kind {
+            0x0 => "NOTAB",
+            0x1 => "L1TAB",
+            0x2 => "L2TAB",
+            0x3 => "L3TAB",
+            0x4 => "L4TAB",
+            0x9 => "L1TAB pinned",
+            0xA => "L2TAB pinned",
+            0xB => "L3TAB pinned",
+            0xC => "L4TAB pinned",
+            BROKEN => "BROKEN",
+            XALLOC => "XALLOC",
+            XTAB => "XTAB",
+            _ => "reserved",
+        }
+    }
+}
+
+/// A page-table entry of an x86 PV guest.
+pub mod pte {
+    /// The entry maps something.
+    pub const PRESENT: u64 = 1;
+    /// Bits that hold the frame, in place.
+    pub const FRAME: u64 = 0x000F_FFFF_FFFF_F000;
+    /// How far the frame lies up.
+    pub const FRAME_SHIFT: u32 = 12;
+}
+
+/// X86_PV_INFO.
+pub mod pv_info {
+    /// Body length.
+    pub const LENGTH: u64 = 8;
+    /// Offset of the six reserved octets.
+    pub const RESERVED_AT: u64 = 2;
+    /// `(guest_width, pt_levels)` of a 32-bit guest.
+    pub const PV32: (u8, u8) = (4, 3);
+    /// `(guest_width, pt_levels)` of a 64-bit guest.
+    pub const PV64: (u8, u8) = (8, 4);
+}
+
+/// X86_PV_P2M_FRAMES.
+pub mod p2m {
+    /// Size of the record's own header: `u32 start_pfn, u32 end_pfn`.
+    pub const HEADER: u64 = 8;
+    /// Offset of `end_pfn`.
+    pub const END_PFN_AT: u64 = 4;
+
+    /// How far a pfn is shifted down to give its frame of the p2m, for a guest of this width in octets: a frame of
+    /// 4096 octets holds 1024 pfns of a 32-bit guest, 512 of a 64-bit guest.
+    #[inline]
+    #[must_use]
+    pub const fn frame_shift(guest_width: u8) -> u32 {
+        if guest_width == 4 { 10 } else { 9 }
+    }
+}
+
+/// The X86_PV_VCPU records.
+pub mod vcpu {
+    /// Size of the header: `u32 vcpu_id, u32 reserved`.
+    pub const HEADER: u64 = 8;
+    /// Offset of the reserved word.
+    pub const RESERVED_AT: u64 = 4;
+    /// Blob of BASIC for a 64-bit guest.
+    pub const BASIC_64: u64 = 5168;
+    /// Blob of BASIC for a 32-bit guest.
+    pub const BASIC_32: u64 = 2800;
+    /// Longest blob of EXTENDED.
+    pub const EXTENDED_MAX: u64 = 128;
+    /// Shortest blob of XSAVE.
+    pub const XSAVE_MIN: u64 = 16;
+    /// Size of one entry of MSRS: `u32 index, u32 reserved, u64 value`.
+    pub const MSR: u64 = 16;
+
+    /// Offsets in BASIC's blob (`vcpu_guest_context_t`), for one guest width.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct BasicLayout {
+        /// Size of a register in octets.
+        pub word: u8,
+        /// `edx`: the start-info page, in vcpu 0.
+        pub edx: u64,
+        /// `gdt_frames[16]`.
+        pub gdt_frames: u64,
+        /// `gdt_ents`.
+        pub gdt_ents: u64,
+        /// `ctrlreg[1]`: the user page table; 64-bit guests only.
+        pub cr1: Option<u64>,
+        /// `ctrlreg[3]`: the kernel page table.
+        pub cr3: u64,
+    }
+
+    /// Layout for a 64-bit guest.
+    pub const LAYOUT_64: BasicLayout =
+        BasicLayout { word: 8, edx: 616, gdt_frames: 4832, gdt_ents: 4960, cr1: Some(4992), cr3: 5008 };
+    /// Layout for a 32-bit guest.
+    pub const LAYOUT_32: BasicLayout =
+        BasicLayout { word: 4, edx: 524, gdt_frames: 2640, gdt_ents: 2704, cr1: None, cr3: 2728 };
+
+    /// Number of frames that BASIC has room for.
+    pub const GDT_FRAMES: u64 = 16;
+    /// Descriptors in one frame.
+    pub const GDT_ENTRIES_PER_FRAME: u64 = 512;
+    /// Most descriptors that the restorer takes (`FIRST_RESERVED_GDT_ENTRY / 2`).
+    pub const GDT_ENTRIES_MAX: u64 = 7168;
+}
+
+/// SHARED_INFO: body length.
+pub const SHARED_INFO_LENGTH: u64 = 4096;
+
+/// X86_TSC_INFO.
+pub mod tsc {
+    /// Body length.
+    pub const LENGTH: u64 = 24;
+    /// Offset of the reserved word.
+    pub const RESERVED_AT: u64 = 20;
+    /// Largest `mode`.
+    pub const MODE_MAX: u32 = 2;
+}
+
+/// HVM_PARAMS.
+pub mod params {
+    /// Size of the record's own header: `u32 count, u32 reserved`.
+    pub const HEADER: u64 = 8;
+    /// Size of an entry: `u64 index, u64 value`.
+    pub const ENTRY: u64 = 16;
+    /// Number of parameters that Xen knows (`HVM_NR_PARAMS`).
+    pub const COUNT: u64 = 39;
+}
+
+/// X86_CPUID_POLICY and X86_MSR_POLICY.
+pub mod policy {
+    /// Size of a CPUID leaf: `u32 leaf, subleaf, a, b, c, d`.
+    pub const CPUID_LEAF: u64 = 24;
+    /// Size of an MSR: `u32 index, u32 flags, u64 value`.
+    pub const MSR: u64 = 16;
+}
+
+/// Longest body that a restorer takes: 128 MiB (`REC_LENGTH_MAX` in `xg_sr_common.h`).
+pub const RECORD_LENGTH_MAX: u64 = 128 << 20;

@@ -1,0 +1,104 @@
+//! The formats as data: names, numbers, sizes and field offsets. Nothing here decides anything.
+//!
+//! All sizes are in octets, all offsets count from the start of the structure they belong to.
+
+pub mod hvm;
+pub mod libvirt;
+pub mod libxc;
+pub mod libxl;
+pub mod xenopsd;
+pub mod xl;
+
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
+/// Size of a guest page in octets.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// The order of the octets in multi-octet fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Least significant octet first: what every released Xen writes.
+    #[default]
+    Little,
+    /// Most significant octet first: defined by the specification, never released.
+    Big,
+}
+
+impl Order {
+    /// Reads an unsigned 16-bit field.
+    #[inline]
+    #[must_use]
+    pub fn u16(self, octets: [u8; 2]) -> u16 {
+        match self {
+            Order::Little => LittleEndian::read_u16(&octets),
+            Order::Big => BigEndian::read_u16(&octets),
+        }
+    }
+
+    /// Reads an unsigned 32-bit field.
+    #[inline]
+    #[must_use]
+    pub fn u32(self, octets: [u8; 4]) -> u32 {
+        match self {
+            Order::Little => LittleEndian::read_u32(&octets),
+            Order::Big => BigEndian::read_u32(&octets),
+        }
+    }
+
+    /// Reads an unsigned 64-bit field.
+    #[inline]
+    #[must_use]
+    pub fn u64(self, octets: [u8; 8]) -> u64 {
+        match self {
+            Order::Little => LittleEndian::read_u64(&octets),
+            Order::Big => BigEndian::read_u64(&octets),
+        }
+    }
+
+    /// Writes an unsigned 16-bit field.
+    #[must_use]
+    pub fn put_u16(self, value: u16) -> [u8; 2] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// Writes an unsigned 32-bit field.
+    #[must_use]
+    pub fn put_u32(self, value: u32) -> [u8; 4] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// Writes an unsigned 64-bit field.
+    #[must_use]
+    pub fn put_u64(self, value: u64) -> [u8; 8] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// The other order.
+    #[must_use]
+    pub fn swapped(self) -> Order {
+        match self {
+            Order::Little => Order::Big,
+            Order::Big => Order::Little,
+        }
+    }
+}
+
+/// Size of the header of a libxl or libxc record: `u32 type, u32 body_length`.
+pub const RECORD_HEADER: u64 = 8;
+
+/// Octets of padding behind a body of `body_length` octets: records fill up to a multiple of 8
+/// (both specifications, section "Records"). Counts from the record's own start, whatever its alignment.
+#[inline]
+#[must_use]
+pub const fn padding(body_length: u64) -> u64 {
+    body_length.wrapping_neg() & 7
+}

@@ -1,0 +1,31 @@
+//! The header that `xl save` puts before the libxl stream (`tools/xl/xl.h`), in the saving host's byte order.
+
+/// First 32 octets of the file.
+pub const MAGIC: [u8; 32] = *b"Xen saved domain, xl format\n \0 \r";
+
+/// Size of the header before the optional data.
+pub const HEADER: u64 = 48;
+
+/// Value of the `byteorder` field, in the file's own order.
+pub const BYTEORDER: u32 = 0x0102_0304;
+
+/// Offsets of the header's fields.
+pub mod at {
+    /// `u32 byteorder`.
+    pub const BYTEORDER: u64 = 32;
+    /// `u32 mandatory_flags`.
+    pub const MANDATORY_FLAGS: u64 = 36;
+    /// `u32 optional_flags`.
+    pub const OPTIONAL_FLAGS: u64 = 40;
+    /// `u32 optional_data_len`.
+    pub const OPTIONAL_DATA_LEN: u64 = 44;
+    /// `u32 config_len`, the first field of the optional data.
+    pub const CONFIG_LEN: u64 = 48;
+    /// The domain's configuration.
+    pub const CONFIG: u64 = 52;
+}
+
+/// Mandatory flag: the configuration is JSON.
+pub const FLAG_JSON: u32 = 1 << 0;
+/// Mandatory flag: the payload is a libxl stream of version 2.
+pub const FLAG_STREAM_V2: u32 = 1 << 1;
