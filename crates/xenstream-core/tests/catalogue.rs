@@ -1,0 +1,170 @@
+//! What holds of every entry of the catalogue.
+
+use std::collections::BTreeSet;
+
+use xenstream_core::{Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
+
+/// What may stand between the braces of a message.
+const PLACEHOLDERS: [&str; 7] =
+    ["found", "found:x", "expected", "expected:x", "found:libxc", "found:libxl", "reading"];
+
+/// Breaks the assertions of one test for all rules at once, so that a failure names every offender.
+#[track_caller]
+fn assert_none(what: &str, offends: impl Fn(Rule) -> bool) {
+    let offenders: Vec<&str> = Rule::all().filter(|rule| offends(*rule)).map(Rule::name).collect();
+    assert!(offenders.is_empty(), "{what}: {offenders:?}");
+}
+
+fn violation(rule: Rule, record: Option<RecordRef>) -> Violation {
+    Violation { rule, offset: 4253, layer: rule.layer(), record, expected: 0x1_0000, found: 0x10 }
+}
+
+fn record(kind: Option<u64>) -> Option<RecordRef> {
+    Some(RecordRef { layer: Layer::Libxc, index: 3, kind, offset: 4200 })
+}
+
+/// The texts between braces.
+fn placeholders(message: &str) -> impl Iterator<Item = &str> {
+    message.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or(rest))
+}
+
+fn is_kebab_case(name: &str) -> bool {
+    name.split('-').all(|word| {
+        !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit())
+    })
+}
+
+/// `layer::kebab-case` as the variant of [`Rule`] is called.
+fn camel_case(name: &str) -> String {
+    name.split(['-', ':'])
+        .filter_map(|word| word.split_at_checked(1))
+        .map(|(head, tail)| head.to_ascii_uppercase() + tail)
+        .collect()
+}
+
+fn is_structural(grade: Grade) -> bool {
+    grade == Grade::Structural
+}
+
+#[test]
+fn names_are_unique() {
+    let names: BTreeSet<&str> = Rule::all().map(Rule::name).collect();
+    assert_eq!(names.len(), Rule::COUNT);
+}
+
+#[test]
+fn names_are_a_layer_and_kebab_case() {
+    assert_none("not layer::kebab-case", |rule| match rule.name().split_once("::") {
+        Some((layer, name)) => layer != rule.layer().name() || !is_kebab_case(name),
+        None => true,
+    });
+}
+
+#[test]
+fn variants_are_called_like_their_rules() {
+    assert_none("the variant has another name", |rule| format!("{rule:?}") != camel_case(rule.name()));
+}
+
+#[test]
+fn names_are_understood() {
+    assert_none("is not parsed back", |rule| rule.name().parse() != Ok(rule));
+    assert!("libxc::no-such-rule".parse::<Rule>().is_err());
+}
+
+#[test]
+fn layers_stand_together_and_in_order() {
+    let layers: Vec<Layer> = Rule::all().map(Rule::layer).collect();
+    assert!(layers.is_sorted());
+    assert_eq!(layers.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(Layer::ALL));
+}
+
+#[test]
+fn structural_rules_are_structural_everywhere() {
+    assert_none("structural in some profiles only", |rule| {
+        let grades = Profile::ALL.map(|profile| rule.grade(profile));
+        grades.into_iter().any(is_structural) && !grades.into_iter().all(is_structural)
+    });
+    assert_none("is_structural disagrees", |rule| {
+        rule.is_structural() != is_structural(rule.grade(Profile::Hardened))
+    });
+}
+
+/// Hardened is what spec and restore refuse, and more.
+#[test]
+fn hardened_is_the_strictest() {
+    assert_none("laxer under hardened than elsewhere", |rule| {
+        let hardened = rule.grade(Profile::Hardened).level();
+        Profile::ALL.into_iter().any(|profile| rule.grade(profile).level() > hardened)
+    });
+}
+
+#[test]
+fn messages_have_known_placeholders_only() {
+    assert_none("unknown placeholder", |rule| {
+        placeholders(rule.entry().message).any(|place| !PLACEHOLDERS.contains(&place))
+    });
+}
+
+/// And the numbers are in it: a placeholder that the display does not know would come out as its own name.
+#[test]
+fn messages_render() {
+    for record in [None, record(None), record(Some(1))] {
+        assert_none("braces are left over", |rule| {
+            violation(rule, record).message().to_string().contains(['{', '}'])
+        });
+    }
+    assert_none("a placeholder is not filled in", |rule| {
+        let template = rule.entry().message;
+        let message = violation(rule, None).message().to_string();
+        placeholders(template).any(|place| {
+            !message.contains(match place {
+                "found" => "16",
+                "found:x" => "0x10",
+                "expected" => "65536",
+                "expected:x" => "0x10000",
+                // 0x10 is a type of libxc's and none of libxl's.
+                "found:libxc" => "STATIC_DATA_END",
+                "found:libxl" => "0x10",
+                _ => "a header",
+            })
+        })
+    });
+}
+
+#[test]
+fn truncation_tells_what_was_being_read() {
+    let message = |record| violation(Rule::StreamTruncated, record).message().to_string();
+    assert_eq!(message(None), "the input ends after 16 octets, inside a header");
+    assert_eq!(message(record(None)), "the input ends after 16 octets, inside a record header");
+    assert_eq!(message(record(Some(1))), "the input ends after 16 octets, inside a record");
+}
+
+#[test]
+fn failover_tells_the_checkpoint() {
+    let message = violation(Rule::StreamFailover, None).message().to_string();
+    assert!(message.contains("restorable to checkpoint 16"), "{message}");
+}
+
+/// Who meets a limit must learn which one to raise.
+#[test]
+fn every_limit_is_named_in_a_message() {
+    for limit in Limit::ALL {
+        let phrase = format!("limit {limit}");
+        let mut messages = Rule::all().map(|rule| rule.entry().message);
+        assert!(messages.any(|message| message.contains(&phrase)), "no message names the {phrase}");
+    }
+}
+
+#[test]
+fn texts_are_punctuated() {
+    let is_sentence = |text: &str| text.ends_with('.') && text.starts_with(|c: char| !c.is_whitespace());
+    assert_none("title, source or message ends in a period, or is empty", |rule| {
+        let entry = rule.entry();
+        [entry.title, entry.source, entry.message].iter().any(|text| text.is_empty() || text.ends_with('.'))
+    });
+    assert_none("refuses or why is no sentence", |rule| {
+        let entry = rule.entry();
+        !is_sentence(entry.refuses) || !is_sentence(entry.why)
+    });
+    assert_none("refuses is more than a sentence", |rule| rule.entry().refuses.contains(". "));
+}
