@@ -330,7 +330,7 @@ catalogue! {
     LibxlXenstoreKeyCharset "libxl::xenstore-key-charset" D A D
         title: "character not allowed in a xenstore key"
         refuses: "A key in xenstore data with an octet that is not an ASCII letter, a digit or one of - / _ @."
-        why: "xenstored allows no other characters in a path, and fails the write. libxl itself does not look."
+        why: "xenstored takes no other characters in a path and refuses the write, and libxl does not ask whether it succeeded: the device model silently goes without that key."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", key; xenstore's path characters"
         message: "a xenstore key has the octet {found:x}"
     LibxlXenstoreValueCharset "libxl::xenstore-value-charset" W A D
@@ -546,7 +546,7 @@ catalogue! {
         refuses: "A guest width and a number of page-table levels that are neither 4 with 3 nor 8 with 4."
         why: "There are 32-bit PAE and 64-bit guests and no others. The restorer checks the pair."
         source: "libxc specification, \"X86_PV_INFO\"; restorer, handle_x86_pv_info()"
-        message: "guest_width {found} with these pt_levels is neither 4 with 3 nor 8 with 4"
+        message: "guest_width and pt_levels read {found:x} together; only 0x403 and 0x804 are possible"
     LibxcPvInfoRepeated "libxc::pv-info-repeated" D D D
         title: "a second X86_PV_INFO"
         refuses: "A second X86_PV_INFO record."
@@ -578,7 +578,7 @@ catalogue! {
         refuses: "A start_pfn above end_pfn, or an end_pfn at or above the limit p2m-pfn."
         why: "The restorer checks the order. The size it believes: it allocates and fills about 12 octets for each pfn up to end_pfn, 48 GiB for the largest, on the word of one small record."
         source: "libxc specification, \"X86_PV_P2M_FRAMES\"; restorer, expand_p2m(); limit of the policy"
-        message: "pfn {found:x} against a bound of {expected:x}: start_pfn may not exceed end_pfn, and end_pfn stays below the limit p2m-pfn"
+        message: "end_pfn is {found:x} against {expected:x}: it may not lie below start_pfn, nor reach the limit p2m-pfn"
     LibxcP2mFramesEmpty "libxc::p2m-frames-empty" D D D
         title: "p2m that is never made"
         refuses: "An end_pfn of 0 while no earlier record had a larger one."
@@ -590,7 +590,7 @@ catalogue! {
         refuses: "A start_pfn whose frame lies beyond the frames that came before it without a gap."
         why: "The restorer does not fill the entries in between before it uses them: pages of the guest's p2m are then named by uninitialised memory."
         source: "restorer, expand_p2m() and update_guest_p2m()"
-        message: "start_pfn {found:x} leaves frames of the p2m before it unset"
+        message: "the record begins at frame {found} of the p2m, and only {expected} have come before it"
     LibxcP2mFramesEntry "libxc::p2m-frames-entry" W D D
         title: "frame of the p2m out of range"
         refuses: "A pfn in X86_PV_P2M_FRAMES above the guest's largest pfn."
@@ -634,7 +634,7 @@ catalogue! {
         refuses: "An entry of PAGE_DATA with any of the bits 59 to 52."
         why: "They lie between type and pfn, so a bit there is most likely damage to one of the two. The restorer masks them out."
         source: "libxc specification, \"PAGE_DATA\", pfn"
-        message: "an entry has reserved bits of 59 to 52 set: {found:x}"
+        message: "entry {found:x} has some of the reserved bits 59 to 52 set"
     LibxcPageDataPfnRange "libxc::page-data-pfn-range" D D D
         title: "pfn out of range"
         refuses: "A pfn above a PV guest's largest, or at or above the limit hvm-pfn; spec and restore judge those HVM entries only that the restorer populates."
@@ -788,7 +788,7 @@ catalogue! {
         refuses: "A parameter that a toolstack may not set, or a value that Xen does not take for its parameter."
         why: "The hypercall fails and the restore with it, after all memory has been transferred."
         source: "Xen's hvm_allow_set_param() and hvm_set_param(): 13, 20 to 26 and 30 never; 9, 10, 14, 15, 31, 33 and 36 by value"
-        message: "Xen refuses to set this parameter to {found:x}: it may not be set at all, or not to this value"
+        message: "Xen refuses to set parameter {expected}, at all or to {found:x}"
     LibxcHvmParamsRepeated "libxc::hvm-params-repeated" W A D
         title: "HVM parameter set twice"
         refuses: "An index that comes twice in one HVM_PARAMS."
@@ -824,7 +824,7 @@ catalogue! {
         refuses: "A leaf or subleaf in X86_CPUID_POLICY that lies outside the ranges of Xen's CPU policy."
         why: "Xen has a place for a fixed set of leaves and refuses the whole policy for one that it cannot store; the restore fails before any memory is transferred."
         source: "Xen's x86_cpuid_copy_from_buffer()"
-        message: "CPUID leaf {found:x} or its subleaf is out of range for Xen"
+        message: "CPUID leaf or subleaf {found:x} is out of range for Xen"
     LibxcMsrPolicyLength "libxc::msr-policy-length" D D D
         title: "wrong length of X86_MSR_POLICY"
         refuses: "An X86_MSR_POLICY that is empty or not a whole number of entries."
@@ -892,7 +892,7 @@ catalogue! {
         refuses: "An entry that does not fit into what is left of HVM_CONTEXT."
         why: "The chain is cut off or its lengths lie; Xen checks what is left and refuses the context."
         source: "Xen's hvm_load() and _hvm_check_entry()"
-        message: "the entry takes {found} octets, and HVM_CONTEXT has {expected} left"
+        message: "HVM_CONTEXT ends inside the entry: {found} octets where {expected} were expected"
     HvmEndMissing "hvm::end-missing" D D D
         title: "no END entry"
         refuses: "A chain that ends without an END entry."
@@ -933,10 +933,10 @@ catalogue! {
         message: "a page-table entry names frame {found:x}; the largest pfn is {expected:x}"
     PvTableBatch "pv::table-batch" W W D
         title: "page table too far inside a batch"
-        refuses: "A page table in a PV stream behind the 8192nd page with data of one PAGE_DATA."
+        refuses: "A page table in a PV stream that comes, in its PAGE_DATA, behind four times as many pages with data as savers put into one."
         why: "Its entries cannot be judged in constant memory, so an entry that aborts the restorer could hide there. Savers put no more than 1024 pages into a record."
         source: "libxc specification, \"PAGE_DATA\"; Xen's saver, MAX_BATCH_SIZE"
-        message: "a page table lies behind page 8192 of its record, and its entries are not judged"
+        message: "a page table comes behind {found} pages with data of its record; tables are judged behind fewer than {expected}"
     PvStartInfoRange "pv::start-info-range" W D D
         title: "start-info page out of range"
         refuses: "An edx of vcpu 0 that names a pfn above the guest's largest."
