@@ -265,17 +265,19 @@ fn refused_index(index: u64) -> bool {
 /// Values that Xen refuses for a parameter (`hvm_allow_set_param` and `hvm_set_param` in Xen).
 fn refused_value(index: u64, value: u64) -> bool {
     match index {
-        // HVM_PARAM_PAE_ENABLED of old: the restorer sets it, Xen takes on only.
+        // HVM_PARAM_VIRIDIAN: no feature without the base feature.
         9 => value & 1 == 0,
         // HVM_PARAM_TIMER_MODE.
         10 => value > 3,
-        // HVM_PARAM_DM_DOMAIN_INFO of old: the three modes are 0 and 3 after translation.
+        // HVM_PARAM_ACPI_S_STATE: only awake and suspended to RAM.
         14 => !matches!(value, 0 | 3),
+        // HVM_PARAM_VM86_TSS.
         15 => value > u64::from(u32::MAX),
+        // HVM_PARAM_TRIPLE_FAULT_REASON: a SHUTDOWN_* code.
         31 => value > 5,
-        // HVM_PARAM_NR_IOREQ_SERVER_PAGES of old and HVM_PARAM_MEMORY_EVENT pages: one bitmap's worth.
+        // HVM_PARAM_NR_IOREQ_SERVER_PAGES.
         33 => !(1..=64).contains(&value),
-        // HVM_PARAM_X87_FIP_WIDTH.
+        // HVM_PARAM_X87_FIP_WIDTH, in octets; 0 lets the hypervisor choose.
         36 => !matches!(value, 0 | 4 | 8),
         _ => false,
     }

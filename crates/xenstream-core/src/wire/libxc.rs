@@ -285,7 +285,7 @@ pub mod vcpu {
     pub const GDT_FRAMES: u64 = 16;
     /// Descriptors in one frame.
     pub const GDT_ENTRIES_PER_FRAME: u64 = 512;
-    /// Most descriptors that the restorer takes (`FIRST_RESERVED_GDT_ENTRY / 2`).
+    /// Most descriptors that the restorer takes (`FIRST_RESERVED_GDT_ENTRY`).
     pub const GDT_ENTRIES_MAX: u64 = 7168;
 }
 
