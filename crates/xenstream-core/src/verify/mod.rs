@@ -185,16 +185,15 @@ impl Verifier {
 
     /// Padding is written as zero (both specifications, "Records"); one finding for a record.
     fn record_padding<O: Observer + ?Sized>(&mut self, octets: &[u8], o: &mut O) -> Result<(), Stop> {
-        match octets.iter().position(|octet| *octet != 0) {
-            None => self.advance(octets.len()),
-            Some(clean) => {
-                self.advance(clean);
-                let found = octets.get(clean).copied().map_or(0, u64::from);
-                self.find(self.padding_rule(), self.position, found, 0, o)?;
-                self.advance(octets.len().saturating_sub(clean));
-                self.next(self.stretch_left(), Field::RecordEnd);
-            }
+        if let Some(clean) = octets.iter().position(|octet| *octet != 0) {
+            self.advance(clean);
+            let found = octets.get(clean).copied().map_or(0, u64::from);
+            self.find(self.padding_rule(), self.position, found, 0, o)?;
+            self.advance(octets.len().saturating_sub(clean));
+            self.next(self.stretch_left(), Field::RecordEnd);
+            return Ok(());
         }
+        self.advance(octets.len());
         if self.stretch_left() == 0 {
             self.next(0, Field::RecordEnd);
         }

@@ -1,0 +1,15 @@
+//! What must hold for every input.
+//!
+//! Each function takes the octets that a fuzzer made, and panics where its property does not hold. The targets in
+//! `fuzz/fuzz_targets` call them with libFuzzer's inputs, the tests of this crate with the checked-in corpus.
+
+#![forbid(unsafe_code)]
+
+pub mod arbitrary_bytes;
+pub mod setup;
+pub mod splits;
+pub mod transcript;
+
+pub use arbitrary_bytes::arbitrary_bytes;
+pub use setup::Setup;
+pub use splits::splits;

@@ -1,0 +1,58 @@
+//! How a stream is to be judged: format, profile, kind.
+
+use arbitrary::Arbitrary;
+use xenstream_core::{Checkpointing, Format, Policy, Profile};
+
+/// Everything about a verification but its input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    /// The format that the verifier is told.
+    pub format: Format,
+    /// The profile.
+    pub profile: Profile,
+    /// What the verifier is told of the stream's kind.
+    pub checkpointing: Checkpointing,
+    /// Does the policy keep going?
+    pub keep_going: bool,
+    /// Does the observer want bodies?
+    pub bodies: bool,
+}
+
+impl Setup {
+    /// Takes a setup from the last octets of a fuzzer's input, and leaves the stream. Taking them from the end keeps
+    /// corpus files valid as they are: libFuzzer's mutations of a file do not move its stream.
+    #[must_use]
+    pub fn split(data: &[u8]) -> (Setup, &[u8]) {
+        let Some((stream, choice)) = data.split_last_chunk::<2>() else {
+            return (Setup::default(), data);
+        };
+        let [kind, how] = choice.map(usize::from);
+        let pick = |n: usize| how % n;
+        let setup = Setup {
+            format: Format::ALL[kind % Format::ALL.len()],
+            profile: Profile::ALL[pick(3)],
+            checkpointing: [
+                Checkpointing::Auto,
+                Checkpointing::Plain,
+                Checkpointing::Remus,
+                Checkpointing::Colo,
+            ][kind / 8 % 4],
+            keep_going: how & 0x80 != 0,
+            bodies: how & 0x40 != 0,
+        };
+        (setup, stream)
+    }
+
+    /// The policy of this setup.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(self.keep_going)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Setup {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Setup> {
+        let octets: [u8; 2] = u.arbitrary()?;
+        Ok(Setup::split(&octets).0)
+    }
+}

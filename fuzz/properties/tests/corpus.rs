@@ -1,0 +1,127 @@
+//! The fuzz targets' properties over every checked-in stream.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use xenstream_core::{Checkpointing, Format, Profile};
+use xenstream_properties::{Setup, arbitrary_bytes, splits};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus")
+}
+
+/// Every file below a directory of the corpus, in order.
+fn files(directory: &str) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![corpus().join(directory)];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory of the corpus") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "bin") {
+                found.push((path.display().to_string(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The streams of the verdict tables.
+fn verdicts() -> Vec<(String, Vec<u8>)> {
+    let file = fs::File::open(corpus().join("verdicts/streams.tar.zst")).unwrap();
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).unwrap());
+    let mut found = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        if entry.header().entry_type().is_file() {
+            let name = entry.path().unwrap().display().to_string();
+            let mut octets = Vec::new();
+            entry.read_to_end(&mut octets).unwrap();
+            found.push((name, octets));
+        }
+    }
+    found
+}
+
+fn everything() -> Vec<(String, Vec<u8>)> {
+    let mut all = files("rules");
+    all.extend(files("valid"));
+    all.extend(files("crashes"));
+    all.extend(verdicts());
+    assert!(all.len() > 800, "the corpus has shrunk to {} streams", all.len());
+    all
+}
+
+/// The ways in which each stream is judged.
+fn setups() -> impl Iterator<Item = Setup> {
+    let kinds = [(Profile::Spec, Checkpointing::Auto), (Profile::Hardened, Checkpointing::Remus)];
+    kinds.into_iter().flat_map(|(profile, checkpointing)| {
+        [true, false].map(|keep_going| Setup {
+            format: Format::Auto,
+            profile,
+            checkpointing,
+            keep_going,
+            bodies: keep_going,
+        })
+    })
+}
+
+#[test]
+fn arbitrary_bytes_holds_for_the_corpus() {
+    for (name, octets) in everything() {
+        for choice in 0..=u8::MAX {
+            // Every format and kind, and by turns every profile, observer and way to go on.
+            let mut data = octets.clone();
+            data.extend([choice, choice.wrapping_mul(37)]);
+            let run = std::panic::catch_unwind(|| arbitrary_bytes(&data));
+            assert!(run.is_ok(), "{name} with choice {choice}");
+            if octets.len() > 65536 && choice > 8 {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_split_of_the_corpus_tells_the_same() {
+    for (name, octets) in everything() {
+        for setup in setups() {
+            let mut sizes = (1..).step_by(3).map(|n: usize| n % 4099 + 1);
+            println!("{name} {setup:?}");
+            splits::same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Any stream of the corpus, cut off anywhere and with one octet changed, in pieces of any sizes.
+    #[test]
+    fn any_split_of_a_damaged_stream_tells_the_same(
+        which in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        flip in any::<u8>(),
+        bodies in any::<bool>(),
+        sizes in prop::collection::vec(1usize..300, 1..40),
+    ) {
+        thread_local! {
+            static SMALL: Vec<Vec<u8>> = {
+                let all = files("rules").into_iter().chain(files("valid"));
+                all.map(|(_, octets)| octets).filter(|octets| (1..20_000).contains(&octets.len())).collect()
+            };
+        }
+        let mut octets = SMALL.with(|small| which.get(small).clone());
+        let place = at.index(octets.len());
+        octets[place] ^= flip;
+        octets.truncate(cut.index(octets.len()) + 1);
+        let mut sizes = sizes.iter().copied().cycle();
+        let setup = Setup { bodies, ..Setup::default() };
+        splits::same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+    }
+}
