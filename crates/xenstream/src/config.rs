@@ -1,0 +1,257 @@
+//! The domain's configuration that an xl or libvirt header carries: JSON or XML, collected as it passes and handed to
+//! a parser. The core judges its framing; what is in it takes a parser and memory.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use serde::Deserialize;
+use xenstream_core::wire::xl;
+use xenstream_core::{Header, Layer, Level, Limit, Record, Rule, Violation};
+
+use crate::Options;
+use crate::report::DerivedLimit;
+
+/// Pages of 4 KiB below 4 GiB. Every HVM image lists them all, whatever the guest's memory, since devices live there.
+const PAGES_BELOW_4G: u64 = 1 << 20;
+
+/// What reading a configuration came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    /// The configuration is not well formed.
+    pub(crate) violation: Option<Violation>,
+    /// A limit that follows from it.
+    pub(crate) limit: Option<DerivedLimit>,
+}
+
+/// Collects the configuration from the observer's events.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    json: bool,
+    xml: bool,
+    derives_hvm_pfn: bool,
+    max_json: u64,
+    max_xml: u64,
+    /// An xl header said that its configuration is JSON.
+    is_json: bool,
+    /// What the stream goes on with is not the configuration.
+    settled: bool,
+    /// The pseudo-record that is being collected.
+    record: Option<Record>,
+    text: Vec<u8>,
+}
+
+impl Collector {
+    pub(crate) fn new(options: &Options) -> Collector {
+        let Options { policy, .. } = options;
+        Collector {
+            json: policy.level(Rule::XlConfigJson) != Level::Allow,
+            xml: policy.level(Rule::LibvirtXmlSyntax) != Level::Allow,
+            derives_hvm_pfn: options.derives(Limit::HvmPfn),
+            max_json: policy.limit(Limit::OptionalData),
+            max_xml: policy.limit(Limit::Xml),
+            is_json: false,
+            settled: false,
+            record: None,
+            text: Vec::new(),
+        }
+    }
+
+    /// Has the configuration passed, or will none come?
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Is this the configuration, and is it wanted?
+    pub(crate) fn wants(&mut self, record: &Record) -> bool {
+        let (wanted, max) = match record.layer {
+            Layer::Xl => (self.is_json && (self.json || self.derives_hvm_pfn), self.max_json),
+            Layer::Libvirt => (self.xml, self.max_xml),
+            _ => return false,
+        };
+        // An empty one is what the core's rules on length and terminator are about.
+        let wanted = wanted && record.body_length > 0 && record.body_length <= max;
+        if wanted {
+            self.record = Some(*record);
+        } else {
+            self.settled = true;
+        }
+        wanted
+    }
+
+    pub(crate) fn header(&mut self, header: &Header) {
+        match header {
+            Header::Xl { mandatory_flags, .. } => self.is_json = mandatory_flags & xl::FLAG_JSON != 0,
+            Header::Libvirt { .. } => {}
+            _ => self.settled = true,
+        }
+    }
+
+    /// Octets of the configuration; the last ones bring the judgement.
+    pub(crate) fn body(&mut self, octets: &[u8]) -> Option<Judgement> {
+        let record = self.record?;
+        self.text.extend_from_slice(octets);
+        if (self.text.len() as u64) < record.body_length {
+            return None;
+        }
+        self.record = None;
+        self.settled = true;
+        let text = std::mem::take(&mut self.text);
+        Some(self.judge(&record, text.strip_suffix(&[0]).unwrap_or(&text)))
+    }
+
+    fn judge(&self, record: &Record, text: &[u8]) -> Judgement {
+        let (rule, fault) = match record.layer {
+            Layer::Xl => (Rule::XlConfigJson, json_fault(text).filter(|_| self.json)),
+            _ => (Rule::LibvirtXmlSyntax, xml_fault(text)),
+        };
+        let violation = fault.map(|fault| Violation {
+            rule,
+            offset: record.body_offset.saturating_add(fault as u64),
+            layer: record.layer,
+            record: None,
+            expected: 0,
+            found: fault as u64,
+        });
+        let derives = record.layer == Layer::Xl && self.derives_hvm_pfn;
+        Judgement { violation, limit: if derives { hvm_pfn_limit(text) } else { None } }
+    }
+}
+
+/// Where the text stops being JSON.
+fn json_fault(text: &[u8]) -> Option<usize> {
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => return Some(error.valid_up_to()),
+    };
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    // serde_json counts lines from 1, and columns in octets.
+    let line = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    Some((line + error.column().saturating_sub(1)).min(text.len()))
+}
+
+/// Where the text stops being an XML document.
+fn xml_fault(text: &[u8]) -> Option<usize> {
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => return Some(error.valid_up_to()),
+    };
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().enable_all_checks(true);
+    let mut open = 0u64;
+    let mut roots = 0u64;
+    loop {
+        let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX).min(text.len());
+        let Ok(event) = reader.read_event() else {
+            return Some(usize::try_from(reader.error_position()).unwrap_or(at).min(text.len()));
+        };
+        let sound = match &event {
+            Event::Start(tag) | Event::Empty(tag) => {
+                if open == 0 {
+                    roots += 1;
+                }
+                if matches!(event, Event::Start(_)) {
+                    open += 1;
+                }
+                roots == 1 && tag.attributes().all(|attribute| attribute.is_ok())
+            }
+            Event::End(_) => {
+                open = open.saturating_sub(1);
+                true
+            }
+            // Only white space may stand outside the document's one element.
+            Event::Text(characters) => open > 0 || characters.trim_ascii().is_empty(),
+            Event::CData(_) | Event::GeneralRef(_) => open > 0,
+            Event::Eof => return (open > 0 || roots == 0).then_some(at),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => true,
+        };
+        if !sound {
+            return Some(at);
+        }
+    }
+}
+
+/// The memory sizes of libxl's JSON (`libxl_domain_config`, `libxl_domain_build_info`).
+#[derive(Deserialize)]
+struct DomainConfig {
+    b_info: Option<BuildInfo>,
+}
+
+#[derive(Deserialize)]
+struct BuildInfo {
+    max_memkb: Option<u64>,
+    target_memkb: Option<u64>,
+    video_memkb: Option<u64>,
+}
+
+/// First pfn that a guest with this configuration does not have. What memory does not fit below 4 GiB lies above, and
+/// a configurable hole below may push any of it there: so all of the memory is counted above.
+fn hvm_pfn_limit(json: &[u8]) -> Option<DerivedLimit> {
+    let sizes = serde_json::from_slice::<DomainConfig>(json).ok()?.b_info?;
+    let memory = sizes.max_memkb.max(sizes.target_memkb)?;
+    // libxl leaves a size that was not set at all ones.
+    let video = sizes.video_memkb.filter(|size| *size != u64::MAX).unwrap_or(0);
+    let memory_kib = memory.saturating_add(video);
+    let value = PAGES_BELOW_4G.saturating_add(memory_kib.div_ceil(4));
+    Some(DerivedLimit { limit: Limit::HvmPfn, value, memory_kib })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_faults_are_located() {
+        for (text, fault) in [
+            ("{}", None),
+            ("[1, {\"a\": null}]\n", None),
+            ("", Some(0)),
+            ("{", Some(0)),
+            ("{\"a\": 1,}", Some(8)),
+            ("{\n\"a\": x}", Some(7)),
+            ("{} {}", Some(3)),
+        ] {
+            assert_eq!(json_fault(text.as_bytes()), fault, "{text:?}");
+        }
+        assert_eq!(json_fault(b"{\"a\": \"\xFF\"}"), Some(7));
+        let deep = "[".repeat(1 << 20) + &"]".repeat(1 << 20);
+        assert_eq!(json_fault(deep.as_bytes()), None, "nesting costs no stack");
+    }
+
+    #[test]
+    fn xml_faults_are_located() {
+        for (text, fault) in [
+            ("<domain type='xen'><name>a&amp;b</name><x/></domain>\n", None),
+            ("<?xml version='1.0'?><!-- c --><domain/>", None),
+            ("", Some(0)),
+            ("text", Some(0)),
+            ("<a>", Some(3)),
+            ("<a></b>", Some(3)),
+            ("<a/><b/>", Some(4)),
+            ("<a/>x", Some(4)),
+            ("<a b=1></a>", Some(0)),
+            ("<a b='1' b='2'/>", Some(0)),
+            ("<a>\n</a", Some(4)),
+        ] {
+            assert_eq!(xml_fault(text.as_bytes()), fault, "{text:?}");
+        }
+        assert_eq!(xml_fault(b"<a>\xFF</a>"), Some(3));
+    }
+
+    #[test]
+    fn the_pfn_limit_follows_the_memory() {
+        let limit = |json: &str| hvm_pfn_limit(json.as_bytes()).map(|limit| limit.value);
+        assert_eq!(
+            limit(r#"{"b_info": {"max_memkb": 16384, "target_memkb": 8192}}"#),
+            Some((1 << 20) + 4096)
+        );
+        assert_eq!(limit(r#"{"b_info": {"target_memkb": 3, "video_memkb": 4}}"#), Some((1 << 20) + 2));
+        assert_eq!(
+            limit(r#"{"b_info": {"max_memkb": 0, "video_memkb": 18446744073709551615}}"#),
+            Some(1 << 20)
+        );
+        assert_eq!(limit(r#"{"b_info": {"max_memkb": 18446744073709551615}}"#), Some((1 << 20) + (1 << 62)));
+        assert_eq!(limit(r#"{"b_info": {"max_memkb": "16384"}}"#), None);
+        assert_eq!(limit(r#"{"b_info": {}}"#), None);
+        assert_eq!(limit("{}"), None);
+        assert_eq!(limit("nonsense"), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! Why no verdict could be reached.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::source::compressed::Compression;
+
+/// Why no verdict could be reached. Never a fault of the stream: that is a
+/// [`Violation`](xenstream_core::Violation).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input could not be opened.
+    #[error("cannot open it")]
+    Open(#[source] io::Error),
+    /// The input could not be examined: what kind of file it is, or how long.
+    #[error("cannot tell what kind of file it is")]
+    Inspect(#[source] io::Error),
+    /// The input could not be read.
+    #[error("cannot read at offset {offset}")]
+    Read {
+        /// Octets of the input, as it is stored, in front of those that could not be read.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The input is compressed, and what is compressed is damaged, cut short or needs too much memory.
+    #[error("cannot decompress {compression} data behind offset {offset}")]
+    Decompress {
+        /// The method.
+        compression: Compression,
+        /// Octets of decompressed data in front of the damage.
+        offset: u64,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// A directory could not be listed.
+    #[error("cannot list {}", path.display())]
+    List {
+        /// The directory, or the entry that made it fail.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No file in a directory is an image.
+    #[error("no image in this directory")]
+    NoImage,
+}
+
+impl Error {
+    /// The kind in a word, as the JSON report has it: `io`, `decompress` or `no-image`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Open(_) | Error::Inspect(_) | Error::Read { .. } | Error::List { .. } => "io",
+            Error::Decompress { .. } => "decompress",
+            Error::NoImage => "no-image",
+        }
+    }
+
+    /// The whole story in a line: this error and what caused it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        message
+    }
+}

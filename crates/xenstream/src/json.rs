@@ -1,0 +1,248 @@
+//! The report as JSON: one object for each image, on a line of its own. Fields may be added, never renamed.
+//!
+//! | field | |
+//! |---|---|
+//! | `path` | as it was given, `-` for standard input; what is not UTF-8 in it is replaced, and `path_octets` then has its octets |
+//! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null where it could not be told |
+//! | `compression` | `zstd`, `gzip`, `xz`, `lz4` or null |
+//! | `verdict` | `valid`, `invalid`, or `error` where none could be reached |
+//! | `profile` | `spec`, `restore`, `hardened` |
+//! | `violation` | of an invalid image: the first broken rule |
+//! | `error` | instead of a verdict: `kind` and `message` |
+//! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
+//! | `derived_limits` | limits that were taken from the image's own configuration |
+//! | `summary` | what the stream held, as far as it was read |
+//! | `octets_read` | octets of the input, as it is stored, that were read |
+//! | `seconds` | how long it took |
+//!
+//! In `summary.records` the types stand by name, those of libxl and libxc together: END occurs in both layers and counts
+//! for both, so a valid `xl` image has two. Types without a name are counted in `summary.optional_records`.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::{Error, Findings, Format, Profile, RecordRef, Report, Summary, Violation};
+
+/// One image's line. Serialize it with `serde_json`.
+///
+/// ```
+/// use std::path::Path;
+///
+/// let options = xenstream::Options::default();
+/// let report = xenstream::verify_slice(b"", &options);
+/// let line = xenstream::json::Line::new(Path::new("-"), &report, options.policy.profile());
+/// let text = serde_json::to_string(&line).unwrap();
+/// assert!(text.starts_with(r#"{"path":"-","format":null,"compression":null,"verdict":"invalid","profile":"spec","#));
+/// ```
+#[derive(Clone, Debug, Serialize)]
+pub struct Line<'a> {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_octets: Option<&'a [u8]>,
+    format: Option<&'static str>,
+    compression: Option<&'static str>,
+    verdict: &'static str,
+    profile: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<ViolationObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
+    #[serde(flatten)]
+    body: Option<Body>,
+}
+
+impl<'a> Line<'a> {
+    /// The line for what came of verifying the image of this name under this profile.
+    #[must_use]
+    pub fn new(path: &'a Path, result: &Result<Report, Error>, profile: Profile) -> Line<'a> {
+        let octets = path.as_os_str().as_bytes();
+        let report = result.as_ref().ok();
+        Line {
+            path: path.to_string_lossy().into_owned(),
+            path_octets: path.to_str().is_none().then_some(octets),
+            format: report
+                .map(|report| report.format)
+                .filter(|format| *format != Format::Auto)
+                .map(Format::name),
+            compression: report.and_then(|report| report.compression).map(crate::Compression::name),
+            verdict: match result {
+                Ok(report) if report.is_valid() => "valid",
+                Ok(_) => "invalid",
+                Err(_) => "error",
+            },
+            profile: profile.name(),
+            violation: report.and_then(Report::violation).map(ViolationObject::new),
+            error: result.as_ref().err().map(ErrorObject::new),
+            body: report.map(Body::new),
+        }
+    }
+}
+
+/// What there is to say where a verdict was reached.
+#[derive(Clone, Debug, Serialize)]
+struct Body {
+    warnings: Vec<FindingObject>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<FindingObject>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    derived_limits: Vec<LimitObject>,
+    summary: SummaryObject,
+    octets_read: u64,
+    seconds: f64,
+}
+
+impl Body {
+    fn new(report: &Report) -> Body {
+        Body {
+            warnings: FindingObject::list(&report.warnings),
+            findings: FindingObject::list(&report.findings),
+            derived_limits: report
+                .derived_limits
+                .iter()
+                .map(|derived| LimitObject {
+                    limit: derived.limit.name(),
+                    value: derived.value,
+                    memory_kib: derived.memory_kib,
+                })
+                .collect(),
+            summary: SummaryObject::new(&report.summary),
+            octets_read: report.octets_read,
+            seconds: report.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ViolationObject {
+    rule: &'static str,
+    layer: &'static str,
+    offset: u64,
+    record: Option<RecordObject>,
+    message: String,
+}
+
+impl ViolationObject {
+    fn new(violation: &Violation) -> ViolationObject {
+        ViolationObject {
+            rule: violation.rule.name(),
+            layer: violation.layer.name(),
+            offset: violation.offset,
+            record: violation.record.as_ref().map(RecordObject::new),
+            message: violation.message().to_string(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FindingObject {
+    #[serde(flatten)]
+    violation: ViolationObject,
+    count: u64,
+}
+
+impl FindingObject {
+    fn list(findings: &Findings) -> Vec<FindingObject> {
+        let object = |violation: &Violation| FindingObject {
+            violation: ViolationObject::new(violation),
+            count: findings.count(violation.rule),
+        };
+        findings.listed().iter().map(object).collect()
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RecordObject {
+    layer: &'static str,
+    index: u64,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    offset: u64,
+}
+
+impl RecordObject {
+    fn new(record: &RecordRef) -> RecordObject {
+        RecordObject {
+            layer: record.layer.name(),
+            index: record.index,
+            kind: record.type_label().map(|label| label.to_string()),
+            offset: record.offset,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ErrorObject {
+    kind: &'static str,
+    message: String,
+}
+
+impl ErrorObject {
+    fn new(error: &Error) -> ErrorObject {
+        ErrorObject { kind: error.kind(), message: error.message() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct LimitObject {
+    limit: &'static str,
+    value: u64,
+    memory_kib: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SummaryObject {
+    guest: Option<&'static str>,
+    xen: Option<String>,
+    libxc_version: Option<u32>,
+    guest_width: Option<u8>,
+    max_pfn: Option<u64>,
+    records: BTreeMap<&'static str, u64>,
+    optional_records: u64,
+    pages: PagesObject,
+    page_octets: u64,
+    checkpoints: u64,
+    restorable_to_checkpoint: Option<u64>,
+    octets: u64,
+}
+
+impl SummaryObject {
+    fn new(summary: &Summary) -> SummaryObject {
+        let mut records = BTreeMap::new();
+        for (_, name, count) in summary.records.iter() {
+            let sum: &mut u64 = records.entry(name).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        SummaryObject {
+            guest: summary.guest.map(crate::Guest::name),
+            xen: summary.xen.map(|(major, minor)| format!("{major}.{minor}")),
+            libxc_version: summary.libxc_version,
+            guest_width: summary.guest_width,
+            max_pfn: summary.max_pfn,
+            records,
+            optional_records: summary.records.optional(),
+            pages: PagesObject {
+                normal: summary.pages.normal(),
+                table: summary.pages.tables(),
+                broken: summary.pages.broken(),
+                xalloc: summary.pages.allocated(),
+                absent: summary.pages.absent(),
+            },
+            page_octets: summary.pages.octets(),
+            checkpoints: summary.checkpoints,
+            restorable_to_checkpoint: summary.restorable_to_checkpoint,
+            octets: summary.octets,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PagesObject {
+    normal: u64,
+    table: u64,
+    broken: u64,
+    xalloc: u64,
+    absent: u64,
+}

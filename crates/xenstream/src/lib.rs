@@ -1,0 +1,45 @@
+//! Verifies Xen's saved domains and migration streams: files, pipes, memory, compressed images, directories of them.
+//!
+//! ```
+//! use xenstream::{Options, Policy, verify_slice};
+//!
+//! let report = verify_slice(b"not an image", &Options::new(Policy::hardened())).unwrap();
+//! let violation = report.violation().unwrap();
+//! assert_eq!((violation.rule.name(), violation.offset), ("stream::unrecognised", 0));
+//! ```
+//!
+//! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
+//!   [`verify`] tells an [`Observer`] what is in it besides.
+//! * [`batch`] verifies many on all cores, directories included.
+//! * [`json`] is the report as JSON.
+//!
+//! An [`Error`] says that no verdict could be reached; an invalid stream is a verdict and no error. What a file holds is
+//! read only where a rule looks at it: of an image of gigabytes a few megabytes.
+//!
+//! The formats and rules are in [`xenstream_core`], whose items are found here too.
+
+#![forbid(unsafe_code)]
+
+pub mod batch;
+mod config;
+mod error;
+pub mod json;
+mod listener;
+mod options;
+mod report;
+mod session;
+mod source;
+mod verify;
+mod walk;
+
+pub use error::Error;
+pub use options::Options;
+pub use report::{DerivedLimit, Findings, Report, Verdict};
+pub use source::compressed::Compression;
+pub use source::file::ReadAt;
+pub use verify::{Input, verify, verify_fd, verify_path, verify_reader, verify_slice};
+pub use xenstream_core::{
+    Checkpointing, Entry, Format, Grade, Guest, Header, Layer, Level, LevelError, Limit, Message, Need,
+    Observer, PageBatch, Pages, PfnEntry, Pfns, Policy, Profile, Progress, Record, RecordCounts, RecordRef,
+    Rule, SkipError, Summary, TypeLabel, UnknownFormat, UnknownLimit, UnknownRule, Verifier, Violation, wire,
+};

@@ -1,0 +1,124 @@
+//! What this crate hears of a stream on its own account, in front of the caller's observer.
+
+use std::ops::Range;
+
+use xenstream_core::wire::PAGE_SIZE;
+use xenstream_core::{Header, Level, Observer, PageBatch, Pfns, Policy, Record, Violation};
+
+use crate::Options;
+use crate::config::{Collector, Judgement};
+use crate::report::{DerivedLimit, Findings};
+
+/// Collects what goes into the report and passes every event on.
+pub(crate) struct Listener<'o, O: ?Sized> {
+    observer: &'o mut O,
+    policy: Policy,
+    pub(crate) warnings: Findings,
+    pub(crate) findings: Findings,
+    pub(crate) config: Collector,
+    /// A rule of this crate's own was broken at deny.
+    pub(crate) denied: Option<Violation>,
+    /// A limit that the configuration told and the verifier does not know yet.
+    pub(crate) limit: Option<DerivedLimit>,
+    /// The caller asked for the body that passes.
+    passes_body_on: bool,
+    /// Offsets of the page contents that were announced last.
+    contents: Range<u64>,
+}
+
+impl<'o, O: Observer + ?Sized> Listener<'o, O> {
+    pub(crate) fn new(options: &Options, observer: &'o mut O) -> Listener<'o, O> {
+        Listener {
+            observer,
+            policy: options.policy.clone(),
+            warnings: Findings::default(),
+            findings: Findings::default(),
+            config: Collector::new(options),
+            denied: None,
+            limit: None,
+            passes_body_on: false,
+            contents: 0..0,
+        }
+    }
+
+    /// Octets up to the next page of guest memory, for an offset among page contents.
+    pub(crate) fn left_in_page(&self, offset: u64) -> Option<u64> {
+        self.contents.contains(&offset).then(|| PAGE_SIZE - (offset - self.contents.start) % PAGE_SIZE)
+    }
+
+    fn judged(&mut self, judgement: Judgement) {
+        self.limit = judgement.limit;
+        let Some(violation) = judgement.violation else { return };
+        match self.policy.level(violation.rule) {
+            Level::Allow => {}
+            Level::Warn => self.warning(&violation),
+            Level::Deny if self.policy.keeps_going() => self.finding(&violation),
+            Level::Deny => self.denied = Some(violation),
+        }
+    }
+
+    /// The caller hears nothing that lies behind the violation that is the verdict.
+    fn is_silent(&self) -> bool {
+        self.denied.is_some()
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Listener<'_, O> {
+    fn wants_body(&mut self, record: &Record) -> bool {
+        let own = self.config.wants(record);
+        self.passes_body_on = !self.is_silent() && self.observer.wants_body(record);
+        self.passes_body_on || own
+    }
+
+    fn header(&mut self, header: &Header) {
+        self.config.header(header);
+        if !self.is_silent() {
+            self.observer.header(header);
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        if !self.is_silent() {
+            self.observer.record(record);
+        }
+    }
+
+    fn body(&mut self, offset: u64, octets: &[u8]) {
+        if self.is_silent() {
+            return;
+        }
+        if self.passes_body_on {
+            self.observer.body(offset, octets);
+        }
+        if let Some(judgement) = self.config.body(octets) {
+            self.judged(judgement);
+        }
+    }
+
+    fn pfns(&mut self, entries: Pfns<'_>) {
+        if !self.is_silent() {
+            self.observer.pfns(entries);
+        }
+    }
+
+    fn page_batch(&mut self, batch: &PageBatch) {
+        self.contents = batch.offset..batch.offset.saturating_add(batch.pages.saturating_mul(PAGE_SIZE));
+        if !self.is_silent() {
+            self.observer.page_batch(batch);
+        }
+    }
+
+    fn warning(&mut self, warning: &Violation) {
+        if !self.is_silent() {
+            self.warnings.note(warning);
+            self.observer.warning(warning);
+        }
+    }
+
+    fn finding(&mut self, finding: &Violation) {
+        if !self.is_silent() {
+            self.findings.note(finding);
+            self.observer.finding(finding);
+        }
+    }
+}

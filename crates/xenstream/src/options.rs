@@ -1,0 +1,59 @@
+//! What to verify against.
+
+use xenstream_core::{Format, Limit, Policy, Profile};
+
+/// What to verify against: the input's format, how strict to be.
+///
+/// ```
+/// use xenstream::{Format, Options, Policy};
+///
+/// let options = Options::new(Policy::hardened()).with_format(Format::Xl);
+/// assert_eq!(options.policy.profile().name(), "hardened");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The format; [`Format::Auto`] goes by the input's magic.
+    pub format: Format,
+    /// Levels and limits.
+    pub policy: Policy,
+    /// May limits be taken from the image's own configuration, where that makes them stricter? Done under
+    /// [`Profile::Hardened`] only, and never in place of a limit that differs from the profile's own.
+    pub derive_limits: bool,
+}
+
+impl Options {
+    /// Any format, this policy.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Options {
+        Options { format: Format::Auto, policy, derive_limits: true }
+    }
+
+    /// The same for input in this format.
+    #[must_use]
+    pub const fn with_format(mut self, format: Format) -> Options {
+        self.format = format;
+        self
+    }
+
+    /// The same, with or without limits from the image's own configuration.
+    #[must_use]
+    pub const fn with_derived_limits(mut self, derive_limits: bool) -> Options {
+        self.derive_limits = derive_limits;
+        self
+    }
+
+    /// Is this limit to be derived from the configuration?
+    pub(crate) fn derives(&self, limit: Limit) -> bool {
+        let profile = Profile::Hardened;
+        self.derive_limits
+            && self.policy.profile() == profile
+            && self.policy.limit(limit) == limit.defaults()[profile as usize]
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new(Policy::spec())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a verification found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use xenstream_core::{Format, Limit, Profile, Rule, Summary, Violation};
+
+use crate::source::compressed::Compression;
+
+/// What a verification found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Is the stream valid, and if not, what is the first thing wrong with it?
+    pub verdict: Verdict,
+    /// The format; [`Format::Auto`] where it could not be told.
+    pub format: Format,
+    /// How the input was compressed. Offsets count in what was decompressed.
+    pub compression: Option<Compression>,
+    /// The profile that the policy started from.
+    pub profile: Profile,
+    /// Broken rules at level warn.
+    pub warnings: Findings,
+    /// Broken rules at level deny, under a policy that keeps going; otherwise empty.
+    pub findings: Findings,
+    /// Limits that were taken from the image's own configuration.
+    pub derived_limits: Vec<DerivedLimit>,
+    /// What the stream held, as far as it was read.
+    pub summary: Summary,
+    /// Octets that were read from the input, as it is stored; those passed over unread are not among them.
+    pub octets_read: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Report {
+    /// Is the stream valid?
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        matches!(self.verdict, Verdict::Valid)
+    }
+
+    /// What is wrong, if something is.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        match &self.verdict {
+            Verdict::Valid => None,
+            Verdict::Invalid(violation) => Some(violation),
+        }
+    }
+
+    /// Is the input not an image at all, as far as its first octets tell?
+    #[must_use]
+    pub fn is_unrecognised(&self) -> bool {
+        self.violation().is_some_and(|violation| violation.rule == Rule::StreamUnrecognised)
+    }
+}
+
+/// Is a stream valid?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No rule at level deny was broken.
+    Valid,
+    /// This was the first.
+    Invalid(Violation),
+}
+
+/// A limit that was taken from the image's own configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DerivedLimit {
+    /// The limit.
+    pub limit: Limit,
+    /// Its value.
+    pub value: u64,
+    /// The guest's memory that it follows from, in KiB.
+    pub memory_kib: u64,
+}
+
+/// Broken rules, in stream order. Each rule is listed a few times and counted always, so that a hostile stream can
+/// neither flood a report nor exhaust memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    listed: Vec<Violation>,
+    counts: BTreeMap<Rule, u64>,
+}
+
+impl Findings {
+    /// How often one rule is listed.
+    pub const LISTED: u64 = 8;
+
+    /// The first few of each rule, in stream order.
+    #[must_use]
+    pub fn listed(&self) -> &[Violation] {
+        &self.listed
+    }
+
+    /// How often the rule was broken, listed or not.
+    #[must_use]
+    pub fn count(&self, rule: Rule) -> u64 {
+        self.counts.get(&rule).copied().unwrap_or(0)
+    }
+
+    /// Rules that were broken more often than they are listed, with how often they are not.
+    pub fn unlisted(&self) -> impl Iterator<Item = (Rule, u64)> + '_ {
+        self.counts.iter().filter_map(|(rule, count)| {
+            let more = count.saturating_sub(Findings::LISTED);
+            (more > 0).then_some((*rule, more))
+        })
+    }
+
+    /// Was nothing found?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    pub(crate) fn note(&mut self, violation: &Violation) {
+        let count = self.counts.entry(violation.rule).or_default();
+        *count = count.saturating_add(1);
+        if *count <= Findings::LISTED {
+            self.listed.push(*violation);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One verification under way: the verifier, who listens to it, and what is counted for the report.
+
+use std::time::Instant;
+
+use xenstream_core::{Need, Observer, Verifier, Violation};
+
+use crate::listener::Listener;
+use crate::report::{DerivedLimit, Report, Verdict};
+use crate::source::compressed::Compression;
+use crate::{Error, Options};
+
+/// Why a source stops before the end of its input.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The stream is invalid.
+    Invalid(Violation),
+    /// No verdict can be reached.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// One verification under way. Sources feed it.
+pub(crate) struct Session<'o, O: ?Sized> {
+    verifier: Verifier,
+    listener: Listener<'o, O>,
+    options: Options,
+    derived_limits: Vec<DerivedLimit>,
+    started: Instant,
+    /// How the input turned out to be compressed.
+    pub(crate) compression: Option<Compression>,
+    /// Octets that were read from the input, as it is stored.
+    pub(crate) octets_read: u64,
+}
+
+impl<'o, O: Observer + ?Sized> Session<'o, O> {
+    pub(crate) fn new(options: &Options, observer: &'o mut O) -> Session<'o, O> {
+        Session {
+            verifier: Verifier::new(options.format, &options.policy),
+            listener: Listener::new(options, observer),
+            options: options.clone(),
+            derived_limits: Vec::new(),
+            started: Instant::now(),
+            compression: None,
+            octets_read: 0,
+        }
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.verifier.position()
+    }
+
+    pub(crate) fn need(&self) -> Need {
+        self.verifier.need()
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.verifier.is_ended()
+    }
+
+    /// Octets up to the next page of guest memory, if page contents come next.
+    pub(crate) fn left_in_page(&self) -> Option<u64> {
+        self.listener.left_in_page(self.position())
+    }
+
+    /// Judges the next octets. Returns how many were taken: fewer than there are only when the stream ended.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<usize, Stop> {
+        let mut taken = 0;
+        while taken < chunk.len() && !self.is_ended() {
+            let mut piece = &chunk[taken..];
+            // What the configuration says takes effect at its last octet, however the input is cut: until it has
+            // passed, nothing is pushed together with what may lie behind it.
+            if !self.listener.config.is_settled() {
+                let certain = usize::try_from(self.verifier.need().certain).unwrap_or(usize::MAX);
+                piece = &piece[..piece.len().min(certain)];
+            }
+            taken += self.push_piece(piece)?;
+        }
+        Ok(taken)
+    }
+
+    /// Passes over octets that are [skippable](Need::skippable).
+    pub(crate) fn skip(&mut self, octets: u64) -> Result<(), Stop> {
+        self.verifier.skip(octets).expect("the source asks what is skippable before it skips");
+        // The layers decide what comes next where no octets are needed for it.
+        self.push_piece(&[]).map(|_| ())
+    }
+
+    /// The input ends here.
+    pub(crate) fn finish(&mut self) -> Result<(), Stop> {
+        match self.verifier.finish_with(&mut self.listener) {
+            Ok(_) => Ok(()),
+            Err(violation) => Err(Stop::Invalid(violation)),
+        }
+    }
+
+    /// The input goes on behind the stream's end, and it is a file.
+    pub(crate) fn trailing_data(&mut self) -> Result<(), Stop> {
+        self.verifier.trailing_data(&mut self.listener).map_err(Stop::Invalid)
+    }
+
+    /// The report on what a source came to.
+    pub(crate) fn into_report(self, outcome: Result<(), Stop>) -> Result<Report, Error> {
+        // Under a policy that keeps going the first finding is the verdict, be it the core's or this crate's.
+        let first = self.listener.findings.listed().first().copied();
+        let verdict = match (first, outcome) {
+            (_, Err(Stop::Failed(error))) => return Err(error),
+            (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => Verdict::Invalid(violation),
+            (None, Ok(())) => Verdict::Valid,
+        };
+        let mut summary = *self.verifier.summary();
+        summary.octets = self.verifier.position();
+        Ok(Report {
+            verdict,
+            format: self.verifier.format(),
+            compression: self.compression,
+            profile: self.options.policy.profile(),
+            warnings: self.listener.warnings,
+            findings: self.listener.findings,
+            derived_limits: self.derived_limits,
+            summary,
+            octets_read: self.octets_read,
+            elapsed: self.started.elapsed(),
+        })
+    }
+
+    fn push_piece(&mut self, piece: &[u8]) -> Result<usize, Stop> {
+        let progress = self.verifier.push(piece, &mut self.listener);
+        // A finding of the configuration lies in front of whatever else this piece broke.
+        if let Some(violation) = self.listener.denied {
+            return Err(Stop::Invalid(violation));
+        }
+        if let Some(derived) = self.listener.limit.take()
+            && derived.value < self.verifier.policy().limit(derived.limit)
+        {
+            self.verifier.set_limit(derived.limit, derived.value);
+            self.derived_limits.push(derived);
+        }
+        progress.map(|progress| progress.consumed).map_err(Stop::Invalid)
+    }
+}

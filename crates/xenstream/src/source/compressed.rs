@@ -1,0 +1,263 @@
+//! Compressed images: recognised by magic, decompressed as they are read, in bounded memory.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+use liblzma::read::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream as XzStream};
+use lz4_flex::frame::FrameDecoder;
+use xenstream_core::Observer;
+
+use crate::Error;
+use crate::session::{Session, Stop};
+use crate::source::file::overfull;
+
+/// Octets by which every compressor is told from the others.
+pub(crate) const MAGIC_MAX: usize = 6;
+
+/// How far back compressed data may reach, as a power of two: 128 MiB, which is what the programs `zstd` and `xz` take
+/// unless they are asked for more. It bounds the memory that an image can make us use.
+const WINDOW_LOG_MAX: u32 = 27;
+
+/// What `xz` needs beside its window.
+const XZ_OVERHEAD: u64 = 1 << 20;
+
+/// Octets of decompressed data that are judged together.
+const CHUNK: usize = 64 << 10;
+
+/// A compression method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Zstandard frames.
+    Zstd,
+    /// gzip members.
+    Gzip,
+    /// xz streams.
+    Xz,
+    /// LZ4 frames.
+    Lz4,
+}
+
+impl Compression {
+    /// The method's usual name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Compression::Zstd => "zstd",
+            Compression::Gzip => "gzip",
+            Compression::Xz => "xz",
+            Compression::Lz4 => "lz4",
+        }
+    }
+
+    /// The method that these first octets tell.
+    pub(crate) fn recognise(start: &[u8]) -> Option<Compression> {
+        match start {
+            // A frame, or a skippable one, with which pzstd begins. lz4 knows those too and does not begin with one.
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Compression::Zstd),
+            // Method 8, deflate, is the only one there is.
+            [0x1F, 0x8B, 8, ..] => Some(Compression::Gzip),
+            [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
+            [0x04, 0x22, 0x4D, 0x18, ..] => Some(Compression::Lz4),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Feeds what is compressed in `input`, to its end: only there the decompressor knows that it was sound.
+pub(crate) fn drive<O: Observer + ?Sized>(
+    compression: Compression,
+    input: impl Read,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    session.compression = Some(compression);
+    let meter = Meter::default();
+    let source = Metered { inner: input, meter: &meter };
+    let outcome = match decoder(compression, source) {
+        Ok(mut decoder) => decode(compression, &mut *decoder, &meter, session),
+        Err(error) => Err(failure(compression, 0, &meter, error).into()),
+    };
+    session.octets_read = meter.octets.get();
+    outcome
+}
+
+fn decoder<'i>(compression: Compression, input: impl Read + 'i) -> io::Result<Box<dyn Read + 'i>> {
+    Ok(match compression {
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::new(input)?;
+            decoder.window_log_max(WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        }
+        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        Compression::Xz => {
+            let stream = XzStream::new_stream_decoder((1 << WINDOW_LOG_MAX) + XZ_OVERHEAD, CONCATENATED)?;
+            Box::new(XzDecoder::new_stream(input, stream))
+        }
+        Compression::Lz4 => Box::new(Lz4Frames::new(input)),
+    })
+}
+
+fn decode<O: Observer + ?Sized>(
+    compression: Compression,
+    decoder: &mut dyn Read,
+    meter: &Meter,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    let mut chunk = vec![0; CHUNK];
+    let mut trails = false;
+    let mut offset = 0;
+    loop {
+        let octets = match decoder.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(n) => &chunk[..n],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failure(compression, offset, meter, error).into()),
+        };
+        offset += octets.len() as u64;
+        if session.push(octets)? < octets.len() && !trails {
+            trails = true;
+            session.trailing_data()?;
+        }
+    }
+    session.finish()
+}
+
+/// Tells an input that cannot be read from one that can and does not decompress.
+fn failure(compression: Compression, offset: u64, meter: &Meter, error: io::Error) -> Error {
+    match meter.failed.take() {
+        Some(source) => Error::Read { offset: meter.octets.get(), source },
+        None => Error::Decompress { compression, offset, source: error },
+    }
+}
+
+/// What is told of an input that a decompressor owns.
+#[derive(Default)]
+struct Meter {
+    octets: Cell<u64>,
+    failed: RefCell<Option<io::Error>>,
+}
+
+struct Metered<'m, R> {
+    inner: R,
+    meter: &'m Meter,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let error = match self.inner.read(octets) {
+            Ok(n) if n <= octets.len() => {
+                self.meter.octets.set(self.meter.octets.get() + n as u64);
+                return Ok(n);
+            }
+            Ok(_) => overfull(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => error,
+        };
+        let kind = error.kind();
+        self.meter.failed.replace(Some(error));
+        Err(kind.into())
+    }
+}
+
+/// LZ4 frames one after another. The decoder of one frame takes an input that stops between two blocks for one that
+/// ends with a frame, so where frames begin and the input ends is watched here.
+struct Lz4Frames<R: Read> {
+    /// Absent only while it is exchanged for the next frame's.
+    decoder: Option<FrameDecoder<Watched<R>>>,
+}
+
+impl<R: Read> Lz4Frames<R> {
+    fn new(input: R) -> Lz4Frames<R> {
+        let watched = Watched { inner: BufReader::new(input), frame_octets: 0, ended: false };
+        Lz4Frames { decoder: Some(FrameDecoder::new(watched)) }
+    }
+}
+
+impl<R: Read> Read for Lz4Frames<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(decoder) = &mut self.decoder else { return Ok(0) };
+            let n = decoder.read(octets)?;
+            if n > 0 || octets.is_empty() {
+                return Ok(n);
+            }
+            match (decoder.get_ref().ended, decoder.get_ref().frame_octets) {
+                (true, 0) => return Ok(0),
+                (true, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                // The frame's end mark has passed. The next frame may have blocks of another size, and a decoder is
+                // made for one.
+                (false, _) => {
+                    self.decoder = self.decoder.take().map(|decoder| {
+                        let mut watched = decoder.into_inner();
+                        watched.frame_octets = 0;
+                        FrameDecoder::new(watched)
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Counts the octets of a frame and notices the input's end.
+struct Watched<R> {
+    inner: BufReader<R>,
+    frame_octets: u64,
+    ended: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(octets)?;
+        self.frame_octets += n as u64;
+        self.ended |= n == 0 && !octets.is_empty();
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lz4(text: &[u8], block_size: lz4_flex::frame::BlockSize) -> Vec<u8> {
+        use std::io::Write;
+        let info = lz4_flex::frame::FrameInfo::new().block_size(block_size);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn lz4_frames_follow_one_another_and_every_cut_is_noticed() {
+        use lz4_flex::frame::BlockSize;
+        let text = [7; 100_000];
+        let mut frames = lz4(&text, BlockSize::Max256KB);
+        let first = frames.len();
+        frames.extend_from_slice(&lz4(&text, BlockSize::Max64KB));
+        for cut in 0..=frames.len() {
+            let mut out = Vec::new();
+            let result = Lz4Frames::new(&frames[..cut]).read_to_end(&mut out);
+            let whole = [0, first, frames.len()].contains(&cut);
+            assert_eq!(result.is_ok(), whole, "{cut} of {}", frames.len());
+            if whole {
+                assert_eq!(out.len() % text.len(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn magics_are_told_from_formats() {
+        for start in [&b"Xen saved"[..], b"LibxlFmt", &[0xFF; 8], &[0x1F, 0x8B, 9], b"", &[0x28, 0xB5, 0x2F]]
+        {
+            assert_eq!(Compression::recognise(start), None, "{start:?}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Files that can be read at any place. Page contents and opaque blobs, which no rule looks at, are never read: of a
+//! guest of gigabytes a few thousand record headers and their arrays of page frame numbers are.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{Advice, FileType};
+use xenstream_core::Observer;
+use xenstream_core::wire::RECORD_HEADER;
+use xenstream_core::wire::libxc::page;
+
+use crate::Error;
+use crate::session::{Session, Stop};
+use crate::source::compressed::{self, Compression, MAGIC_MAX};
+
+/// Octets of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
+/// them. Where the array is that long and has no page behind it, the next record's header follows at once and the next
+/// read begins with it, so there is one read for each record.
+const WINDOW: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
+
+/// Something that can be read at any place: a file, or an object in a store.
+pub trait ReadAt {
+    /// Reads octets from `offset` on into `octets` and returns how many there were: at least one, unless the input
+    /// ends at or before `offset`.
+    ///
+    /// # Errors
+    /// What the system says. [`Interrupted`](io::ErrorKind::Interrupted) reads are tried again.
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// How many octets there are. It is asked again when it matters, since a file may shrink or grow while it is read.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Do octets behind the stream's end belong to nothing? So it is with a regular file; a block device has octets
+    /// behind anything.
+    fn ends_with_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Walks a file.
+pub(crate) fn drive<O: Observer + ?Sized>(
+    file: &dyn ReadAt,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    let mut window = [0; WINDOW];
+    let mut size = file.size().map_err(Error::Inspect)?;
+    let mut first = true;
+    while !session.is_ended() {
+        let position = session.position();
+        // Never past the file's end: octets that are not there cannot be passed over.
+        let skippable = session.need().skippable.min(size.saturating_sub(position));
+        if skippable > 0 {
+            session.skip(skippable)?;
+            continue;
+        }
+        // Among page contents a page table is to be read; whether its neighbour is, is not known yet.
+        let wanted = session.left_in_page().map_or(WINDOW, |left| WINDOW.min(left as usize));
+        let octets = read_at(file, &mut window[..wanted], position)?;
+        if octets.is_empty() {
+            return end(file, session);
+        }
+        session.octets_read += octets.len() as u64;
+        if first {
+            first = false;
+            if let Some(compression) = recognise(file, octets)? {
+                session.octets_read = 0;
+                return compressed::drive(compression, Cursor { file, position: 0 }, session);
+            }
+        }
+        session.push(octets)?;
+        let read_up_to = position + octets.len() as u64;
+        if read_up_to > size {
+            // It has grown.
+            size = file.size().map_err(Error::Inspect)?;
+        }
+    }
+    if file.ends_with_stream() && !read_at(file, &mut window[..1], session.position())?.is_empty() {
+        session.trailing_data()?;
+    }
+    session.finish()
+}
+
+/// The input has ended, inside the stream.
+fn end<O: Observer + ?Sized>(file: &dyn ReadAt, session: &mut Session<'_, O>) -> Result<(), Stop> {
+    let outcome = session.finish();
+    // A file that shrank after octets were passed over ends in front of them.
+    let size = file.size().map_err(Error::Inspect)?;
+    match outcome {
+        Err(Stop::Invalid(mut violation)) if size < violation.offset && size < session.position() => {
+            violation.offset = size;
+            violation.record = violation.record.filter(|record| record.offset <= size);
+            Err(Stop::Invalid(violation))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Looks for a compressor's magic; a short read at the input's start is made up for.
+fn recognise(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Stop> {
+    let mut magic = [0; MAGIC_MAX];
+    let mut have = start.len().min(MAGIC_MAX);
+    magic[..have].copy_from_slice(&start[..have]);
+    while have < MAGIC_MAX {
+        let more = read_at(file, &mut magic[have..], have as u64)?.len();
+        if more == 0 {
+            break;
+        }
+        have += more;
+    }
+    Ok(Compression::recognise(&magic[..have]))
+}
+
+fn read_at<'b>(file: &dyn ReadAt, octets: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {
+    loop {
+        match file.read_at(octets, offset) {
+            Ok(n) => return octets.get(..n).ok_or_else(|| Error::Read { offset, source: overfull() }),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Error::Read { offset, source }),
+        }
+    }
+}
+
+/// A reader broke its contract.
+pub(crate) fn overfull() -> io::Error {
+    io::Error::other("the reader claims more octets than there was room for")
+}
+
+/// Reads a file in order, for a decompressor.
+struct Cursor<'f> {
+    file: &'f dyn ReadAt,
+    position: u64,
+}
+
+impl Read for Cursor<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(octets, self.position)?;
+        self.position += n as u64;
+        Ok(n)
+    }
+}
+
+/// A file or block device of the system, from some place on. Its own offset is neither used nor moved.
+pub(crate) struct Descriptor<'fd> {
+    fd: BorrowedFd<'fd>,
+    start: u64,
+    /// Size of a block device, which does not change.
+    device_size: Option<u64>,
+}
+
+impl<'fd> Descriptor<'fd> {
+    /// A descriptor that can be read at any place, from its current offset on. `None` for pipes and the like, and for
+    /// files that do not tell their size, as those of /proc.
+    pub(crate) fn new(fd: BorrowedFd<'fd>) -> Result<Option<Descriptor<'fd>>, Error> {
+        let stat = rustix::fs::fstat(fd).map_err(|error| Error::Inspect(error.into()))?;
+        let device_size = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_size > 0 => None,
+            FileType::BlockDevice => match device_size(fd) {
+                Ok(size) => Some(size),
+                Err(_) => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let start = rustix::fs::tell(fd).map_err(|error| Error::Inspect(error.into()))?;
+        Ok(Some(Descriptor { fd, start, device_size }))
+    }
+
+    /// Says that reads will jump, so that the system reads no more ahead than it is asked for. The advice belongs to
+    /// the open file description: this is for files that nobody else has open through it.
+    pub(crate) fn advise(&self) {
+        // Advice that is not taken costs time, nothing else.
+        let _ = rustix::fs::fadvise(self.fd, 0, None, Advice::Random);
+    }
+}
+
+impl ReadAt for Descriptor<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pread(self.fd, octets, self.start.saturating_add(offset))?)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        let size = match self.device_size {
+            Some(size) => size,
+            None => u64::try_from(rustix::fs::fstat(self.fd)?.st_size).unwrap_or(0),
+        };
+        Ok(size.saturating_sub(self.start))
+    }
+
+    fn ends_with_stream(&self) -> bool {
+        self.device_size.is_none()
+    }
+}
+
+/// A block device tells its size only by seeking to its end, which is done on an open file description of our own.
+fn device_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    use std::os::fd::AsRawFd;
+    File::open(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))?.seek(SeekFrom::End(0))
+}

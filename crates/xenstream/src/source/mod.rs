@@ -1,0 +1,6 @@
+//! Where octets come from. Each source feeds a [`Session`](crate::session::Session) in its own way.
+
+pub(crate) mod compressed;
+pub(crate) mod file;
+pub(crate) mod memory;
+pub(crate) mod stream;

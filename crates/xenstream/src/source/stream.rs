@@ -1,0 +1,234 @@
+//! Input that comes in order: pipes, sockets, terminals, anything that reads. Not one octet is taken that may belong to
+//! somebody else: a live stream shares its descriptor with what follows it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use rustix::pipe::SpliceFlags;
+use xenstream_core::Observer;
+
+use crate::Error;
+use crate::session::{Session, Stop};
+use crate::source::compressed::{self, Compression, MAGIC_MAX};
+use crate::source::file::overfull;
+
+/// Octets of one read. Larger buffers fall out of the processor's cache and are slower.
+const WINDOW: usize = 64 << 10;
+
+/// Octets of one read where contents can be discarded: enough for a record's header and its page frame numbers, so
+/// that few octets are copied only to be passed over.
+const HEAD: usize = 8 + 8 + 8 * 1024;
+
+/// Most octets of one splice, and the size of pipe that is asked for.
+const SPLICE: usize = 1 << 20;
+
+/// Fewer octets than this are read sooner than discarded by a call of their own.
+const WORTH_DISCARDING: u64 = 16 << 10;
+
+/// Input that comes in order.
+pub(crate) trait Stream {
+    /// Waits for octets and takes some; none at the input's end.
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize>;
+
+    /// Can octets be passed over without being copied?
+    fn discards(&self) -> bool;
+
+    /// Waits for octets and passes over some, `octets` at the most; none at the input's end. `None`: it turned out
+    /// that they have to be read after all.
+    fn discard(&mut self, octets: u64) -> io::Result<Option<u64>>;
+
+    /// Do octets behind the stream's end belong to nothing?
+    fn ends_with_stream(&self) -> bool;
+}
+
+/// Reads a stream up to its end and not beyond.
+pub(crate) fn drive<O: Observer + ?Sized>(
+    stream: &mut dyn Stream,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    let mut window = vec![0; WINDOW];
+    let start = take_magic(stream, &mut window, session)?;
+    if let Some(compression) = Compression::recognise(start) {
+        session.octets_read = 0;
+        let whole = start.chain(Compressed(stream));
+        return compressed::drive(compression, whole, session);
+    }
+    session.push(start)?;
+    while !session.is_ended() {
+        let need = session.need();
+        if need.skippable >= WORTH_DISCARDING && stream.discards() {
+            match stream.discard(need.skippable).map_err(|error| read_error(session.position(), error))? {
+                Some(0) => break,
+                Some(n) => session.skip(n)?,
+                None => {}
+            }
+            continue;
+        }
+        let window = if stream.discards() { &mut window[..HEAD] } else { &mut window[..] };
+        let octets = read(stream, window, need.certain, session.position())?;
+        if octets.is_empty() {
+            break;
+        }
+        session.octets_read += octets.len() as u64;
+        session.push(octets)?;
+    }
+    if session.is_ended()
+        && stream.ends_with_stream()
+        && !read(stream, &mut window, 1, session.position())?.is_empty()
+    {
+        session.trailing_data()?;
+    }
+    session.finish()
+}
+
+/// The first few octets, by which a compressor is told. They surely belong to the stream: every header is longer.
+fn take_magic<'w, O: Observer + ?Sized>(
+    stream: &mut dyn Stream,
+    window: &'w mut [u8],
+    session: &mut Session<'_, O>,
+) -> Result<&'w [u8], Error> {
+    let certain = session.need().certain;
+    let mut have = 0;
+    while have < MAGIC_MAX {
+        let octets = read(stream, &mut window[have..], certain - have as u64, have as u64)?.len();
+        if octets == 0 {
+            break;
+        }
+        have += octets;
+    }
+    session.octets_read = have as u64;
+    Ok(&window[..have])
+}
+
+/// Reads `certain` octets at the most.
+fn read<'w>(
+    stream: &mut dyn Stream,
+    window: &'w mut [u8],
+    certain: u64,
+    offset: u64,
+) -> Result<&'w [u8], Error> {
+    let wanted = window.len().min(usize::try_from(certain).unwrap_or(usize::MAX));
+    let octets = stream.read(&mut window[..wanted]).map_err(|error| read_error(offset, error))?;
+    window[..wanted].get(..octets).ok_or_else(|| read_error(offset, overfull()))
+}
+
+fn read_error(offset: u64, source: io::Error) -> Error {
+    Error::Read { offset, source }
+}
+
+/// A stream as a decompressor reads it.
+struct Compressed<'s>(&'s mut dyn Stream);
+
+impl Read for Compressed<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        self.0.read(octets)
+    }
+}
+
+/// Anything that reads.
+pub(crate) struct Reader<'r>(pub(crate) &'r mut dyn Read);
+
+impl Stream for Reader<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(octets) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn discards(&self) -> bool {
+        false
+    }
+
+    fn discard(&mut self, _: u64) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
+    fn ends_with_stream(&self) -> bool {
+        false
+    }
+}
+
+/// A pipe, socket or terminal.
+pub(crate) struct Descriptor<'fd> {
+    fd: BorrowedFd<'fd>,
+    /// Where page contents are spliced to; only a pipe can be spliced.
+    null: Option<File>,
+    /// It is a file after all, though one that does not tell its size.
+    is_file: bool,
+}
+
+impl<'fd> Descriptor<'fd> {
+    pub(crate) fn new(fd: BorrowedFd<'fd>) -> Result<Descriptor<'fd>, Error> {
+        let stat = rustix::fs::fstat(fd).map_err(|error| Error::Inspect(error.into()))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let null = (kind == FileType::Fifo).then(null_device).flatten();
+        if null.is_some() {
+            // A larger pipe is worth a lot, and nothing is lost where the system has none to give.
+            let _ = rustix::pipe::fcntl_setpipe_size(fd, SPLICE);
+        }
+        Ok(Descriptor { fd, null, is_file: kind == FileType::RegularFile })
+    }
+
+    /// Repeats a call that a signal interrupts, and waits where the descriptor would not.
+    fn retry<T>(&self, mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+        loop {
+            match call() {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let mut fds = [PollFd::from_borrowed_fd(self.fd, PollFlags::IN)];
+                    match rustix::event::poll(&mut fds, None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Stream for Descriptor<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        Ok(self.retry(|| rustix::io::read(self.fd, &mut *octets))?)
+    }
+
+    fn discards(&self) -> bool {
+        self.null.is_some()
+    }
+
+    fn discard(&mut self, octets: u64) -> io::Result<Option<u64>> {
+        let Some(null) = &self.null else { return Ok(None) };
+        let length = usize::try_from(octets).unwrap_or(usize::MAX).min(SPLICE);
+        let flags = SpliceFlags::MOVE;
+        match self.retry(|| rustix::pipe::splice(self.fd, None, null, None, length, flags)) {
+            Ok(n) => Ok(Some(n as u64)),
+            // Some systems and sandboxes refuse to splice.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+                self.null = None;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn ends_with_stream(&self) -> bool {
+        self.is_file
+    }
+}
+
+/// The null device. What stands under its name may be something else, such as a file that would fill up with guest
+/// memory.
+fn null_device() -> Option<File> {
+    let null = OpenOptions::new().write(true).open("/dev/null").ok()?;
+    let stat = rustix::fs::fstat(&null).ok()?;
+    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == (1, 3);
+    is_null.then_some(null)
+}

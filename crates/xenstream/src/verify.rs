@@ -1,0 +1,119 @@
+//! The ways in.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use xenstream_core::Observer;
+
+use crate::session::{Session, Stop};
+use crate::source::file::{self, ReadAt};
+use crate::source::{memory, stream};
+use crate::{Error, Options, Report};
+
+/// What to verify.
+#[non_exhaustive]
+pub enum Input<'a> {
+    /// A file, by name: regular, block device, FIFO or what else can be opened.
+    Path(&'a Path),
+    /// An open descriptor, from its current offset on; offsets in the report count from there. The offset of a regular
+    /// file stays where it is; of a pipe or socket the stream's own octets are taken and none behind them.
+    Descriptor(BorrowedFd<'a>),
+    /// Something that can be read at any place.
+    Positioned(&'a dyn ReadAt),
+    /// Something that reads in order. Of an uncompressed stream its own octets are taken and none behind them.
+    Reader(&'a mut dyn Read),
+    /// A whole image in memory.
+    Slice(&'a [u8]),
+}
+
+/// Verifies the file of this name. Compressed files are decompressed on the fly.
+///
+/// # Errors
+/// The file could not be opened, read or decompressed. That the stream is invalid is no error: the report says so.
+pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    verify(Input::Path(path.as_ref()), options, &mut ())
+}
+
+/// Verifies an open file, pipe or socket from its current offset on; see [`Input::Descriptor`].
+///
+/// # Errors
+/// The descriptor could not be read, or what it holds not be decompressed.
+pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
+    verify(Input::Descriptor(fd.as_fd()), options, &mut ())
+}
+
+/// Verifies what a reader has. Of an uncompressed stream its own octets are taken and none behind them, so that no
+/// buffering is needed and none gets in the way of who reads on.
+///
+/// # Errors
+/// The reader failed (with [`WouldBlock`](std::io::ErrorKind::WouldBlock) too), or what it holds could not be
+/// decompressed.
+pub fn verify_reader(mut reader: impl Read, options: &Options) -> Result<Report, Error> {
+    verify(Input::Reader(&mut reader), options, &mut ())
+}
+
+/// Verifies a whole image in memory.
+///
+/// # Errors
+/// The image is compressed and could not be decompressed.
+pub fn verify_slice(octets: &[u8], options: &Options) -> Result<Report, Error> {
+    verify(Input::Slice(octets), options, &mut ())
+}
+
+/// Verifies an input, and tells an observer what is in it.
+///
+/// ```
+/// use xenstream::{Input, Observer, Options, Record, verify};
+///
+/// #[derive(Default)]
+/// struct Names(Vec<String>);
+///
+/// impl Observer for Names {
+///     fn record(&mut self, record: &Record) {
+///         self.0.extend(record.reference().type_label().map(|label| label.to_string()));
+///     }
+/// }
+///
+/// let mut names = Names::default();
+/// let report = verify(Input::Slice(b"not an image"), &Options::default(), &mut names).unwrap();
+/// assert!(report.is_unrecognised() && names.0.is_empty());
+/// ```
+///
+/// # Errors
+/// The input could not be opened, read or decompressed.
+pub fn verify<O: Observer + ?Sized>(
+    input: Input<'_>,
+    options: &Options,
+    observer: &mut O,
+) -> Result<Report, Error> {
+    let mut session = Session::new(options, observer);
+    let outcome = match input {
+        Input::Path(path) => path_outcome(path, &mut session),
+        Input::Descriptor(fd) => descriptor_outcome(fd, false, &mut session),
+        Input::Positioned(file) => file::drive(file, &mut session),
+        Input::Reader(reader) => stream::drive(&mut stream::Reader(reader), &mut session),
+        Input::Slice(octets) => memory::drive(octets, &mut session),
+    };
+    session.into_report(outcome)
+}
+
+fn path_outcome<O: Observer + ?Sized>(path: &Path, session: &mut Session<'_, O>) -> Result<(), Stop> {
+    let file = File::open(path).map_err(Error::Open)?;
+    descriptor_outcome(file.as_fd(), true, session)
+}
+
+fn descriptor_outcome<O: Observer + ?Sized>(
+    fd: BorrowedFd<'_>,
+    is_ours: bool,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    let Some(file) = file::Descriptor::new(fd)? else {
+        return stream::drive(&mut stream::Descriptor::new(fd)?, session);
+    };
+    if is_ours {
+        file.advise();
+    }
+    file::drive(&file, session)
+}

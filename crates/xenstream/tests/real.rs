@@ -1,0 +1,72 @@
+//! Images that a real Xen wrote, through every source: one verdict, one summary, whatever way the octets come.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use xenstream::{Compression, Format, Options, Policy, Report, Summary};
+
+/// The images of `corpus/real` and whether they are Remus captures, whose stream stops at a checkpoint.
+fn images() -> Vec<(PathBuf, bool)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/real");
+    let mut images: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "xz"))
+        .map(|path| (path.clone(), path.to_string_lossy().contains("remus")))
+        .collect();
+    images.sort();
+    assert!(!images.is_empty());
+    images
+}
+
+fn decompressed(path: &Path) -> Vec<u8> {
+    let mut octets = Vec::new();
+    liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut octets).unwrap();
+    octets
+}
+
+fn summary(report: &Report, what: &str) -> Summary {
+    assert!(report.is_valid(), "{what}: {:?}", report.violation());
+    report.summary
+}
+
+#[test]
+fn every_source_comes_to_the_same() {
+    for (path, is_remus) in images() {
+        let name = path.display();
+        let octets = decompressed(&path);
+        let plain = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(plain.path(), &octets).unwrap();
+        for policy in [Policy::spec(), Policy::restore()] {
+            let options = Options::new(policy);
+            let compressed = xenstream::verify_path(&path, &options).unwrap();
+            assert_eq!((compressed.format, compressed.compression), (Format::Xl, Some(Compression::Xz)));
+            let file = xenstream::verify_path(plain.path(), &options).unwrap();
+            let slice = xenstream::verify_slice(&octets, &options).unwrap();
+            let reader = xenstream::verify_reader(&octets[..], &options).unwrap();
+            let expected = summary(&compressed, &format!("{name}, compressed"));
+            assert_eq!(expected.octets, octets.len() as u64);
+            assert_eq!(expected.restorable_to_checkpoint.is_some(), is_remus, "{name}");
+            assert_eq!(summary(&file, &format!("{name}, file")), expected);
+            assert_eq!(summary(&slice, &format!("{name}, slice")), expected);
+            assert_eq!(summary(&reader, &format!("{name}, reader")), expected);
+            let pages = expected.pages;
+            let contents = pages.octets() - pages.tables() * 4096;
+            let judged = octets.len() as u64 - contents;
+            assert!(file.octets_read < judged + judged / 20, "{name}: {} octets read", file.octets_read);
+        }
+    }
+}
+
+#[test]
+fn what_is_hardened_takes_its_limit_from_the_configuration() {
+    for (path, is_remus) in images() {
+        let report = xenstream::verify_path(&path, &Options::new(Policy::hardened())).unwrap();
+        let violation = report.violation().map(|violation| violation.rule.name());
+        // A stream that fails over is not let through a gate.
+        assert_eq!(violation, is_remus.then_some("stream::failover"), "{}", path.display());
+        let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
+        assert_eq!(derived.value, (1 << 20) + derived.memory_kib / 4);
+    }
+}

@@ -1,0 +1,64 @@
+//! xenstream's verdicts beside those of Xen's own verifier and restorer, on every stream that theirs are on record for.
+
+use std::path::{Path, PathBuf};
+
+use xenstream::{Options, Policy, Profile, Report, Violation};
+use xenstream_peer::{Answer, Comparison, Differences, Disagreement, Recorded, Row};
+
+fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/verdicts").join(name)
+}
+
+fn verify(row: &Row, octets: &[u8], profile: Profile) -> Report {
+    let policy = Policy::new(profile).with_checkpointing(row.checkpointing());
+    xenstream::verify_slice(octets, &Options::new(policy).with_format(row.format())).unwrap()
+}
+
+fn refusal(row: &Row, octets: &[u8], profile: Profile) -> Option<Violation> {
+    verify(row, octets, profile).violation().copied()
+}
+
+/// What there is to compare a stream's verdict with.
+fn answers(row: &Row) -> impl Iterator<Item = (Comparison, Answer)> {
+    let restorer = row.restorer();
+    [
+        Some((Comparison::SpecVerifier, row.verifier())),
+        restorer.clone().map(|answer| (Comparison::SpecRestorer, answer)),
+        restorer.map(|answer| (Comparison::RestoreRestorer, answer)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[test]
+fn every_difference_from_xens_tools_has_a_reason() {
+    let recorded = Recorded::load(&corpus("")).unwrap();
+    let mut differences = Differences::load(&corpus("differences.toml")).unwrap();
+    let mut unexplained = Vec::new();
+    for (row, octets) in recorded.iter() {
+        for (comparison, answer) in answers(row) {
+            let ours = refusal(row, octets, comparison.profile());
+            if let Some(disagreement) = Disagreement::between(comparison, ours, &answer)
+                && differences.explain(&row.name, &disagreement).is_none()
+            {
+                unexplained.push(format!("{}: {disagreement}", row.name));
+            }
+        }
+    }
+    assert!(unexplained.is_empty(), "{} unexplained:\n{}", unexplained.len(), unexplained.join("\n"));
+    let stale = differences.stale();
+    assert!(stale.is_empty(), "listed, but no such difference:\n{}", stale.join("\n"));
+}
+
+#[test]
+fn hardened_refuses_whatever_does_harm() {
+    let recorded = Recorded::load(&corpus("")).unwrap();
+    let harmful: Vec<_> = recorded.iter().filter(|(row, _)| row.harm().is_some()).collect();
+    assert!(harmful.len() > 20, "only {} harmful streams on record", harmful.len());
+    let let_through: Vec<_> = harmful
+        .iter()
+        .filter(|(row, octets)| verify(row, octets, Profile::Hardened).is_valid())
+        .map(|(row, _)| &row.name)
+        .collect();
+    assert!(let_through.is_empty(), "{let_through:?}");
+}
