@@ -1,0 +1,170 @@
+//! The verdicts on record: `corpus/verdicts`.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+use xenstream_core::{Checkpointing, Format};
+
+use crate::{Answer, Error, Verdict};
+
+/// Every stream on record, and what Xen's tools said of it.
+#[derive(Debug)]
+pub struct Recorded {
+    rows: Vec<Row>,
+    streams: HashMap<String, Vec<u8>>,
+}
+
+/// What is on record of one stream.
+#[derive(Debug, Deserialize)]
+pub struct Row {
+    /// The stream's name.
+    pub name: String,
+    format: RecordedFormat,
+    path: String,
+    size: usize,
+    #[serde(default)]
+    options: Options,
+    verifier: RecordedAnswer,
+    restorer: Option<RecordedAnswer>,
+    restorer_strict: Option<RecordedAnswer>,
+    by_reading: Option<String>,
+    #[serde(default)]
+    depends_on_uninitialised_memory: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RecordedFormat {
+    Libxc,
+    Libxl,
+    Xl,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Options {
+    stream: Option<RecordedKind>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RecordedKind {
+    Plain,
+    Remus,
+    Colo,
+}
+
+#[derive(Debug, Deserialize)]
+struct RecordedAnswer {
+    verdict: Verdict,
+    message: String,
+}
+
+impl Recorded {
+    /// Reads the table and unpacks the streams.
+    ///
+    /// # Errors
+    /// A file is missing or not what it should be, or a stream is not as long as the table says.
+    pub fn load(directory: &Path) -> Result<Recorded, Error> {
+        let table = directory.join("verdicts.jsonl");
+        let text = fs::read_to_string(&table).map_err(Error::file(&table))?;
+        let rows: Vec<Row> = text
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::Form { path: table.clone(), why: error.to_string() })?;
+        let streams = unpack(&directory.join("streams.tar.zst"))?;
+        if let Some(row) = rows.iter().find(|row| streams.get(&row.path).map(Vec::len) != Some(row.size)) {
+            let why = format!("{} is not in the archive, or has another size there", row.path);
+            return Err(Error::Form { path: table, why });
+        }
+        Ok(Recorded { rows, streams })
+    }
+
+    /// Every stream: its row, its octets.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Row, &[u8])> {
+        self.rows.iter().map(|row| (row, self.streams[&row.path].as_slice()))
+    }
+}
+
+impl Row {
+    /// The stream's format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self.format {
+            RecordedFormat::Libxc => Format::Libxc,
+            RecordedFormat::Libxl => Format::Libxl,
+            RecordedFormat::Xl => Format::Xl,
+        }
+    }
+
+    /// What the restorer was told that the stream is.
+    #[must_use]
+    pub fn checkpointing(&self) -> Checkpointing {
+        match self.options.stream {
+            None => Checkpointing::Auto,
+            Some(RecordedKind::Plain) => Checkpointing::Plain,
+            Some(RecordedKind::Remus) => Checkpointing::Remus,
+            Some(RecordedKind::Colo) => Checkpointing::Colo,
+        }
+    }
+
+    /// What Xen's verifier said.
+    #[must_use]
+    pub fn verifier(&self) -> Answer {
+        self.verifier.answer()
+    }
+
+    /// What Xen's restore code did; for an xl header, what its source says that it would do. `None` where that
+    /// depends on memory that the restorer never wrote.
+    #[must_use]
+    pub fn restorer(&self) -> Option<Answer> {
+        if self.depends_on_uninitialised_memory {
+            return None;
+        }
+        let ran = self.restorer_strict.as_ref().or(self.restorer.as_ref()).map(RecordedAnswer::answer);
+        ran.or_else(|| self.by_reading.as_deref().map(read))
+    }
+
+    /// What Xen's restore code did before anything imitated the hypervisor's own refusals, which come too late to
+    /// prevent harm.
+    #[must_use]
+    pub fn harm(&self) -> Option<Verdict> {
+        self.restorer.as_ref().map(|answer| answer.verdict).filter(|verdict| verdict.is_harm())
+    }
+}
+
+impl RecordedAnswer {
+    fn answer(&self) -> Answer {
+        Answer { verdict: self.verdict, message: self.message.clone() }
+    }
+}
+
+/// The verdict in a sentence about the source: it starts with `accept` unless something else comes of it in the end.
+fn read(sentence: &str) -> Answer {
+    if sentence.starts_with("accept") {
+        Answer { verdict: Verdict::Accept, message: String::new() }
+    } else {
+        Answer { verdict: Verdict::Reject, message: sentence.to_owned() }
+    }
+}
+
+fn unpack(path: &Path) -> Result<HashMap<String, Vec<u8>>, Error> {
+    let file = File::open(path).map_err(Error::file(path))?;
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(Error::file(path))?);
+    let mut streams = HashMap::new();
+    for entry in archive.entries().map_err(Error::file(path))? {
+        let mut entry = entry.map_err(Error::file(path))?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = entry.path().map_err(Error::file(path))?;
+        let name = name.strip_prefix(".").unwrap_or(&name).to_string_lossy().into_owned();
+        let mut octets = Vec::new();
+        entry.read_to_end(&mut octets).map_err(Error::file(path))?;
+        streams.insert(name, octets);
+    }
+    Ok(streams)
+}
