@@ -1,0 +1,135 @@
+//! The chain inside HVM_CONTEXT.
+
+use xenstream_core::wire::hvm::{ENTRY_HEADER, LENGTH_AT, MSR, MSR_HEADER, XSAVE_MIN, types};
+use xenstream_core::wire::libxc::types::HVM_CONTEXT;
+use xenstream_core::{Layer, RecordRef, Rule};
+
+use super::{BODY, Case};
+use crate::hvm::{Chain, Entry};
+use crate::item::Part;
+use crate::libxc;
+use crate::minimal;
+
+/// Typecodes that `wire` needs no names for.
+const CPU: u16 = 2;
+const PIC: u16 = 3;
+
+pub(super) fn cases() -> Vec<Case> {
+    [headers(), entries(), ends()].concat()
+}
+
+/// A chain, and where it is broken: in the entry of this index, `at` octets from its first.
+fn case(rule: Rule, variant: &'static str, chain: &Chain, neighbour: &Chain, index: usize, at: u64) -> Case {
+    let context = Part::libxc(HVM_CONTEXT);
+    let [broken, neighbour] =
+        [chain, neighbour].map(|chain| minimal::hvm().replaced(context, libxc::hvm_context(chain)));
+    let body = broken.offset(broken.find(context)) + BODY;
+    let place = chain.places().get(index).copied();
+    let offset = body + chain.offset(index);
+    let record = RecordRef {
+        layer: Layer::Hvm,
+        index: index as u64,
+        // A torn entry has no typecode yet.
+        kind: place.map(|place| u64::from(place.typecode)),
+        offset,
+    };
+    Case::of(rule, variant, &broken, &neighbour).at(offset + at).record(Some(record))
+}
+
+/// HEADER, this entry, END.
+fn around(entry: Entry) -> Chain {
+    Chain::around([entry])
+}
+
+fn headers() -> Vec<Case> {
+    let minimal = Chain::minimal();
+    let start = |variant, first: Entry, at| {
+        case(Rule::HvmHeader, variant, &Chain::new([first, Entry::end()]), &minimal, 0, at)
+    };
+    let field = |rule, at: u64, octet| {
+        let header = Entry::header().with_octet(at as usize, octet);
+        case(rule, "", &Chain::new([header, Entry::end()]), &minimal, 0, ENTRY_HEADER + at)
+    };
+    let long = Entry::new(types::HEADER, 0, [0; 32]);
+    vec![
+        start("", Entry::zeroed(CPU, 0), 0),
+        start("end", Entry::end(), 0),
+        start("length", long, LENGTH_AT),
+        case(Rule::HvmHeader, "second", &around(Entry::header()), &around(Entry::zeroed(PIC, 0)), 1, 0),
+        field(Rule::HvmMagic, 0, 0),
+        field(Rule::HvmVersion, 4, 2),
+    ]
+}
+
+fn entries() -> Vec<Case> {
+    let length = |variant, entry: Entry, fine: Entry| {
+        case(Rule::HvmEntryLength, variant, &around(entry), &around(fine), 1, LENGTH_AT)
+    };
+    let sized = |typecode, size: u64| Entry::new(typecode, 0, vec![0; size as usize]);
+    let msrs = || Entry::msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
+    let reserved = |variant, n: u64| {
+        let at = MSR_HEADER + n * MSR + 4;
+        let chain = around(msrs().with_octet(at as usize, 1));
+        case(Rule::HvmMsrReserved, variant, &chain, &around(msrs()), 1, ENTRY_HEADER + at)
+    };
+    let pics = |second| Chain::around([Entry::zeroed(PIC, 0), Entry::zeroed(PIC, second)]);
+    vec![
+        case(
+            Rule::HvmTypecode,
+            "",
+            &around(Entry::new(types::KNOWN, 0, [])),
+            &around(Entry::new(CPU, 0, [])),
+            1,
+            0,
+        ),
+        case(
+            Rule::HvmTypecode,
+            "highest",
+            &around(Entry::new(u16::MAX, 0, [])),
+            &around(Entry::new(CPU, 0, [])),
+            1,
+            0,
+        ),
+        length("", sized(PIC, 9), sized(PIC, 8)),
+        length("shorter", sized(PIC, 7), sized(PIC, 8)),
+        length("cpu", sized(CPU, 1033), sized(CPU, 1032)),
+        length("xsave", sized(types::CPU_XSAVE, XSAVE_MIN - 1), sized(types::CPU_XSAVE, XSAVE_MIN)),
+        length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(0, 0)])),
+        length("msr-count", msrs().with_octet(0, 1), msrs()),
+        case(Rule::HvmEntryRepeated, "", &pics(0), &pics(1), 2, 0),
+        reserved("", 0),
+        reserved("second", 1),
+    ]
+}
+
+fn ends() -> Vec<Case> {
+    let minimal = Chain::minimal();
+    let headless = Chain::new([Entry::header()]);
+    let overrun = |variant, entry: Entry| {
+        let chain = Chain::new([Entry::header(), entry]);
+        case(Rule::HvmEntryOverrun, variant, &chain, &minimal, 1, LENGTH_AT)
+    };
+    let torn = |variant, tail: &[u8]| {
+        let chain = headless.clone().with_tail(tail);
+        case(Rule::HvmEntryOverrun, variant, &chain, &minimal, 1, LENGTH_AT)
+    };
+    let missing = |variant, chain: Chain, last: usize| {
+        let entry = chain.offset(last + 1) - chain.offset(last);
+        case(Rule::HvmEndMissing, variant, &chain, &minimal, last, entry)
+    };
+    let end = Entry::new(types::END, 0, [0; 8]);
+    let trailing = |variant, tail: &[u8]| {
+        case(Rule::HvmTrailing, variant, &Chain::minimal().with_tail(tail), &minimal, 1, ENTRY_HEADER)
+    };
+    vec![
+        overrun("", Entry::new(CPU, 0, [0; 8]).claiming(9)),
+        overrun("huge", Entry::new(CPU, 0, []).claiming(u32::MAX)),
+        torn("torn", &[0; 7]),
+        torn("torn-one", &[0]),
+        missing("", headless.clone(), 0),
+        missing("second", Chain::new([Entry::header(), Entry::zeroed(PIC, 0)]), 1),
+        case(Rule::HvmEndLength, "", &Chain::new([Entry::header(), end]), &minimal, 1, LENGTH_AT),
+        trailing("", &[0]),
+        trailing("entry", &[0; 8]),
+    ]
+}

@@ -1,0 +1,197 @@
+//! The libxc stream: which records there must be, and where.
+
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_PV_INFO,
+    X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
+};
+use xenstream_core::{Checkpointing, Profile, Rule};
+
+use super::{Case, extra, missing};
+use crate::hvm::Chain;
+use crate::item::{Item, Part};
+use crate::libxc;
+use crate::minimal::{self, Kind};
+use crate::stream::Stream;
+
+const STATIC: Part = Part::libxc(STATIC_DATA_END);
+const INFO: Part = Part::libxc(X86_PV_INFO);
+const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
+const PAGES: Part = Part::libxc(PAGE_DATA);
+const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
+const CONTEXT: Part = Part::libxc(HVM_CONTEXT);
+const PARAMS: Part = Part::libxc(HVM_PARAMS);
+const LAST: Part = Part::libxc(END);
+
+pub(super) fn cases() -> Vec<Case> {
+    [static_data(), static_data_late(), pv_info(), p2m_frames(), registers(), verify(), checkpoints()]
+        .concat()
+}
+
+fn cpuid() -> Item {
+    libxc::cpuid_policy(&[[0, u32::MAX, 1, 0, 0, 0]])
+}
+
+fn msr() -> Item {
+    libxc::msr_policy(&[(0xCE, 0)])
+}
+
+/// STATIC_DATA_END, and what comes too early without it.
+fn static_data() -> Vec<Case> {
+    let (hvm, pv) = (minimal::hvm(), minimal::pv32());
+    let rule = Rule::LibxcStaticDataEndMissing;
+    let early = |variant, base: &Stream, item: Item| {
+        extra(rule, variant, base, STATIC, item)
+            .silent(Profile::Restore)
+            .note("the restorer looks for it when memory begins, and not before")
+    };
+    let again = |variant, base: &Stream| {
+        extra(Rule::LibxcStaticDataEndRepeated, variant, base, LAST, libxc::static_data_end())
+    };
+    let context = libxc::hvm_context(&Chain::minimal());
+    vec![
+        missing(rule, "", &hvm, STATIC, PAGES),
+        missing(rule, "p2m-frames", &pv, STATIC, P2M),
+        early("tsc-info", &hvm, libxc::tsc_info(2, 0, 0, 1)),
+        early("hvm-params", &hvm, params()),
+        // HVM_PARAMS follow: the order that the text asks for needs them first.
+        early("hvm-context", &hvm.clone().without(PARAMS), context),
+        early("shared-info", &pv, libxc::shared_info()),
+        again("", &hvm),
+        again("version-2", &hvm.clone().in_version_2())
+            .allowing(Rule::LibxcStaticDataEndVersion)
+            .note("version 2 has no such record: the first memory is where its static data ends"),
+    ]
+}
+
+fn static_data_late() -> Vec<Case> {
+    let (hvm, pv) = (minimal::hvm(), minimal::pv32());
+    let old = minimal::hvm().in_version_2();
+    let late = |variant, item| extra(Rule::LibxcStaticRecordLate, variant, &hvm, PAGES, item);
+    let info = pv.clone().without(INFO).before(P2M, libxc::pv32_info());
+    vec![
+        late("", cpuid()).note("the restorer takes a late policy and never applies it"),
+        late("msr-policy", msr()),
+        Case::of(Rule::LibxcStaticRecordLate, "pv-info", &info, &pv).in_item(&info, info.find(INFO), 0),
+        extra(Rule::LibxcStaticDataEndVersion, "", &old, PAGES, libxc::static_data_end()),
+        extra(Rule::LibxcPolicyVersion, "", &old, PAGES, cpuid()),
+        extra(Rule::LibxcPolicyVersion, "msr-policy", &old, PAGES, msr()),
+    ]
+}
+
+fn pv_info() -> Vec<Case> {
+    let pv = minimal::pv32();
+    let bare = Stream::new(pv.format(), pv.items()[..2].to_vec())
+        .with(libxc::static_data_end())
+        .with(libxc::shared_info());
+    let wide = minimal::pv64();
+    vec![
+        extra(Rule::LibxcPvInfoRepeated, "", &pv, STATIC, libxc::pv32_info()),
+        missing(Rule::LibxcPvInfoMissing, "", &wide, INFO, P2M),
+        Case::of(Rule::LibxcPvInfoMissing, "shared-info", &bare, &pv).in_item(
+            &bare,
+            bare.find(Part::libxc(SHARED_INFO)),
+            0,
+        ),
+    ]
+}
+
+fn p2m_frames() -> Vec<Case> {
+    let rule = Rule::LibxcP2mFramesMissing;
+    let pv = minimal::pv32();
+    let memory = pv.clone().until(P2M);
+    let at_end = memory.clone().with(libxc::shared_info()).with(libxc::end());
+    let at_checkpoint = memory.clone().with(libxc::checkpoint());
+    vec![
+        missing(rule, "", &pv, P2M, PAGES).note("the restorer crashes if the page is pfn 0"),
+        Case::of(rule, "end", &at_end, &pv).in_item(&at_end, at_end.find(LAST), 0),
+        Case::of(rule, "checkpoint", &at_checkpoint, &pv)
+            .in_item(&at_checkpoint, at_checkpoint.find(Part::libxc(CHECKPOINT)), 0)
+            .checkpointing(Checkpointing::Remus)
+            .note("the restorer crashes when it fails over to it"),
+    ]
+}
+
+/// What a domain cannot run without.
+fn registers() -> Vec<Case> {
+    let (hvm, pv) = (minimal::hvm(), minimal::pv32());
+    let remus = |guest: &Stream, without: Part, at: Part| {
+        let (broken, neighbour) = (guest.clone().without(without), guest);
+        let broken = broken.before(at, libxc::checkpoint());
+        let neighbour = neighbour.clone().before(at, libxc::checkpoint());
+        (broken, neighbour)
+    };
+    let at_checkpoint = |rule, (broken, neighbour): (Stream, Stream)| {
+        Case::of(rule, "checkpoint", &broken, &neighbour)
+            .in_item(&broken, broken.find(Part::libxc(CHECKPOINT)), 0)
+            .checkpointing(Checkpointing::Remus)
+    };
+    let context = libxc::hvm_context(&Chain::minimal());
+    // The context comes after the checkpoint, and it is too late for that one.
+    let (late_context, timely) = remus(&hvm, CONTEXT, LAST);
+    let late_context = late_context.before(LAST, context);
+    let (late_basic, timely_basic) = remus(&pv, BASIC, LAST);
+    let basic = pv.items()[pv.find(BASIC)].clone();
+    let late_basic = late_basic.before(LAST, basic);
+
+    let no_memory = pv.clone().without(PAGES);
+    vec![
+        extra(Rule::LibxcVcpuEarly, "", &pv, PAGES, libxc::vcpu_xsave(0, 16)),
+        missing(Rule::LibxcVcpuBasicMissing, "", &pv, BASIC, LAST),
+        at_checkpoint(Rule::LibxcVcpuBasicMissing, (late_basic, timely_basic)),
+        other_vcpu(&pv),
+        missing(Rule::LibxcHvmContextMissing, "", &hvm, CONTEXT, LAST),
+        at_checkpoint(Rule::LibxcHvmContextMissing, (late_context, timely)),
+        missing(Rule::LibxcSharedInfoMissing, "", &pv, Part::libxc(SHARED_INFO), LAST),
+        missing(Rule::LibxcPageDataMissing, "", &hvm, PAGES, LAST)
+            .warned(Profile::Restore)
+            .note("an HVM domain without memory is built; a PV one has no start-info page then"),
+        Case::of(Rule::LibxcPageDataMissing, "pv", &no_memory, &pv)
+            .in_item(&no_memory, no_memory.find(LAST), 0)
+            .allowing(Rule::LibxcVcpuEarly),
+        extra(Rule::LibxcHvmParamsOrder, "", &hvm.clone().without(PARAMS), LAST, params())
+            .beside(&hvm)
+            .note("every release writes this order, against the text"),
+    ]
+}
+
+fn params() -> Item {
+    libxc::hvm_params(&[(1, 0xF_EFFC)])
+}
+
+/// Registers of vcpu 1 are no registers of vcpu 0.
+fn other_vcpu(pv: &Stream) -> Case {
+    let basic = libxc::vcpu_basic(1, &crate::Basic::pv32());
+    let broken = pv.clone().replaced(BASIC, basic);
+    Case::of(Rule::LibxcVcpuBasicMissing, "other-vcpu", &broken, pv).in_item(&broken, broken.find(LAST), 0)
+}
+
+fn verify() -> Vec<Case> {
+    let hvm = minimal::hvm();
+    let checkpointed = Rule::LibxcVerifyCheckpointed;
+    let remus = minimal::checkpointed(Kind::Remus, 1);
+    let before = extra(checkpointed, "before", &remus, PARAMS, libxc::verify());
+    let verified = remus.clone().before(PARAMS, libxc::verify());
+    let checkpoint = verified.find(Part::libxc(CHECKPOINT));
+    let second_round = remus.nth(PARAMS, 1);
+    let behind = remus.clone().inserted(second_round, libxc::verify());
+    vec![
+        extra(Rule::LibxcVerifyEarly, "", &hvm, PAGES, libxc::verify()),
+        extra(checkpointed, "", &hvm, PARAMS, libxc::verify()).checkpointing(Checkpointing::Remus),
+        before.in_item(&verified, checkpoint, 0).note("VERIFY passed before anything told of checkpoints"),
+        Case::of(checkpointed, "behind", &behind, &remus).in_item(&behind, second_round, 0),
+    ]
+}
+
+fn checkpoints() -> Vec<Case> {
+    let rule = Rule::LibxcCheckpointUnexpected;
+    let hvm = minimal::hvm();
+    let libxl = minimal::checkpointed(Kind::Remus, 1);
+    let checkpoint = libxl.find(Part::libxc(CHECKPOINT));
+    vec![
+        extra(rule, "", &hvm, LAST, libxc::checkpoint()).note("told nothing, a bare stream is plain"),
+        extra(rule, "xenopsd", &hvm.in_xenopsd(), LAST, libxc::checkpoint()),
+        Case::of(rule, "told-plain", &libxl, &minimal::hvm().in_libxl())
+            .in_item(&libxl, checkpoint, 0)
+            .checkpointing(Checkpointing::Plain),
+    ]
+}

@@ -1,0 +1,91 @@
+//! libxl's records in checkpointed streams.
+
+use xenstream_core::wire::libxl::CHECKPOINT_STATE_MAX;
+use xenstream_core::wire::libxl::types::{CHECKPOINT_END, CHECKPOINT_STATE, END};
+use xenstream_core::{Checkpointing, Profile, Rule};
+
+use super::{BODY, Case, LENGTH, extra, field, other};
+use crate::body::{Body, Field};
+use crate::item::{Item, Part};
+use crate::libxl::{self, record};
+use crate::minimal::{self, Kind};
+use crate::stream::Stream;
+
+const DONE: Part = Part::libxl(CHECKPOINT_END);
+const STATE: Part = Part::libxl(CHECKPOINT_STATE);
+
+pub(super) fn cases() -> Vec<Case> {
+    [checkpoint_end(), inside(), state()].concat()
+}
+
+fn remus() -> Stream {
+    minimal::checkpointed(Kind::Remus, 1)
+}
+
+fn colo() -> Stream {
+    minimal::checkpointed(Kind::Colo, 1)
+}
+
+fn checkpoint_end() -> Vec<Case> {
+    let plain = minimal::hvm().in_libxl();
+    vec![
+        extra(Rule::LibxlCheckpointEndUnexpected, "", &plain, Part::libxl(END), libxl::checkpoint_end()),
+        other(
+            Rule::LibxlCheckpointEndLength,
+            "",
+            &remus(),
+            DONE,
+            record(CHECKPOINT_END, Body::new().zeros(8)),
+            LENGTH,
+        ),
+    ]
+}
+
+/// Records that do not belong between CHECKPOINT and CHECKPOINT_END: the restorer aborts on them.
+fn inside() -> Vec<Case> {
+    let case = |rule, item: Item| extra(rule, "", &remus(), DONE, item);
+    vec![
+        case(Rule::LibxlEndInCheckpoint, libxl::end()),
+        case(Rule::LibxlLibxcContextInCheckpoint, libxl::libxc_context()),
+    ]
+}
+
+fn state() -> Vec<Case> {
+    let plain = minimal::hvm().in_libxl();
+    let as_colo = |case: Case| case.checkpointing(Checkpointing::Colo);
+    let id = |variant, n| field(Rule::LibxlCheckpointStateId, variant, &colo(), STATE, BODY, Field::U32(n));
+    let without = colo().without(STATE);
+    vec![
+        as_colo(other(
+            Rule::LibxlCheckpointStateLength,
+            "",
+            &colo(),
+            STATE,
+            record(CHECKPOINT_STATE, Body::new()),
+            LENGTH,
+        ))
+        .note("the restorer crashes on it"),
+        other(
+            Rule::LibxlCheckpointStateLength,
+            "recognised",
+            &colo(),
+            STATE,
+            record(CHECKPOINT_STATE, Body::new().zeros(3)),
+            LENGTH,
+        )
+        .note("without being told, a type 5 behind CHECKPOINT_END says that the stream is COLO's"),
+        extra(Rule::LibxlCheckpointStateUnexpected, "", &plain, Part::libxl(END), libxl::checkpoint_state(0)),
+        extra(Rule::LibxlCheckpointStateUnexpected, "early", &remus(), DONE, libxl::checkpoint_state(0)),
+        as_colo(id("", CHECKPOINT_STATE_MAX + 1)),
+        as_colo(id("not-new", 1))
+            .silent(Profile::Spec)
+            .note("1 to 3 are in the specification, but a primary sends nothing but 0"),
+        {
+            let again = without.clone().after(DONE, libxl::checkpoint_end());
+            let second = again.nth(DONE, 1);
+            as_colo(
+                Case::of(Rule::LibxlCheckpointStateMissing, "", &again, &colo()).in_item(&again, second, 0),
+            )
+        },
+    ]
+}

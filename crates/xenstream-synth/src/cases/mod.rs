@@ -1,0 +1,276 @@
+//! For every rule of the catalogue: the smallest stream that breaks it and no other, where it does so, and an accepted
+//! neighbour that differs in the one field, or in the one record.
+//!
+//! Positions are computed from the builder and never from the verifier, so the two check each other.
+
+use xenstream_core::{Checkpointing, Format, Level, Limit, Policy, Profile, RecordRef, Rule};
+
+use crate::body::Field;
+use crate::item::{Item, Part};
+use crate::stream::Stream;
+
+mod hvm;
+mod libvirt;
+mod libxc;
+mod libxc_memory;
+mod libxc_order;
+mod libxc_registers;
+mod libxl;
+mod libxl_checkpoints;
+mod pv;
+mod stream;
+mod xenopsd;
+mod xl;
+
+/// Offset of a record's length from its first octet.
+const LENGTH: u64 = 4;
+/// Offset of a record's body from its first octet.
+const BODY: u64 = 8;
+
+/// One way to break one rule.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The rule that is broken.
+    pub rule: Rule,
+    /// Tells the cases of a rule apart; empty for the first.
+    pub variant: &'static str,
+    /// The stream that breaks it.
+    pub stream: Vec<u8>,
+    /// A stream next to it that does not.
+    pub neighbour: Vec<u8>,
+    /// The format that the verifier is told.
+    pub format: Format,
+    /// Absolute offset at which the rule is broken.
+    pub offset: u64,
+    /// The record in which it is broken.
+    pub record: Option<RecordRef>,
+    /// What the caller says of the stream.
+    pub checkpointing: Checkpointing,
+    /// Limits under which the rule is broken.
+    pub limits: Vec<(Limit, u64)>,
+    /// Levels without which another rule is broken first.
+    pub levels: Vec<(Rule, Level)>,
+    /// What each profile makes of it, in the order of [`Profile::ALL`].
+    pub outcomes: [Outcome; 3],
+    /// What is worth saying about it.
+    pub note: &'static str,
+    /// The neighbour breaks other rules at level warn under `spec`.
+    pub neighbour_warnings: Vec<Rule>,
+}
+
+/// What a profile makes of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The rule that refuses it, and the offset.
+    pub refused: Option<(Rule, u64)>,
+    /// Rules that warn, in stream order.
+    pub warnings: Vec<Rule>,
+}
+
+impl Case {
+    /// The rule's name without its layer, and the variant.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let (_, rule) = self.rule.name().split_once("::").unwrap_or(("", self.rule.name()));
+        if self.variant.is_empty() { rule.to_owned() } else { format!("{rule}-{}", self.variant) }
+    }
+
+    /// The policy of a profile, with what the case asks for.
+    ///
+    /// # Panics
+    /// The case lowers a structural rule.
+    #[must_use]
+    pub fn policy(&self, profile: Profile) -> Policy {
+        let mut policy = Policy::new(profile).with_checkpointing(self.checkpointing);
+        for (limit, value) in &self.limits {
+            policy = policy.with_limit(*limit, *value);
+        }
+        for (rule, level) in &self.levels {
+            policy = policy.with_level(*rule, *level).expect("a rule that is not structural");
+        }
+        policy
+    }
+
+    /// What a profile makes of the stream.
+    #[must_use]
+    pub fn outcome(&self, profile: Profile) -> &Outcome {
+        &self.outcomes[profile as usize]
+    }
+
+    /// Is the rule one that the std crate checks, and not the core?
+    #[must_use]
+    pub fn is_for_std(&self) -> bool {
+        matches!(self.rule, Rule::XlConfigJson | Rule::LibvirtXmlSyntax)
+    }
+}
+
+/// Every case, by layer.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    [
+        stream::cases(),
+        xl::cases(),
+        libvirt::cases(),
+        xenopsd::cases(),
+        libxl::cases(),
+        libxl_checkpoints::cases(),
+        libxc::cases(),
+        libxc_order::cases(),
+        libxc_memory::cases(),
+        libxc_registers::cases(),
+        hvm::cases(),
+        pv::cases(),
+    ]
+    .concat()
+}
+
+/// How the tables of this module are written: each function makes a case from a base and what is changed in it.
+impl Case {
+    fn of(rule: Rule, variant: &'static str, broken: &Stream, neighbour: &Stream) -> Case {
+        Case {
+            rule,
+            variant,
+            stream: broken.octets(),
+            neighbour: neighbour.octets(),
+            format: broken.format(),
+            offset: 0,
+            record: None,
+            checkpointing: Checkpointing::Auto,
+            limits: Vec::new(),
+            levels: Vec::new(),
+            outcomes: Default::default(),
+            note: "",
+            neighbour_warnings: Vec::new(),
+        }
+        .at(0)
+    }
+
+    /// Broken `at` octets behind the first one of an item.
+    fn in_item(self, broken: &Stream, index: usize, at: u64) -> Case {
+        let mut case = self.at(broken.offset(index) + at);
+        case.record = broken.record(index);
+        case
+    }
+
+    /// Broken at this offset, with what the profiles' grades of the rule make of that.
+    fn at(mut self, offset: u64) -> Case {
+        self.offset = offset;
+        self.outcomes = Profile::ALL.map(|profile| match self.rule.grade(profile).level() {
+            Level::Deny => Outcome { refused: Some((self.rule, offset)), warnings: Vec::new() },
+            Level::Warn => Outcome { refused: None, warnings: vec![self.rule] },
+            Level::Allow => Outcome::default(),
+        });
+        self
+    }
+
+    fn record(mut self, record: Option<RecordRef>) -> Case {
+        self.record = record;
+        self
+    }
+
+    fn told(mut self, format: Format) -> Case {
+        self.format = format;
+        self
+    }
+
+    fn checkpointing(mut self, checkpointing: Checkpointing) -> Case {
+        self.checkpointing = checkpointing;
+        self
+    }
+
+    fn limit(mut self, limit: Limit, value: u64) -> Case {
+        self.limits.push((limit, value));
+        self
+    }
+
+    fn allowing(mut self, rule: Rule) -> Case {
+        self.levels.push((rule, Level::Allow));
+        self
+    }
+
+    /// Under this profile another rule refuses the stream.
+    fn refused_by(mut self, profile: Profile, rule: Rule, offset: u64) -> Case {
+        self.outcomes[profile as usize].refused = Some((rule, offset));
+        self
+    }
+
+    /// Under this profile the rule says nothing of the stream, or is not reached.
+    fn silent(mut self, profile: Profile) -> Case {
+        self.outcomes[profile as usize] = Outcome::default();
+        self
+    }
+
+    /// Under this profile the rule does no more than warn.
+    fn warned(mut self, profile: Profile) -> Case {
+        self.outcomes[profile as usize] = Outcome { refused: None, warnings: vec![self.rule] };
+        self
+    }
+
+    /// Under this profile these rules warn, in this order.
+    fn warnings(mut self, profile: Profile, rules: &[Rule]) -> Case {
+        self.outcomes[profile as usize].warnings = rules.to_vec();
+        self
+    }
+
+    /// With another neighbour.
+    fn beside(mut self, neighbour: &Stream) -> Case {
+        self.neighbour = neighbour.octets();
+        self
+    }
+
+    fn neighbour_warns(mut self, rules: &[Rule]) -> Case {
+        self.neighbour_warnings = rules.to_vec();
+        self
+    }
+
+    fn note(mut self, note: &'static str) -> Case {
+        self.note = note;
+        self
+    }
+}
+
+/// One field overwritten, `at` octets from the first one of an item.
+#[track_caller]
+fn field(rule: Rule, variant: &'static str, base: &Stream, part: Part, at: u64, value: Field) -> Case {
+    let broken = base.clone().edited(part, at, value);
+    Case::of(rule, variant, &broken, base).in_item(&broken, broken.find(part), at)
+}
+
+/// One item more, before the first one of a kind.
+#[track_caller]
+fn extra(rule: Rule, variant: &'static str, base: &Stream, before: Part, item: Item) -> Case {
+    let index = base.find(before);
+    let broken = base.clone().inserted(index, item);
+    Case::of(rule, variant, &broken, base).in_item(&broken, index, 0)
+}
+
+/// One item less, which shows at the first one of a kind.
+#[track_caller]
+fn missing(rule: Rule, variant: &'static str, base: &Stream, part: Part, shown: Part) -> Case {
+    let broken = base.clone().without(part);
+    Case::of(rule, variant, &broken, base).in_item(&broken, broken.find(shown), 0)
+}
+
+/// Another item in place of the first one of a kind, broken `at` octets from its first one.
+#[track_caller]
+fn other(rule: Rule, variant: &'static str, base: &Stream, part: Part, item: Item, at: u64) -> Case {
+    let index = base.find(part);
+    let broken = base.clone().replaced(part, item);
+    Case::of(rule, variant, &broken, base).in_item(&broken, index, at)
+}
+
+/// Two items of the same kind in place of one: the broken one, and one as it should be.
+#[track_caller]
+fn either(
+    rule: Rule,
+    variant: &'static str,
+    base: &Stream,
+    before: Part,
+    [broken, fine]: [Item; 2],
+    at: u64,
+) -> Case {
+    let index = base.find(before);
+    let broken = base.clone().inserted(index, broken);
+    let neighbour = base.clone().inserted(index, fine);
+    Case::of(rule, variant, &broken, &neighbour).in_item(&broken, index, at)
+}

@@ -1,0 +1,165 @@
+//! The octets themselves: formats, ends, counts.
+
+use xenstream_core::wire::libxc::types::{CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA};
+use xenstream_core::wire::{libvirt, libxl, xenopsd, xl};
+use xenstream_core::{Checkpointing, Format, Limit, RecordRef, Rule};
+
+use super::{BODY, Case, LENGTH, field};
+use crate::Body;
+use crate::body::Field;
+use crate::item::{Item, Part};
+use crate::minimal::{self, Kind};
+use crate::stream::Stream;
+
+pub(super) fn cases() -> Vec<Case> {
+    [unrecognised(), legacy(), truncated(), failover(), trailing(), limits()].concat()
+}
+
+fn unrecognised() -> Vec<Case> {
+    let rule = Rule::StreamUnrecognised;
+    let (bare, libxl) = (minimal::hvm(), minimal::hvm().in_libxl());
+    let (xl, libvirt, xenopsd) =
+        (libxl.clone().in_xl(), libxl.clone().in_libvirt(), minimal::hvm().in_xenopsd());
+    let zero = || Field::U8(0);
+    let empty = Stream::new(Format::Auto, []);
+    vec![
+        field(rule, "", &bare, Part::Image, 0, zero()).told(Format::Auto),
+        field(rule, "libxl", &libxl, Part::Libxl, 7, zero()).told(Format::Auto),
+        field(rule, "xl", &xl, Part::Xl, 31, zero()).told(Format::Auto),
+        field(rule, "told-xl", &xl, Part::Xl, 31, zero()),
+        field(rule, "told-libvirt", &libvirt, Part::Libvirt, 15, zero()),
+        field(rule, "told-xenopsd", &xenopsd, Part::Xenopsd, 14, zero()),
+        Case::of(rule, "empty", &empty, &bare),
+        cut(rule, "torn-magic", &xl, 24).told(Format::Auto),
+    ]
+    .into_iter()
+    // Wherever a magic goes wrong, it is the whole of it that is not known.
+    .map(|case| case.at(0))
+    .collect()
+}
+
+fn legacy() -> Vec<Case> {
+    let rule = Rule::StreamLegacy;
+    let libxl = minimal::hvm().in_libxl();
+    let (xl, libvirt, xenopsd) = (libxl.clone().in_xl(), libxl.in_libvirt(), minimal::hvm().in_xenopsd());
+    let signature = Item::new(Part::Xenopsd, Body::new().bytes(xenopsd::SIGNATURE_LEGACY));
+    let old = xenopsd.clone().replaced(Part::Xenopsd, signature);
+    let marker = xenopsd.offset(xenopsd.find(Part::Image));
+    let edited = xenopsd.clone().edited(Part::Image, 4, Field::U32(0));
+    vec![
+        field(rule, "", &xl, Part::Xl, xl::at::MANDATORY_FLAGS, Field::U32(xl::FLAG_JSON)),
+        field(rule, "libvirt", &libvirt, Part::Libvirt, libvirt::at::VERSION, Field::U32(1)),
+        Case::of(rule, "xenopsd", &old, &xenopsd),
+        // The first 8 octets of a 64-bit toolstack's legacy image end in zeros.
+        field(rule, "libxc", &minimal::hvm(), Part::Image, 4, Field::U32(0)).at(0),
+        Case::of(rule, "xenopsd-libxc", &edited, &xenopsd).at(marker),
+    ]
+}
+
+/// Every place at which an input can end too early. The offset is the number of octets, whatever was being read.
+fn truncated() -> Vec<Case> {
+    let rule = Rule::StreamTruncated;
+    let bare = minimal::hvm();
+    let libxl = minimal::hvm().in_libxl();
+    let (xl, libvirt, xenopsd) =
+        (libxl.clone().in_xl(), libxl.clone().in_libvirt(), minimal::hvm().in_xenopsd());
+    let emulated = libxl.clone().with_device_model();
+    let image = bare.find(Part::Image);
+    let [pages, context, end] = [PAGE_DATA, HVM_CONTEXT, END].map(|kind| bare.find(Part::libxc(kind)));
+    let libxl_end = Part::libxl(libxl::types::END);
+    let state = Part::libxl(libxl::types::EMULATOR_CONTEXT);
+    let metadata = Part::xenopsd(xenopsd::types::XENOPS);
+    let remus = minimal::checkpointed(Kind::Remus, 1);
+    let (checkpoint, verdict) =
+        (remus.find(Part::libxc(CHECKPOINT)), remus.find(Part::libxl(libxl::types::CHECKPOINT_END)));
+    let colo = minimal::checkpointed(Kind::Colo, 1);
+    let colo_state = colo.find(Part::libxl(libxl::types::CHECKPOINT_STATE));
+    vec![
+        // In headers, which are no records.
+        cut(rule, "xl-magic", &xl, 24),
+        cut(rule, "xl-header", &xl, 44),
+        cut(rule, "xl-data", &xl, 60),
+        cut(rule, "libvirt-header", &libvirt, 63),
+        cut(rule, "libvirt-xml", &libvirt, 65),
+        cut(rule, "libxl-header", &libxl, 15),
+        cut(rule, "empty", &bare, 0),
+        cut(rule, "image-header", &bare, bare.offset(image) + 20),
+        cut(rule, "domain-header", &bare, bare.offset(image + 1) + 1),
+        // Between records: the next one is missing.
+        cut(rule, "", &bare, bare.offset(end)).record(torn(&bare, end)),
+        cut(rule, "libxl-end", &libxl, libxl.offset(libxl.find(libxl_end)))
+            .record(torn(&libxl, libxl.find(libxl_end))),
+        // In records.
+        cut(rule, "record-header", &bare, bare.offset(pages) + LENGTH).record(torn(&bare, pages)),
+        cut(rule, "page-data", &bare, bare.offset(pages) + BODY + 12).record(bare.record(pages)),
+        cut(rule, "hvm-context", &bare, bare.offset(context) + BODY + 30).record(bare.record(context)),
+        cut(rule, "padding", &emulated, emulated.offset(emulated.find(libxl_end)) - 1)
+            .record(emulated.record(emulated.find(state))),
+        cut(rule, "xenopsd-header", &xenopsd, 15 + 8).record(torn(&xenopsd, xenopsd.find(metadata))),
+        cut(rule, "xenopsd-blob", &xenopsd, 15 + 16 + 3).record(xenopsd.record(xenopsd.find(metadata))),
+        // The restorer falls back to no checkpoint here: there is none, or it hangs among libxl's records.
+        cut(rule, "first-checkpoint", &remus, remus.offset(checkpoint)).record(torn(&remus, checkpoint)),
+        cut(rule, "in-checkpoint", &remus, remus.offset(verdict)).record(torn(&remus, verdict)),
+        cut(rule, "colo-state", &colo, colo.offset(colo_state))
+            .record(torn(&colo, colo_state))
+            .checkpointing(Checkpointing::Colo),
+    ]
+}
+
+/// How a checkpointed stream ends when its primary dies.
+fn failover() -> Vec<Case> {
+    let rule = Rule::StreamFailover;
+    let libxl = minimal::checkpointed(Kind::Remus, 1);
+    let next = libxl.find(Part::libxl(libxl::types::CHECKPOINT_END)) + 1;
+    let bare = minimal::bare_checkpointed(1);
+    let after = bare.find(Part::libxc(CHECKPOINT)) + 1;
+    let colo = minimal::checkpointed(Kind::Colo, 1);
+    let resumed = colo.find(Part::libxl(libxl::types::CHECKPOINT_STATE)) + 1;
+    vec![
+        cut(rule, "", &libxl, libxl.offset(next)).record(torn(&libxl, next)),
+        cut(rule, "torn", &libxl, libxl.offset(next) + BODY).record(libxl.record(next)),
+        cut(rule, "bare", &bare, bare.offset(after))
+            .record(torn(&bare, after))
+            .checkpointing(Checkpointing::Remus),
+        cut(rule, "colo", &colo, colo.offset(resumed))
+            .record(torn(&colo, resumed))
+            .checkpointing(Checkpointing::Colo),
+    ]
+}
+
+fn trailing() -> Vec<Case> {
+    let (bare, xl) = (minimal::hvm(), minimal::hvm().in_libxl().in_xl());
+    let case = |variant, base: &Stream| {
+        let broken = base.clone().with(Item::new(Part::Loose, Body::new().bytes(*b"more")));
+        Case::of(Rule::StreamTrailingData, variant, &broken, base)
+            .at(base.size())
+            .note("a finding in a regular file only: a live stream may go on")
+    };
+    vec![case("", &bare), case("xl", &xl)]
+}
+
+fn limits() -> Vec<Case> {
+    let bare = minimal::hvm();
+    let end = bare.find(Part::libxc(END));
+    let short = bare.clone().without(Part::libxc(HVM_PARAMS));
+    let (two, one) = (minimal::checkpointed(Kind::Remus, 2), minimal::checkpointed(Kind::Remus, 1));
+    let second = two.nth(Part::libxc(CHECKPOINT), 1);
+    vec![
+        Case::of(Rule::StreamRecords, "", &bare, &short).in_item(&bare, end, 0).limit(Limit::Records, 4),
+        Case::of(Rule::StreamCheckpoints, "", &two, &one)
+            .in_item(&two, second, 0)
+            .limit(Limit::Checkpoints, 1),
+    ]
+}
+
+/// The first octets of a stream.
+fn cut(rule: Rule, variant: &'static str, whole: &Stream, octets: u64) -> Case {
+    let mut case = Case::of(rule, variant, whole, whole).at(octets);
+    case.stream.truncate(octets as usize);
+    case
+}
+
+/// A record whose header is not complete: its type is not known.
+fn torn(stream: &Stream, index: usize) -> Option<RecordRef> {
+    stream.record(index).map(|record| RecordRef { kind: None, ..record })
+}

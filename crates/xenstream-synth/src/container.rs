@@ -1,0 +1,121 @@
+//! What goes around a libxl or libxc stream in a file: the headers of xl, libvirt and xenopsd.
+
+use xenstream_core::Format;
+use xenstream_core::wire::{libvirt, xenopsd, xl};
+
+use crate::body::Body;
+use crate::item::{Item, Part};
+use crate::stream::Stream;
+
+/// The configuration that [`Stream::in_xl`] puts into the header, without its final NUL.
+pub const XL_CONFIG: &str = r#"{"c_info": {"name": "guest"}}"#;
+
+/// The XML that [`Stream::in_libvirt`] puts behind the header, without its final NUL.
+pub const LIBVIRT_XML: &str = "<domain type='xen'><name>guest</name></domain>";
+
+/// The metadata that [`Stream::in_xenopsd`] starts with.
+pub const XENOPS: &str = "((name guest))";
+
+/// The xl header, with room for optional data of this length behind it.
+#[must_use]
+pub fn xl_header(mandatory_flags: u32, optional_data_len: u32) -> Item {
+    let body =
+        Body::new().bytes(xl::MAGIC).u32(xl::BYTEORDER).u32(mandatory_flags).u32(0).u32(optional_data_len);
+    Item::new(Part::Xl, body)
+}
+
+/// The optional data behind an xl header: a configuration and its length, nothing behind it.
+#[must_use]
+pub fn xl_data(config: &[u8]) -> Item {
+    Item::new(Part::XlData, Body::new().u32(length(config)).bytes(config))
+}
+
+/// The libvirt header, for XML of this length.
+#[must_use]
+pub fn libvirt_header(version: u32, xml_len: u32) -> Item {
+    let body = Body::new().bytes(libvirt::MAGIC).u32(version).u32(xml_len).zeros(4 * libvirt::UNUSED_WORDS);
+    Item::new(Part::Libvirt, body)
+}
+
+/// The XML behind a libvirt header.
+#[must_use]
+pub fn libvirt_xml(xml: &[u8]) -> Item {
+    Item::new(Part::LibvirtXml, Body::new().bytes(xml))
+}
+
+/// The signature of a xenopsd image.
+#[must_use]
+pub fn xenopsd_signature() -> Item {
+    Item::new(Part::Xenopsd, Body::new().bytes(xenopsd::SIGNATURE))
+}
+
+/// A typed header of a xenopsd image, and what it announces.
+#[must_use]
+pub fn xenopsd_record(kind: u64, blob: Body) -> Item {
+    Item::new(Part::xenopsd(kind), blob)
+}
+
+impl Stream {
+    /// A libxl stream in an xl file with [`XL_CONFIG`].
+    #[must_use]
+    pub fn in_xl(self) -> Stream {
+        let config = [XL_CONFIG.as_bytes(), b"\0"].concat();
+        self.in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, &config)
+    }
+
+    /// A libxl stream in an xl file with these mandatory flags and this configuration.
+    #[must_use]
+    pub fn in_xl_with(self, mandatory_flags: u32, config: &[u8]) -> Stream {
+        let data = xl_data(config);
+        let header = xl_header(mandatory_flags, u32::try_from(data.size()).expect("a length of 32 bits"));
+        self.wrapped(Format::Xl, [header, data], [])
+    }
+
+    /// A libxl stream in an xl file without optional data.
+    #[must_use]
+    pub fn in_xl_without_config(self) -> Stream {
+        self.wrapped(Format::Xl, [xl_header(xl::FLAG_JSON | xl::FLAG_STREAM_V2, 0)], [])
+    }
+
+    /// A libxl stream in a libvirt file with [`LIBVIRT_XML`].
+    #[must_use]
+    pub fn in_libvirt(self) -> Stream {
+        self.in_libvirt_with(&[LIBVIRT_XML.as_bytes(), b"\0"].concat())
+    }
+
+    /// A libxl stream in a libvirt file with this XML.
+    #[must_use]
+    pub fn in_libvirt_with(self, xml: &[u8]) -> Stream {
+        let header = libvirt_header(libvirt::VERSION, length(xml));
+        self.wrapped(Format::Libvirt, [header, libvirt_xml(xml)], [])
+    }
+
+    /// A bare libxc stream in a xenopsd image, between metadata and end.
+    #[must_use]
+    pub fn in_xenopsd(self) -> Stream {
+        use xenopsd::types::{END_OF_IMAGE, LIBXC, XENOPS as METADATA};
+        let before = [
+            xenopsd_signature(),
+            xenopsd_record(METADATA, Body::new().bytes(XENOPS)),
+            xenopsd_record(LIBXC, Body::new()),
+        ];
+        self.wrapped(Format::Xenopsd, before, [xenopsd_record(END_OF_IMAGE, Body::new())])
+    }
+
+    /// With the blobs that a UEFI guest with a TPM and a device model has behind its memory.
+    ///
+    /// # Panics
+    /// It is not in a xenopsd image.
+    #[must_use]
+    pub fn with_blobs(self) -> Stream {
+        use xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
+        let blobs = [(VARSTORED, "variables"), (SWTPM, "tpm"), (QEMU_TRAD, "device model")];
+        blobs.into_iter().fold(self, |stream, (kind, blob)| {
+            stream.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, Body::new().bytes(blob)))
+        })
+    }
+}
+
+fn length(octets: &[u8]) -> u32 {
+    u32::try_from(octets.len()).expect("a length of 32 bits")
+}

@@ -1,0 +1,231 @@
+//! The pieces of a stream: headers and records.
+
+use xenstream_core::wire::{Order, RECORD_HEADER, hvm, padding, xenopsd};
+use xenstream_core::{Layer, Record};
+
+use crate::body::{Body, Field, usize_of};
+
+/// What a piece of a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The xl header, 48 octets.
+    Xl,
+    /// The optional data behind the xl header.
+    XlData,
+    /// The libvirt header, 64 octets.
+    Libvirt,
+    /// The XML behind the libvirt header.
+    LibvirtXml,
+    /// The signature of a xenopsd image.
+    Xenopsd,
+    /// The libxl stream header.
+    Libxl,
+    /// The libxc image header.
+    Image,
+    /// The libxc domain header.
+    Domain,
+    /// A record: libxl's, libxc's, or a typed header of xenopsd with its blob.
+    Record(Layer, u64),
+    /// Octets that belong to nothing.
+    Loose,
+}
+
+impl Part {
+    /// A record of the libxl stream.
+    #[must_use]
+    pub const fn libxl(kind: u32) -> Part {
+        Part::Record(Layer::Libxl, kind as u64)
+    }
+
+    /// A record of the libxc stream.
+    #[must_use]
+    pub const fn libxc(kind: u32) -> Part {
+        Part::Record(Layer::Libxc, kind as u64)
+    }
+
+    /// A typed header of a xenopsd image.
+    #[must_use]
+    pub const fn xenopsd(kind: u64) -> Part {
+        Part::Record(Layer::Xenopsd, kind)
+    }
+
+    /// The layer and type, if it is a record.
+    #[must_use]
+    pub const fn record(self) -> Option<(Layer, u64)> {
+        match self {
+            Part::Record(layer, kind) => Some((layer, kind)),
+            _ => None,
+        }
+    }
+}
+
+/// Where an entry of HVM_CONTEXT's chain lies in its record's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntryPlace {
+    pub(crate) typecode: u16,
+    pub(crate) instance: u16,
+    /// Counts from the body's first octet.
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+impl EntryPlace {
+    /// The entry as an observer hears of it.
+    pub(crate) fn record(&self, index: u64, body: u64) -> Record {
+        let offset = body + self.offset;
+        Record {
+            layer: Layer::Hvm,
+            index,
+            kind: u64::from(self.typecode),
+            instance: self.instance,
+            offset,
+            body_offset: offset + hvm::ENTRY_HEADER,
+            body_length: self.length,
+        }
+    }
+}
+
+/// One header or one record, with everything about it free to be wrong.
+///
+/// ```
+/// use xenstream_synth::{Body, libxc};
+///
+/// // A record that says it has 4 octets more than it has, and padding of ones.
+/// let torn = libxc::record(0x8000_0000, Body::new().u32(7)).claiming(8).padded_with([1; 4]);
+/// assert_eq!(torn.size(), 16);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    part: Part,
+    body: Body,
+    claimed: Option<u64>,
+    padding: Option<Vec<u8>>,
+    entries: Vec<EntryPlace>,
+    edits: Vec<(u64, Field)>,
+}
+
+impl Item {
+    /// A piece that is its body and nothing else, unless it is a record: then its header comes before and padding
+    /// behind.
+    #[must_use]
+    pub fn new(part: Part, body: Body) -> Item {
+        Item { part, body, claimed: None, padding: None, entries: Vec::new(), edits: Vec::new() }
+    }
+
+    pub(crate) fn with_entries(mut self, entries: Vec<EntryPlace>) -> Item {
+        self.entries = entries;
+        self
+    }
+
+    /// With a header that claims this length for the body. xenopsd's lengths are signed.
+    #[must_use]
+    pub fn claiming(mut self, length: u64) -> Item {
+        self.claimed = Some(length);
+        self
+    }
+
+    /// With this behind the body, instead of zeros up to a multiple of 8.
+    #[must_use]
+    pub fn padded_with(mut self, octets: impl Into<Vec<u8>>) -> Item {
+        self.padding = Some(octets.into());
+        self
+    }
+
+    /// With a field written over what is there, `at` octets from the item's first one.
+    ///
+    /// # Panics
+    /// It does not lie inside the item.
+    #[must_use]
+    pub fn edited(mut self, at: u64, field: Field) -> Item {
+        self.edit(at, field);
+        self
+    }
+
+    pub(crate) fn edit(&mut self, at: u64, field: Field) {
+        assert!(
+            at + field.size() <= self.size(),
+            "an edit at {at} outside an item of {} octets",
+            self.size()
+        );
+        self.edits.push((at, field));
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part
+    }
+
+    /// Octets that the header claims for the body; all of it where there is no header.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.claimed.unwrap_or_else(|| self.body.size())
+    }
+
+    /// Octets before the body.
+    #[must_use]
+    pub fn body_at(&self) -> u64 {
+        match self.part {
+            Part::Record(Layer::Xenopsd, _) => xenopsd::HEADER,
+            Part::Record(..) => RECORD_HEADER,
+            _ => 0,
+        }
+    }
+
+    /// Octets in all.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.body_at() + self.body.size() + self.padding_size()
+    }
+
+    /// The octets, with the fields in this byte order.
+    #[must_use]
+    pub fn octets(&self, order: Order) -> Vec<u8> {
+        let mut out = Vec::with_capacity(usize_of(self.size()));
+        for field in self.fields() {
+            field.write(order, &mut out);
+        }
+        for (at, field) in &self.edits {
+            let mut octets = Vec::new();
+            field.write(order, &mut octets);
+            let at = usize_of(*at);
+            out[at..at + octets.len()].copy_from_slice(&octets);
+        }
+        out
+    }
+
+    pub(crate) fn entries(&self) -> &[EntryPlace] {
+        &self.entries
+    }
+
+    pub(crate) fn is_edited(&self) -> bool {
+        !self.edits.is_empty()
+    }
+
+    /// Everything in a row, without the edits.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        let head = match self.part {
+            Part::Record(Layer::Xenopsd, kind) => vec![Field::U64(kind), Field::U64(self.length())],
+            // A record type, and a length that fits its field: whoever claims more is told here.
+            Part::Record(_, kind) => {
+                let [kind, length] = [kind, self.length()]
+                    .map(|n| u32::try_from(n).expect("a record header has 32-bit fields"));
+                vec![Field::U32(kind), Field::U32(length)]
+            }
+            _ => Vec::new(),
+        };
+        let padding = match &self.padding {
+            Some(octets) => Field::Octets(octets.clone()),
+            None => Field::Zeros(self.padding_size()),
+        };
+        head.into_iter().chain(self.body.fields().iter().cloned()).chain([padding])
+    }
+
+    fn padding_size(&self) -> u64 {
+        match (&self.padding, self.part) {
+            (Some(octets), _) => octets.len() as u64,
+            (None, Part::Record(Layer::Libxl | Layer::Libxc, _)) => padding(self.body.size()),
+            (None, _) => 0,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Builds Xen saved domains and migration streams octet by octet: valid ones, and ones that break exactly one rule.
+//!
+//! A [`Stream`] is a list of [items](Item), headers and records, that knows where each of them lies. Everything about
+//! an item can be wrong: its length may lie, its padding may hold anything, any field may be overwritten.
+//!
+//! ```
+//! use xenstream_core::Guest;
+//! use xenstream_core::wire::libxc::types::PAGE_DATA;
+//! use xenstream_synth::{Field, Page, Part, libxc, minimal, valid};
+//!
+//! // A small HVM guest as `xl save` writes it.
+//! let image = valid::hvm().in_libxl().with_device_model().in_xl();
+//! assert!(image.octets().starts_with(b"Xen saved domain, xl format"));
+//!
+//! // The same guest, with a PAGE_DATA record that claims no pages at all.
+//! let broken = image.edited(Part::libxc(PAGE_DATA), 8, Field::U32(0));
+//! let record = broken.record(broken.find(Part::libxc(PAGE_DATA))).unwrap();
+//! assert_eq!(record.index, 3);
+//!
+//! // A stream of one's own.
+//! let mine = libxc::stream(Guest::Hvm, [libxc::static_data_end(), libxc::page_data(&[Page::absent(0)])]);
+//! assert!(minimal::hvm().octets().starts_with(&mine.octets()));
+//! ```
+//!
+//! * [`valid`] has guests as savers write them, [`minimal`] the smallest ones that break no rule.
+//! * [`cases`] has a stream for every rule that breaks it and no other, where, and an accepted neighbour.
+//! * [`corpus`] is all of that as files.
+
+#![forbid(unsafe_code)]
+
+mod body;
+pub mod cases;
+pub mod container;
+pub mod corpus;
+pub mod hvm;
+mod item;
+pub mod libxc;
+pub mod libxl;
+pub mod minimal;
+mod pages;
+mod stream;
+pub mod valid;
+mod vcpu;
+
+pub use body::{Body, Field};
+pub use item::{Item, Part};
+pub use pages::{Page, pte};
+pub use stream::Stream;
+pub use vcpu::Basic;

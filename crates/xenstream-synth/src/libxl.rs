@@ -1,0 +1,94 @@
+//! Header and records of the libxl stream.
+
+use xenstream_core::Format;
+use xenstream_core::wire::libxl::{IDENT, VERSION, types};
+
+use crate::body::Body;
+use crate::item::{Item, Part};
+use crate::stream::Stream;
+
+/// The `emulator_id` of QEMU upstream.
+pub const QEMU: u32 = 2;
+
+/// The stream header.
+#[must_use]
+pub fn header() -> Item {
+    Item::new(Part::Libxl, Body::new().bytes(IDENT).u32(VERSION).u32(0))
+}
+
+/// A record of any type.
+#[must_use]
+pub fn record(kind: u32, body: Body) -> Item {
+    Item::new(Part::libxl(kind), body)
+}
+
+/// END.
+#[must_use]
+pub fn end() -> Item {
+    record(types::END, Body::new())
+}
+
+/// LIBXC_CONTEXT; a libxc stream follows it.
+#[must_use]
+pub fn libxc_context() -> Item {
+    record(types::LIBXC_CONTEXT, Body::new())
+}
+
+/// EMULATOR_XENSTORE_DATA of QEMU: pairs of key and value.
+#[must_use]
+pub fn xenstore(pairs: &[(&str, &str)]) -> Item {
+    xenstore_octets(pairs.iter().flat_map(|(key, value)| [key, "\0", value, "\0"]).collect::<String>())
+}
+
+/// EMULATOR_XENSTORE_DATA of QEMU with these octets for its pairs.
+#[must_use]
+pub fn xenstore_octets(octets: impl Into<Vec<u8>>) -> Item {
+    emulator(types::EMULATOR_XENSTORE_DATA, QEMU, Body::new().bytes(octets))
+}
+
+/// EMULATOR_CONTEXT of QEMU: a blob that starts as QEMU's does.
+#[must_use]
+pub fn emulator_context(blob_size: u64) -> Item {
+    // QEMU's `QEVM` magic and version 3 (`migration/savevm.c`); the rest is its own affair.
+    let magic = [b'Q', b'E', b'V', b'M', 0, 0, 0, 3];
+    let head = &magic[..magic.len().min(crate::body::usize_of(blob_size))];
+    let blob = Body::new().bytes(head).zeros(blob_size - head.len() as u64);
+    emulator(types::EMULATOR_CONTEXT, QEMU, blob)
+}
+
+/// Any of the EMULATOR records: an emulator header with index 0, then a body.
+#[must_use]
+pub fn emulator(kind: u32, emulator_id: u32, body: Body) -> Item {
+    record(kind, Body::new().u32(emulator_id).u32(0).and(body))
+}
+
+/// CHECKPOINT_END.
+#[must_use]
+pub fn checkpoint_end() -> Item {
+    record(types::CHECKPOINT_END, Body::new())
+}
+
+/// CHECKPOINT_STATE, as long as libxl writes it.
+#[must_use]
+pub fn checkpoint_state(control_id: u32) -> Item {
+    record(types::CHECKPOINT_STATE, Body::new().u32(control_id))
+}
+
+impl Stream {
+    /// A bare libxc stream as the only content of a libxl stream.
+    #[must_use]
+    pub fn in_libxl(self) -> Stream {
+        self.wrapped(Format::Libxl, [header(), libxc_context()], [end()])
+    }
+
+    /// With a device model's records before the END of a libxl stream.
+    ///
+    /// # Panics
+    /// It is not in libxl.
+    #[must_use]
+    pub fn with_device_model(self) -> Stream {
+        let end = Part::libxl(types::END);
+        self.before(end, xenstore(&[("physmap/f0000000/size", "0x1000000")]))
+            .before(end, emulator_context(25))
+    }
+}

@@ -1,0 +1,109 @@
+//! The smallest streams that break no rule under any profile: what single faults are put into.
+
+use xenstream_core::wire::libxl;
+use xenstream_core::{Format, Guest};
+
+use crate::hvm::Chain;
+use crate::item::{Item, Part};
+use crate::pages::Page;
+use crate::stream::Stream;
+use crate::vcpu::Basic;
+use crate::{libxc, libxl as records};
+
+/// Largest pfn of the 64-bit PV guest: one frame of the p2m.
+pub const MAX_PFN_64: u32 = 511;
+/// Largest pfn of the 32-bit PV guest: one frame of the p2m.
+pub const MAX_PFN_32: u32 = 1023;
+
+/// An HVM guest without memory, device model or vcpu. HVM_PARAMS come before HVM_CONTEXT, as the specification asks
+/// and no release writes them.
+#[must_use]
+pub fn hvm() -> Stream {
+    let records = [
+        libxc::static_data_end(),
+        libxc::page_data(&[Page::absent(0)]),
+        libxc::hvm_params(&[(1, 0xF_EFFC)]),
+        libxc::hvm_context(&Chain::minimal()),
+        libxc::end(),
+    ];
+    libxc::stream(Guest::Hvm, records)
+}
+
+/// A 64-bit PV guest without memory.
+#[must_use]
+pub fn pv64() -> Stream {
+    let frames = libxc::p2m_frames(0, MAX_PFN_64, &[1]);
+    pv(libxc::pv64_info(), frames, &Basic::pv64())
+}
+
+/// A 32-bit PV guest without memory: the smaller one.
+#[must_use]
+pub fn pv32() -> Stream {
+    let frames = libxc::p2m_frames(0, MAX_PFN_32, &[1]);
+    pv(libxc::pv32_info(), frames, &Basic::pv32())
+}
+
+fn pv(info: Item, frames: Item, registers: &Basic) -> Stream {
+    let records = [
+        info,
+        libxc::static_data_end(),
+        frames,
+        libxc::page_data(&[Page::absent(0)]),
+        libxc::shared_info(),
+        libxc::vcpu_basic(0, registers),
+        libxc::end(),
+    ];
+    libxc::stream(Guest::Pv, records)
+}
+
+/// How a checkpointed stream goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Remus.
+    Remus,
+    /// COLO: a CHECKPOINT_STATE follows each CHECKPOINT_END.
+    Colo,
+}
+
+/// A checkpointed stream of an HVM guest in libxl, with an orderly end.
+#[must_use]
+pub fn checkpointed(kind: Kind, checkpoints: usize) -> Stream {
+    checkpointed_guest(&hvm(), kind, checkpoints)
+}
+
+/// A checkpointed stream of the guest in a bare libxc stream: memory and what follows it are sent again for each
+/// checkpoint, in libxl, with an orderly end.
+#[must_use]
+pub fn checkpointed_guest(guest: &Stream, kind: Kind, checkpoints: usize) -> Stream {
+    use xenstream_core::wire::libxc::types::{END, PAGE_DATA};
+    let (memory, end) = (guest.find(Part::libxc(PAGE_DATA)), guest.find(Part::libxc(END)));
+    let round = &guest.items()[memory..end];
+
+    let mut items = vec![records::header(), records::libxc_context()];
+    items.extend_from_slice(&guest.items()[..memory]);
+    for _ in 0..checkpoints {
+        items.extend_from_slice(round);
+        items.extend([libxc::checkpoint(), records::checkpoint_end()]);
+        if kind == Kind::Colo {
+            items.push(records::checkpoint_state(libxl::CHECKPOINT_STATE_NEW));
+        }
+    }
+    items.extend_from_slice(round);
+    items.extend([libxc::end(), records::end()]);
+    Stream::new(Format::Libxl, items)
+}
+
+/// A checkpointed stream of an HVM guest, bare: only what a Remus sender hands to libxc.
+#[must_use]
+pub fn bare_checkpointed(checkpoints: usize) -> Stream {
+    use xenstream_core::wire::libxc::types::{END, PAGE_DATA};
+    let guest = hvm();
+    let (memory, end) = (guest.find(Part::libxc(PAGE_DATA)), guest.find(Part::libxc(END)));
+    let mut items = guest.items()[..memory].to_vec();
+    for _ in 0..checkpoints {
+        items.extend_from_slice(&guest.items()[memory..end]);
+        items.push(libxc::checkpoint());
+    }
+    items.extend_from_slice(&guest.items()[memory..]);
+    Stream::new(Format::Libxc, items)
+}

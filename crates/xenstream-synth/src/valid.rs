@@ -1,0 +1,151 @@
+//! Streams as savers write them: small guests with every record that such a guest's image has, in the savers' order.
+
+use xenstream_core::Guest;
+
+use crate::hvm::Chain;
+use crate::item::Item;
+use crate::libxc;
+pub use crate::minimal::Kind;
+use crate::minimal::checkpointed_guest;
+use crate::pages::{Page, pte};
+use crate::stream::Stream;
+use crate::vcpu::Basic;
+
+/// Size of XSAVE's blob for a guest that uses AVX.
+const XSAVE: u64 = 848;
+/// Size of EXTENDED's blob (`xen_domctl_ext_vcpucontext` of 64-bit toolstacks).
+const EXTENDED: usize = 64;
+
+/// A kind of guest, as people tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// 64-bit PV.
+    Pv64,
+    /// 32-bit PV.
+    Pv32,
+    /// HVM with a device model.
+    Hvm,
+    /// PVH: HVM without one.
+    Pvh,
+}
+
+impl Machine {
+    /// Every kind.
+    pub const ALL: [Machine; 4] = [Machine::Pv64, Machine::Pv32, Machine::Hvm, Machine::Pvh];
+
+    /// The kind in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Machine::Pv64 => "pv64",
+            Machine::Pv32 => "pv32",
+            Machine::Hvm => "hvm",
+            Machine::Pvh => "pvh",
+        }
+    }
+
+    /// A bare libxc stream of such a guest.
+    #[must_use]
+    pub fn libxc(self) -> Stream {
+        match self {
+            Machine::Pv64 => pv64(),
+            Machine::Pv32 => pv32(),
+            Machine::Hvm => hvm(),
+            Machine::Pvh => pvh(),
+        }
+    }
+
+    /// The same in a libxl stream, with the device model's records if it has one.
+    #[must_use]
+    pub fn libxl(self) -> Stream {
+        self.of(self.libxc())
+    }
+
+    /// This libxc stream of such a guest in a libxl stream, with the device model's records if it has one.
+    #[must_use]
+    pub fn of(self, libxc: Stream) -> Stream {
+        let stream = libxc.in_libxl();
+        if self == Machine::Hvm { stream.with_device_model() } else { stream }
+    }
+}
+
+/// An HVM guest with a full set of devices, bare.
+#[must_use]
+pub fn hvm() -> Stream {
+    let params = [(1, 0xF_EFFC), (2, 1), (5, 0xF_F000), (6, 0xF_F001), (12, 0xF_D000), (17, 0xF_EFFF)];
+    hvm_of(&Chain::with_devices(1), &params)
+}
+
+/// A PVH guest, bare.
+#[must_use]
+pub fn pvh() -> Stream {
+    hvm_of(&Chain::without_devices(1), &[(1, 0xF_EFFC), (2, 1), (17, 0xF_EFFF)])
+}
+
+fn hvm_of(chain: &Chain, params: &[(u64, u64)]) -> Stream {
+    let mut records = static_data().to_vec();
+    records.extend([
+        libxc::page_data(&[Page::normal(0), Page::absent(1), Page::broken(2), Page::allocated(3)]),
+        libxc::page_data(&[Page::absent(0x1000), Page::absent(0xF_EFFF)]),
+        tsc_info(),
+        libxc::hvm_context(chain),
+        libxc::hvm_params(params),
+        libxc::end(),
+    ]);
+    libxc::stream(Guest::Hvm, records)
+}
+
+/// A 64-bit PV guest with a p2m of two frames, bare.
+#[must_use]
+pub fn pv64() -> Stream {
+    let registers = Basic::pv64().start_info(3).gdt_entries(512).gdt_frame(0, 4).cr3(1).cr1(1);
+    let tables = [Page::pinned(4, 1, &[(0, pte(2)), (511, pte(1023))]), Page::absent(2)];
+    pv(libxc::pv64_info(), libxc::p2m_frames(0, 1023, &[5, 6]), &tables, &registers)
+}
+
+/// A 32-bit PV guest with a p2m of two frames, bare.
+#[must_use]
+pub fn pv32() -> Stream {
+    let registers = Basic::pv32().start_info(3).gdt_entries(512).gdt_frame(0, 4).cr3(1);
+    let tables = [Page::pinned(3, 1, &[(0, pte(2)), (3, pte(2047))]), Page::absent(2)];
+    pv(libxc::pv32_info(), libxc::p2m_frames(0, 2047, &[5, 6]), &tables, &registers)
+}
+
+fn pv(info: Item, frames: Item, tables: &[Page], registers: &Basic) -> Stream {
+    let mut records = vec![info];
+    records.extend(static_data());
+    records.extend([
+        frames,
+        libxc::page_data(&[tables, &[Page::normal(3), Page::absent(4)]].concat()),
+        tsc_info(),
+        libxc::shared_info(),
+        libxc::vcpu_basic(0, registers),
+        libxc::vcpu_extended(0, [0; EXTENDED]),
+        libxc::vcpu_xsave(0, XSAVE),
+        libxc::vcpu_msrs(0, &[(0xC000_0103, 0)]),
+        libxc::end(),
+    ]);
+    libxc::stream(Guest::Pv, records)
+}
+
+/// A Remus or COLO stream of a guest in libxl, with an orderly end. COLO is for HVM guests.
+#[must_use]
+pub fn checkpointed(machine: Machine, kind: Kind, checkpoints: usize) -> Stream {
+    checkpointed_guest(&machine.libxc(), kind, checkpoints)
+}
+
+/// The policies that a Xen since 4.14 sends ahead, and the end of them.
+fn static_data() -> [Item; 3] {
+    /// The `subleaf` of a leaf that has none.
+    const NONE: u32 = u32::MAX;
+    let leaves = [[0, NONE, 1, 0x756E_6547, 0x6C65_746E, 0x4965_6E69], [1, NONE, 0x0003_06A9, 0, 0, 0]];
+    [
+        libxc::cpuid_policy(&leaves),
+        libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]),
+        libxc::static_data_end(),
+    ]
+}
+
+fn tsc_info() -> Item {
+    libxc::tsc_info(2, 0, 0, 1)
+}
