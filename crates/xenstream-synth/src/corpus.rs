@@ -14,16 +14,16 @@ use crate::stream::Stream;
 use crate::valid::{self, Kind, Machine};
 
 /// Folder of the streams that break one rule each, and of their neighbours.
-pub const RULES: &str = "corpus/rules";
+pub const RULES: &str = "rules";
 /// Folder of the streams that break none.
-pub const VALID: &str = "corpus/valid";
+pub const VALID: &str = "valid";
 /// The table of cases: one JSON object a line, for each case where it is broken and what each profile makes of it.
-pub const MANIFEST: &str = "corpus/rules/cases.jsonl";
+pub const MANIFEST: &str = "rules/cases.jsonl";
 
 /// A file of the corpus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorpusFile {
-    /// Path from the repository's root, with `/` between its parts.
+    /// Path inside the corpus, with `/` between its parts.
     pub path: String,
     /// What is in it.
     pub octets: Vec<u8>,
@@ -59,7 +59,7 @@ pub fn valid_streams() -> Vec<(String, Stream)> {
     for machine in Machine::ALL {
         for (version, order) in [(3, Order::Little), (3, Order::Big), (2, Order::Little), (2, Order::Big)] {
             let bare = machine.libxc();
-            let bare = if version == 2 { bare.in_version_2() } else { bare };
+            let bare = if version == 2 { bare.as_version_2() } else { bare };
             let libxl = machine.of(bare.clone());
             let xenopsd = bare.clone().in_xenopsd();
             let xenopsd = if machine == Machine::Hvm { xenopsd.with_blobs() } else { xenopsd };
@@ -82,39 +82,40 @@ pub fn valid_streams() -> Vec<(String, Stream)> {
     streams
 }
 
-/// Writes the corpus under the repository's root, and removes what is in its folders and not part of it.
+/// Brings the folder of the corpus up to date: writes what is missing or stale, and removes what is in the folders of
+/// made streams and not among them. Tells how many files there are.
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn write_corpus(root: &Path) -> io::Result<()> {
-    let files = corpus();
-    for path in extra(root, &files)? {
-        fs::remove_file(root.join(path))?;
+pub fn write_corpus(corpus: &Path) -> io::Result<usize> {
+    let files = self::corpus();
+    for path in extra(corpus, &files)? {
+        fs::remove_file(corpus.join(path))?;
     }
-    for file in files {
-        let path = root.join(&file.path);
+    for file in &files {
+        let path = corpus.join(&file.path);
         if fs::read(&path).is_ok_and(|octets| octets == file.octets) {
             continue;
         }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(path, file.octets)?;
+        fs::write(path, &file.octets)?;
     }
-    Ok(())
+    Ok(files.len())
 }
 
-/// Compares the corpus under the repository's root with what it should be: a line for each file that is missing,
-/// stale, or not part of it.
+/// Compares the folder of the corpus with what it should be: a line for each file that is missing, stale, or not part
+/// of it.
 ///
 /// # Errors
 /// A folder cannot be read.
-pub fn check_corpus(root: &Path) -> io::Result<Vec<String>> {
-    let files = corpus();
+pub fn check_corpus(corpus: &Path) -> io::Result<Vec<String>> {
+    let files = self::corpus();
     let mut lines: Vec<String> =
-        extra(root, &files)?.iter().map(|path| format!("not part of it: {path}")).collect();
+        extra(corpus, &files)?.iter().map(|path| format!("not part of it: {path}")).collect();
     for file in files {
-        match fs::read(root.join(&file.path)) {
+        match fs::read(corpus.join(&file.path)) {
             Ok(octets) if octets == file.octets => {}
             Ok(_) => lines.push(format!("stale: {}", file.path)),
             Err(_) => lines.push(format!("missing: {}", file.path)),
@@ -124,12 +125,12 @@ pub fn check_corpus(root: &Path) -> io::Result<Vec<String>> {
 }
 
 /// Files in the corpus' folders that it does not have.
-fn extra(root: &Path, files: &[CorpusFile]) -> io::Result<Vec<String>> {
+fn extra(corpus: &Path, files: &[CorpusFile]) -> io::Result<Vec<String>> {
     let known: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(RULES), PathBuf::from(VALID)];
     while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(root.join(&folder)) {
+        let entries = match fs::read_dir(corpus.join(&folder)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             entries => entries?,
         };

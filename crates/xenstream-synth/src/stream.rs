@@ -286,7 +286,7 @@ impl Stream {
 
     /// As a version 2 libxc stream, which has no static data: without STATIC_DATA_END and the policies.
     #[must_use]
-    pub fn in_version_2(mut self) -> Stream {
+    pub fn as_version_2(mut self) -> Stream {
         const STATIC: [Part; 3] = [
             Part::libxc(libxc::types::STATIC_DATA_END),
             Part::libxc(libxc::types::X86_CPUID_POLICY),

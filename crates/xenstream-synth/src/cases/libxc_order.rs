@@ -57,7 +57,7 @@ fn static_data() -> Vec<Case> {
         early("hvm-context", &hvm.clone().without(PARAMS), context),
         early("shared-info", &pv, libxc::shared_info()),
         again("", &hvm),
-        again("version-2", &hvm.clone().in_version_2())
+        again("version-2", &hvm.clone().as_version_2())
             .allowing(Rule::LibxcStaticDataEndVersion)
             .note("version 2 has no such record: the first memory is where its static data ends"),
     ]
@@ -65,7 +65,7 @@ fn static_data() -> Vec<Case> {
 
 fn static_data_late() -> Vec<Case> {
     let (hvm, pv) = (minimal::hvm(), minimal::pv32());
-    let old = minimal::hvm().in_version_2();
+    let old = minimal::hvm().as_version_2();
     let late = |variant, item| extra(Rule::LibxcStaticRecordLate, variant, &hvm, PAGES, item);
     let info = pv.clone().without(INFO).before(P2M, libxc::pv32_info());
     vec![

@@ -1,0 +1,147 @@
+//! What the builder calls valid is accepted, and what it says is in a stream is what a reader meets.
+
+use std::io::Cursor;
+
+use xenstream_core::wire::Order;
+use xenstream_core::wire::libxc::types::PAGE_DATA;
+use xenstream_core::{Format, Guest, Level, Observer, Policy, Profile, Record, Rule, Verifier, Violation};
+use xenstream_synth::corpus::valid_streams;
+use xenstream_synth::valid::{self, Kind, Machine};
+use xenstream_synth::{Field, Page, Part, Stream, libxc, minimal};
+
+/// Hears records and warnings.
+#[derive(Default)]
+struct Listener {
+    records: Vec<Record>,
+    warnings: Vec<Rule>,
+}
+
+impl Observer for Listener {
+    fn record(&mut self, record: &Record) {
+        self.records.push(*record);
+    }
+
+    fn warning(&mut self, warning: &Violation) {
+        self.warnings.push(warning.rule);
+    }
+}
+
+fn verify(
+    stream: &Stream,
+    format: Format,
+    policy: &Policy,
+) -> (Result<xenstream_core::Summary, Violation>, Listener) {
+    let mut listener = Listener::default();
+    let mut verifier = Verifier::new(format, policy);
+    let verdict = verifier.push(&stream.octets(), &mut listener).and_then(|_| verifier.finish());
+    (verdict, listener)
+}
+
+/// The profile, with streams in the byte order that no release writes let through.
+fn lenient(profile: Profile) -> Policy {
+    [Rule::LibxlBigEndian, Rule::LibxcBigEndian].into_iter().fold(Policy::new(profile), |policy, rule| {
+        policy.with_level(rule, Level::Allow).expect("a rule that is not structural")
+    })
+}
+
+#[test]
+fn every_profile_accepts_them_without_a_warning() {
+    for (name, stream) in valid_streams() {
+        for profile in Profile::ALL {
+            let (verdict, heard) = verify(&stream, Format::Auto, &lenient(profile));
+            assert!(verdict.is_ok(), "{name} under {profile}: {}", verdict.unwrap_err());
+            assert_eq!(heard.warnings, [], "{name} under {profile}");
+        }
+    }
+}
+
+#[test]
+fn minimal_streams_break_no_rule_under_any_profile() {
+    for stream in [minimal::hvm(), minimal::pv64(), minimal::pv32()] {
+        for profile in Profile::ALL {
+            let (verdict, heard) = verify(&stream, Format::Libxc, &Policy::new(profile));
+            assert!(verdict.is_ok(), "{profile}: {}", verdict.unwrap_err());
+            assert_eq!(heard.warnings, [], "{profile}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_meets_the_records_that_the_builder_tells() {
+    for (name, stream) in valid_streams() {
+        let (_, heard) = verify(&stream, stream.format(), &lenient(Profile::Spec));
+        assert_eq!(heard.records, stream.records(), "{name}");
+        for (index, item) in stream.items().iter().enumerate() {
+            let Some(record) = stream.record(index) else { continue };
+            assert!(stream.records().iter().any(|told| told.reference() == record), "{name}: {item:?}");
+        }
+    }
+}
+
+#[test]
+fn the_summary_tells_what_was_built() {
+    for machine in Machine::ALL {
+        for order in [Order::Little, Order::Big] {
+            let stream = machine.libxl().in_xl().with_order(order);
+            let (verdict, _) = verify(&stream, Format::Auto, &lenient(Profile::Spec));
+            let summary = verdict.expect("a valid stream");
+            let pv = matches!(machine, Machine::Pv64 | Machine::Pv32);
+            assert_eq!(summary.guest, Some(if pv { Guest::Pv } else { Guest::Hvm }));
+            assert_eq!((summary.format, summary.order), (Format::Xl, order));
+            assert_eq!((summary.libxc_version, summary.xen), (Some(3), Some((4, 17))));
+            assert_eq!(summary.octets, stream.size());
+        }
+    }
+    let remus = valid::checkpointed(Machine::Hvm, Kind::Remus, 3);
+    assert_eq!(
+        verify(&remus, Format::Libxl, &Policy::hardened()).0.map(|summary| summary.checkpoints),
+        Ok(3)
+    );
+}
+
+#[test]
+fn version_2_has_no_static_data() {
+    let (verdict, _) = verify(&valid::pv64().as_version_2(), Format::Libxc, &Policy::hardened());
+    assert_eq!(verdict.map(|summary| summary.libxc_version), Ok(Some(2)));
+}
+
+#[test]
+fn offsets_are_those_of_the_octets() {
+    let stream = valid::hvm().in_libxl().with_device_model().in_xl();
+    let octets = stream.octets();
+    assert_eq!(stream.size(), octets.len() as u64);
+    for (index, item) in stream.items().iter().enumerate() {
+        let start = stream.offset(index) as usize;
+        assert_eq!(stream.offset(index + 1), stream.offset(index) + item.size());
+        if let Some((_, kind)) = item.part().record() {
+            assert_eq!(octets[start..start + 4], (kind as u32).to_le_bytes(), "{item:?}");
+        }
+    }
+}
+
+#[test]
+fn writers_write_the_same_octets() {
+    let pages: Vec<Page> = (0..16).map(Page::normal).collect();
+    let tail = libxc::record(0x8000_0000, xenstream_synth::Body::new().zeros(3 * 4096));
+    let stream = valid::hvm()
+        .before(Part::libxc(PAGE_DATA), libxc::page_data(&pages))
+        .edited(Part::libxc(PAGE_DATA), 4096, Field::U32(u32::MAX))
+        .with(libxc::page_data(&pages))
+        .with(tail);
+    let octets = stream.octets();
+
+    let mut plain = Vec::new();
+    stream.write_to(&mut plain).expect("memory");
+    assert!(plain == octets);
+
+    let mut sparse = Cursor::new(Vec::new());
+    stream.write_sparse(&mut sparse).expect("memory");
+    assert!(sparse.into_inner() == octets);
+}
+
+#[test]
+fn batches_are_as_full_as_savers_make_them() {
+    let records: Vec<_> = libxc::batches(10..2060, Page::absent).collect();
+    let counts: Vec<u64> = records.iter().map(|record| (record.length() - 8) / 8).collect();
+    assert_eq!(counts, [1024, 1024, 2]);
+}
