@@ -56,6 +56,7 @@ fn static_data() -> Vec<Case> {
         // HVM_PARAMS follow: the order that the text asks for needs them first.
         early("hvm-context", &hvm.clone().without(PARAMS), context),
         early("shared-info", &pv, libxc::shared_info()),
+        early("vcpu-xsave", &pv, libxc::vcpu_xsave(0, 16)).allowing(Rule::LibxcVcpuEarly),
         again("", &hvm),
         again("version-2", &hvm.clone().as_version_2())
             .allowing(Rule::LibxcStaticDataEndVersion)

@@ -5,7 +5,7 @@ use xenstream_core::wire::libxc::types::{
     X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE, X86_TSC_INFO,
 };
 use xenstream_core::wire::libxc::{params, tsc, vcpu};
-use xenstream_core::{Limit, Rule};
+use xenstream_core::{Limit, Profile, Rule};
 
 use super::{BODY, Case, LENGTH, either, other};
 use crate::body::{Body, Field};
@@ -81,6 +81,9 @@ fn vcpu_fields() -> Vec<Case> {
     vec![
         in_pv(Rule::LibxcVcpuReserved, "", reserved(xsave(0)), xsave(0), BODY + vcpu::RESERVED_AT),
         in_pv(Rule::LibxcVcpuId, "", xsave(limit[0]), xsave(limit[0] - 1), BODY),
+        in_pv(Rule::LibxcVcpuId, "hardened", xsave(limit[2]), xsave(limit[2] - 1), BODY)
+            .silent(Profile::Spec)
+            .silent(Profile::Restore),
         in_pv(Rule::LibxcVcpuId, "limit", xsave(2), xsave(1), BODY).limit(Limit::Vcpus, 2),
         in_pv(Rule::LibxcVcpuExtendedId, "", extended(1), extended(0), BLOB)
             .note("Xen goes by the id inside the blob"),
@@ -121,7 +124,9 @@ fn hvm_params() -> Vec<Case> {
         with(rule, variant, libxc::hvm_params(&[(1, 0), (index, value)]), PARAM + params::ENTRY + at)
     };
     let index = |variant, index| pair(Rule::LibxcHvmParamsIndex, variant, index, 0, 0);
-    let refused = |variant, index| pair(Rule::LibxcHvmParamsRefused, variant, index, 0, 0);
+    // The neighbour sets parameter 4, which Xen drops without a word.
+    let dropped = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (4, 0)]));
+    let refused = |variant, index| pair(Rule::LibxcHvmParamsRefused, variant, index, 0, 0).beside(&dropped);
     // The neighbour has a value of the same parameter that Xen takes.
     let value = |variant, index, value, taken| {
         let fine = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (index, taken)]));

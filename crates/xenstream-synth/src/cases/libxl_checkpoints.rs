@@ -1,8 +1,9 @@
 //! libxl's records in checkpointed streams.
 
+use xenstream_core::wire::libxc::types::PAGE_DATA;
 use xenstream_core::wire::libxl::CHECKPOINT_STATE_MAX;
 use xenstream_core::wire::libxl::types::{CHECKPOINT_END, CHECKPOINT_STATE, END};
-use xenstream_core::{Checkpointing, Profile, Rule};
+use xenstream_core::{Checkpointing, Profile, RecordRef, Rule};
 
 use super::{BODY, Case, LENGTH, extra, field, other};
 use crate::body::{Body, Field};
@@ -54,7 +55,7 @@ fn state() -> Vec<Case> {
     let plain = minimal::hvm().in_libxl();
     let as_colo = |case: Case| case.checkpointing(Checkpointing::Colo);
     let id = |variant, n| field(Rule::LibxlCheckpointStateId, variant, &colo(), STATE, BODY, Field::U32(n));
-    let without = colo().without(STATE);
+    let again = colo().without(STATE).after(DONE, libxl::checkpoint_end());
     vec![
         as_colo(other(
             Rule::LibxlCheckpointStateLength,
@@ -80,12 +81,24 @@ fn state() -> Vec<Case> {
         as_colo(id("not-new", 1))
             .silent(Profile::Spec)
             .note("1 to 3 are in the specification, but a primary sends nothing but 0"),
-        {
-            let again = without.clone().after(DONE, libxl::checkpoint_end());
-            let second = again.nth(DONE, 1);
-            as_colo(
-                Case::of(Rule::LibxlCheckpointStateMissing, "", &again, &colo()).in_item(&again, second, 0),
-            )
-        },
+        as_colo(Case::of(Rule::LibxlCheckpointStateMissing, "", &again, &colo()).in_item(
+            &again,
+            again.nth(DONE, 1),
+            0,
+        )),
+        without_second_state(),
     ]
+}
+
+/// The first CHECKPOINT_STATE says that the stream is COLO's; where the second one should be, libxc goes on. Its
+/// PAGE_DATA is read as a record of libxl, among which type 1 is LIBXC_CONTEXT.
+fn without_second_state() -> Case {
+    let two = minimal::checkpointed(Kind::Colo, 2);
+    let second = two.nth(STATE, 1);
+    let record = two.record(second).map(|record| RecordRef { kind: Some(u64::from(PAGE_DATA)), ..record });
+    let items = two.items().iter().enumerate().filter(|(index, _)| *index != second);
+    let broken = Stream::new(two.format(), items.map(|(_, item)| item.clone()));
+    Case::of(Rule::LibxlCheckpointStateMissing, "recognised", &broken, &two)
+        .at(broken.offset(second))
+        .record(record)
 }
