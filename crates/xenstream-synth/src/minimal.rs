@@ -29,7 +29,7 @@ pub fn hvm() -> Stream {
     libxc::stream(Guest::Hvm, records)
 }
 
-/// A 64-bit PV guest without memory.
+/// A 64-bit PV guest without memory. Nothing in the stream says so, but Xen would miss its start-info page.
 #[must_use]
 pub fn pv64() -> Stream {
     let frames = libxc::p2m_frames(0, MAX_PFN_64, &[1]);

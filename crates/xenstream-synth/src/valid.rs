@@ -1,4 +1,5 @@
 //! Streams as savers write them: small guests with every record that such a guest's image has, in the savers' order.
+//! Xen's own restore code takes the little-endian ones.
 
 use xenstream_core::Guest;
 
@@ -95,28 +96,51 @@ fn hvm_of(chain: &Chain, params: &[(u64, u64)]) -> Stream {
     libxc::stream(Guest::Hvm, records)
 }
 
-/// A 64-bit PV guest with a p2m of two frames, bare.
+/// A 64-bit PV guest, bare.
 #[must_use]
 pub fn pv64() -> Stream {
-    let registers = Basic::pv64().start_info(3).gdt_entries(512).gdt_frame(0, 4).cr3(1).cr1(1);
-    let tables = [Page::pinned(4, 1, &[(0, pte(2)), (511, pte(1023))]), Page::absent(2)];
-    pv(libxc::pv64_info(), libxc::p2m_frames(0, 1023, &[5, 6]), &tables, &registers)
+    let registers =
+        Basic::pv64().start_info(START_INFO).gdt_entries(512).gdt_frame(0, GDT).cr3(ROOT).cr1(ROOT);
+    let root = Page::pinned(4, ROOT, &[(0, pte(GDT)), (511, pte(RING))]);
+    // `store_mfn` and `console.domU.mfn` of the start-info page (`public/xen.h`): pfns, in an image.
+    let start_info = words(&[(0x38, RING), (0x48, RING)]);
+    pv(libxc::pv64_info(), libxc::p2m_frames(0, 511, &[P2M]), [root, start_info], &registers)
 }
 
-/// A 32-bit PV guest with a p2m of two frames, bare.
+/// A 32-bit PV guest, bare.
 #[must_use]
 pub fn pv32() -> Stream {
-    let registers = Basic::pv32().start_info(3).gdt_entries(512).gdt_frame(0, 4).cr3(1);
-    let tables = [Page::pinned(3, 1, &[(0, pte(2)), (3, pte(2047))]), Page::absent(2)];
-    pv(libxc::pv32_info(), libxc::p2m_frames(0, 2047, &[5, 6]), &tables, &registers)
+    let registers = Basic::pv32().start_info(START_INFO).gdt_entries(512).gdt_frame(0, GDT).cr3(ROOT);
+    let root = Page::pinned(3, ROOT, &[(0, pte(GDT)), (3, pte(RING))]);
+    let start_info = words(&[(0x2C, RING), (0x34, RING)]);
+    pv(libxc::pv32_info(), libxc::p2m_frames(0, 1023, &[P2M]), [root, start_info], &registers)
 }
 
-fn pv(info: Item, frames: Item, tables: &[Page], registers: &Basic) -> Stream {
+/// Pfns of the PV guests' pages.
+const ROOT: u64 = 1;
+const START_INFO: u64 = 2;
+const GDT: u64 = 3;
+const P2M: u64 = 4;
+/// The ring of xenstore and of the console: any page that is there will do.
+const RING: u64 = 5;
+
+/// A start-info page with pfns at these offsets, zero elsewhere.
+fn words(pfns: &[(usize, u64)]) -> Page {
+    let mut contents = vec![0; 0x50];
+    for (at, pfn) in pfns {
+        contents[*at..at + 4].copy_from_slice(&(*pfn as u32).to_le_bytes());
+    }
+    Page::normal(START_INFO).holding(contents)
+}
+
+fn pv(info: Item, frames: Item, [root, start_info]: [Page; 2], registers: &Basic) -> Stream {
+    let memory =
+        [Page::absent(0), root, start_info, Page::normal(GDT), Page::normal(P2M), Page::allocated(RING)];
     let mut records = vec![info];
     records.extend(static_data());
     records.extend([
         frames,
-        libxc::page_data(&[tables, &[Page::normal(3), Page::absent(4)]].concat()),
+        libxc::page_data(&memory),
         tsc_info(),
         libxc::shared_info(),
         libxc::vcpu_basic(0, registers),

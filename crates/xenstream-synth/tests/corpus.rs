@@ -16,7 +16,7 @@ fn folder(name: &str) -> PathBuf {
 #[test]
 fn is_small_enough_for_a_repository() {
     let octets: usize = corpus().iter().map(|file| file.octets.len()).sum();
-    assert!(octets < 3 << 20, "{octets} octets");
+    assert!(octets < 3_500_000, "{octets} octets");
 }
 
 #[test]
