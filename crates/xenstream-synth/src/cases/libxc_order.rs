@@ -115,33 +115,14 @@ fn p2m_frames() -> Vec<Case> {
 /// What a domain cannot run without.
 fn registers() -> Vec<Case> {
     let (hvm, pv) = (minimal::hvm(), minimal::pv32());
-    let remus = |guest: &Stream, without: Part, at: Part| {
-        let (broken, neighbour) = (guest.clone().without(without), guest);
-        let broken = broken.before(at, libxc::checkpoint());
-        let neighbour = neighbour.clone().before(at, libxc::checkpoint());
-        (broken, neighbour)
-    };
-    let at_checkpoint = |rule, (broken, neighbour): (Stream, Stream)| {
-        Case::of(rule, "checkpoint", &broken, &neighbour)
-            .in_item(&broken, broken.find(Part::libxc(CHECKPOINT)), 0)
-            .checkpointing(Checkpointing::Remus)
-    };
-    let context = libxc::hvm_context(&Chain::minimal());
-    // The context comes after the checkpoint, and it is too late for that one.
-    let (late_context, timely) = remus(&hvm, CONTEXT, LAST);
-    let late_context = late_context.before(LAST, context);
-    let (late_basic, timely_basic) = remus(&pv, BASIC, LAST);
-    let basic = pv.items()[pv.find(BASIC)].clone();
-    let late_basic = late_basic.before(LAST, basic);
-
     let no_memory = pv.clone().without(PAGES);
     vec![
         extra(Rule::LibxcVcpuEarly, "", &pv, PAGES, libxc::vcpu_xsave(0, 16)),
         missing(Rule::LibxcVcpuBasicMissing, "", &pv, BASIC, LAST),
-        at_checkpoint(Rule::LibxcVcpuBasicMissing, (late_basic, timely_basic)),
+        too_late(Rule::LibxcVcpuBasicMissing, &pv, BASIC),
         other_vcpu(&pv),
         missing(Rule::LibxcHvmContextMissing, "", &hvm, CONTEXT, LAST),
-        at_checkpoint(Rule::LibxcHvmContextMissing, (late_context, timely)),
+        too_late(Rule::LibxcHvmContextMissing, &hvm, CONTEXT),
         missing(Rule::LibxcSharedInfoMissing, "", &pv, Part::libxc(SHARED_INFO), LAST),
         missing(Rule::LibxcPageDataMissing, "", &hvm, PAGES, LAST)
             .warned(Profile::Restore)
@@ -153,6 +134,16 @@ fn registers() -> Vec<Case> {
             .beside(&hvm)
             .note("every release writes this order, against the text"),
     ]
+}
+
+/// A record that comes after the checkpoint that needs it; the neighbour has it before.
+fn too_late(rule: Rule, guest: &Stream, part: Part) -> Case {
+    let item = guest.items()[guest.find(part)].clone();
+    let broken = guest.clone().without(part).before(LAST, libxc::checkpoint()).before(LAST, item);
+    let neighbour = guest.clone().before(LAST, libxc::checkpoint());
+    Case::of(rule, "checkpoint", &broken, &neighbour)
+        .in_item(&broken, broken.find(Part::libxc(CHECKPOINT)), 0)
+        .checkpointing(Checkpointing::Remus)
 }
 
 fn params() -> Item {

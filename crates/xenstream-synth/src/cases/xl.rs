@@ -2,7 +2,7 @@
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2, at};
-use xenstream_core::{Limit, Rule};
+use xenstream_core::{Format, Limit, Rule};
 
 use super::{Case, field};
 use crate::Body;
@@ -53,7 +53,7 @@ fn big_endian() -> Case {
 
 fn optional_data(length: u32, variant: &'static str) -> Case {
     let data = Item::new(Part::XlData, Body::new().zeros(u64::from(length)));
-    let broken = inner().wrapped(xenstream_core::Format::Xl, [xl_header(FLAGS, length), data], []);
+    let broken = inner().wrapped(Format::Xl, [xl_header(FLAGS, length), data], []);
     Case::of(Rule::XlOptionalDataLength, variant, &broken, &inner().in_xl()).at(at::OPTIONAL_DATA_LEN)
 }
 
@@ -61,8 +61,7 @@ fn optional_data(length: u32, variant: &'static str) -> Case {
 fn too_much_optional_data() -> Case {
     let (data, tail) = (xl_data(b"{}\0"), Item::new(Part::Loose, Body::new().zeros(1)));
     let exact = data.size();
-    let broken =
-        inner().wrapped(xenstream_core::Format::Xl, [xl_header(FLAGS, exact as u32 + 1), data, tail], []);
+    let broken = inner().wrapped(Format::Xl, [xl_header(FLAGS, exact as u32 + 1), data, tail], []);
     Case::of(Rule::XlOptionalDataLength, "limit", &broken, &inner().in_xl_with(FLAGS, b"{}\0"))
         .at(at::OPTIONAL_DATA_LEN)
         .limit(Limit::OptionalData, exact)
