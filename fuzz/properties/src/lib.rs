@@ -7,9 +7,11 @@
 
 pub mod arbitrary_bytes;
 pub mod setup;
+pub mod source;
 pub mod splits;
 pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
 pub use setup::Setup;
+pub use source::source;
 pub use splits::splits;

@@ -1,0 +1,143 @@
+//! The std readers over input that misbehaves: short reads, interruptions, errors, files that shrink. Whatever it
+//! does, the verdict is the right one or there is none, and the verification comes to an end.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read};
+
+use xenstream::{
+    Error, Input, Level, Options, ReadAt, Report, Rule, Verdict, Violation, verify, verify_slice,
+};
+
+use crate::setup::Setup;
+
+/// Verifies the octets through a reader and a file that behave as `data` says, and asserts that the verdict is that of
+/// the whole octets in memory.
+///
+/// # Panics
+/// If it is not.
+pub fn source(data: &[u8]) {
+    let (setup, rest) = Setup::split(data);
+    let (script, stream) = split_script(rest);
+    // Only files are judged for what lies behind the stream's end.
+    let policy = setup.policy().with_level(Rule::StreamTrailingData, Level::Allow);
+    let policy = policy.expect("stream::trailing-data is not structural");
+    let options = Options::new(policy).with_format(setup.format);
+    let expected = verify_slice(stream, &options);
+
+    let mut reader = Reader { rest: stream, script: Script::new(script) };
+    let read = verify(Input::Reader(&mut reader), &options, &mut ());
+    agree(&expected, &read, reader.script.failed, "reader");
+
+    let file = File { stream, script: RefCell::new(Script::new(script)) };
+    let read = verify(Input::Positioned(&file), &options, &mut ());
+    let script = file.script.into_inner();
+    if script.cut == usize::MAX {
+        agree(&expected, &read, script.failed, "file");
+    } else if let Ok(report) = &read {
+        // It shrank while it was read. What is found may be the truth of any of its sizes, no more.
+        if let Some(violation) = report.violation() {
+            assert!(violation.offset <= stream.len() as u64 + 4, "{violation} lies behind the file's end");
+        }
+    }
+}
+
+/// Is this what the whole octets gave? Without a verdict there must have been trouble, or compressed data.
+fn agree(expected: &Result<Report, Error>, read: &Result<Report, Error>, failed: bool, how: &str) {
+    match (expected, read) {
+        (_, Err(Error::Read { .. } | Error::Decompress { .. } | Error::Inspect(_))) if failed => {}
+        (Err(Error::Decompress { .. }), Err(Error::Decompress { .. })) => {}
+        (Ok(expected), Ok(read)) => {
+            assert_eq!(verdict(expected), verdict(read), "{how}");
+            assert_eq!(expected.warnings, read.warnings, "{how}");
+            assert_eq!(expected.findings, read.findings, "{how}");
+            if expected.is_valid() {
+                assert_eq!(expected.summary, read.summary, "{how}");
+            }
+        }
+        // A damaged end of compressed data is met or not, depending on how far a source reads behind the stream.
+        (Err(Error::Decompress { .. }), Ok(read)) if read.compression.is_some() => {}
+        (Ok(expected), Err(Error::Decompress { .. })) if expected.compression.is_some() => {}
+        (expected, read) => panic!("{how}: {expected:?} in memory, {read:?} from the source"),
+    }
+}
+
+fn verdict(report: &Report) -> Option<Violation> {
+    match report.verdict {
+        Verdict::Valid => None,
+        Verdict::Invalid(violation) => Some(violation),
+    }
+}
+
+/// The last octet counts the octets of script before it.
+fn split_script(data: &[u8]) -> (&[u8], &[u8]) {
+    let Some((count, rest)) = data.split_last() else { return (&[], data) };
+    let (stream, script) = rest.split_at(rest.len() - usize::from(*count % 32).min(rest.len()));
+    (script, stream)
+}
+
+/// What a source does, call by call.
+struct Script<'s> {
+    steps: &'s [u8],
+    next: usize,
+    /// An error has been reported.
+    failed: bool,
+    /// From this octet on the file has been cut off.
+    cut: usize,
+}
+
+impl<'s> Script<'s> {
+    fn new(steps: &'s [u8]) -> Script<'s> {
+        Script { steps, next: 0, failed: false, cut: usize::MAX }
+    }
+
+    /// How many of so many octets are to be had now.
+    fn step(&mut self, wanted: usize) -> io::Result<usize> {
+        let Some(step) = self.steps.get(self.next) else { return Ok(wanted) };
+        self.next += 1;
+        let mut fail = |kind: ErrorKind| {
+            self.failed = true;
+            Err(kind.into())
+        };
+        match step {
+            0..=3 => Err(ErrorKind::Interrupted.into()),
+            4 => fail(ErrorKind::WouldBlock),
+            5 => fail(ErrorKind::Other),
+            6 => {
+                self.cut = self.cut.min(self.next * 41);
+                Ok(wanted)
+            }
+            n => Ok(wanted.min(usize::from(*n))),
+        }
+    }
+}
+
+struct Reader<'s> {
+    rest: &'s [u8],
+    script: Script<'s>,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.script.step(octets.len().min(self.rest.len()))?;
+        self.rest.read(&mut octets[..wanted])
+    }
+}
+
+struct File<'s> {
+    stream: &'s [u8],
+    script: RefCell<Script<'s>>,
+}
+
+impl ReadAt for File<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut script = self.script.borrow_mut();
+        let wanted = script.step(octets.len())?;
+        let there = &self.stream[..self.stream.len().min(script.cut)];
+        let mut rest = usize::try_from(offset).ok().and_then(|offset| there.get(offset..)).unwrap_or(&[]);
+        rest.read(&mut octets[..wanted])
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.stream.len().min(self.script.borrow().cut) as u64)
+    }
+}
