@@ -348,13 +348,15 @@ impl State {
 
     /// The first page table at or behind this index.
     fn next_table(&self, index: u64) -> Option<u64> {
-        let first = usize::try_from(index / 64).ok()?;
+        let words = usize::try_from(index / 64).ok().and_then(|first| self.tables.get(first..))?;
+        let mut first = index & !63;
         let mut mask = u64::MAX << (index % 64);
-        for (number, word) in (0u64..).zip(&self.tables).skip(first) {
+        for word in words {
             let hit = word & mask;
             if hit != 0 {
-                return Some(number.saturating_mul(64).saturating_add(u64::from(hit.trailing_zeros())));
+                return Some(first.saturating_add(u64::from(hit.trailing_zeros())));
             }
+            first = first.saturating_add(64);
             mask = u64::MAX;
         }
         None

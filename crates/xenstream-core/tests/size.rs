@@ -1,0 +1,34 @@
+//! What a caller embeds, and what the tests are built with.
+
+use std::hint::black_box;
+use std::mem::size_of;
+
+use xenstream_core::{Policy, Verifier, Violation};
+
+/// A verifier is embedded in its caller's own structures or lies on its stack: constant memory is no promise if the
+/// constant creeps.
+#[test]
+fn verifier_is_bounded() {
+    assert!(size_of::<Verifier>() <= 2048, "{} octets", size_of::<Verifier>());
+}
+
+/// A violation is returned by value from every push, and copied freely.
+#[test]
+fn violation_is_bounded() {
+    assert!(size_of::<Violation>() <= 72, "{} octets", size_of::<Violation>());
+}
+
+/// A policy is copied into each verifier.
+#[test]
+fn policy_is_bounded() {
+    assert!(size_of::<Policy>() <= 288, "{} octets", size_of::<Policy>());
+}
+
+/// Every test of the core is also a test that its arithmetic does not wrap unasked: under `cargo test` overflow
+/// checks and debug assertions are on, so a wrap would be a panic.
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build wraps")]
+#[should_panic(expected = "attempt to add with overflow")]
+fn tests_run_with_overflow_checks() {
+    black_box(black_box(u64::MAX) + black_box(1));
+}
