@@ -1,0 +1,278 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile};
+
+use crate::rules::suggestions;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  every image is valid
+  1  an image is invalid
+  2  usage, input or output error, whatever the images are";
+
+/// Verifies Xen saved domains and migration streams before anybody restores them.
+#[derive(Debug, Parser)]
+#[command(name = "xenstream", version, after_help = EXIT_STATUS)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say of images whether they are valid, and if not, what is wrong and where
+    Verify(VerifyArguments),
+    /// List the rules
+    Rules(RulesArguments),
+    /// Explain a rule
+    Explain(ExplainArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
+pub(crate) struct VerifyArguments {
+    /// Images, directories of images, or - for standard input, which is also read when nothing is named
+    #[arg(value_name = "FILE|DIR|-")]
+    pub(crate) targets: Vec<PathBuf>,
+
+    /// Format of the images; auto goes by their first octets
+    #[arg(short, long, default_value = "auto", value_parser = format_parser())]
+    pub(crate) format: Format,
+
+    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
+    /// people you do not trust
+    #[arg(long, default_value = "spec", value_parser = profile_parser())]
+    pub(crate) profile: Profile,
+
+    #[command(flatten)]
+    pub(crate) levels: Levels,
+
+    /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit)]
+    pub(crate) limits: Vec<(Limit, u64)>,
+
+    /// What kind of stream the images hold, where that cannot be told from them
+    #[arg(long, default_value = "auto", value_parser = checkpointing_parser())]
+    pub(crate) checkpointing: Checkpointing,
+
+    /// Report everything that is wrong with an image, not only the first thing
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+
+    /// Print a JSON object for each image, on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Say nothing of valid images
+    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
+    pub(crate) quiet: bool,
+
+    /// List the records of each image
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) verbose: bool,
+}
+
+impl VerifyArguments {
+    pub(crate) fn policy(&self) -> Policy {
+        let mut policy =
+            Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(self.keep_going);
+        for (level, name) in &self.levels.0 {
+            // Names were looked up when the command line was read.
+            let known = policy.set_level(name, *level);
+            debug_assert!(known.is_ok(), "{name}");
+        }
+        self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value))
+    }
+
+    pub(crate) fn sets(&self, limit: Limit) -> bool {
+        self.limits.iter().any(|(name, _)| *name == limit)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArguments {
+    /// Print a JSON object for each rule, on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The rule's name, such as libxc::page-data-length
+    pub(crate) rule: String,
+}
+
+/// Levels of rules, in the order of the command line: a later one overrides an earlier one, be it a rule's own or its
+/// layer's.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels(Vec<(Level, String)>);
+
+const LEVELS: [(&str, Level, &str); 3] = [
+    ("deny", Level::Deny, "Refuse images that break this rule, or any rule of a layer (libxl::*)"),
+    ("warn", Level::Warn, "Only warn when this rule is broken"),
+    ("allow", Level::Allow, "Ignore this rule"),
+];
+
+impl Args for Levels {
+    fn augment_args(command: ClapCommand) -> ClapCommand {
+        command.args(LEVELS.map(|(name, _, help)| {
+            Arg::new(name).long(name).value_name("RULE").help(help).action(ArgAction::Append)
+        }))
+    }
+
+    fn augment_args_for_update(command: ClapCommand) -> ClapCommand {
+        Levels::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Levels {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Levels, clap::Error> {
+        let mut changes = Vec::new();
+        for (name, level, _) in LEVELS {
+            let indices = matches.indices_of(name).into_iter().flatten();
+            let rules = matches.get_many::<String>(name).into_iter().flatten();
+            changes.extend(indices.zip(rules).map(|(index, rule)| (index, level, rule.clone())));
+        }
+        changes.sort_by_key(|(index, ..)| *index);
+        for (_, level, rule) in &changes {
+            Policy::spec().set_level(rule, *level).map_err(|error| level_error(rule, error))?;
+        }
+        Ok(Levels(changes.into_iter().map(|(_, level, rule)| (level, rule)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Levels::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn level_error(rule: &str, error: LevelError) -> clap::Error {
+    let message = match error {
+        LevelError::Structural(_) => error.to_string(),
+        LevelError::Unknown => format!("no rule is called '{rule}'{}", suggestions(rule)),
+    };
+    clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
+}
+
+fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+    named(Profile::ALL.map(|profile| (profile.name(), profile)))
+}
+
+fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
+    named([
+        ("auto", Checkpointing::Auto),
+        ("plain", Checkpointing::Plain),
+        ("remus", Checkpointing::Remus),
+        ("colo", Checkpointing::Colo),
+    ])
+}
+
+/// One of a few names, each with its value.
+fn named<T: Copy + Default + Send + Sync + 'static, const N: usize>(
+    values: [(&'static str, T); N],
+) -> impl TypedValueParser<Value = T> {
+    let names = values.map(|(name, _)| name);
+    PossibleValuesParser::new(names).map(move |given| {
+        // No other name passes the parser in front.
+        values.iter().find(|(name, _)| *name == given).map_or_else(T::default, |(_, value)| *value)
+    })
+}
+
+fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let limit = name.parse::<Limit>().map_err(|_| {
+        let names = Limit::ALL.map(Limit::name).join(", ");
+        format!("no limit is called '{name}': there are {names}")
+    })?;
+    let value = parse_number(value)
+        .ok_or_else(|| format!("'{value}' is no number: try 4096, 0x1000, 4K (also M, G, T) or none"))?;
+    Ok((limit, value))
+}
+
+/// A number, in decimal or hex, with or without a power of 1024 behind it.
+fn parse_number(text: &str) -> Option<u64> {
+    if text == "none" {
+        return Some(u64::MAX);
+    }
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
+    }
+    let (digits, power) = match text.char_indices().last()? {
+        (at, 'K' | 'k') => (&text[..at], 10),
+        (at, 'M' | 'm') => (&text[..at], 20),
+        (at, 'G' | 'g') => (&text[..at], 30),
+        (at, 'T' | 't') => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number = digits.parse::<u64>().ok().filter(|_| !digits.starts_with('+'))?;
+    number.checked_mul(1 << power)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Program::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("4096", Some(4096)),
+            ("0x1f", Some(31)),
+            ("4K", Some(4096)),
+            ("2m", Some(2 << 20)),
+            ("1G", Some(1 << 30)),
+            ("16777215T", Some(16_777_215 << 40)),
+            ("16777216T", None),
+            ("none", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("", None),
+            ("K", None),
+            ("0x", None),
+            ("0x+1", None),
+            ("+1", None),
+            ("-1", None),
+            ("1K ", None),
+        ] {
+            assert_eq!(parse_number(text), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_level_wins() {
+        let policy = |line: &str| {
+            let words = ["xenstream", "verify", "file"].into_iter().chain(line.split_whitespace());
+            match Program::try_parse_from(words).map(|program| program.command) {
+                Ok(Command::Verify(arguments)) => Some(arguments.policy()),
+                _ => None,
+            }
+        };
+        let rule = xenstream::Rule::LibxcPadding;
+        for (line, level) in [
+            ("--warn libxc::padding", Level::Warn),
+            ("--warn libxc::padding --deny libxc::*", Level::Deny),
+            ("--deny libxc::* --allow libxc::padding", Level::Allow),
+            ("--allow libxc::* --warn libxc::padding --profile hardened", Level::Warn),
+        ] {
+            assert_eq!(policy(line).unwrap().level(rule), level, "{line}");
+        }
+        for line in ["--allow stream::truncated", "--deny libxc::nonsense", "--warn nonsense::*"] {
+            assert_eq!(policy(line), None, "{line}");
+        }
+    }
+}

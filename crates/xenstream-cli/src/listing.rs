@@ -1,0 +1,146 @@
+//! The records of an image, line by line as they pass. Runs of PAGE_DATA, of which an image has thousands, are one line.
+
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use xenstream::wire::{Order, RECORD_HEADER, libxc, padding};
+use xenstream::{Header, Layer, Observer, PageBatch, Record};
+
+use crate::output::{self, Out, plural};
+
+/// Lists what it observes.
+pub(crate) struct Listing {
+    out: Out,
+    title: Option<String>,
+    run: Option<Run>,
+    written: io::Result<()>,
+}
+
+/// PAGE_DATA records one after another.
+struct Run {
+    first: Record,
+    indices: RangeInclusive<u64>,
+    /// Offset behind the last one.
+    end: u64,
+    entries: u64,
+    pages: u64,
+}
+
+impl Listing {
+    /// A listing under this title, which is not printed before there is something to list.
+    pub(crate) fn new(path: &Path) -> Listing {
+        Listing { out: output::stdout(), title: Some(output::name(path)), run: None, written: Ok(()) }
+    }
+
+    /// Prints what is left.
+    ///
+    /// # Errors
+    /// Something could not be printed.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.end_run();
+        self.written?;
+        self.out.flush()
+    }
+
+    fn line(&mut self, offset: u64, layer: Layer, index: &str, what: &str, rest: &str) {
+        if self.written.is_err() {
+            return;
+        }
+        self.written = self.try_line(offset, layer, index, what, rest);
+    }
+
+    fn try_line(&mut self, offset: u64, layer: Layer, index: &str, what: &str, rest: &str) -> io::Result<()> {
+        if let Some(title) = self.title.take() {
+            writeln!(self.out, "{title}")?;
+        }
+        writeln!(self.out, "  {offset:>14}  {layer:<7} {index:>11}  {what:<25} {rest}")
+    }
+
+    fn end_run(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let Run { first, indices, end, entries, pages } = run;
+        let (from, to) = (indices.start(), indices.end());
+        let records = to - from + 1;
+        let index = if records == 1 { from.to_string() } else { format!("{from}-{to}") };
+        let rest = format!(
+            "{records} {}, {pages} {} of {entries} {}, up to {end}",
+            plural(records, "record"),
+            plural(pages, "page"),
+            if entries == 1 { "entry" } else { "entries" },
+        );
+        self.line(first.offset, first.layer, &index, "PAGE_DATA", &rest);
+    }
+}
+
+impl Observer for Listing {
+    fn header(&mut self, header: &Header) {
+        self.end_run();
+        let order = |order: &Order| match order {
+            Order::Little => "little-endian",
+            Order::Big => "big-endian",
+        };
+        let (offset, layer, what, rest) = match header {
+            Header::Xl { offset, order: o, mandatory_flags, optional_data_len, .. } => {
+                let rest = format!(
+                    "{}, flags {mandatory_flags:#x}, {optional_data_len} octets of optional data",
+                    order(o)
+                );
+                (*offset, Layer::Xl, "header", rest)
+            }
+            Header::Libvirt { offset, order: o, version, xml_len } => (
+                *offset,
+                Layer::Libvirt,
+                "header",
+                format!("{}, version {version}, {xml_len} octets of XML", order(o)),
+            ),
+            Header::Xenopsd { offset } => (*offset, Layer::Xenopsd, "signature", String::new()),
+            Header::Libxl { offset, order: o, options } => {
+                (*offset, Layer::Libxl, "header", format!("{}, options {options:#x}", order(o)))
+            }
+            Header::LibxcImage { offset, order: o, version, .. } => {
+                (*offset, Layer::Libxc, "image header", format!("{}, version {version}", order(o)))
+            }
+            Header::LibxcDomain { offset, guest, xen: (major, minor) } => {
+                (*offset, Layer::Libxc, "domain header", format!("{guest}, Xen {major}.{minor}"))
+            }
+            // A header that this program does not know by name has nothing to be listed by.
+            _ => return,
+        };
+        self.line(offset, layer, "", what, &rest);
+    }
+
+    fn record(&mut self, record: &Record) {
+        // Entries inside HVM_CONTEXT are no records of the stream.
+        if record.layer == Layer::Hvm {
+            return;
+        }
+        if record.layer == Layer::Libxc && record.kind == u64::from(libxc::types::PAGE_DATA) {
+            let end = record.offset + RECORD_HEADER + record.body_length + padding(record.body_length);
+            match &mut self.run {
+                Some(run) => {
+                    run.indices = *run.indices.start()..=record.index;
+                    run.end = end;
+                }
+                None => {
+                    let indices = record.index..=record.index;
+                    self.run = Some(Run { first: *record, indices, end, entries: 0, pages: 0 });
+                }
+            }
+            return;
+        }
+        self.end_run();
+        let reference = record.reference();
+        let name = reference.type_label().map(|label| label.to_string()).unwrap_or_default();
+        let length = record.body_length;
+        let rest = format!("{length} {}", plural(length, "octet"));
+        self.line(record.offset, record.layer, &record.index.to_string(), &name, &rest);
+    }
+
+    fn page_batch(&mut self, batch: &PageBatch) {
+        if let Some(run) = &mut self.run {
+            run.entries += u64::from(batch.count);
+            run.pages += batch.pages;
+        }
+    }
+}

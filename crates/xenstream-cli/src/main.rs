@@ -1,0 +1,38 @@
+//! The `xenstream` program: arguments in, text or JSON out. What it does is in the crate `xenstream`.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod listing;
+mod output;
+mod rules;
+mod verify;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, Program};
+
+/// Every image is valid.
+const VALID: u8 = 0;
+/// An image is invalid.
+const INVALID: u8 = 1;
+/// Usage, input, output.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let outcome = match Program::parse().command {
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Rules(arguments) => rules::list(&arguments),
+        Command::Explain(arguments) => rules::explain(&arguments),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        // Nobody is left to tell when the reader of a pipe has gone, as `head` does.
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            output::complain(&format!("cannot write the report: {error}"));
+        }
+        FAILED
+    }))
+}

@@ -1,0 +1,171 @@
+//! What people read: verdicts, in color where it helps.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use xenstream::{Error, Findings, Report, Summary, Violation};
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+const RULE: Style = Style::new().bold();
+const ASIDE: Style = Style::new().dimmed();
+
+/// Standard output: with colors on a terminal, unless `NO_COLOR` or `CLICOLOR` say otherwise.
+pub(crate) type Out = BufWriter<AutoStream<Stdout>>;
+
+/// Standard output.
+pub(crate) fn stdout() -> Out {
+    BufWriter::new(anstream::stdout())
+}
+
+/// A line on standard error.
+pub(crate) fn complain(message: &str) {
+    // There is nowhere to say that standard error cannot be written.
+    let _ = writeln!(anstream::stderr(), "{BAD}xenstream{BAD:#}: {message}");
+}
+
+/// What came of an image for which no verdict could be reached.
+pub(crate) fn failure(path: &Path, error: &Error) {
+    complain(&format!("{}: {}", name(path), error.message()));
+}
+
+/// What came of an image for which one was.
+pub(crate) fn report(out: &mut Out, path: &Path, report: &Report) -> io::Result<()> {
+    let (style, verdict) = if report.is_valid() { (GOOD, "valid") } else { (BAD, "invalid") };
+    writeln!(out, "{}: {style}{verdict}{style:#}: {}", name(path), description(report))?;
+    match report.violation() {
+        Some(violation) if report.findings.is_empty() => finding(out, BAD, "error", violation)?,
+        _ => findings(out, BAD, "error", &report.findings)?,
+    }
+    findings(out, DOUBTFUL, "warning", &report.warnings)?;
+    for derived in &report.derived_limits {
+        let (limit, value, memory) = (derived.limit, derived.value, derived.memory_kib);
+        writeln!(
+            out,
+            "  {ASIDE}note{ASIDE:#}: limit {limit} lowered to {value:#x}, from the {} of memory in the configuration",
+            octets(memory.saturating_mul(1024))
+        )?;
+    }
+    Ok(())
+}
+
+/// A path as people can read it: what is not UTF-8, and what would steer a terminal, is replaced.
+pub(crate) fn name(path: impl AsRef<OsStr>) -> String {
+    let text = path.as_ref().to_string_lossy();
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Octets in the unit that suits them.
+pub(crate) fn octets(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1024 {
+        return format!("{n} {}", plural(n, "octet"));
+    }
+    let exponent = n.ilog2() / 10;
+    let unit = UNITS[exponent as usize - 1];
+    // To a tenth, rounded down, so that 1023.99 MiB do not become 1024.0.
+    let tenths = (u128::from(n) * 10) >> (10 * exponent);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// A noun in the singular or plural.
+pub(crate) fn plural(n: u64, noun: &str) -> String {
+    if n == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+fn findings(out: &mut Out, style: Style, what: &str, findings: &Findings) -> io::Result<()> {
+    for violation in findings.listed() {
+        finding(out, style, what, violation)?;
+    }
+    for (rule, more) in findings.unlisted() {
+        let times = plural(more, "time");
+        writeln!(out, "  {style}{what}{style:#}: {RULE}{rule}{RULE:#}: {more} more {times}")?;
+    }
+    Ok(())
+}
+
+fn finding(out: &mut Out, style: Style, what: &str, violation: &Violation) -> io::Result<()> {
+    let Violation { rule, offset, record, .. } = violation;
+    writeln!(out, "  {style}{what}{style:#}: {RULE}{rule}{RULE:#}: {}", violation.message())?;
+    write!(out, "    {ASIDE}at offset {offset} ({offset:#x})")?;
+    if let Some(record) = record {
+        write!(out, ", in {record}")?;
+    }
+    writeln!(out, "{ASIDE:#}")
+}
+
+/// What the image holds, in a line; of what is no image, how long it took to see that.
+fn description(report: &Report) -> String {
+    if report.is_unrecognised() {
+        return duration(report.elapsed);
+    }
+    let Summary { guest, xen, pages, checkpoints, octets: length, .. } = &report.summary;
+    let mut words = Vec::new();
+    if report.format != xenstream::Format::Auto {
+        let mut format = report.format.to_string();
+        if let Some(compression) = report.compression {
+            let _ = write!(format, " in {compression}");
+        }
+        words.push(format);
+    }
+    words.extend(guest.map(|guest| guest.to_string()));
+    words.extend(xen.map(|version| match version {
+        // The converter of legacy streams puts its own version into the minor one.
+        (0, converter) => format!("converted by version {converter}"),
+        (major, minor) => format!("Xen {major}.{minor}"),
+    }));
+    let with_data = pages.with_data();
+    words.push(format!("{with_data} {}", plural(with_data, "page")));
+    if *checkpoints > 0 {
+        words.push(format!("{checkpoints} {}", plural(*checkpoints, "checkpoint")));
+    }
+    words.push(octets(*length));
+    words.push(duration(report.elapsed));
+    words.join(", ")
+}
+
+fn duration(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..1_000 => format!("{micros} us"),
+        1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        for (n, text) in [
+            (0, "0 octets"),
+            (1, "1 octet"),
+            (1023, "1023 octets"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (1 << 36, "64.0 GiB"),
+            (u64::MAX, "15.9 EiB"),
+        ] {
+            assert_eq!(octets(n), text);
+        }
+        for (micros, text) in
+            [(0, "0 us"), (999, "999 us"), (1_234, "1.2 ms"), (999_999, "999.9 ms"), (61_234_567, "61.23 s")]
+        {
+            assert_eq!(duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn names_do_not_steer_the_terminal() {
+        assert_eq!(name("a\x1b[31m\nb"), "a\u{FFFD}[31m\u{FFFD}b");
+    }
+}

@@ -1,0 +1,89 @@
+//! `xenstream verify`.
+
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use xenstream::batch::{Outcome, Target, verify_all};
+use xenstream::{Limit, Observer, Options, json};
+
+use crate::args::{Program, VerifyArguments};
+use crate::listing::Listing;
+use crate::{FAILED, INVALID, VALID, output};
+
+/// Verifies what the command line names. Returns the exit status.
+pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
+    let targets = targets(&arguments.targets);
+    let options = Options::new(arguments.policy())
+        .with_format(arguments.format)
+        .with_derived_limits(!arguments.sets(Limit::HvmPfn));
+    if arguments.verbose {
+        // The listing of one image at a time, in front of its verdict.
+        let one = NonZero::new(1);
+        let finish = |listing: Option<Listing>| listing.map_or(Ok(()), Listing::finish);
+        verify_each(arguments, &targets, &options, one, Listing::new, finish)
+    } else {
+        verify_each(arguments, &targets, &options, None, |_| (), |_| Ok(()))
+    }
+}
+
+fn verify_each<O: Observer + Send>(
+    arguments: &VerifyArguments,
+    targets: &[Target],
+    options: &Options,
+    threads: Option<NonZero<usize>>,
+    observer: impl Fn(&Path) -> O + Sync,
+    finish: impl Fn(Option<O>) -> io::Result<()>,
+) -> io::Result<u8> {
+    let mut out = output::stdout();
+    let mut status = VALID;
+    let mut written = Ok(());
+    verify_all(targets, options, threads, observer, |outcome| {
+        let Outcome { path, result, observer } = outcome;
+        status = status.max(match &result {
+            Ok(report) if report.is_valid() => VALID,
+            Ok(_) => INVALID,
+            Err(_) => FAILED,
+        });
+        written = finish(observer).and_then(|()| {
+            match &result {
+                _ if arguments.json => {
+                    let line = json::Line::new(&path, &result, arguments.profile);
+                    serde_json::to_writer(&mut out, &line)?;
+                    writeln!(out)?;
+                }
+                Ok(report) if report.is_valid() && arguments.quiet => {}
+                Ok(report) => output::report(&mut out, &path, report)?,
+                Err(error) => output::failure(&path, error),
+            }
+            out.flush()
+        });
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    written.map(|()| status)
+}
+
+fn targets(paths: &[PathBuf]) -> Vec<Target> {
+    if paths.is_empty() {
+        if io::stdin().is_terminal() {
+            usage("name an image, or a directory of images, or redirect standard input from one");
+        }
+        return vec![Target::Stdin];
+    }
+    let targets: Vec<_> = paths.iter().map(|path| Target::from_path(path)).collect();
+    if targets.iter().filter(|target| **target == Target::Stdin).count() > 1 {
+        usage("standard input can be read once");
+    }
+    targets
+}
+
+/// A usage error that no parser can see.
+fn usage(message: &str) -> ! {
+    let mut program = Program::command();
+    let command =
+        program.find_subcommand_mut("verify").map(|command| command.clone().bin_name("xenstream verify"));
+    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
+}
