@@ -23,6 +23,9 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+#[cfg(test)]
+extern crate std;
+
 mod catalogue;
 mod observer;
 #[allow(

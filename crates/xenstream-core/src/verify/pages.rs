@@ -492,3 +492,74 @@ impl Verifier {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// The rules for one entry, written down plainly.
+    fn plain(entry: u64, highest: u64) -> bool {
+        let reserved_type = matches!(entry >> 60, 5..=8);
+        let reserved_bits = entry >> 52 & 0xFF != 0;
+        let pfn = entry & page::PFN;
+        reserved_type || reserved_bits || highest == u64::MAX || pfn > highest
+    }
+
+    fn scan(entries: &[u64], highest: u64) -> Scan {
+        let words: [[u8; 8]; 3] = [0, 1, 2].map(|i| entries[i % entries.len()].to_le_bytes());
+        Scan::over(&words[..entries.len()], highest, u64::from_le_bytes)
+    }
+
+    #[test]
+    fn a_pass_over_a_run_agrees_with_the_plain_rules() {
+        let pfns = [0, 1, 0xFF, 0x100, 0x101, (1 << 36) - 1, 1 << 36, page::PFN - 1, page::PFN];
+        let bounds = [0, 0xFF, 0x100, (1 << 36) - 1, page::PFN, u64::MAX];
+        // One entry that breaks nothing on either side of each.
+        for highest in bounds {
+            let clean = 0xF << 60;
+            for kind in 0..16u64 {
+                for reserved in (0..8).map(|bit| 1u64 << bit).chain([0, 0xFF]) {
+                    for pfn in pfns {
+                        let entry = kind << 60 | reserved << 52 | pfn;
+                        for run in [vec![entry], vec![clean, entry, clean]] {
+                            let expected = run.iter().any(|entry| plain(*entry, highest));
+                            let scan = scan(&run, highest);
+                            assert_eq!(scan.suspicious(), expected, "{entry:#x} with {highest:#x}");
+                            if !expected {
+                                let without = run.iter().filter(|entry| !page::has_data(**entry >> 60));
+                                assert_eq!(scan.without_data, without.count() as u64, "{entry:#x}");
+                                let uniform = run.iter().all(|other| other >> 60 == kind);
+                                assert_eq!(scan.uniform(), uniform.then_some(kind), "{entry:#x}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_map_of_page_tables_finds_what_was_marked() {
+        let mut state = State::default();
+        assert_eq!(state.next_table(0), None);
+        let marked = [0, 1, 63, 64, 200, page::TABLES_TOLD - 1];
+        for index in marked {
+            state.mark_table(index);
+        }
+        // Beyond the map nothing is marked.
+        state.mark_table(page::TABLES_TOLD);
+        state.mark_table(u64::MAX);
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(index) = state.next_table(from) {
+            found.push(index);
+            from = index + 1;
+        }
+        assert_eq!(found, marked);
+        assert_eq!(state.next_table(u64::MAX), None);
+    }
+}
