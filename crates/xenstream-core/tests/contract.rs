@@ -1,0 +1,368 @@
+//! The contract of the public face, call by call.
+
+use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::{Order, libxc, libxl};
+use xenstream_core::{
+    Format, Guest, Layer, Level, LevelError, Limit, Need, Observer, Pfns, Policy, Profile, Progress, Record,
+    Rule, SkipError, Verifier, Violation,
+};
+
+/// A bare libxc stream under construction, in a given order.
+struct Octets(Vec<u8>, Order);
+
+impl Octets {
+    fn headers(order: Order, version: u32, domain: u32) -> Octets {
+        let mut octets = libxc::MARKER.to_be_bytes().to_vec();
+        octets.extend(libxc::ID.to_be_bytes());
+        octets.extend(version.to_be_bytes());
+        octets.extend([0, u8::from(order == Order::Big), 0, 0, 0, 0, 0, 0]);
+        octets.extend(order.put_u32(domain));
+        octets.extend(order.put_u16(libxc::PAGE_SHIFT));
+        octets.extend([0; 2]);
+        octets.extend(order.put_u32(4));
+        octets.extend(order.put_u32(17));
+        Octets(octets, order)
+    }
+
+    fn record(mut self, kind: u32, body: &[u8]) -> Octets {
+        self.0.extend(self.1.put_u32(kind));
+        self.0.extend(self.1.put_u32(body.len() as u32));
+        self.0.extend(body);
+        while !self.0.len().is_multiple_of(8) {
+            self.0.push(0);
+        }
+        self
+    }
+
+    /// PAGE_DATA of these entries, with a page of noughts for each that has data.
+    fn pages(self, entries: &[u64]) -> Octets {
+        let mut body = self.1.put_u32(entries.len() as u32).to_vec();
+        body.extend([0; 4]);
+        for entry in entries {
+            body.extend(self.1.put_u64(*entry));
+        }
+        let pages = entries.iter().filter(|entry| libxc::page::has_data(**entry >> 60)).count();
+        body.extend(vec![0; pages * 4096]);
+        self.record(types::PAGE_DATA, &body)
+    }
+}
+
+/// An HVM stream of version 2: one page, one absent page, TSC, END, no context.
+fn hvm() -> Vec<u8> {
+    Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+        .pages(&[5, 0xF << 60 | 6])
+        .record(types::X86_TSC_INFO, &[0; 24])
+        .record(types::END, &[])
+        .0
+}
+
+fn need(certain: u64, skippable: u64) -> Need {
+    Need { certain, skippable }
+}
+
+#[test]
+fn need_tells_what_surely_follows_and_what_may_be_skipped() {
+    let stream = hvm();
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    let mut at = 0;
+    let mut push = |verifier: &mut Verifier, n: usize| {
+        let progress = verifier.push(&stream[at..at + n], &mut ()).unwrap();
+        assert_eq!(progress.consumed, n);
+        at += n;
+        progress.ended
+    };
+    // The marker; then both headers, and a record header at least.
+    assert_eq!(verifier.need(), need(8, 0));
+    push(&mut verifier, 8);
+    assert_eq!(verifier.need(), need(40, 0));
+    push(&mut verifier, 3);
+    assert_eq!(verifier.need(), need(37, 0));
+    push(&mut verifier, 29);
+    assert_eq!((verifier.position(), verifier.need()), (40, need(8, 0)));
+    // PAGE_DATA: its body, and the next record's header.
+    push(&mut verifier, 8);
+    assert_eq!(verifier.need(), need(8 + 16 + 4096 + 8, 0));
+    push(&mut verifier, 24);
+    assert_eq!(verifier.need(), need(4096 + 8, 4096));
+    assert_eq!(verifier.skip(4097), Err(SkipError { asked: 4097, skippable: 4096 }));
+    verifier.skip(4000).unwrap();
+    assert_eq!(verifier.need(), need(96 + 8, 96));
+    verifier.skip(0).unwrap();
+    verifier.skip(96).unwrap();
+    assert_eq!(verifier.skip(1), Err(SkipError { asked: 1, skippable: 0 }));
+    at += 4096;
+    let mut push = |verifier: &mut Verifier, n: usize| {
+        let progress = verifier.push(&stream[at..at + n], &mut ()).unwrap();
+        at += n;
+        progress.ended
+    };
+    // TSC_INFO: between the mode and the reserved word nobody looks.
+    push(&mut verifier, 8 + 4);
+    assert_eq!(verifier.need(), need(20 + 8, 16));
+    verifier.skip(16).unwrap();
+    at_end(&mut verifier, &stream);
+}
+
+/// From TSC_INFO's reserved word on.
+fn at_end(verifier: &mut Verifier, stream: &[u8]) {
+    let rest = &stream[verifier.position() as usize..];
+    let progress = verifier.push(&[rest, b"somebody else's"].concat(), &mut ()).unwrap();
+    assert_eq!(progress, Progress { consumed: rest.len(), ended: true });
+    assert!(verifier.is_ended());
+    assert_eq!(verifier.need(), need(0, 0));
+    // Behind the end nothing is taken, and nothing is wrong.
+    assert_eq!(verifier.push(b"more", &mut ()).unwrap(), Progress { consumed: 0, ended: true });
+    let summary = verifier.finish().unwrap();
+    assert_eq!(summary.octets, stream.len() as u64);
+    assert_eq!(summary.format, Format::Libxc);
+    assert_eq!(
+        (summary.guest, summary.xen, summary.libxc_version),
+        (Some(Guest::Hvm), Some((4, 17)), Some(2))
+    );
+    assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.octets()), (1, 1, 4096));
+    assert_eq!(summary.records.total(), 3);
+    assert_eq!(summary.records.get(Layer::Libxc, types::PAGE_DATA), 1);
+    let names: Vec<_> = summary.records.iter().map(|(_, name, n)| (name, n)).collect();
+    assert_eq!(names, [("END", 1), ("PAGE_DATA", 1), ("X86_TSC_INFO", 1)]);
+}
+
+#[test]
+fn a_verdict_is_final() {
+    let mut stream = hvm();
+    stream[12..16].copy_from_slice(&4u32.to_be_bytes());
+    let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
+    let violation = verifier.push(&stream, &mut ()).unwrap_err();
+    assert_eq!((violation.rule, violation.offset, violation.found), (Rule::LibxcVersion, 12, 4));
+    assert_eq!(verifier.push(&hvm(), &mut ()), Err(violation));
+    assert_eq!(verifier.push(&[], &mut ()), Err(violation));
+    assert_eq!(verifier.finish(), Err(violation));
+    assert_eq!(verifier.trailing_data(&mut ()), Err(violation));
+    assert_eq!(verifier.need(), need(0, 0));
+    assert!(verifier.skip(1).is_err());
+    assert!(!verifier.is_ended());
+}
+
+#[test]
+fn trailing_data_goes_by_its_level() {
+    let stream = hvm();
+    for (profile, expected) in [(Profile::Spec, 1), (Profile::Restore, 0)] {
+        let mut told = Told::default();
+        // Under restore the missing context refuses; here only what lies behind the end counts.
+        let policy = Policy::new(profile).with_level(Rule::LibxcHvmContextMissing, Level::Allow).unwrap();
+        let policy = policy.with_level(Rule::LibxcPageDataMissing, Level::Allow).unwrap();
+        let mut verifier = Verifier::new(Format::Libxc, &policy);
+        verifier.push(&stream, &mut ()).unwrap();
+        verifier.trailing_data(&mut told).unwrap();
+        assert_eq!(told.warnings.len(), expected);
+    }
+    let policy = Policy::spec().with_level(Rule::StreamTrailingData, Level::Deny).unwrap();
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    verifier.push(&stream, &mut ()).unwrap();
+    let violation = verifier.trailing_data(&mut ()).unwrap_err();
+    assert_eq!((violation.rule, violation.offset), (Rule::StreamTrailingData, stream.len() as u64));
+    assert_eq!(violation.record, None);
+}
+
+#[derive(Default)]
+struct Told {
+    warnings: Vec<Violation>,
+    findings: Vec<Violation>,
+    pfns: Vec<(u64, u64)>,
+    body: Vec<u8>,
+    wanted: Option<u64>,
+}
+
+impl Observer for Told {
+    fn wants_body(&mut self, record: &Record) -> bool {
+        self.wanted == Some(record.kind)
+    }
+    fn body(&mut self, _: u64, octets: &[u8]) {
+        self.body.extend(octets);
+    }
+    fn pfns(&mut self, entries: Pfns<'_>) {
+        self.pfns.extend(entries.iter().map(|entry| (entry.pfn(), entry.kind())));
+    }
+    fn warning(&mut self, warning: &Violation) {
+        self.warnings.push(*warning);
+    }
+    fn finding(&mut self, finding: &Violation) {
+        self.findings.push(*finding);
+    }
+}
+
+#[test]
+fn an_observer_who_wants_a_body_gets_all_of_it_and_nothing_is_skippable() {
+    let mut tsc = [0; 24];
+    tsc.iter_mut().zip(0..).take(20).for_each(|(octet, n)| *octet = n);
+    tsc[..4].copy_from_slice(&[1, 0, 0, 0]);
+    let stream = Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+        .pages(&[7])
+        .record(types::X86_TSC_INFO, &tsc)
+        .record(types::END, &[])
+        .0;
+    for size in [1, 5, stream.len()] {
+        let mut told = Told { wanted: Some(u64::from(types::X86_TSC_INFO)), ..Told::default() };
+        let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+        let mut skippable = Vec::new();
+        for piece in stream.chunks(size) {
+            verifier.push(piece, &mut told).unwrap();
+            if verifier.position() > stream.len() as u64 - 32 {
+                skippable.push(verifier.need().skippable);
+            }
+        }
+        verifier.finish().unwrap();
+        assert_eq!(told.body, tsc);
+        assert_eq!(told.pfns, [(7, 0)]);
+        assert!(skippable.iter().all(|n| *n == 0), "{skippable:?}");
+    }
+}
+
+#[test]
+fn big_endian_records_tell_the_same() {
+    let entries = [1, 0xF << 60 | 2, 0xD << 60 | 3, 4];
+    for order in [Order::Little, Order::Big] {
+        let stream = Octets::headers(order, 3, libxc::DOMAIN_X86_HVM)
+            .record(types::STATIC_DATA_END, &[])
+            .pages(&entries)
+            .record(types::END, &[])
+            .0;
+        let mut told = Told::default();
+        let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
+        verifier.push(&stream, &mut told).unwrap();
+        let summary = verifier.finish().unwrap();
+        assert_eq!(summary.order, order);
+        assert_eq!(told.pfns, [(1, 0), (2, 15), (3, 13), (4, 0)]);
+        assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.broken()), (2, 1, 1));
+        let rules: Vec<_> = told.warnings.iter().map(|warning| (warning.rule, warning.offset)).collect();
+        let context = (Rule::LibxcHvmContextMissing, stream.len() as u64 - 8);
+        let expected = [(Rule::LibxcBigEndian, 16), context];
+        assert_eq!(rules, expected[usize::from(order == Order::Little)..]);
+    }
+}
+
+#[test]
+fn keep_going_tells_every_finding_and_the_first_is_the_verdict() {
+    let mut stream = hvm();
+    let tsc = stream.len() - 8 - 32;
+    stream[20] = 1; // a reserved word of the image header
+    stream[tsc + 8 + 20] = 9; // TSC_INFO's reserved word
+    let policy = Policy::spec().with_keep_going(true);
+    let mut told = Told::default();
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    verifier.push(&stream, &mut told).unwrap();
+    assert!(verifier.is_ended());
+    let violation = verifier.finish_with(&mut told).unwrap_err();
+    let found: Vec<_> = told.findings.iter().map(|finding| (finding.rule, finding.offset)).collect();
+    let expected = [(Rule::LibxcHeaderReserved, 20), (Rule::LibxcTscInfoReserved, tsc as u64 + 8 + 20)];
+    assert_eq!(found, expected);
+    assert_eq!(violation, told.findings[0]);
+
+    // A structural finding ends it, and the first finding stays the verdict.
+    stream.truncate(tsc + 8 + 24);
+    let mut told = Told::default();
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    verifier.push(&stream, &mut told).unwrap();
+    let violation = verifier.finish_with(&mut told).unwrap_err();
+    assert_eq!(violation.rule, Rule::LibxcHeaderReserved);
+    assert_eq!(told.findings.last().unwrap().rule, Rule::StreamTruncated);
+    assert_eq!(verifier.finish(), Err(violation));
+}
+
+#[test]
+fn limits_and_levels_are_set_by_name() {
+    let mut policy = Policy::hardened();
+    policy.set_level("libxc::padding", Level::Warn).unwrap();
+    assert_eq!(policy.level(Rule::LibxcPadding), Level::Warn);
+    policy.set_level("xl::*", Level::Allow).unwrap();
+    assert_eq!(policy.level(Rule::XlConfigMissing), Level::Allow);
+    // Of a layer, structural rules stay.
+    assert_eq!(policy.level(Rule::XlByteorder), Level::Deny);
+    assert_eq!(
+        policy.set_level("xl::byteorder", Level::Warn),
+        Err(LevelError::Structural(Rule::XlByteorder))
+    );
+    assert_eq!(policy.set_level("xl::byteorder", Level::Deny), Ok(()));
+    for unknown in ["xl", "xl::", "xl::none", "none::*", "*", ""] {
+        assert_eq!(policy.set_level(unknown, Level::Deny), Err(LevelError::Unknown), "{unknown}");
+    }
+    assert_eq!("hvm-pfn".parse(), Ok(Limit::HvmPfn));
+    assert!("hvm".parse::<Limit>().is_err());
+    assert_eq!(Policy::hardened().limit(Limit::HvmPfn), 1 << 28);
+    for limit in Limit::ALL {
+        assert_eq!(limit.name().parse(), Ok(limit));
+        assert_eq!(Policy::spec().with_limit(limit, 77).limit(limit), 77);
+    }
+}
+
+#[test]
+fn a_limit_can_be_set_under_way() {
+    let stream = hvm();
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    verifier.push(&stream[..48], &mut ()).unwrap();
+    verifier.set_limit(Limit::HvmPfn, 5);
+    assert_eq!(verifier.policy().limit(Limit::HvmPfn), 5);
+    let violation = verifier.push(&stream[48..], &mut ()).unwrap_err();
+    assert_eq!((violation.rule, violation.offset), (Rule::LibxcPageDataPfnRange, 56));
+    assert_eq!(violation.found, 5);
+    // A limit of 0 lets nothing pass, the highest one everything.
+    for (limit, accepted) in [(0, false), (5, false), (6, true), (u64::MAX, true)] {
+        let policy = Policy::spec().with_limit(Limit::HvmPfn, limit);
+        let mut verifier = Verifier::new(Format::Libxc, &policy);
+        assert_eq!(verifier.push(&stream, &mut ()).is_ok(), accepted, "{limit}");
+    }
+}
+
+#[test]
+fn a_violation_reads_as_a_line() {
+    let mut stream = hvm();
+    let end = stream.len() - 8;
+    stream[end] = 0x0F;
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    let violation = verifier.push(&stream, &mut ()).unwrap_err();
+    let line = violation.to_string();
+    let place = format!("libxc::dirty-pfn-list at offset {end} ({end:#x}), libxc record 2 ");
+    assert!(line.starts_with(&place), "{line}");
+    assert!(line.contains(&format!("(CHECKPOINT_DIRTY_PFN_LIST at {end}): ")), "{line}");
+    assert!(!line.ends_with('.') && !line.contains('{') && !line.contains('\n'), "{line}");
+
+    stream[end] = 0x77;
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    let line = verifier.push(&stream, &mut ()).unwrap_err().to_string();
+    assert!(line.contains(&format!("(0x77 at {end})")), "{line}");
+
+    // A torn header has no type yet.
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    verifier.push(&stream[..end + 3], &mut ()).unwrap();
+    let violation = verifier.finish().unwrap_err();
+    assert_eq!(violation.record.unwrap().kind, None);
+    let place = format!("stream::truncated at offset {0} ({0:#x}), libxc record 2 (at {end}): ", end + 3);
+    assert!(violation.to_string().starts_with(&place), "{violation}");
+}
+
+#[test]
+fn the_first_octets_tell_the_format() {
+    for (octets, format) in [
+        (&[0xFF; 8][..], Format::Libxc),
+        (&libxl::IDENT, Format::Libxl),
+        (b"Xen saved domain, xl format\n \0 \r", Format::Xl),
+        (b"libvirt-xml\n \0 \r", Format::Libvirt),
+        (b"XenSavedDomv2-\n", Format::Xenopsd),
+    ] {
+        let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
+        assert_eq!(verifier.format(), Format::Auto);
+        verifier.push(octets, &mut ()).unwrap();
+        assert_eq!(verifier.format(), format);
+        assert_eq!(verifier.finish().unwrap_err().rule, Rule::StreamTruncated);
+
+        // With one octet fewer no format is known, unless the caller knows it.
+        let torn = &octets[..octets.len() - 1];
+        for (told, rule, offset) in
+            [(Format::Auto, Rule::StreamUnrecognised, 0), (format, Rule::StreamTruncated, torn.len() as u64)]
+        {
+            let mut verifier = Verifier::new(told, &Policy::spec());
+            verifier.push(torn, &mut ()).unwrap();
+            let violation = verifier.finish().unwrap_err();
+            assert_eq!((violation.rule, violation.offset), (rule, offset), "{told}");
+        }
+    }
+}
