@@ -24,6 +24,26 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The output of a relay could not be written.
+    #[error("cannot write at offset {offset}")]
+    Write {
+        /// Octets of the stream in front of those that could not be written.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nobody reads the output of a relay any more.
+    #[error("the consumer has gone at offset {offset}")]
+    ConsumerGone {
+        /// Octets of the stream that were passed on.
+        offset: u64,
+    },
+    /// A relay was told to wait no longer.
+    #[error("interrupted at offset {offset}")]
+    Interrupted {
+        /// Octets of the stream that were passed on.
+        offset: u64,
+    },
     /// The input is compressed, and what is compressed is damaged, cut short or needs too much memory.
     #[error("cannot decompress {compression} data behind offset {offset}")]
     Decompress {
@@ -48,11 +68,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kind in a word, as the JSON report has it: `io`, `decompress` or `no-image`.
+    /// The kind in a word, as the JSON report has it: `io`, `consumer-gone`, `interrupted`, `decompress` or `no-image`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Error::Open(_) | Error::Inspect(_) | Error::Read { .. } | Error::List { .. } => "io",
+            Error::Open(_)
+            | Error::Inspect(_)
+            | Error::Read { .. }
+            | Error::Write { .. }
+            | Error::List { .. } => "io",
+            Error::ConsumerGone { .. } => "consumer-gone",
+            Error::Interrupted { .. } => "interrupted",
             Error::Decompress { .. } => "decompress",
             Error::NoImage => "no-image",
         }

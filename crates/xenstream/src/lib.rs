@@ -10,6 +10,7 @@
 //!
 //! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
 //!   [`verify`] tells an [`Observer`] what is in it besides.
+//! * [`relay()`] passes a stream on while it verifies it.
 //! * [`batch`] verifies many on all cores, directories included.
 //! * [`json`] is the report as JSON.
 //!
@@ -26,6 +27,7 @@ mod error;
 pub mod json;
 mod listener;
 mod options;
+mod relay;
 mod report;
 mod session;
 mod source;
@@ -34,6 +36,7 @@ mod walk;
 
 pub use error::Error;
 pub use options::Options;
+pub use relay::{Relay, Relayed, relay, relay_with};
 pub use report::{DerivedLimit, Findings, Report, Verdict};
 pub use source::compressed::Compression;
 pub use source::file::ReadAt;
@@ -43,3 +46,8 @@ pub use xenstream_core::{
     Observer, PageBatch, Pages, PfnEntry, Pfns, Policy, Profile, Progress, Record, RecordCounts, RecordRef,
     Rule, SkipError, Summary, TypeLabel, UnknownFormat, UnknownLimit, UnknownRule, Verifier, Violation, wire,
 };
+
+/// The examples of the project's README are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -17,17 +17,17 @@ use crate::source::compressed::{self, Compression, MAGIC_MAX};
 use crate::source::file::overfull;
 
 /// Octets of one read. Larger buffers fall out of the processor's cache and are slower.
-const WINDOW: usize = 64 << 10;
+pub(crate) const WINDOW: usize = 64 << 10;
 
 /// Octets of one read where contents can be discarded: enough for a record's header and its page frame numbers, so
 /// that few octets are copied only to be passed over.
-const HEAD: usize = 8 + 8 + 8 * 1024;
+pub(crate) const HEAD: usize = 8 + 8 + 8 * 1024;
 
 /// Most octets of one splice, and the size of pipe that is asked for.
-const SPLICE: usize = 1 << 20;
+pub(crate) const SPLICE: usize = 1 << 20;
 
-/// Fewer octets than this are read sooner than discarded by a call of their own.
-const WORTH_DISCARDING: u64 = 16 << 10;
+/// Fewer octets than this are read sooner than spliced by a call of their own.
+pub(crate) const WORTH_SPLICING: u64 = 16 << 10;
 
 /// Input that comes in order.
 pub(crate) trait Stream {
@@ -60,7 +60,7 @@ pub(crate) fn drive<O: Observer + ?Sized>(
     session.push(start)?;
     while !session.is_ended() {
         let need = session.need();
-        if need.skippable >= WORTH_DISCARDING && stream.discards() {
+        if need.skippable >= WORTH_SPLICING && stream.discards() {
             match stream.discard(need.skippable).map_err(|error| read_error(session.position(), error))? {
                 Some(0) => break,
                 Some(n) => session.skip(n)?,

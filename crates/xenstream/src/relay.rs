@@ -1,0 +1,256 @@
+//! Passes a stream on while it is verified, in constant memory.
+//!
+//! The promise: **the consumer never gets the last octet of a record that broke a rule**, nor an END that closes an
+//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last octet of that one.
+//! Octets are read, judged, and only then written. Contents of pages, which no rule looks at, are moved inside the
+//! kernel where it can do that: no rule is decided by the last of them, so the promise holds for their record too.
+//! What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so
+//! that whoever reads on there finds it.
+
+mod descriptors;
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use xenstream_core::Observer;
+
+use crate::relay::descriptors::Descriptors;
+use crate::session::{Session, Stop};
+use crate::source::file::overfull;
+use crate::source::stream::{HEAD, WINDOW, WORTH_SPLICING};
+use crate::{Error, Options, Report};
+
+/// What came of a relay.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Relayed {
+    /// Octets that were passed on.
+    pub octets: u64,
+    /// The report, of a valid stream or of one that was refused; an input that ends inside the stream is refused with
+    /// `stream::truncated`. An error says that the relay broke off: of the input ([`Error::Read`]), of the output
+    /// ([`Error::Write`]), or because nobody reads it any more ([`Error::ConsumerGone`]).
+    pub result: Result<Report, Error>,
+}
+
+/// Verifies a stream on its way from one descriptor to another, both of any kind, blocking or not.
+///
+/// The consumer of a stream that was refused learns of it by its end: pass an output by value, and it is closed when
+/// this returns. A policy that [keeps going](crate::Policy::with_keep_going) stops at the first finding here.
+///
+/// ```no_run
+/// use std::io::{stdin, stdout};
+/// use xenstream::{Options, Policy, relay};
+///
+/// let relayed = relay(stdin(), stdout(), &Options::new(Policy::hardened()));
+/// assert!(relayed.result.unwrap().is_valid());
+/// ```
+pub fn relay(input: impl AsFd, output: impl AsFd, options: &Options) -> Relayed {
+    Relay::new(input.as_fd(), output.as_fd()).run(options, &mut ())
+}
+
+/// Verifies a stream on its way from a reader to a writer. The reader is not asked for octets behind the stream's end;
+/// the writer is flushed.
+///
+/// ```
+/// use xenstream::{Options, relay_with};
+///
+/// let mut passed = Vec::new();
+/// let relayed = relay_with(&b"not an image"[..], &mut passed, &Options::default());
+/// assert_eq!(relayed.result.unwrap().violation().unwrap().rule.name(), "stream::unrecognised");
+/// assert!(passed.is_empty());
+/// ```
+pub fn relay_with(reader: impl Read, writer: impl Write, options: &Options) -> Relayed {
+    run(&mut Copying { reader, writer }, options, &mut ())
+}
+
+/// A relay between two descriptors that can be told to wait no longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay<'fd> {
+    input: BorrowedFd<'fd>,
+    output: BorrowedFd<'fd>,
+    stop_reading: Option<BorrowedFd<'fd>>,
+    stop_writing: Option<BorrowedFd<'fd>>,
+}
+
+impl<'fd> Relay<'fd> {
+    /// A relay from one descriptor to another.
+    #[must_use]
+    pub const fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Relay<'fd> {
+        Relay { input, output, stop_reading: None, stop_writing: None }
+    }
+
+    /// The same, but once this descriptor can be read or is hung up, no further input is waited for: what is there is
+    /// passed on, then the relay ends with [`Error::Interrupted`].
+    #[must_use]
+    pub const fn stop_reading_on(mut self, stop: BorrowedFd<'fd>) -> Relay<'fd> {
+        self.stop_reading = Some(stop);
+        self
+    }
+
+    /// The same, but once this descriptor can be read or is hung up, the consumer is not waited for: the relay ends
+    /// with [`Error::Interrupted`] when the output is full. The output has to be non-blocking.
+    #[must_use]
+    pub const fn stop_writing_on(mut self, stop: BorrowedFd<'fd>) -> Relay<'fd> {
+        self.stop_writing = Some(stop);
+        self
+    }
+
+    /// Verifies and passes on one stream, and tells an observer what is in it. An observer that wants the bodies of
+    /// PAGE_DATA makes them be copied.
+    pub fn run<O: Observer + ?Sized>(self, options: &Options, observer: &mut O) -> Relayed {
+        match Descriptors::new(&self) {
+            Ok(mut ends) => run(&mut ends, options, observer),
+            Err(error) => Relayed { octets: 0, result: Err(Error::Inspect(error)) },
+        }
+    }
+}
+
+/// The two ends of a relay.
+trait Ends {
+    /// Waits for octets and takes some; none at the input's end.
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault>;
+
+    /// Passes on some of these octets, at least one.
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault>;
+
+    /// Nothing may be left behind in a buffer.
+    fn flush(&mut self) -> Result<(), Fault>;
+
+    /// Can octets pass without being copied?
+    fn moves(&self) -> bool;
+
+    /// Waits for octets and passes some on, `octets` at the most; none at the input's end. `None`: it turned out that
+    /// they have to be copied after all.
+    fn pass(&mut self, octets: u64) -> Result<Option<u64>, Fault>;
+}
+
+/// Why an end of a relay fails.
+#[derive(Debug)]
+enum Fault {
+    Read(io::Error),
+    Write(io::Error),
+    Interrupted,
+}
+
+impl Fault {
+    /// The error that this is to a caller, of the octets that lie behind `read` and `passed` others.
+    fn at(self, read: u64, passed: u64) -> Error {
+        match self {
+            Fault::Read(source) => Error::Read { offset: read, source },
+            Fault::Write(source) => match source.kind() {
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    Error::ConsumerGone { offset: passed }
+                }
+                _ => Error::Write { offset: passed, source },
+            },
+            Fault::Interrupted => Error::Interrupted { offset: passed },
+        }
+    }
+}
+
+fn run<O: Observer + ?Sized>(ends: &mut dyn Ends, options: &Options, observer: &mut O) -> Relayed {
+    // A finding that is not the verdict at once would be passed on.
+    let policy = options.policy.clone().with_keep_going(false);
+    let options = Options { policy, ..options.clone() };
+    let mut session = Session::new(&options, observer);
+    let mut passed = 0;
+    let mut outcome = drive(ends, &mut session, &mut passed);
+    if let Err(fault) = ends.flush()
+        && outcome.is_ok()
+    {
+        outcome = Err(fault.at(session.position(), passed).into());
+    }
+    Relayed { octets: passed, result: session.into_report(outcome) }
+}
+
+/// Passes on the stream, up to its end or the first thing wrong with it.
+fn drive<O: Observer + ?Sized>(
+    ends: &mut dyn Ends,
+    session: &mut Session<'_, O>,
+    passed: &mut u64,
+) -> Result<(), Stop> {
+    let mut window = vec![0; WINDOW];
+    while !session.is_ended() {
+        let need = session.need();
+        if need.skippable >= WORTH_SPLICING && ends.moves() {
+            match ends.pass(need.skippable).map_err(|fault| fault.at(session.position(), *passed))? {
+                Some(0) => break,
+                Some(n) => {
+                    *passed += n;
+                    session.skip(n)?;
+                }
+                None => {}
+            }
+            continue;
+        }
+        let room = if ends.moves() { HEAD } else { WINDOW };
+        let certain = usize::try_from(need.certain).unwrap_or(usize::MAX);
+        let octets = &mut window[..room.min(certain)];
+        let n = ends.read(octets).map_err(|fault| fault.at(session.position(), *passed))?;
+        let octets =
+            octets.get(..n).ok_or_else(|| Fault::Read(overfull()).at(session.position(), *passed))?;
+        if octets.is_empty() {
+            break;
+        }
+        session.octets_read += n as u64;
+        judge(octets, session)?;
+        write(ends, octets, passed).map_err(|fault| fault.at(session.position(), *passed))?;
+    }
+    session.finish()
+}
+
+/// Judges octets, and the whole stream where they end it.
+fn judge<O: Observer + ?Sized>(octets: &[u8], session: &mut Session<'_, O>) -> Result<(), Stop> {
+    session.push(octets)?;
+    if session.is_ended() { session.finish() } else { Ok(()) }
+}
+
+fn write(ends: &mut dyn Ends, mut octets: &[u8], passed: &mut u64) -> Result<(), Fault> {
+    while !octets.is_empty() {
+        let n = ends.write(octets)?;
+        octets = octets.get(n..).ok_or_else(|| Fault::Write(overfull()))?;
+        *passed += n as u64;
+    }
+    Ok(())
+}
+
+/// Anything that reads, anything that writes.
+struct Copying<R, W> {
+    reader: R,
+    writer: W,
+}
+
+impl<R: Read, W: Write> Ends for Copying<R, W> {
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault> {
+        retry(|| self.reader.read(octets)).map_err(Fault::Read)
+    }
+
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault> {
+        match retry(|| self.writer.write(octets)) {
+            Ok(0) => Err(Fault::Write(io::ErrorKind::WriteZero.into())),
+            result => result.map_err(Fault::Write),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        retry(|| self.writer.flush()).map_err(Fault::Write)
+    }
+
+    fn moves(&self) -> bool {
+        false
+    }
+
+    fn pass(&mut self, _: u64) -> Result<Option<u64>, Fault> {
+        Ok(None)
+    }
+}
+
+/// Repeats a call that a signal interrupts.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

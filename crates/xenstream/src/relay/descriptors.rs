@@ -1,0 +1,136 @@
+//! The ends of a relay as descriptors of the system.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use rustix::pipe::SpliceFlags;
+
+use crate::relay::{Ends, Fault, Relay};
+use crate::source::stream::SPLICE;
+
+/// Two descriptors. Nothing is asked of them before it is known not to wait, so that waiting is done in one place: for
+/// input, for a consumer that went away meanwhile, and for being told to stop.
+pub(super) struct Descriptors<'fd> {
+    ends: Relay<'fd>,
+    /// One end is a pipe, and the system has not refused to splice yet.
+    splices: bool,
+    /// What fails in a splice is the input, unless it is a pipe.
+    input_is_pipe: bool,
+}
+
+impl<'fd> Descriptors<'fd> {
+    pub(super) fn new(ends: &Relay<'fd>) -> io::Result<Descriptors<'fd>> {
+        let input_is_pipe = prepare(ends.input)?;
+        let output_is_pipe = prepare(ends.output)?;
+        Ok(Descriptors { ends: *ends, splices: input_is_pipe || output_is_pipe, input_is_pipe })
+    }
+
+    /// Waits until the input has octets or an end. A consumer that goes away is noticed here and not only with the
+    /// next octets, which may never come.
+    fn await_input(&self) -> Result<(), Fault> {
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.ends.input, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.ends.output, PollFlags::empty()),
+            self.stop(self.ends.stop_reading),
+        ];
+        poll(&mut fds).map_err(Fault::Read)?;
+        if !fds[0].revents().is_empty() {
+            Ok(())
+        } else if fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            Err(Fault::Write(io::ErrorKind::BrokenPipe.into()))
+        } else {
+            Err(Fault::Interrupted)
+        }
+    }
+
+    /// Waits until the output takes octets.
+    fn await_output(&self) -> Result<(), Fault> {
+        let mut fds =
+            [PollFd::from_borrowed_fd(self.ends.output, PollFlags::OUT), self.stop(self.ends.stop_writing)];
+        poll(&mut fds).map_err(Fault::Write)?;
+        if fds[0].revents().is_empty() { Err(Fault::Interrupted) } else { Ok(()) }
+    }
+
+    /// What to poll in order to be told to stop. Without a descriptor for it the output is named again, of which
+    /// nothing is asked.
+    fn stop(&self, stop: Option<BorrowedFd<'fd>>) -> PollFd<'fd> {
+        let flags = if stop.is_some() { PollFlags::IN } else { PollFlags::empty() };
+        PollFd::from_borrowed_fd(stop.unwrap_or(self.ends.output), flags)
+    }
+}
+
+impl Ends for Descriptors<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault> {
+        loop {
+            self.await_input()?;
+            match rustix::io::read(self.ends.input, &mut *octets) {
+                // Somebody else may have been quicker.
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                result => return result.map_err(|error| Fault::Read(error.into())),
+            }
+        }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault> {
+        loop {
+            match rustix::io::write(self.ends.output, octets) {
+                Ok(0) => return Err(Fault::Write(io::ErrorKind::WriteZero.into())),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.await_output()?,
+                result => return result.map_err(|error| Fault::Write(error.into())),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn moves(&self) -> bool {
+        self.splices
+    }
+
+    fn pass(&mut self, octets: u64) -> Result<Option<u64>, Fault> {
+        let length = usize::try_from(octets).unwrap_or(usize::MAX).min(SPLICE);
+        // Pipes that are empty or full are waited for by poll, not inside the call.
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        loop {
+            self.await_input()?;
+            match rustix::pipe::splice(self.ends.input, None, self.ends.output, None, length, flags) {
+                Ok(n) => return Ok(Some(n as u64)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.await_output()?,
+                // Some files, systems and sandboxes refuse to splice.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+                    self.splices = false;
+                    return Ok(None);
+                }
+                Err(error @ Errno::PIPE) => return Err(Fault::Write(error.into())),
+                Err(error) if self.input_is_pipe => return Err(Fault::Write(error.into())),
+                Err(error) => return Err(Fault::Read(error.into())),
+            }
+        }
+    }
+}
+
+/// Is it a pipe? Then a larger one is worth a lot, and nothing is lost where the system has none to give.
+fn prepare(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let is_pipe = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Fifo;
+    if is_pipe {
+        let _ = rustix::pipe::fcntl_setpipe_size(fd, SPLICE);
+    }
+    Ok(is_pipe)
+}
+
+/// Waits until something happens on one of these.
+fn poll(fds: &mut [PollFd<'_>]) -> io::Result<()> {
+    loop {
+        match rustix::event::poll(fds, None) {
+            Err(Errno::INTR) => {}
+            result => return Ok(result.map(|_| ())?),
+        }
+    }
+}

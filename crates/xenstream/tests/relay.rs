@@ -1,0 +1,429 @@
+//! The relay: what it passes on, what it leaves alone, and how it ends.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write, pipe};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use rustix::fs::OFlags;
+use xenstream::wire::libxc::types::HVM_CONTEXT;
+use xenstream::wire::{Order, padding};
+use xenstream::{
+    Error, Format, Guest, Layer, Level, Observer, Options, Policy, Profile, Record, Relay, Relayed, Rule,
+    Violation, relay, relay_with, verify_reader,
+};
+use xenstream_synth::cases::{self, Case};
+use xenstream_synth::{Page, Part, libxc, minimal, valid};
+
+/// What stands behind a stream on its descriptor.
+const BEHIND: &[u8] = b"xl's own handshake";
+
+#[test]
+fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
+    for machine in valid::Machine::ALL {
+        for stream in [machine.libxc(), machine.libxl(), machine.libxl().in_xl()] {
+            for order in [Order::Little, Order::Big] {
+                let octets = stream.clone().with_order(order).octets();
+                let input = [&octets, BEHIND].concat();
+                for chunk in [1, 7, usize::MAX] {
+                    let mut reader = Pieces::new(&input, chunk);
+                    let mut passed = Vec::new();
+                    let relayed = relay_with(
+                        &mut reader,
+                        &mut passed,
+                        &Options::default().with_format(stream.format()),
+                    );
+                    assert!(relayed.result.unwrap().is_valid(), "{}", machine.name());
+                    assert_eq!(relayed.octets, octets.len() as u64);
+                    assert_eq!(passed, octets);
+                    assert_eq!(reader.octets, BEHIND);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_octet_of_a_broken_record_is_withheld() {
+    let mut refused = 0;
+    for case in cases::all() {
+        for profile in Profile::ALL {
+            let policy = case.policy(profile);
+            let policy = policy.clone().with_level(case.rule, Level::Deny).unwrap_or(policy);
+            for chunk in [1, 7, usize::MAX] {
+                refused += usize::from(check_promise(&case, &policy, chunk));
+            }
+        }
+    }
+    assert!(refused >= 3 * cases::all().len(), "{refused} streams were refused");
+}
+
+/// Relays a case. Was it refused?
+fn check_promise(case: &Case, policy: &Policy, most: usize) -> bool {
+    let name = format!("{} under {} by {most}", case.name(), policy.profile());
+    let options = Options::new(policy.clone()).with_format(case.format);
+    let mut reader = Pieces::new(&case.stream, most);
+    let mut passed = Vec::new();
+    let relayed = relay_with(&mut reader, &mut passed, &options);
+    assert_eq!(relayed.octets, passed.len() as u64, "{name}");
+    assert!(case.stream.starts_with(&passed), "{name}: what comes out is not the beginning of what went in");
+    let report = relayed.result.unwrap();
+    // A pipe may go on behind the stream, so trailing data is not what a relay can judge.
+    let verified = verify_reader(&case.stream[..], &options).unwrap();
+    assert_eq!(report.verdict, verified.verdict, "{name}");
+    assert_eq!(report.warnings, verified.warnings, "{name}");
+    let Some(violation) = report.violation() else { return false };
+
+    // Nothing that was passed on breaks a rule.
+    let of_prefix = verify_reader(&passed[..], &options).unwrap();
+    let harmless = [Rule::StreamTruncated, Rule::StreamFailover, Rule::StreamUnrecognised];
+    assert!(
+        of_prefix.violation().is_none_or(|v| harmless.contains(&v.rule)),
+        "{name}: {:?}",
+        of_prefix.verdict
+    );
+    // At the end of its input a stream may be torn; what there is of it has then passed. That a PV guest should have no
+    // device model is not known before the guest is; what tells it is withheld then.
+    let is_told_later = violation.rule == Rule::LibxlEmulatorGuest && case.variant == "ahead";
+    if !harmless.contains(&violation.rule)
+        && !is_told_later
+        && let Some(end) = end_of_record(&case.stream, &options, violation)
+    {
+        assert!(relayed.octets < end, "{name}: {} octets, the record ends at {end}", relayed.octets);
+    }
+    true
+}
+
+/// Where the record ends in which a violation was found.
+fn end_of_record(stream: &[u8], options: &Options, violation: &Violation) -> Option<u64> {
+    struct Last(u64);
+    impl Observer for Last {
+        fn record(&mut self, record: &Record) {
+            // Entries of HVM_CONTEXT lie inside a record.
+            if record.layer != Layer::Hvm {
+                let padding = if record.layer == Layer::Xenopsd { 0 } else { padding(record.body_length) };
+                self.0 = record.body_offset + record.body_length + padding;
+            }
+        }
+    }
+    let mut last = Last(0);
+    xenstream::verify(xenstream::Input::Reader(&mut &stream[..]), options, &mut last).unwrap();
+    let record = violation.record?;
+    // Of a record that was refused by its header nobody hears.
+    let header = if record.layer == Layer::Xenopsd { 16 } else { 8 };
+    Some(last.0.max(record.offset + header))
+}
+
+#[test]
+fn a_producer_that_ends_inside_the_stream_is_refused() {
+    let stream = valid::hvm().octets();
+    for end in (0..stream.len()).step_by(5) {
+        let mut passed = Vec::new();
+        let relayed = relay_with(&stream[..end], &mut passed, &libxc_options());
+        let violation = *relayed.result.unwrap().violation().unwrap();
+        assert_eq!((violation.rule, violation.offset), (Rule::StreamTruncated, end as u64));
+        assert_eq!(passed, stream[..end]);
+    }
+}
+
+#[test]
+fn a_policy_that_keeps_going_stops_all_the_same() {
+    let case = cases::all().into_iter().find(|case| case.rule == Rule::LibxcPageDataCount).unwrap();
+    let policy = Policy::spec().with_keep_going(true);
+    let mut passed = Vec::new();
+    let relayed = relay_with(&case.stream[..], &mut passed, &Options::new(policy).with_format(case.format));
+    assert_eq!(relayed.result.unwrap().violation().unwrap().rule, case.rule);
+    assert!((passed.len() as u64) < case.offset + 4);
+}
+
+#[test]
+fn every_kind_of_descriptor_at_either_end() {
+    let stream = guest_of(3000);
+    for input in [Kind::Pipe, Kind::Socket, Kind::File] {
+        for output in [Kind::Pipe, Kind::Socket, Kind::File, Kind::AppendedFile] {
+            for blocking in [true, false] {
+                let name = format!("{input:?} to {output:?}, blocking: {blocking}");
+                let passed = through(&stream, input, output, blocking);
+                // Not assert_eq, which would print megabytes.
+                assert!(passed == stream, "{name}: {} of {} octets", passed.len(), stream.len());
+            }
+        }
+    }
+}
+
+/// Relays a stream, with something behind it that has to stay. What came out?
+fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> {
+    let (mut producer, source) = input.open();
+    let (sink, mut consumer) = output.open();
+    for fd in [&source, &sink] {
+        let flags = rustix::fs::fcntl_getfl(fd).unwrap();
+        rustix::fs::fcntl_setfl(fd, if blocking { flags } else { flags | OFlags::NONBLOCK }).unwrap();
+    }
+    let feed = |producer: &mut File| {
+        producer.write_all(stream).unwrap();
+        producer.write_all(BEHIND).unwrap();
+    };
+    let drain = |consumer: &mut File| {
+        let mut passed = Vec::new();
+        consumer.read_to_end(&mut passed).unwrap();
+        passed
+    };
+    let run = |sink: File| {
+        let relayed = relay(&source, sink, &libxc_options());
+        assert_eq!(relayed.octets, stream.len() as u64);
+        assert!(relayed.result.unwrap().is_valid());
+    };
+    let passed = thread::scope(|scope| {
+        // A file has to be there before it is relayed and can be looked at only afterwards.
+        let feeding = match input {
+            Kind::Pipe | Kind::Socket => Some(scope.spawn(|| feed(&mut producer))),
+            Kind::File | Kind::AppendedFile => {
+                feed(&mut producer);
+                None
+            }
+        };
+        let passed = match output {
+            Kind::Pipe | Kind::Socket => {
+                let draining = scope.spawn(|| drain(&mut consumer));
+                run(sink);
+                draining.join().unwrap()
+            }
+            Kind::File | Kind::AppendedFile => {
+                run(sink);
+                drain(&mut consumer)
+            }
+        };
+        if let Some(feeding) = feeding {
+            feeding.join().unwrap();
+        }
+        passed
+    });
+    let mut behind = [0; BEHIND.len()];
+    (&source).read_exact(&mut behind).unwrap();
+    assert_eq!(behind, BEHIND);
+    passed
+}
+
+#[test]
+fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
+    // END without an HVM_CONTEXT before it, behind megabytes of pages.
+    let mut records: Vec<_> = vec![libxc::static_data_end()];
+    records.extend(libxc::batches(0..3000, Page::normal));
+    records.push(libxc::end());
+    let stream = libxc::stream(Guest::Hvm, records).octets();
+    let (mut producer, source) = Kind::Pipe.open();
+    let (sink, mut consumer) = Kind::Pipe.open();
+    thread::scope(|scope| {
+        scope.spawn(|| producer.write_all(&stream).unwrap());
+        let draining = scope.spawn(|| {
+            let mut passed = Vec::new();
+            consumer.read_to_end(&mut passed).unwrap();
+            passed
+        });
+        let options = Options::new(Policy::hardened()).with_format(Format::Libxc);
+        let relayed = relay(&source, sink, &options);
+        let violation = *relayed.result.unwrap().violation().unwrap();
+        assert_eq!(
+            (violation.rule, violation.offset),
+            (Rule::LibxcHvmContextMissing, stream.len() as u64 - 8)
+        );
+        assert!(draining.join().unwrap() == stream[..stream.len() - 8]);
+    });
+}
+
+#[test]
+fn an_observer_that_wants_page_contents_gets_them() {
+    struct Contents(u64);
+    impl Observer for Contents {
+        fn wants_body(&mut self, _: &Record) -> bool {
+            true
+        }
+        fn body(&mut self, _: u64, octets: &[u8]) {
+            self.0 += octets.len() as u64;
+        }
+    }
+    let stream = guest_of(100);
+    let (mut producer, source) = Kind::File.open();
+    let (sink, _consumer) = Kind::Pipe.open();
+    producer.write_all(&stream).unwrap();
+    let mut contents = Contents(0);
+    let relayed = thread::scope(|scope| {
+        let mut consumer = File::from(_consumer.as_fd().try_clone_to_owned().unwrap());
+        scope.spawn(move || io::copy(&mut consumer, &mut io::sink()).unwrap());
+        let relayed = Relay::new(source.as_fd(), sink.as_fd()).run(&libxc_options(), &mut contents);
+        drop(sink);
+        relayed
+    });
+    assert!(relayed.result.unwrap().is_valid());
+    assert!(contents.0 > 100 * 4096, "{} octets", contents.0);
+}
+
+#[test]
+fn a_consumer_that_goes_away_is_told_from_a_broken_stream() {
+    // At once, whether or not the producer has anything more to say.
+    let headers = &guest_of(1)[..40];
+    let (mut producer, source) = Kind::Pipe.open();
+    let (sink, mut consumer) = Kind::Pipe.open();
+    thread::scope(|scope| {
+        let relaying = scope.spawn(|| relay(&source, &sink, &libxc_options()));
+        producer.write_all(headers).unwrap();
+        let mut passed = [0; 40];
+        consumer.read_exact(&mut passed).unwrap();
+        assert_eq!(passed, headers);
+        drop(consumer);
+        let relayed = relaying.join().unwrap();
+        assert!(matches!(relayed.result, Err(Error::ConsumerGone { offset: 40 })), "{relayed:?}");
+        assert_eq!(relayed.octets, 40);
+    });
+    // And while it is written to.
+    for kind in [Kind::Pipe, Kind::Socket] {
+        let (mut producer, source) = Kind::File.open();
+        producer.write_all(&guest_of(3000)).unwrap();
+        let (sink, consumer) = kind.open();
+        drop(consumer);
+        let relayed = relay(&source, &sink, &libxc_options());
+        assert!(matches!(relayed.result, Err(Error::ConsumerGone { .. })), "{kind:?}: {relayed:?}");
+    }
+}
+
+#[test]
+fn errors_of_either_end_are_no_verdict() {
+    // A directory cannot be read.
+    let directory = tempfile::tempdir().unwrap();
+    let source = File::open(directory.path()).unwrap();
+    let (sink, _consumer) = Kind::Pipe.open();
+    let relayed = relay(&source, &sink, &libxc_options());
+    assert!(matches!(relayed.result, Err(Error::Read { offset: 0, .. })), "{relayed:?}");
+
+    let (mut producer, source) = Kind::File.open();
+    producer.write_all(&guest_of(10)).unwrap();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let relayed = relay(&source, &full, &libxc_options());
+    let Err(Error::Write { offset: 0, source }) = relayed.result else { panic!("{relayed:?}") };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+
+    // Neither do a reader's and a writer's own errors make one.
+    let stream = minimal::hvm().octets();
+    let relayed = relay_with(Failing, Vec::new(), &libxc_options());
+    assert!(matches!(relayed.result, Err(Error::Read { offset: 0, .. })), "{relayed:?}");
+    let relayed = relay_with(&stream[..], Failing, &libxc_options());
+    assert!(matches!(relayed.result, Err(Error::Write { offset: 0, .. })), "{relayed:?}");
+    let relayed = relay_with(&stream[..], &mut [0; 50][..], &libxc_options());
+    assert!(matches!(relayed.result, Err(Error::Write { offset: 50, .. })), "{relayed:?}");
+}
+
+#[test]
+fn a_relay_that_is_told_to_stop_passes_on_what_is_there_and_does_not_wait() {
+    let stream = guest_of(1);
+    let torn = &stream[..stream.len() - 3];
+    let (mut producer, source) = Kind::Pipe.open();
+    producer.write_all(torn).unwrap();
+    let (sink, _consumer) = Kind::Pipe.open();
+    let (stop, mut stopper) = pipe().unwrap();
+    stopper.write_all(b"!").unwrap();
+    let run = || Relay::new(source.as_fd(), sink.as_fd()).stop_reading_on(stop.as_fd());
+    let relayed = run().run(&libxc_options(), &mut ());
+    assert!(matches!(relayed.result, Err(Error::Interrupted { .. })), "{relayed:?}");
+    assert_eq!(relayed.octets, torn.len() as u64);
+}
+
+#[test]
+fn a_relay_whose_consumer_is_not_to_be_waited_for_stops_when_the_output_is_full() {
+    let (mut producer, source) = Kind::File.open();
+    let stream = guest_of(3000);
+    producer.write_all(&stream).unwrap();
+    let (sink, _consumer) = Kind::Pipe.open();
+    rustix::fs::fcntl_setfl(&sink, OFlags::NONBLOCK).unwrap();
+    let (stop, stopper) = pipe().unwrap();
+    // Hanging up says it as well.
+    drop(stopper);
+    let relay = Relay::new(source.as_fd(), sink.as_fd()).stop_writing_on(stop.as_fd());
+    let Relayed { octets, result, .. } = relay.run(&libxc_options(), &mut ());
+    assert!(matches!(result, Err(Error::Interrupted { .. })), "{result:?}");
+    assert!(octets > 0 && octets < stream.len() as u64);
+}
+
+fn libxc_options() -> Options {
+    Options::default().with_format(Format::Libxc)
+}
+
+/// A guest with so many pages, each of them different.
+fn guest_of(pages: u64) -> Vec<u8> {
+    let page = |pfn: u64| Page::normal(pfn).holding([pfn.to_le_bytes(); 512].concat());
+    let batches = libxc::batches(0..pages, page);
+    batches.fold(minimal::hvm(), |stream, batch| stream.before(Part::libxc(HVM_CONTEXT), batch)).octets()
+}
+
+/// A kind of descriptor.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Pipe,
+    Socket,
+    File,
+    AppendedFile,
+}
+
+impl Kind {
+    /// The end that is written and the end that is read, for whichever of them is the relay's.
+    fn open(self) -> (File, File) {
+        match self {
+            Kind::Pipe => {
+                let (reader, writer) = pipe().unwrap();
+                (File::from(OwnedFd::from(writer)), File::from(OwnedFd::from(reader)))
+            }
+            Kind::Socket => {
+                let (one, other) = UnixStream::pair().unwrap();
+                (File::from(OwnedFd::from(one)), File::from(OwnedFd::from(other)))
+            }
+            Kind::File | Kind::AppendedFile => {
+                let file = tempfile::NamedTempFile::new().unwrap();
+                let append = matches!(self, Kind::AppendedFile);
+                let writer = OpenOptions::new().write(true).append(append).open(file.path()).unwrap();
+                (writer, File::open(file.path()).unwrap())
+            }
+        }
+    }
+}
+
+/// A reader that gives a few octets at a time, and is interrupted before each piece.
+struct Pieces<'a> {
+    octets: &'a [u8],
+    most: usize,
+    interrupted: bool,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(octets: &'a [u8], most: usize) -> Pieces<'a> {
+        Pieces { octets, most, interrupted: false }
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let most = octets.len().min(self.most);
+        self.octets.read(&mut octets[..most])
+    }
+}
+
+/// A reader and writer that never works.
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Other.into())
+    }
+}
+
+impl Write for Failing {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Other.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
