@@ -30,7 +30,7 @@ catalogue! {
         refuses: "Input that ends on the libxc side of a checkpointed stream, after at least one complete checkpoint."
         why: "This is how a Remus stream ends when its primary dies: the restorer falls back to the last complete checkpoint, and all that came after it is lost. In a file it can also mean that the copy was cut short."
         source: "restore() of libxenguest: a failed read goes to failover once records are buffered"
-        message: "the input ends without END; the guest is restorable to checkpoint {found} (records torn behind it: {expected})"
+        message: "the input ends without END; the guest is restorable to checkpoint {found}{torn}"
     StreamTrailingData "stream::trailing-data" W A D
         title: "octets after the end"
         refuses: "Octets behind the end of the stream in a regular file."

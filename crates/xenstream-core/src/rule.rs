@@ -26,7 +26,8 @@ pub struct Entry {
     /// Where it comes from: a section of a specification, or what the restorer does.
     pub source: &'static str,
     /// The sentence for one finding: `{found}` and `{expected}` stand for its numbers in decimal,
-    /// `{found:x}` and `{expected:x}` in hex, `{found:libxc}` and `{found:libxl}` for a record type by name.
+    /// `{found:x}` and `{expected:x}` in hex, `{found:libxc}` and `{found:libxl}` for a record type by name;
+    /// `{reading}` says what was cut off, `{torn}` whether a record was.
     pub message: &'static str,
 }
 

@@ -6,7 +6,7 @@ use xenstream_core::{Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
 const PLACEHOLDERS: [&str; 7] =
-    ["found", "found:x", "expected", "expected:x", "found:libxc", "found:libxl", "reading"];
+    ["found", "found:x", "expected", "expected:x", "found:libxc", "found:libxl", "reading", "torn"];
 
 /// Breaks the assertions of one test for all rules at once, so that a failure names every offender.
 #[track_caller]
