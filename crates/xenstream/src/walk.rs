@@ -1,24 +1,27 @@
 //! Directories: every regular file below, in the order of the names.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::Error;
 
-/// The regular files below a directory, and what could not be listed. Symbolic links are followed, but not in circles;
-/// dangling ones are passed over, as are sockets, FIFOs and devices.
+/// The regular files below a directory, and what could not be listed. A symbolic link stands for the file that it leads
+/// to, but not for a directory: that may be anywhere, and lead back here. Sockets, FIFOs and devices are passed over.
 pub(crate) fn files(directory: &Path) -> impl Iterator<Item = Result<PathBuf, (PathBuf, Error)>> {
-    let entries = WalkDir::new(directory).follow_links(true).sort_by_file_name();
     let directory = directory.to_owned();
+    let entries = WalkDir::new(&directory).sort_by_file_name();
     entries.into_iter().filter_map(move |entry| match entry {
-        Ok(entry) => entry.file_type().is_file().then(|| Ok(entry.into_path())),
+        Ok(entry) => is_file(&entry).then(|| Ok(entry.into_path())),
         Err(error) => {
-            let path = error.path().map_or_else(|| directory.clone(), Path::to_owned);
-            // Without a cause of the system's own it is a circle of links.
-            let source = error.into_io_error()?;
-            let dangles = source.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
-            (!dangles).then(|| Err((path.clone(), Error::List { path, source })))
+            let path = error.path().unwrap_or(&directory).to_owned();
+            Some(Err((path.clone(), Error::List { path, source: error.into() })))
         }
     })
+}
+
+fn is_file(entry: &DirEntry) -> bool {
+    let kind = entry.file_type();
+    kind.is_file() || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|target| target.is_file())
 }

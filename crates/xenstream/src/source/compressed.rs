@@ -113,6 +113,7 @@ fn decode<O: Observer + ?Sized>(
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
     let mut chunk = vec![0; CHUNK];
+    let mut verdict = Ok(());
     let mut trails = false;
     let mut offset = 0;
     loop {
@@ -123,12 +124,24 @@ fn decode<O: Observer + ?Sized>(
             Err(error) => return Err(failure(compression, offset, meter, error).into()),
         };
         offset += octets.len() as u64;
-        if session.push(octets)? < octets.len() && !trails {
-            trails = true;
-            session.trailing_data()?;
+        if verdict.is_ok() {
+            verdict = judge(octets, &mut trails, session);
         }
     }
-    session.finish()
+    // Checksums come last: what looks like an invalid stream may be one that was damaged after it was compressed.
+    verdict.and_then(|()| session.finish())
+}
+
+fn judge<O: Observer + ?Sized>(
+    octets: &[u8],
+    trails: &mut bool,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    if session.push(octets)? < octets.len() && !*trails {
+        *trails = true;
+        session.trailing_data()?;
+    }
+    Ok(())
 }
 
 /// Tells an input that cannot be read from one that can and does not decompress.

@@ -1,0 +1,206 @@
+//! Compressed images: every method, in one piece and several, cut short, damaged, and not to be read at all.
+
+use std::io::{self, Read, Write};
+
+use xenstream::{
+    Compression, Error, Input, Options, ReadAt, Report, Rule, verify, verify_fd, verify_path, verify_reader,
+    verify_slice,
+};
+use xenstream_synth::valid;
+
+const METHODS: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Xz, Compression::Lz4];
+
+fn pack(compression: Compression, octets: &[u8]) -> Vec<u8> {
+    match compression {
+        Compression::Zstd => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(octets).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(octets).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Xz => {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+            encoder.write_all(octets).unwrap();
+            encoder.finish().unwrap()
+        }
+        _ => {
+            let info = lz4_flex::frame::FrameInfo::new().content_checksum(true);
+            let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+            encoder.write_all(octets).unwrap();
+            encoder.finish().unwrap()
+        }
+    }
+}
+
+fn image() -> Vec<u8> {
+    valid::hvm().in_libxl().with_device_model().in_xl().octets()
+}
+
+/// The image in two pieces, one compressed behind the other.
+fn in_two(compression: Compression, octets: &[u8]) -> Vec<u8> {
+    let (a, b) = octets.split_at(octets.len() / 2);
+    [pack(compression, a), pack(compression, b)].concat()
+}
+
+fn assert_valid(report: &Report, compression: Compression) {
+    assert_eq!(report.compression, Some(compression));
+    assert!(report.is_valid() && report.warnings.is_empty(), "{compression}: {:?}", report.violation());
+}
+
+#[test]
+fn every_method_is_recognised_in_every_source() {
+    let options = Options::default();
+    for method in METHODS {
+        for packed in [pack(method, &image()), in_two(method, &image())] {
+            assert_valid(&verify_slice(&packed, &options).unwrap(), method);
+            assert_valid(&verify_reader(&packed[..], &options).unwrap(), method);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &packed).unwrap();
+            let report = verify_path(file.path(), &options).unwrap();
+            assert_valid(&report, method);
+            assert_eq!(report.octets_read, packed.len() as u64);
+            assert_eq!(report.summary.octets, image().len() as u64);
+            let (to, mut from) = io::pipe().unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(move || from.write_all(&packed).unwrap());
+                assert_valid(&verify_fd(&to, &options).unwrap(), method);
+            });
+        }
+    }
+}
+
+#[test]
+fn compressed_data_cut_anywhere_is_no_verdict() {
+    for method in METHODS {
+        let packed = pack(method, &image());
+        // Of the first octets no compressor can be told.
+        for cut in 6..packed.len() {
+            let error = verify_slice(&packed[..cut], &Options::default()).unwrap_err();
+            assert!(matches!(error, Error::Decompress { .. }), "{method}, {cut}: {error}");
+            assert_eq!(error.kind(), "decompress");
+        }
+    }
+}
+
+#[test]
+fn damaged_compressed_data_is_never_an_invalid_stream() {
+    let expected = verify_slice(&image(), &Options::default()).unwrap().summary;
+    for method in METHODS {
+        let packed = pack(method, &image());
+        let mut noticed = 0;
+        for at in 6..packed.len() {
+            let mut damaged = packed.clone();
+            damaged[at] ^= 0x10;
+            match verify_slice(&damaged, &Options::default()) {
+                Err(Error::Decompress { .. }) => noticed += 1,
+                // There are octets on which nothing hangs, such as a time stamp.
+                Ok(report) if report.is_valid() => assert_eq!(report.summary, expected),
+                other => panic!("{method}, {at}: {other:?}"),
+            }
+        }
+        assert!(noticed > packed.len() * 9 / 10, "{method}: {noticed} of {}", packed.len());
+    }
+}
+
+#[test]
+fn an_invalid_stream_in_sound_compressed_data_is_invalid() {
+    for method in METHODS {
+        let image = image();
+        let cut = image.len() - 4;
+        let report = verify_slice(&pack(method, &image[..cut]), &Options::default()).unwrap();
+        let violation = report.violation().unwrap();
+        assert_eq!((violation.rule, violation.offset), (Rule::StreamTruncated, cut as u64));
+    }
+}
+
+#[test]
+fn octets_behind_the_end_are_noticed_inside_compressed_data() {
+    for method in METHODS {
+        let image = image();
+        let packed = pack(method, &[&image[..], &[0; 100_000]].concat());
+        for report in
+            [verify_slice(&packed, &Options::default()), verify_reader(&packed[..], &Options::default())]
+        {
+            let report = report.unwrap();
+            let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
+            assert_eq!((warning.rule, warning.offset), (Rule::StreamTrailingData, image.len() as u64));
+            assert_eq!(report.warnings.count(Rule::StreamTrailingData), 1);
+            assert_eq!(report.octets_read, packed.len() as u64);
+        }
+    }
+}
+
+/// Compressed data that cannot be read to its end.
+struct Failing<'o>(&'o [u8]);
+
+impl Read for Failing<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(octets)? {
+            0 => Err(io::ErrorKind::ConnectionReset.into()),
+            n => Ok(n),
+        }
+    }
+}
+
+impl ReadAt for Failing<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        Failing(&self.0[offset as usize..]).read(octets)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+}
+
+#[test]
+fn data_that_cannot_be_read_is_told_from_data_that_does_not_decompress() {
+    for method in METHODS {
+        let packed = pack(method, &image());
+        let half = packed.len() / 2;
+        let failing = Failing(&packed[..half]);
+        let options = Options::default();
+        let positioned = verify(Input::Positioned(&failing), &options, &mut ());
+        for result in [verify_reader(failing, &options), positioned] {
+            let Err(Error::Read { offset, source }) = result else { panic!("{method}: {result:?}") };
+            assert_eq!((offset, source.kind()), (half as u64, io::ErrorKind::ConnectionReset));
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded() {
+    // A frame that says it reaches back 256 MiB, and one that says 128 MiB.
+    for (window_log, taken) in [(28, false), (27, true)] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(window_log).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        encoder.write_all(&image()).unwrap();
+        let packed = encoder.finish().unwrap();
+        match verify_slice(&packed, &Options::default()) {
+            Ok(report) if taken => assert_valid(&report, Compression::Zstd),
+            Err(Error::Decompress { .. }) if !taken => {}
+            other => panic!("{window_log}: {other:?}"),
+        }
+    }
+    for (dictionary, taken) in [(256 << 20, false), (128 << 20, true)] {
+        let mut lzma = liblzma::stream::LzmaOptions::new_preset(0).unwrap();
+        lzma.dict_size(dictionary);
+        let mut filters = liblzma::stream::Filters::new();
+        filters.lzma2(&lzma);
+        let stream =
+            liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc64).unwrap();
+        let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+        encoder.write_all(&image()).unwrap();
+        let packed = encoder.finish().unwrap();
+        match verify_slice(&packed, &Options::default()) {
+            Ok(report) if taken => assert_valid(&report, Compression::Xz),
+            Err(Error::Decompress { .. }) if !taken => {}
+            other => panic!("{dictionary}: {other:?}"),
+        }
+    }
+}

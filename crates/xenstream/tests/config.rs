@@ -1,0 +1,138 @@
+//! The configuration that an xl or libvirt header carries: judged at its last octet, however the octets come.
+
+use xenstream::wire::libxc::types;
+use xenstream::wire::{libvirt, xl};
+use xenstream::{
+    Input, Level, Limit, Observer, Options, Policy, Record, Report, Rule, verify, verify_reader, verify_slice,
+};
+use xenstream_synth::{Page, Part, Stream, libxc, valid};
+
+fn xl_image(config: &[u8]) -> Vec<u8> {
+    guest(Page::absent(0)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).octets()
+}
+
+fn libvirt_image(xml: &[u8]) -> Vec<u8> {
+    guest(Page::absent(0)).in_libvirt_with(xml).octets()
+}
+
+fn guest(page: Page) -> Stream {
+    let memory = libxc::page_data(&[page]);
+    valid::hvm().before(Part::libxc(types::X86_TSC_INFO), memory).in_libxl().with_device_model()
+}
+
+/// Reports of the image in memory, read octet by octet, and read as a pipe would be.
+fn reports(image: &[u8], options: &Options) -> [Report; 3] {
+    struct Drops<'o>(&'o [u8]);
+    impl std::io::Read for Drops<'_> {
+        fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
+            let one = octets.len().min(1);
+            self.0.read(&mut octets[..one])
+        }
+    }
+    [verify_slice(image, options), verify_reader(Drops(image), options), verify_reader(image, options)]
+        .map(Result::unwrap)
+}
+
+fn verdict(report: &Report) -> Option<(Rule, u64)> {
+    report.violation().map(|violation| (violation.rule, violation.offset))
+}
+
+#[test]
+fn what_is_not_well_formed_is_found_where_the_parser_stops() {
+    let images = [
+        (xl_image(b"{\"a\": }\0"), Rule::XlConfigJson, xl::at::CONFIG + 6),
+        (libvirt_image(b"<a></b>\0"), Rule::LibvirtXmlSyntax, libvirt::HEADER + 3),
+    ];
+    for (mut image, rule, offset) in images {
+        for report in reports(&image, &Options::default()) {
+            assert_eq!(report.verdict, xenstream::Verdict::Valid);
+            let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
+            assert_eq!((warning.rule, warning.offset, warning.record), (rule, offset, None));
+        }
+        for report in reports(&image, &Options::new(Policy::restore())) {
+            assert!(report.is_valid() && report.warnings.is_empty(), "restore does not look at it");
+        }
+        // At deny it comes in front of the damage behind it, though one read brings both.
+        let ident = image.windows(8).position(|octets| octets == b"LibxlFmt").unwrap();
+        image[ident] = b'X';
+        let policy = Policy::spec().with_level(rule, Level::Deny).unwrap();
+        for report in reports(&image, &Options::new(policy.clone())) {
+            assert_eq!(verdict(&report), Some((rule, offset)));
+            assert!(report.findings.is_empty());
+        }
+        for report in reports(&image, &Options::new(policy.with_keep_going(true))) {
+            let found: Vec<_> = report.findings.listed().iter().map(|finding| finding.rule).collect();
+            assert_eq!(found, [rule, Rule::LibxlIdent]);
+            assert_eq!(verdict(&report), Some((rule, offset)));
+        }
+    }
+}
+
+#[test]
+fn a_configuration_in_xl_s_own_syntax_is_not_judged_as_json() {
+    let image = guest(Page::absent(0)).in_xl_with(xl::FLAG_STREAM_V2, b"name = 'guest'\0").octets();
+    for report in reports(&image, &Options::default()) {
+        let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
+        assert_eq!(warning.rule, Rule::XlConfigFormat);
+    }
+}
+
+#[test]
+fn memory_bounds_the_pfns_of_a_hardened_guest() {
+    let config = br#"{"b_info": {"max_memkb": 8192}}"#;
+    let config = [&config[..], &[0]].concat();
+    let limit = (1 << 20) + 2048;
+    for (pfn, refused) in [(limit - 1, false), (limit, true)] {
+        let stream = guest(Page::normal(pfn)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, &config);
+        let image = stream.octets();
+        let options = Options::new(Policy::hardened());
+        for report in reports(&image, &options) {
+            let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
+            assert_eq!((derived.limit, derived.value, derived.memory_kib), (Limit::HvmPfn, limit, 8192));
+            let rule = report.violation().map(|violation| violation.rule);
+            assert_eq!(rule, refused.then_some(Rule::LibxcPageDataPfnRange));
+        }
+        // What the user says goes, and other profiles do not look.
+        let explicit = Options::new(Policy::hardened().with_limit(Limit::HvmPfn, limit + 1));
+        let not_derived = options.with_derived_limits(false);
+        for options in [explicit, not_derived, Options::default()] {
+            for report in reports(&image, &options) {
+                assert!(report.is_valid() && report.derived_limits.is_empty(), "{:?}", report.violation());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_does_not_raise_a_limit() {
+    let config = b"{\"b_info\": {\"max_memkb\": 1152921504606846976}}\0";
+    for report in reports(&xl_image(config), &Options::new(Policy::hardened())) {
+        assert!(report.is_valid() && report.derived_limits.is_empty());
+    }
+}
+
+#[test]
+fn a_caller_hears_the_configuration_only_if_it_asks() {
+    #[derive(Default)]
+    struct Bodies {
+        asks: bool,
+        heard: Vec<u8>,
+        from: Option<u64>,
+    }
+    impl Observer for Bodies {
+        fn wants_body(&mut self, record: &Record) -> bool {
+            self.asks && record.layer == xenstream::Layer::Xl
+        }
+        fn body(&mut self, offset: u64, octets: &[u8]) {
+            self.from.get_or_insert(offset);
+            self.heard.extend_from_slice(octets);
+        }
+    }
+    let config = b"{}\0";
+    for asks in [false, true] {
+        let mut bodies = Bodies { asks, ..Bodies::default() };
+        verify(Input::Slice(&xl_image(config)), &Options::default(), &mut bodies).unwrap();
+        assert_eq!(bodies.heard, if asks { &config[..] } else { b"" });
+        assert_eq!(bodies.from, asks.then_some(xl::at::CONFIG));
+    }
+}

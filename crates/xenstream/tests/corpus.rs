@@ -1,0 +1,108 @@
+//! Every case of the corpus under every profile: rule, offset and warnings are the expected ones, whichever way the
+//! octets come. The two rules that only this crate checks are among them.
+
+use std::io::{self, Read};
+
+use xenstream::{
+    Compression, Input, Level, Options, Policy, Profile, ReadAt, Report, Rule, verify, verify_reader,
+    verify_slice,
+};
+use xenstream_synth::cases::{self, Case, Outcome};
+use xenstream_synth::corpus::valid_streams;
+
+/// What a verification found, as the cases tell it.
+fn outcome(report: &Report) -> Outcome {
+    Outcome {
+        refused: report.violation().map(|violation| (violation.rule, violation.offset)),
+        warnings: report.warnings.listed().iter().map(|warning| warning.rule).collect(),
+    }
+}
+
+fn options(case: &Case, policy: Policy) -> Options {
+    Options::new(policy).with_format(case.format).with_derived_limits(false)
+}
+
+/// One octet at a time.
+struct Drops<'o>(&'o [u8]);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let one = octets.len().min(1);
+        self.0.read(&mut octets[..one])
+    }
+}
+
+/// A file in memory, read in pieces that no structure of the stream agrees with.
+struct Pieces<'o>(&'o [u8]);
+
+impl ReadAt for Pieces<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut rest = self.0.get(offset as usize..).unwrap_or(&[]);
+        let some = octets.len().min(13);
+        rest.read(&mut octets[..some])
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+}
+
+#[test]
+fn every_case_comes_out_as_told() {
+    let cases = cases::all();
+    for case in &cases {
+        for profile in Profile::ALL {
+            let name = format!("{} {} under {profile}", case.rule.layer(), case.name());
+            let report = verify_slice(&case.stream, &options(case, case.policy(profile))).unwrap();
+            assert_eq!(outcome(&report), *case.outcome(profile), "{name}");
+            if let Some(violation) = report.violation().filter(|violation| violation.rule == case.rule) {
+                assert_eq!(violation.record, case.record, "{name}");
+            }
+        }
+        let spec = case.policy(Profile::Spec);
+        let neighbour = verify_slice(&case.neighbour, &options(case, spec)).unwrap();
+        assert_eq!(neighbour.violation(), None, "neighbour of {} {}", case.rule.layer(), case.name());
+    }
+    for rule in [Rule::XlConfigJson, Rule::LibvirtXmlSyntax] {
+        assert!(cases.iter().any(|case| case.rule == rule), "no case for {rule}");
+    }
+}
+
+#[test]
+fn every_source_says_the_same() {
+    for case in cases::all() {
+        // Only a file is judged for what lies behind the stream's end.
+        let policy = case.policy(Profile::Spec).with_level(Rule::StreamTrailingData, Level::Allow).unwrap();
+        let options = options(&case, policy);
+        let name = format!("{} {}", case.rule.layer(), case.name());
+        let whole = verify_slice(&case.stream, &options).unwrap();
+        let drops = verify_reader(Drops(&case.stream), &options).unwrap();
+        let pieces = verify(Input::Positioned(&Pieces(&case.stream)), &options, &mut ()).unwrap();
+        for (report, how) in [(drops, "octet by octet"), (pieces, "by positioned reads")] {
+            assert_eq!(report.verdict, whole.verdict, "{name}, {how}");
+            assert_eq!(report.warnings, whole.warnings, "{name}, {how}");
+            assert_eq!(report.format, whole.format, "{name}, {how}");
+            if whole.is_valid() {
+                assert_eq!(report.summary, whole.summary, "{name}, {how}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_valid_is_valid_when_compressed() {
+    for (name, stream) in valid_streams() {
+        let octets = stream.octets();
+        let options = Options::default().with_format(stream.format());
+        let plain = verify_slice(&octets, &options).unwrap();
+        let packed = zstd::encode_all(&octets[..], 1).unwrap();
+        let report = verify_slice(&packed, &options).unwrap();
+        assert_eq!(report.compression, Some(Compression::Zstd), "{name}");
+        assert_eq!((report.verdict, report.summary), (plain.verdict, plain.summary), "{name}");
+        assert_eq!(
+            (report.octets_read, plain.octets_read),
+            (packed.len() as u64, octets.len() as u64),
+            "{name}"
+        );
+    }
+}
