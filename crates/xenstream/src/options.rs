@@ -20,13 +20,16 @@ pub struct Options {
     /// May limits be taken from the image's own configuration, where that makes them stricter? Done under
     /// [`Profile::Hardened`] only, and never in place of a limit that differs from the profile's own.
     pub derive_limits: bool,
+    /// Is compressed input decompressed? Otherwise it is judged as it is, and no format begins like that. Who hands the
+    /// input on to somebody that does not decompress it must not do so either.
+    pub decompress: bool,
 }
 
 impl Options {
     /// Any format, this policy.
     #[must_use]
     pub const fn new(policy: Policy) -> Options {
-        Options { format: Format::Auto, policy, derive_limits: true }
+        Options { format: Format::Auto, policy, derive_limits: true, decompress: true }
     }
 
     /// The same for input in this format.
@@ -40,6 +43,13 @@ impl Options {
     #[must_use]
     pub const fn with_derived_limits(mut self, derive_limits: bool) -> Options {
         self.derive_limits = derive_limits;
+        self
+    }
+
+    /// The same, with or without decompression.
+    #[must_use]
+    pub const fn with_decompression(mut self, decompress: bool) -> Options {
+        self.decompress = decompress;
         self
     }
 

@@ -67,6 +67,11 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
         self.listener.left_in_page(self.position())
     }
 
+    /// Is the input compressed, to be decompressed? Its first octets tell.
+    pub(crate) fn recognise(&self, start: &[u8]) -> Option<Compression> {
+        if self.options.decompress { Compression::recognise(start) } else { None }
+    }
+
     /// Judges the next octets. Returns how many were taken: fewer than there are only when the stream ended.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<usize, Stop> {
         let mut taken = 0;

@@ -11,7 +11,7 @@ use xenstream::wire::libxc::types::HVM_CONTEXT;
 use xenstream::wire::{Order, padding};
 use xenstream::{
     Error, Format, Guest, Layer, Level, Observer, Options, Policy, Profile, Record, Relay, Relayed, Rule,
-    Violation, relay, relay_with, verify_reader,
+    Violation, relay, relay_with, verify_fd, verify_reader, verify_slice,
 };
 use xenstream_synth::cases::{self, Case};
 use xenstream_synth::{Page, Part, libxc, minimal, valid};
@@ -135,6 +135,27 @@ fn a_policy_that_keeps_going_stops_all_the_same() {
     let relayed = relay_with(&case.stream[..], &mut passed, &Options::new(policy).with_format(case.format));
     assert_eq!(relayed.result.unwrap().violation().unwrap().rule, case.rule);
     assert!((passed.len() as u64) < case.offset + 4);
+}
+
+#[test]
+fn nobody_decompresses_for_a_consumer_who_does_not() {
+    let packed = zstd::encode_all(&valid::hvm().octets()[..], 1).unwrap();
+    let options = libxc_options();
+    let mut passed = Vec::new();
+    let relayed = relay_with(&packed[..], &mut passed, &options).result.unwrap();
+    assert_eq!(relayed.violation().unwrap().rule, Rule::StreamLegacy);
+    assert!(passed.is_empty());
+
+    assert!(verify_slice(&packed, &options).unwrap().is_valid());
+    let options = options.with_decompression(false);
+    let (mut producer, file) = Kind::File.open();
+    producer.write_all(&packed).unwrap();
+    for report in
+        [verify_slice(&packed, &options), verify_reader(&packed[..], &options), verify_fd(&file, &options)]
+    {
+        let report = report.unwrap();
+        assert_eq!((report.violation(), report.compression), (relayed.violation(), None));
+    }
 }
 
 #[test]

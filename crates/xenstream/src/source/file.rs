@@ -66,7 +66,7 @@ pub(crate) fn drive<O: Observer + ?Sized>(
         session.octets_read += octets.len() as u64;
         if first {
             first = false;
-            if let Some(compression) = recognise(file, octets)? {
+            if let Some(compression) = recognise(file, octets, session)? {
                 session.octets_read = 0;
                 return compressed::drive(compression, Cursor { file, position: 0 }, session);
             }
@@ -100,7 +100,11 @@ fn end<O: Observer + ?Sized>(file: &dyn ReadAt, session: &mut Session<'_, O>) ->
 }
 
 /// Looks for a compressor's magic; a short read at the input's start is made up for.
-fn recognise(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Stop> {
+fn recognise<O: Observer + ?Sized>(
+    file: &dyn ReadAt,
+    start: &[u8],
+    session: &Session<'_, O>,
+) -> Result<Option<Compression>, Stop> {
     let mut magic = [0; MAGIC_MAX];
     let mut have = start.len().min(MAGIC_MAX);
     magic[..have].copy_from_slice(&start[..have]);
@@ -111,7 +115,7 @@ fn recognise(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Sto
         }
         have += more;
     }
-    Ok(Compression::recognise(&magic[..have]))
+    Ok(session.recognise(&magic[..have]))
 }
 
 fn read_at<'b>(file: &dyn ReadAt, octets: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {

@@ -3,11 +3,11 @@
 use xenstream_core::Observer;
 
 use crate::session::{Session, Stop};
-use crate::source::compressed::{self, Compression};
+use crate::source::compressed;
 
 /// Feeds a slice.
 pub(crate) fn drive<O: Observer + ?Sized>(octets: &[u8], session: &mut Session<'_, O>) -> Result<(), Stop> {
-    if let Some(compression) = Compression::recognise(octets) {
+    if let Some(compression) = session.recognise(octets) {
         return compressed::drive(compression, octets, session);
     }
     let taken = session.push(octets);

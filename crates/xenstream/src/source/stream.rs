@@ -13,7 +13,7 @@ use xenstream_core::Observer;
 
 use crate::Error;
 use crate::session::{Session, Stop};
-use crate::source::compressed::{self, Compression, MAGIC_MAX};
+use crate::source::compressed::{self, MAGIC_MAX};
 use crate::source::file::overfull;
 
 /// Octets of one read. Larger buffers fall out of the processor's cache and are slower.
@@ -52,7 +52,7 @@ pub(crate) fn drive<O: Observer + ?Sized>(
 ) -> Result<(), Stop> {
     let mut window = vec![0; WINDOW];
     let start = take_magic(stream, &mut window, session)?;
-    if let Some(compression) = Compression::recognise(start) {
+    if let Some(compression) = session.recognise(start) {
         session.octets_read = 0;
         let whole = start.chain(Compressed(stream));
         return compressed::drive(compression, whole, session);
