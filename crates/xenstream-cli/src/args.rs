@@ -156,7 +156,7 @@ fn level_error(rule: &str, error: LevelError) -> clap::Error {
         LevelError::Structural(_) => error.to_string(),
         LevelError::Unknown => format!("no rule is called '{rule}'{}", suggestions(rule)),
     };
-    clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
+    clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {

@@ -62,19 +62,23 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> io::Result<u8> {
 
 /// Names of rules that are near this one, as the end of a sentence.
 pub(crate) fn suggestions(name: &str) -> String {
-    // With the layer's name left out or another one in its place, the rule's own name still tells.
-    let own = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
-    let likeness = |rule: &Rule| {
-        let whole = strsim::jaro_winkler(name, rule.name());
-        whole.max(strsim::jaro_winkler(&own(name), &own(rule.name())) * 0.99)
+    // The layer is often left out or mistaken: it only decides between rules of one name.
+    fn own(name: &str) -> (String, &str) {
+        let (layer, own) = name.rsplit_once("::").unwrap_or(("", name));
+        (own.replace(['-', '_', ' '], "").to_lowercase(), layer)
+    }
+    let (wanted, layer) = own(name);
+    let likeness = |rule: Rule| {
+        let (own, rule_layer) = own(rule.name());
+        strsim::jaro_winkler(&wanted, &own) + if layer == rule_layer { 0.01 } else { 0.0 }
     };
-    let mut near: Vec<_> = Rule::all().map(|rule| (likeness(&rule), rule.name())).collect();
+    let mut near: Vec<_> = Rule::all().map(|rule| (likeness(rule), rule.name())).collect();
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
     let names: Vec<_> = near
         .into_iter()
         .take(3)
-        .filter(|(likeness, _)| *likeness > 0.8 && *likeness > best - 0.05)
+        .filter(|(likeness, _)| *likeness > 0.85 && *likeness > best - 0.05)
         .map(|(_, name)| name)
         .collect();
     match &names[..] {

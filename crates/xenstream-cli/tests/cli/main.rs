@@ -1,0 +1,7 @@
+//! The program as its users meet it: arguments and files in, text and an exit status out.
+
+mod bad_input;
+mod catalogue;
+mod common;
+mod json;
+mod verify;

@@ -1,0 +1,250 @@
+//! `xenstream verify`: its text, its options, its colors.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use crate::common::{directory, finished, image, run_in, run_with_stdin, xenstream};
+use rustix::pty::OpenptFlags;
+use xenstream::wire::libxc;
+use xenstream_synth::{Field, Page, Part, libxc as records};
+
+/// Offset of PAGE_DATA's reserved word from the record's first octet.
+const RESERVED: u64 = 12;
+
+/// An image with one fault, and where it is.
+fn broken() -> (Vec<u8>, u64) {
+    let part = Part::libxc(libxc::types::PAGE_DATA);
+    let stream = image().edited(part, RESERVED, Field::U32(7));
+    (stream.octets(), stream.offset(stream.find(part)) + RESERVED)
+}
+
+/// The same with another fault behind it.
+fn twice_broken() -> Vec<u8> {
+    let part = Part::libxc(libxc::types::X86_TSC_INFO);
+    let at = 8 + libxc::tsc::RESERVED_AT;
+    image()
+        .edited(Part::libxc(libxc::types::PAGE_DATA), RESERVED, Field::U32(7))
+        .edited(part, at, Field::U32(9))
+        .octets()
+}
+
+#[test]
+fn a_line_says_what_an_image_is_and_what_is_wrong() {
+    let (bad, offset) = broken();
+    let files = directory(&[("good.xl", &image().octets()), ("bad.xl", &bad)]);
+    let run = run_in(files.path(), ["verify", "good.xl", "bad.xl"]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, ""));
+    let lines: Vec<_> = run.stdout.lines().collect();
+    let [good, bad, error, place] = lines[..] else { panic!("{run:?}") };
+    assert!(good.starts_with("good.xl: valid: xl, hvm, Xen 4.17, 1 page, 9.4 KiB, "), "{good}");
+    assert!(bad.starts_with("bad.xl: invalid: xl, hvm, Xen 4.17, 0 pages, "), "{bad}");
+    assert!(error.starts_with("  error: libxc::page-data-reserved: "), "{error}");
+    let record = offset - RESERVED;
+    assert_eq!(
+        place,
+        format!("    at offset {offset} ({offset:#x}), in libxc record 3 (PAGE_DATA at {record})")
+    );
+}
+
+#[test]
+fn quiet_is_about_what_is_wrong() {
+    let files = directory(&[("good", &image().octets()), ("bad", &broken().0)]);
+    let run = run_in(files.path(), ["verify", "-q", "good", "bad", "absent"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stdout.starts_with("bad: invalid: "), "{run:?}");
+    assert!(run.stderr.starts_with("xenstream: absent: "), "{run:?}");
+    let run = run_in(files.path(), ["verify", "--quiet", "good"]);
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+}
+
+#[test]
+fn verbose_lists_the_records_and_folds_memory() {
+    let part = Part::libxc(libxc::types::X86_TSC_INFO);
+    let one = || records::page_data(&[Page::normal(0x2000), Page::absent(0x2001)]);
+    let verify = || records::record(libxc::types::VERIFY, xenstream_synth::Body::new());
+    let stream = image().before(part, verify()).before(part, one());
+    let files = directory(&[("file", &stream.octets()), ("note", b"none")]);
+    let run = run_in(files.path(), ["verify", "-v", "."]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines[0], "./file", "what is no image is not listed");
+    let words: Vec<Vec<_>> = lines[1..].iter().map(|line| line.split_whitespace().collect()).collect();
+    let offset = |index: usize| stream.offset(index).to_string();
+    let first = stream.find(Part::libxc(libxc::types::PAGE_DATA));
+    let end = offset(first + 2);
+    let run_of_pages =
+        format!("{} libxc 3-4 PAGE_DATA 2 records, 1 page of 6 entries, up to {end}", offset(first));
+    assert_eq!(words[8].join(" "), run_of_pages);
+    assert_eq!(words[9].join(" "), format!("{end} libxc 5 VERIFY 0 octets"));
+    let (at, behind) = (offset(first + 3), offset(first + 4));
+    assert_eq!(
+        words[10].join(" "),
+        format!("{at} libxc 6 PAGE_DATA 1 record, 1 page of 2 entries, up to {behind}")
+    );
+    assert_eq!(words[0][1..3], ["xl", "header"]);
+    assert!(lines.last().unwrap().starts_with("./file: valid: "));
+}
+
+#[test]
+fn keep_going_reports_everything() {
+    let files = directory(&[("file", &twice_broken())]);
+    let run = run_in(files.path(), ["verify", "file"]);
+    assert_eq!(run.stdout.matches("error: ").count(), 1, "{run:?}");
+    let run = run_in(files.path(), ["verify", "--keep-going", "file"]);
+    assert_eq!(run.status, 1);
+    let rules: Vec<_> = run.stdout.lines().filter_map(|line| line.trim().strip_prefix("error: ")).collect();
+    assert!(rules[0].starts_with("libxc::page-data-reserved: "), "{run:?}");
+    assert!(rules[1].starts_with("libxc::tsc-info-reserved: "), "{run:?}");
+    assert_eq!(rules.len(), 2);
+}
+
+#[test]
+fn what_is_found_often_is_listed_a_few_times() {
+    // Reserved bits in twelve entries.
+    let pages: Vec<_> = (0..12).map(|pfn| Page::absent(0x3000 + pfn)).collect();
+    let part = Part::libxc(libxc::types::X86_TSC_INFO);
+    let mut memory = records::page_data(&pages);
+    for n in 0..12 {
+        memory = memory.edited(16 + 8 * n, Field::U64(0xF010_0000_0000_3000 + n));
+    }
+    let files = directory(&[("file", &image().before(part, memory).octets())]);
+    let rule = "libxc::page-data-pfn-reserved";
+    for (arguments, what, status) in [(&["--warn", rule][..], "warning", 0), (&["--keep-going"], "error", 1)]
+    {
+        let run = run_in(files.path(), [&["verify", "file"], arguments].concat());
+        assert_eq!(run.status, status, "{run:?}");
+        assert_eq!(run.stdout.matches(&format!("  {what}: {rule}: ")).count(), 9, "{run:?}");
+        assert!(run.stdout.contains(&format!("  {what}: {rule}: 4 more times\n")), "{run:?}");
+    }
+}
+
+#[test]
+fn levels_and_limits_are_the_user_s() {
+    let files = directory(&[("file", &broken().0), ("good", &image().octets())]);
+    let rule = "libxc::page-data-reserved";
+    for (arguments, status) in [
+        (&["file"][..], 1),
+        (&["--profile", "restore", "file"], 0),
+        (&["--warn", rule, "file"], 0),
+        (&["--allow", "libxc::*", "file"], 0),
+        (&["--allow", "libxc::*", "--deny", rule, "file"], 1),
+        (&["--deny", rule, "--allow", "libxc::*", "file"], 0),
+        (&["--limit", "hvm-pfn=0x3", "good"], 1),
+        (&["--limit", "hvm-pfn=3", "good"], 1),
+        (&["--limit", "hvm-pfn=1K", "good"], 0),
+        (&["--limit", "records=3", "good"], 1),
+        (&["--limit", "records=3", "--limit", "records=none", "good"], 0),
+        (&["-f", "libxl", "good"], 1),
+        (&["--format", "xl", "good"], 0),
+        (&["--checkpointing", "plain", "good"], 0),
+    ] {
+        let run = run_in(files.path(), [&["verify"], arguments].concat());
+        assert_eq!(run.status, status, "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn usage_errors_are_not_verdicts() {
+    let files = directory(&[("good", &image().octets())]);
+    for (arguments, message) in [
+        (
+            &["verify", "--deny", "libxc::paddin", "good"][..],
+            "no rule is called 'libxc::paddin'; did you mean libxc::padding",
+        ),
+        (&["verify", "--warn", "nonsense::*", "good"], "no rule is called 'nonsense::*'"),
+        (
+            &["verify", "--allow", "stream::truncated", "good"],
+            "stream::truncated is structural and cannot be lowered",
+        ),
+        (&["verify", "--limit", "records", "good"], "expected NAME=VALUE"),
+        (&["verify", "--limit", "nonsense=1", "good"], "no limit is called 'nonsense'"),
+        (&["verify", "--limit", "records=many", "good"], "'many' is no number"),
+        (&["verify", "--profile", "nonsense", "good"], "possible values: spec, restore, hardened"),
+        (&["verify", "-q", "-v", "good"], "cannot be used with"),
+        (&["verify", "-", "-"], "standard input can be read once"),
+        (&["nonsense"], "unrecognized subcommand"),
+        (&[], "Usage: xenstream"),
+    ] {
+        let run = run_in(files.path(), arguments);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains(message), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn standard_input_is_read_when_nothing_is_named() {
+    let octets = image().octets();
+    let run = run_with_stdin(&octets, &["verify"]);
+    assert!(run.stdout.starts_with("-: valid: "), "{run:?}");
+    // A file on standard input is verified from its offset on, and not read through.
+    let files = directory(&[("file", &octets)]);
+    let file = File::open(files.path().join("file")).unwrap();
+    let run = finished(xenstream().args(["verify", "-"]).stdin(file).output().unwrap());
+    assert!(run.stdout.starts_with("-: valid: "), "{run:?}");
+}
+
+/// A terminal: what it shows, and the end that a program has.
+fn terminal() -> (OwnedFd, File) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let screen = rustix::pty::openpt(flags).unwrap();
+    rustix::pty::grantpt(&screen).unwrap();
+    rustix::pty::unlockpt(&screen).unwrap();
+    let name = rustix::pty::ptsname(&screen, Vec::new()).unwrap();
+    let end = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (screen, end)
+}
+
+#[test]
+fn a_terminal_is_not_waited_for() {
+    let (_screen, end) = terminal();
+    let run = finished(xenstream().arg("verify").stdin(end).output().unwrap());
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("name an image"), "{run:?}");
+}
+
+#[test]
+fn colors_are_for_terminals_and_for_who_likes_them() {
+    let files = directory(&[("good", &image().octets())]);
+    let shown = |variable: Option<(&str, &str)>| {
+        let (screen, end) = terminal();
+        let mut command = xenstream();
+        command.current_dir(files.path()).args(["verify", "good"]).env("TERM", "xterm").envs(variable);
+        let status = command.stdout(end).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success());
+        // The command has an end as well, and while there is one the screen does not.
+        drop(command);
+        let mut text = Vec::new();
+        // At its end Linux reports an error, and what came before it counts.
+        let _ = File::from(screen).read_to_end(&mut text);
+        String::from_utf8(text).unwrap()
+    };
+    let plain = |text: &str| text.starts_with("good: valid: xl, ");
+    let colored = shown(None);
+    assert!(colored.starts_with("good: \u{1b}["), "{colored:?}");
+    assert!(plain(&shown(Some(("NO_COLOR", "1")))));
+    assert!(plain(&shown(Some(("CLICOLOR", "0")))));
+    assert!(plain(&shown(Some(("TERM", "dumb")))));
+
+    assert!(plain(&run_in(files.path(), ["verify", "good"]).stdout));
+    let forced =
+        xenstream().current_dir(files.path()).args(["verify", "good"]).env("CLICOLOR_FORCE", "1").output();
+    assert!(finished(forced.unwrap()).stdout.starts_with("good: \u{1b}["));
+}
+
+#[test]
+fn limits_from_the_configuration_are_told() {
+    let config = b"{\"b_info\": {\"max_memkb\": 16384}}\0";
+    let inner = xenstream_synth::valid::hvm().in_libxl().with_device_model();
+    let files = directory(&[("file", &inner.in_xl_with(3, config).octets())]);
+    let run = run_in(files.path(), ["verify", "--profile", "hardened", "file"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let note =
+        "  note: limit hvm-pfn lowered to 0x101000, from the 16.0 MiB of memory in the configuration\n";
+    assert!(run.stdout.ends_with(note), "{run:?}");
+    for arguments in [&["--limit", "hvm-pfn=0x10000000"][..], &["--profile", "spec"]] {
+        let run = run_in(files.path(), [&["verify", "file"], arguments].concat());
+        assert!(!run.stdout.contains("note"), "{run:?}");
+    }
+}
