@@ -892,7 +892,7 @@ catalogue! {
         refuses: "An entry that does not fit into what is left of HVM_CONTEXT."
         why: "The chain is cut off or its lengths lie; Xen checks what is left and refuses the context."
         source: "Xen's hvm_load() and _hvm_check_entry()"
-        message: "HVM_CONTEXT ends inside the entry: {found} octets where {expected} were expected"
+        message: "the entry takes {found} octets more, and HVM_CONTEXT has {expected} left"
     HvmEndMissing "hvm::end-missing" D D D
         title: "no END entry"
         refuses: "A chain that ends without an END entry."

@@ -91,7 +91,7 @@ impl Verifier {
             let offset = self.position;
             let torn = RecordRef { layer: Layer::Hvm, index: self.hvm.index, kind: None, offset };
             let field = offset.saturating_add(hvm::LENGTH_AT);
-            self.find_in(Rule::HvmEntryOverrun, field, left, hvm::ENTRY_HEADER, Some(torn), o)?;
+            self.find_in(Rule::HvmEntryOverrun, field, hvm::ENTRY_HEADER, left, Some(torn), o)?;
             self.rest_of_body();
         } else {
             self.hvm_await(0, Field::Entry);
