@@ -9,7 +9,7 @@ use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Policy};
 use crate::rule::Rule;
 use crate::summary::{Format, Summary};
-use crate::verify::{self, Field, Size, Stop};
+use crate::verify::{self, Field, ShortCut, Size, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::padding;
 
@@ -30,11 +30,15 @@ use crate::wire::padding;
 pub struct Verifier {
     pub(crate) policy: Policy,
     pub(crate) summary: Summary,
-    /// Octets that have been judged or passed over; those in `gather` are not among them yet.
+    /// Octets that have been judged or passed over; those in `torn` are not among them yet.
     pub(crate) position: u64,
     pub(crate) gap: u64,
     pub(crate) field: Field,
-    gather: [u8; 8],
+    /// How `field` is taken, and a shorter way if it has one.
+    size: Size,
+    short_cut: ShortCut,
+    /// Octets of a field that the input so far ended in, `have` of them.
+    torn: [u8; 8],
     have: u8,
     /// Up to this offset the octets surely belong to the stream.
     pub(crate) sure: u64,
@@ -102,7 +106,9 @@ impl Verifier {
             position: 0,
             gap: 0,
             field: Field::Ended,
-            gather: [0; 8],
+            size: Size::End,
+            short_cut: ShortCut::None,
+            torn: [0; 8],
             have: 0,
             sure: 0,
             record: None,
@@ -138,14 +144,15 @@ impl Verifier {
         chunk: &[u8],
         observer: &mut O,
     ) -> Result<Progress, Violation> {
-        if let Some(violation) = self.outcome() {
-            return Err(violation);
+        if self.refused {
+            self.outcome()?;
         }
-        let mut input = chunk;
-        let verdict = self.run(&mut input, observer);
-        self.verdict(verdict)?;
+        let rest = match self.run(chunk, observer) {
+            Ok(rest) => rest,
+            Err(Stop) => return self.outcome().map(|()| Progress { consumed: 0, ended: false }),
+        };
         Ok(Progress {
-            consumed: chunk.len().saturating_sub(input.len()),
+            consumed: chunk.len().saturating_sub(rest.len()),
             ended: matches!(self.field, Field::Ended),
         })
     }
@@ -190,11 +197,11 @@ impl Verifier {
     /// # Errors
     /// As for [`finish`](Verifier::finish).
     pub fn finish_with<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<Summary, Violation> {
-        if let Some(violation) = self.outcome() {
-            return Err(violation);
+        if self.refused {
+            self.outcome()?;
         }
         // Markers that are due after a skip.
-        let mut verdict = self.run(&mut &[][..], observer);
+        let mut verdict = self.run(&[], observer).map(|_| ());
         if verdict.is_ok() && !matches!(self.field, Field::Ended) {
             verdict = self.end_of_input(observer);
         }
@@ -212,8 +219,8 @@ impl Verifier {
     /// # Errors
     /// `stream::trailing-data`, where its level is deny.
     pub fn trailing_data<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<(), Violation> {
-        if let Some(violation) = self.outcome() {
-            return Err(violation);
+        if self.refused {
+            self.outcome()?;
         }
         self.record = None;
         let end = self.position;
@@ -271,68 +278,94 @@ impl Verifier {
     /// [`Stop`] says that the outcome is fixed; here it is told.
     #[inline]
     fn verdict(&self, verdict: Result<(), Stop>) -> Result<(), Violation> {
-        match (verdict, self.first) {
-            (Err(Stop), Some(violation)) => Err(violation),
-            _ => Ok(()),
+        match verdict {
+            Ok(()) => Ok(()),
+            Err(Stop) => self.outcome(),
         }
     }
 
     /// The verdict, if it is fixed.
-    #[inline]
-    fn outcome(&self) -> Option<Violation> {
-        if self.refused { self.first } else { None }
-    }
-
-    /// Takes steps until the input is used up or the stream ends.
-    fn run<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
-        loop {
-            if self.gap > 0 {
-                if input.is_empty() {
-                    return Ok(());
-                }
-                self.pass(input, o);
-                continue;
-            }
-            match self.field.size() {
-                Size::Octets(8) => {
-                    let Some(value) = self.take8(input) else { return Ok(()) };
-                    self.judge(8, value, o)?;
-                }
-                Size::Octets(width) => {
-                    let Some(value) = self.take(width, input) else { return Ok(()) };
-                    self.judge(width, value, o)?;
-                }
-                Size::Words => {
-                    if input.is_empty() {
-                        return Ok(());
-                    }
-                    self.run_words(input, o)?;
-                }
-                Size::Stretch => {
-                    if input.is_empty() {
-                        return Ok(());
-                    }
-                    self.run_stretch(input, o)?;
-                }
-                Size::Marker => self.marker(o)?,
-                Size::End => return Ok(()),
-            }
+    #[cold]
+    #[inline(never)]
+    fn outcome(&self) -> Result<(), Violation> {
+        match self.first {
+            Some(violation) if self.refused => Err(violation),
+            _ => Ok(()),
         }
     }
 
+    /// Takes steps until the input is used up or the stream ends; gives back what is left of it.
+    #[inline]
+    fn run<'a, O: Observer + ?Sized>(&mut self, mut input: &'a [u8], o: &mut O) -> Result<&'a [u8], Stop> {
+        loop {
+            if let Some(rest) = self.short_cut(input, o)? {
+                input = rest;
+                continue;
+            }
+            if self.gap > 0 {
+                if input.is_empty() {
+                    return Ok(input);
+                }
+                input = self.pass(input, o);
+                continue;
+            }
+            input = match self.size {
+                Size::Octets(width) => {
+                    let Some((value, rest)) = self.take(width, input) else { return Ok(&[]) };
+                    self.judge(width, value, o)?;
+                    rest
+                }
+                Size::Words | Size::Stretch if input.is_empty() => return Ok(input),
+                Size::Words => self.run_words(input, o)?,
+                Size::Stretch => self.run_stretch(input, o)?,
+                Size::Marker => {
+                    self.marker(o)?;
+                    input
+                }
+                Size::End => return Ok(input),
+            };
+        }
+    }
+
+    /// Takes a step of which most streams are full, where its octets lie in one piece and break no rule: the long way
+    /// round costs more than the rules do. None of them has a gap before it. Gives back what is left of the input.
+    #[inline]
+    fn short_cut<'a, O: Observer + ?Sized>(
+        &mut self,
+        input: &'a [u8],
+        o: &mut O,
+    ) -> Result<Option<&'a [u8]>, Stop> {
+        let Some((octets, rest)) = input.split_first_chunk::<8>() else { return Ok(None) };
+        if self.have > 0 {
+            return Ok(None);
+        }
+        let taken = match self.short_cut {
+            ShortCut::LibxcRecord => {
+                let at = self.position;
+                self.advance(8);
+                self.libxc_record(at, *octets, o)?;
+                true
+            }
+            ShortCut::PagesHeader => self.pages_header(*octets),
+            ShortCut::PagesEntry => self.pages_single(*octets, o)?,
+            ShortCut::None => false,
+        };
+        Ok(taken.then_some(rest))
+    }
+
     /// Passes over octets of the gap.
-    fn pass<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) {
+    fn pass<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> &'a [u8] {
         let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
         let (octets, rest) = input.split_at(here);
         if self.wanted {
             o.body(self.position, octets);
         }
-        *input = rest;
         self.advance(here);
         self.gap = self.gap.saturating_sub(here as u64);
+        rest
     }
 
-    #[inline]
+    #[inline(never)]
     fn judge<O: Observer + ?Sized>(&mut self, width: u8, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
         let at = self.position;
         self.advance(usize::from(width));
@@ -343,46 +376,55 @@ impl Verifier {
         self.field(at, value, o)
     }
 
-    /// Eight octets, straight from the input where they lie in one piece.
+    /// `width` octets (8 at the most), and what is behind them; `None` once the whole input is in the torn field.
     #[inline]
-    fn take8(&mut self, input: &mut &[u8]) -> Option<[u8; 8]> {
-        if self.have == 0
-            && let Some((value, rest)) = input.split_first_chunk::<8>()
-        {
-            *input = rest;
-            return Some(*value);
+    fn take<'a>(&mut self, width: u8, input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
+        if self.have == 0 {
+            if width == 8
+                && let Some((octets, rest)) = input.split_first_chunk::<8>()
+            {
+                return Some((*octets, rest));
+            }
+            if width == 4
+                && let Some(([a, b, c, d], rest)) = input.split_first_chunk::<4>()
+            {
+                return Some(([*a, *b, *c, *d, 0, 0, 0, 0], rest));
+            }
         }
-        self.take(8, input)
+        self.gather(width, input)
     }
 
-    /// `width` octets (8 at the most), assembled over as many calls as it takes.
-    fn take(&mut self, width: u8, input: &mut &[u8]) -> Option<[u8; 8]> {
+    /// The same where the octets come in several pieces.
+    fn gather<'a>(&mut self, width: u8, mut input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
         while self.have < width {
             let (octet, rest) = input.split_first()?;
-            *input = rest;
-            if let Some(slot) = self.gather.get_mut(usize::from(self.have)) {
+            input = rest;
+            if let Some(slot) = self.torn.get_mut(usize::from(self.have)) {
                 *slot = *octet;
             }
             self.have = self.have.saturating_add(1);
         }
         self.have = 0;
-        Some(core::mem::take(&mut self.gather))
+        Some((core::mem::take(&mut self.torn), input))
     }
 
     /// Whole words in the input, and the torn ones at its edges.
-    fn run_words<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
+    #[inline]
+    fn run_words<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> Result<&'a [u8], Stop> {
         let (words, _) = input.as_chunks::<8>();
         if self.have > 0 || words.is_empty() {
-            let Some(word) = self.take(8, input) else { return Ok(()) };
-            return self.take_words(&[word], &word, o);
+            let Some((word, rest)) = self.gather(8, input) else { return Ok(&[]) };
+            self.take_words(&[word], &word, o)?;
+            return Ok(rest);
         }
         let here = usize::try_from(self.words_left()).unwrap_or(usize::MAX).min(words.len());
         let (words, _) = words.split_at(here);
         let (octets, rest) = input.split_at_checked(words.len().saturating_mul(8)).unwrap_or((input, &[]));
-        *input = rest;
-        self.take_words(words, octets, o)
+        self.take_words(words, octets, o)?;
+        Ok(rest)
     }
 
+    #[inline(never)]
     fn take_words<O: Observer + ?Sized>(
         &mut self,
         words: &[[u8; 8]],
@@ -396,14 +438,19 @@ impl Verifier {
     }
 
     /// Octets that are judged one by one.
-    fn run_stretch<O: Observer + ?Sized>(&mut self, input: &mut &[u8], o: &mut O) -> Result<(), Stop> {
+    #[inline(never)]
+    fn run_stretch<'a, O: Observer + ?Sized>(
+        &mut self,
+        input: &'a [u8],
+        o: &mut O,
+    ) -> Result<&'a [u8], Stop> {
         let here = usize::try_from(self.stretch_left()).unwrap_or(usize::MAX).min(input.len());
         let (octets, rest) = input.split_at(here);
-        *input = rest;
         let at = self.position;
         let verdict = self.stretch(octets, o);
         self.tell_body(at, octets, o);
-        verdict
+        verdict?;
+        Ok(rest)
     }
 
     /// The observer hears what was judged before a rule was broken, whatever piece it came in.
@@ -428,6 +475,8 @@ impl Verifier {
     pub(crate) fn next(&mut self, gap: u64, field: Field) {
         self.gap = gap;
         self.field = field;
+        self.size = field.size();
+        self.short_cut = field.short_cut();
     }
 
     /// The record's header comes next.

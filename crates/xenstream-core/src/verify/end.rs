@@ -10,13 +10,12 @@ use crate::violation::{Layer, RecordRef};
 impl Verifier {
     /// A record has passed, padding included: its layer says what comes next.
     #[inline]
-    pub(crate) fn record_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+    pub(crate) fn record_end(&mut self) {
         match self.record {
             Some(RecordRef { layer: Layer::Libxl, .. }) => self.libxl_record_end(),
             Some(RecordRef { layer: Layer::Xenopsd, .. }) => self.xenopsd_record_end(),
-            _ => return self.libxc_record_end(o),
+            _ => self.libxc_record_end(),
         }
-        Ok(())
     }
 
     /// The input ends here, inside the stream.

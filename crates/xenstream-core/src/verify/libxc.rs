@@ -2,12 +2,13 @@
 //! registers and policies are in [`super::registers`].
 
 use crate::observer::{Header, Observer, Record};
-use crate::policy::{Checkpointing, Level, Limit, Profile};
+use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Guest};
 use crate::verifier::Verifier;
+use crate::verify::places::{Place, Seen};
 use crate::verify::{self, Size, Stop, pages, pv, registers};
-use crate::violation::{Layer, RecordRef, Violation};
+use crate::violation::{Layer, RecordRef};
 use crate::wire::libxc::{self, types};
 use crate::wire::{Order, RECORD_HEADER, xenopsd};
 
@@ -35,7 +36,7 @@ pub(crate) enum Field {
 pub(crate) struct State {
     order: Order,
     options: u16,
-    version: u32,
+    pub(crate) version: u32,
     xen_major: u32,
     index: u64,
     pub(crate) kind: u32,
@@ -45,39 +46,9 @@ pub(crate) struct State {
     /// What the stream is, as the caller says or as it shows.
     pub(crate) checkpointing: Checkpointing,
     /// CHECKPOINT records so far.
-    checkpoints: u64,
+    pub(crate) checkpoints: u64,
     /// The first optional record since the last CHECKPOINT, in a stream that has had one.
-    optional: Option<RecordRef>,
-}
-
-/// What has come so far, as bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen(u16);
-
-impl Seen {
-    const STATIC_DATA_END: Seen = Seen(1 << 0);
-    const PV_INFO: Seen = Seen(1 << 1);
-    const P2M_FRAMES: Seen = Seen(1 << 2);
-    const PAGE_DATA: Seen = Seen(1 << 3);
-    const SHARED_INFO: Seen = Seen(1 << 4);
-    const HVM_CONTEXT: Seen = Seen(1 << 5);
-    const VERIFY: Seen = Seen(1 << 6);
-    /// A BASIC record of vcpu 0 that is not empty.
-    pub(crate) const BASIC_0: Seen = Seen(1 << 7);
-    /// `libxc::static-data-end-missing` was reported: once is enough.
-    const STATIC_TOLD: Seen = Seen(1 << 8);
-    /// `libxc::verify-checkpointed` was reported for the last VERIFY.
-    const VERIFY_TOLD: Seen = Seen(1 << 9);
-
-    #[inline]
-    pub(crate) fn has(self, bits: Seen) -> bool {
-        self.0 & bits.0 != 0
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, bits: Seen) {
-        self.0 |= bits.0;
-    }
+    pub(crate) optional: Option<RecordRef>,
 }
 
 impl Field {
@@ -103,21 +74,6 @@ struct Shape {
     guest: Option<Guest>,
     place: Place,
     length: Length,
-}
-
-/// Where a record type belongs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Before STATIC_DATA_END.
-    Static,
-    /// After STATIC_DATA_END: memory.
-    Memory,
-    /// After STATIC_DATA_END: registers.
-    Registers,
-    /// After STATIC_DATA_END and the first PAGE_DATA: registers of a PV vcpu.
-    Vcpu,
-    /// By rules of its own.
-    Own,
 }
 
 /// What a record type's body_length may be.
@@ -175,6 +131,20 @@ fn shape(kind: u32) -> Option<Shape> {
     Some(Shape { guest, place, length })
 }
 
+/// A record whose header has passed, as observers hear of it.
+#[inline]
+fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record {
+    Record {
+        layer: Layer::Libxc,
+        index,
+        kind: u64::from(kind),
+        instance: 0,
+        offset: at,
+        body_offset: at.saturating_add(RECORD_HEADER),
+        body_length: length,
+    }
+}
+
 /// The headers.
 impl Verifier {
     /// A libxc stream begins, inside a libxl stream or a xenopsd image.
@@ -224,11 +194,9 @@ impl Verifier {
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        if let Field::Record = field {
-            return self.libxc_record(at, value, o);
-        }
         let [a, b, c, d, ..] = value;
         let next = match field {
+            Field::Record => return self.libxc_record(at, value, o),
             Field::Marker => {
                 let marker = u64::from_be_bytes(value);
                 if marker != libxc::MARKER {
@@ -351,6 +319,7 @@ impl Verifier {
             o.header(&Header::LibxcDomain { offset, guest, xen });
         }
         self.pages.refresh(&self.policy, &self.summary);
+        self.libxc_places();
         self.libxc_await();
     }
 }
@@ -370,20 +339,57 @@ impl Verifier {
         header: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, e, f, g, h] = header;
-        let kind = self.libxc.order.u32([a, b, c, d]);
-        let length = u64::from(self.libxc.order.u32([e, f, g, h]));
+        let (kind, length) = self.libxc.order.pair(header);
+        let length = u64::from(length);
         let index = self.libxc.index;
-        self.record = Some(RecordRef { layer: Layer::Libxc, index, kind: Some(u64::from(kind)), offset: at });
-        self.libxc.index = index.saturating_add(1);
+        self.libxc.index = index.wrapping_add(1);
+        // The smallest records and the most frequent ones go short ways: the long one costs three times as much.
+        if kind == types::VERIFY && length == 0 && self.libxc_usual(types::VERIFY) {
+            self.libxc_count(types::VERIFY);
+            let record = libxc_begun(index, kind, at, length);
+            o.record(&record);
+            // There is no body, however much it is wanted.
+            o.wants_body(&record);
+            self.sure = self.position.saturating_add(RECORD_HEADER);
+            self.libxc_await();
+            return Ok(());
+        }
         self.libxc.kind = kind;
         self.libxc.length = length;
-        self.summary.records.count_libxc(kind);
+        self.record = Some(RecordRef { layer: Layer::Libxc, index, kind: Some(u64::from(kind)), offset: at });
+        let lengths = libxc::page::HEADER..=self.policy.limit(Limit::LibxcRecord);
+        if kind == types::PAGE_DATA && lengths.contains(&length) && self.libxc_usual(types::PAGE_DATA) {
+            self.libxc_count(types::PAGE_DATA);
+            self.begin_body(&libxc_begun(index, kind, at, length), RECORD_HEADER, o);
+            self.next(0, verify::Field::Pages(pages::Field::Count));
+            return Ok(());
+        }
+        self.libxc_unusual(at, o)
+    }
 
+    /// Is no rule broken in a record of this type before its length and its body?
+    #[inline]
+    fn libxc_usual(&self, kind: u32) -> bool {
+        self.libxc_settled(kind) && self.records < self.policy.limit(Limit::Records)
+    }
+
+    /// Counts a record that is not over the limit.
+    #[inline]
+    fn libxc_count(&mut self, kind: u32) {
+        self.summary.records.count_libxc(kind);
+        self.records = self.records.wrapping_add(1);
+    }
+
+    /// Any record, judged rule by rule.
+    #[inline(never)]
+    fn libxc_unusual<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let State { index, kind, length, .. } = self.libxc;
+        let found = u64::from(kind);
+        self.summary.records.count_libxc(kind);
         let shape = shape(kind);
         let mut unread = match shape {
             Some(Shape { guest: Some(guest), .. }) if self.summary.guest != Some(guest) => {
-                self.find(Rule::LibxcRecordGuest, at, u64::from(kind), 0, o)?;
+                self.find(Rule::LibxcRecordGuest, at, found, 0, o)?;
                 true
             }
             Some(Shape { length: Length::Any, .. }) => {
@@ -391,7 +397,7 @@ impl Verifier {
                     types::TOOLSTACK => Rule::LibxcToolstack,
                     _ => Rule::LibxcDirtyPfnList,
                 };
-                self.find(rule, at, u64::from(kind), 0, o)?;
+                self.find(rule, at, found, 0, o)?;
                 true
             }
             Some(_) => false,
@@ -399,28 +405,18 @@ impl Verifier {
                 if self.libxc.checkpoints > 0 {
                     self.libxc.optional = self.libxc.optional.or(self.record);
                 }
-                self.find(Rule::LibxcRecordOptional, at, u64::from(kind), 0, o)?;
+                self.find(Rule::LibxcRecordOptional, at, found, 0, o)?;
                 true
             }
-            None => return self.find(Rule::LibxcRecordType, at, u64::from(kind), 0, o),
+            None => return self.find(Rule::LibxcRecordType, at, found, 0, o),
         };
         self.count_record(at, o)?;
         if let Some(shape) = shape {
             self.libxc_place(kind, shape.place, at, o)?;
         }
         unread |= !self.libxc_length(kind, shape, at, length, o)?;
-
-        let record = Record {
-            layer: Layer::Libxc,
-            index,
-            kind: u64::from(kind),
-            instance: 0,
-            offset: at,
-            body_offset: self.position,
-            body_length: length,
-        };
         let tail = if kind == types::END { self.after_libxc_end() } else { RECORD_HEADER };
-        self.begin_body(&record, tail, o);
+        self.begin_body(&libxc_begun(index.wrapping_sub(1), kind, at, length), tail, o);
         if unread {
             self.rest_of_body();
         } else {
@@ -545,7 +541,7 @@ impl Verifier {
 
     /// A record has passed, padding included.
     #[inline]
-    pub(crate) fn libxc_record_end<O: Observer + ?Sized>(&mut self, _: &mut O) -> Result<(), Stop> {
+    pub(crate) fn libxc_record_end(&mut self) {
         match self.libxc.kind {
             types::END => {
                 if self.libxl.present {
@@ -557,7 +553,7 @@ impl Verifier {
                 }
             }
             types::CHECKPOINT => {
-                self.libxc.checkpoints = self.libxc.checkpoints.saturating_add(1);
+                self.libxc_checkpointed();
                 if self.libxl.present {
                     self.libxl.in_checkpoint = true;
                     self.libxl_await();
@@ -568,230 +564,5 @@ impl Verifier {
             }
             _ => self.libxc_await(),
         }
-        Ok(())
-    }
-}
-
-/// (2) of rules.md: the records' places.
-impl Verifier {
-    #[inline]
-    fn libxc_place<O: Observer + ?Sized>(
-        &mut self,
-        kind: u32,
-        place: Place,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let seen = self.libxc.seen;
-        let found = u64::from(kind);
-        match place {
-            Place::Static => self.libxc_static_place(kind, at, o)?,
-            Place::Memory | Place::Registers | Place::Vcpu
-                if self.libxc.version >= 3 && !seen.has(Seen::STATIC_DATA_END) =>
-            {
-                self.libxc_static_missing(place, found, at, o)?;
-            }
-            Place::Memory | Place::Registers | Place::Vcpu | Place::Own => {}
-        }
-        if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
-        }
-        let now = match kind {
-            types::PAGE_DATA => {
-                self.libxc_p2m_missing(found, at, o)?;
-                Seen::PAGE_DATA
-            }
-            types::X86_PV_P2M_FRAMES => {
-                self.libxc_pv_info_missing(found, at, o)?;
-                Seen::P2M_FRAMES
-            }
-            types::SHARED_INFO => {
-                self.libxc_pv_info_missing(found, at, o)?;
-                Seen::SHARED_INFO
-            }
-            types::X86_PV_INFO => Seen::PV_INFO,
-            types::HVM_CONTEXT => Seen::HVM_CONTEXT,
-            types::HVM_PARAMS => {
-                // The text asks for the other order, which no release ever wrote.
-                if seen.has(Seen::HVM_CONTEXT) {
-                    self.find(Rule::LibxcHvmParamsOrder, at, found, 0, o)?;
-                }
-                return Ok(());
-            }
-            types::STATIC_DATA_END => {
-                self.libxc_static_data_end(at, o)?;
-                Seen::STATIC_DATA_END
-            }
-            types::VERIFY => return self.libxc_verify_place(at, o),
-            types::CHECKPOINT => return self.libxc_checkpoint_place(at, o),
-            types::END => return self.libxc_end_place(at, o),
-            _ => return Ok(()),
-        };
-        self.libxc.seen.add(now);
-        Ok(())
-    }
-
-    /// Has the static data ended? Version 2 has no record for it: the first memory ends it.
-    fn static_data_ended(&self) -> bool {
-        let seen = self.libxc.seen;
-        let inferred = self.libxc.version < 3 && (seen.has(Seen::PAGE_DATA) || seen.has(Seen::P2M_FRAMES));
-        inferred || seen.has(Seen::STATIC_DATA_END)
-    }
-
-    fn libxc_static_place<O: Observer + ?Sized>(
-        &mut self,
-        kind: u32,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let found = u64::from(kind);
-        if kind == types::X86_PV_INFO {
-            if self.libxc.seen.has(Seen::PV_INFO) {
-                self.find(Rule::LibxcPvInfoRepeated, at, found, 0, o)?;
-            }
-        } else if self.libxc.version < 3 {
-            self.find(Rule::LibxcPolicyVersion, at, found, u64::from(self.libxc.version), o)?;
-        }
-        if self.static_data_ended() {
-            self.find(Rule::LibxcStaticRecordLate, at, found, 0, o)?;
-        }
-        Ok(())
-    }
-
-    fn libxc_static_data_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::STATIC_DATA_END);
-        if self.libxc.version < 3 {
-            self.find(Rule::LibxcStaticDataEndVersion, at, found, u64::from(self.libxc.version), o)?;
-        }
-        if self.static_data_ended() {
-            self.find(Rule::LibxcStaticDataEndRepeated, at, found, 0, o)?;
-        }
-        Ok(())
-    }
-
-    fn libxc_static_missing<O: Observer + ?Sized>(
-        &mut self,
-        place: Place,
-        found: u64,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        // The restorer applies the static data when memory begins, and does not look at other records.
-        let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
-        if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
-            self.libxc.seen.add(Seen::STATIC_TOLD);
-            self.find(Rule::LibxcStaticDataEndMissing, at, found, 0, o)?;
-        }
-        Ok(())
-    }
-
-    fn libxc_pv_info_missing<O: Observer + ?Sized>(
-        &mut self,
-        found: u64,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        if self.libxc.seen.has(Seen::PV_INFO) {
-            return Ok(());
-        }
-        self.find(Rule::LibxcPvInfoMissing, at, found, 0, o)
-    }
-
-    /// The restorer crashes on pfn 0 as long as there is no p2m, also when it fails over to such a checkpoint.
-    #[inline]
-    fn libxc_p2m_missing<O: Observer + ?Sized>(
-        &mut self,
-        found: u64,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        if self.summary.guest != Some(Guest::Pv) || self.libxc.seen.has(Seen::P2M_FRAMES) {
-            return Ok(());
-        }
-        self.find(Rule::LibxcP2mFramesMissing, at, found, 0, o)
-    }
-
-    fn libxc_verify_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::VERIFY);
-        if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVerifyEarly, at, found, 0, o)?;
-        }
-        let told = matches!(self.policy.checkpointing(), Checkpointing::Remus | Checkpointing::Colo);
-        if told || self.libxc.checkpoints > 0 {
-            self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
-        }
-        self.libxc.seen.add(Seen::VERIFY);
-        Ok(())
-    }
-
-    fn libxc_checkpoint_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::CHECKPOINT);
-        self.libxc_p2m_missing(found, at, o)?;
-        if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_TOLD) {
-            self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
-        }
-        if self.libxc.checkpointing == Checkpointing::Plain {
-            self.find(Rule::LibxcCheckpointUnexpected, at, found, 0, o)?;
-        }
-        let checkpoints = self.libxc.checkpoints.saturating_add(1);
-        let limit = self.policy.limit(Limit::Checkpoints);
-        if checkpoints > limit {
-            self.find(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
-        }
-        // From the first checkpoint on the restorer stores records unread and replays them at the next one; its
-        // replay refuses optional records, which its first reading skips.
-        if self.policy.profile() == Profile::Restore
-            && let Some(record) = self.libxc.optional.take()
-        {
-            let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
-            let found = record.kind.unwrap_or(0);
-            let layer = Layer::Libxc;
-            let level = self.policy.level_or(rule, Level::Deny);
-            let violation = Violation { rule, offset, layer, record: Some(record), expected: 0, found };
-            self.find_at(level, violation, o)?;
-        }
-        self.libxc_context_missing(found, at, o)
-    }
-
-    /// What the restorer needs when it completes the domain.
-    fn libxc_context_missing<O: Observer + ?Sized>(
-        &mut self,
-        found: u64,
-        at: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let (needed, rule) = match self.summary.guest {
-            Some(Guest::Pv) => (Seen::BASIC_0, Rule::LibxcVcpuBasicMissing),
-            _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
-        };
-        if self.libxc.seen.has(needed) {
-            return Ok(());
-        }
-        self.find(rule, at, found, 0, o)
-    }
-
-    fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::END);
-        self.libxc_p2m_missing(found, at, o)?;
-        self.libxc_context_missing(found, at, o)?;
-        let pv = self.summary.guest == Some(Guest::Pv);
-        if pv && !self.libxc.seen.has(Seen::SHARED_INFO) {
-            self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
-        }
-        if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            let rule = Rule::LibxcPageDataMissing;
-            // An HVM domain without memory is built; a PV domain has no start-info page then.
-            let level = if self.policy.profile() == Profile::Restore && !pv {
-                self.policy.level_or(rule, Level::Warn)
-            } else {
-                self.policy.level(rule)
-            };
-            let layer = Layer::Libxc;
-            let violation = Violation { rule, offset: at, layer, record: self.record, expected: 0, found };
-            self.find_at(level, violation, o)?;
-        }
-        Ok(())
     }
 }

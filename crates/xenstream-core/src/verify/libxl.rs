@@ -363,7 +363,7 @@ impl Verifier {
                     Next::CheckpointState => self.libxl_await(),
                     Next::Either => {
                         self.libxc_await();
-                        self.field = verify::Field::Libxl(Field::Either);
+                        self.next(0, verify::Field::Libxl(Field::Either));
                     }
                     _ => self.libxc_await(),
                 }

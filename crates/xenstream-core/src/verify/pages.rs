@@ -132,8 +132,7 @@ impl Verifier {
 
     #[inline]
     fn pages_count<O: Observer + ?Sized>(&mut self, at: u64, count: u32, o: &mut O) -> Result<(), Stop> {
-        let entries = u64::from(count);
-        let least = page::HEADER.saturating_add(entries.saturating_mul(page::ENTRY));
+        let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
         if least > self.libxc.length {
             self.find(Rule::LibxcPageDataLength, at.saturating_sub(4), self.libxc.length, least, o)?;
             self.rest_of_body();
@@ -142,18 +141,50 @@ impl Verifier {
         if count == 0 {
             self.find(Rule::LibxcPageDataCount, at, 0, 1, o)?;
         }
-        let pages = &mut self.pages;
-        pages.count = count;
-        pages.words_left = entries;
-        pages.with_data = 0;
-        pages.contents = 0;
-        pages.table_batch_told = false;
-        if pages.any_table {
-            pages.any_table = false;
-            pages.tables = [0; TABLE_WORDS];
-        }
+        self.pages.begin(count);
         self.pages_next(Field::Reserved);
         Ok(())
+    }
+
+    /// Takes the count and the reserved word in one, unless there is something to find in them.
+    #[inline]
+    pub(crate) fn pages_header(&mut self, header: [u8; 8]) -> bool {
+        let (count, reserved) = self.libxc_order().pair(header);
+        let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
+        let usual = count > 0 && reserved == 0 && least <= self.libxc.length && !self.wanted;
+        if usual {
+            self.advance(8);
+            self.pages.begin(count);
+            self.pages_next(Field::Entry);
+        }
+        usual
+    }
+
+    /// Takes the entry of a batch of one, unless there is something to find or to remember of it.
+    #[inline]
+    pub(crate) fn pages_single<O: Observer + ?Sized>(
+        &mut self,
+        word: [u8; 8],
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        let order = self.libxc_order();
+        let entry = order.u64(word);
+        let kind = page::kind(entry);
+        let has_data = kind == page::NOTAB;
+        let plain = (has_data || kind >= page::BROKEN)
+            && entry & page::RESERVED == 0
+            && !over(entry & page::PFN, self.pages.highest);
+        if !plain || self.pages.words_left != 1 || self.wanted {
+            return Ok(false);
+        }
+        let offset = self.position;
+        self.advance(8);
+        count(&mut self.summary.pages.by_type, kind, 1);
+        self.pages.with_data = self.pages.with_data.saturating_add(u64::from(has_data));
+        self.pages.words_left = 0;
+        o.pfns(Pfns { octets: &word, order, offset });
+        self.pages_entries_end(o)?;
+        Ok(true)
     }
 
     /// Judges entries.
@@ -306,6 +337,11 @@ impl Verifier {
             return Ok(());
         }
         o.page_batch(&PageBatch { count, pages: with_data, offset: self.position });
+        if with_data == 0 && !self.wanted {
+            // The record is over: with the length that it has to have there is no padding.
+            self.libxc_await();
+            return Ok(());
+        }
         let watched = any_table
             && self.summary.max_pfn.is_some()
             && self.summary.guest == Some(Guest::Pv)
@@ -338,6 +374,20 @@ impl Verifier {
 }
 
 impl State {
+    /// A record with so many entries begins.
+    #[inline]
+    fn begin(&mut self, count: u32) {
+        self.count = count;
+        self.words_left = u64::from(count);
+        self.with_data = 0;
+        self.contents = 0;
+        self.table_batch_told = false;
+        if self.any_table {
+            self.any_table = false;
+            self.tables = [0; TABLE_WORDS];
+        }
+    }
+
     fn mark_table(&mut self, index: u64) {
         let word = usize::try_from(index / 64).unwrap_or(usize::MAX);
         if let Some(word) = self.tables.get_mut(word) {

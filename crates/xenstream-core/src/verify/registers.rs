@@ -4,7 +4,7 @@ use crate::observer::Observer;
 use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::libxc::Seen;
+use crate::verify::places::Seen;
 use crate::verify::{self, Size, Stop};
 use crate::wire::Order;
 use crate::wire::libxc::{params, pv_info, tsc, types, vcpu};

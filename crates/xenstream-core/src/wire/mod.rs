@@ -55,6 +55,19 @@ impl Order {
         }
     }
 
+    /// Reads two unsigned 32-bit fields, one behind the other.
+    #[inline]
+    #[must_use]
+    pub fn pair(self, octets: [u8; 8]) -> (u32, u32) {
+        match self {
+            Order::Little => {
+                let word = LittleEndian::read_u64(&octets);
+                (word as u32, (word >> 32) as u32)
+            }
+            Order::Big => big_pair(octets),
+        }
+    }
+
     /// Writes an unsigned 16-bit field.
     #[must_use]
     pub fn put_u16(self, value: u16) -> [u8; 2] {
@@ -90,6 +103,14 @@ impl Order {
             Order::Big => Order::Little,
         }
     }
+}
+
+/// Out of line, as nobody has such streams: inlined, the compiler reads both orders each time and chooses one.
+#[cold]
+#[inline(never)]
+fn big_pair(octets: [u8; 8]) -> (u32, u32) {
+    let word = BigEndian::read_u64(&octets);
+    ((word >> 32) as u32, word as u32)
 }
 
 /// Size of the header of a libxl or libxc record: `u32 type, u32 body_length`.

@@ -1,0 +1,316 @@
+//! Where a libxc record may stand: what has to come before it, and what may not.
+
+use crate::observer::Observer;
+use crate::policy::{Checkpointing, Level, Limit, Profile};
+use crate::rule::Rule;
+use crate::summary::Guest;
+use crate::verifier::Verifier;
+use crate::verify::Stop;
+use crate::violation::{Layer, Violation};
+use crate::wire::libxc::types;
+
+/// What a libxc stream has had so far, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen(u16);
+
+impl Seen {
+    const STATIC_DATA_END: Seen = Seen(1 << 0);
+    const PV_INFO: Seen = Seen(1 << 1);
+    const P2M_FRAMES: Seen = Seen(1 << 2);
+    const PAGE_DATA: Seen = Seen(1 << 3);
+    const SHARED_INFO: Seen = Seen(1 << 4);
+    const HVM_CONTEXT: Seen = Seen(1 << 5);
+    const VERIFY: Seen = Seen(1 << 6);
+    /// A BASIC record of vcpu 0 that is not empty.
+    pub(crate) const BASIC_0: Seen = Seen(1 << 7);
+    /// `libxc::static-data-end-missing` was reported: once is enough.
+    const STATIC_TOLD: Seen = Seen(1 << 8);
+    /// `libxc::verify-checkpointed` was reported for the last VERIFY.
+    const VERIFY_TOLD: Seen = Seen(1 << 9);
+    /// STATIC_DATA_END has come, or the stream's version has none.
+    const STATIC_OVER: Seen = Seen(1 << 10);
+    /// P2M_FRAMES has come, or the guest has none.
+    const P2M_OVER: Seen = Seen(1 << 11);
+    /// No checkpoint has come, and nobody said that any will.
+    const UNCHECKPOINTED: Seen = Seen(1 << 12);
+
+    #[inline]
+    pub(crate) fn has(self, bits: Seen) -> bool {
+        self.0 & bits.0 == bits.0
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, bits: Seen) {
+        self.0 |= bits.0;
+    }
+
+    const fn and(self, bits: Seen) -> Seen {
+        Seen(self.0 | bits.0)
+    }
+}
+
+/// Where a record type belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Before STATIC_DATA_END.
+    Static,
+    /// After STATIC_DATA_END: memory.
+    Memory,
+    /// After STATIC_DATA_END: registers.
+    Registers,
+    /// After STATIC_DATA_END and the first PAGE_DATA: registers of a PV vcpu.
+    Vcpu,
+    /// By rules of its own.
+    Own,
+}
+
+/// (2) of rules.md: the records' places.
+impl Verifier {
+    /// The headers have passed: what need not come?
+    pub(crate) fn libxc_places(&mut self) {
+        if self.libxc.version < 3 {
+            self.libxc.seen.add(Seen::STATIC_OVER);
+        }
+        if self.summary.guest != Some(Guest::Pv) {
+            self.libxc.seen.add(Seen::P2M_OVER);
+        }
+        if !matches!(self.policy.checkpointing(), Checkpointing::Remus | Checkpointing::Colo) {
+            self.libxc.seen.add(Seen::UNCHECKPOINTED);
+        }
+    }
+
+    /// A CHECKPOINT has passed.
+    pub(crate) fn libxc_checkpointed(&mut self) {
+        self.libxc.checkpoints = self.libxc.checkpoints.saturating_add(1);
+        self.libxc.seen.0 &= !Seen::UNCHECKPOINTED.0;
+    }
+
+    /// Is this one of the records that come by the million, where [`libxc_place`](Self::libxc_place) would find
+    /// nothing and change nothing?
+    #[inline]
+    pub(crate) fn libxc_settled(&self, kind: u32) -> bool {
+        const PAGE_DATA: Seen = Seen::STATIC_OVER.and(Seen::P2M_OVER).and(Seen::PAGE_DATA);
+        const VERIFY: Seen = Seen::PAGE_DATA.and(Seen::VERIFY).and(Seen::UNCHECKPOINTED);
+        match kind {
+            types::PAGE_DATA => self.libxc.seen.has(PAGE_DATA),
+            types::VERIFY => self.libxc.seen.has(VERIFY),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn libxc_place<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        place: Place,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let seen = self.libxc.seen;
+        let found = u64::from(kind);
+        match place {
+            Place::Static => self.libxc_static_place(kind, at, o)?,
+            Place::Memory | Place::Registers | Place::Vcpu if !seen.has(Seen::STATIC_OVER) => {
+                self.libxc_static_missing(place, found, at, o)?;
+            }
+            Place::Memory | Place::Registers | Place::Vcpu | Place::Own => {}
+        }
+        if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
+            self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
+        }
+        let now = match kind {
+            types::PAGE_DATA => {
+                self.libxc_p2m_missing(found, at, o)?;
+                Seen::PAGE_DATA
+            }
+            types::X86_PV_P2M_FRAMES => {
+                self.libxc_pv_info_missing(found, at, o)?;
+                Seen::P2M_FRAMES.and(Seen::P2M_OVER)
+            }
+            types::SHARED_INFO => {
+                self.libxc_pv_info_missing(found, at, o)?;
+                Seen::SHARED_INFO
+            }
+            types::X86_PV_INFO => Seen::PV_INFO,
+            types::HVM_CONTEXT => Seen::HVM_CONTEXT,
+            types::HVM_PARAMS => {
+                // The text asks for the other order, which no release ever wrote.
+                if seen.has(Seen::HVM_CONTEXT) {
+                    self.find(Rule::LibxcHvmParamsOrder, at, found, 0, o)?;
+                }
+                return Ok(());
+            }
+            types::STATIC_DATA_END => {
+                self.libxc_static_data_end(at, o)?;
+                Seen::STATIC_DATA_END.and(Seen::STATIC_OVER)
+            }
+            types::VERIFY => return self.libxc_verify_place(at, o),
+            types::CHECKPOINT => return self.libxc_checkpoint_place(at, o),
+            types::END => return self.libxc_end_place(at, o),
+            _ => return Ok(()),
+        };
+        self.libxc.seen.add(now);
+        Ok(())
+    }
+
+    /// Has the static data ended? Version 2 has no record for it: the first memory ends it.
+    fn static_data_ended(&self) -> bool {
+        let seen = self.libxc.seen;
+        let inferred = self.libxc.version < 3 && (seen.has(Seen::PAGE_DATA) || seen.has(Seen::P2M_FRAMES));
+        inferred || seen.has(Seen::STATIC_DATA_END)
+    }
+
+    fn libxc_static_place<O: Observer + ?Sized>(
+        &mut self,
+        kind: u32,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let found = u64::from(kind);
+        if kind == types::X86_PV_INFO {
+            if self.libxc.seen.has(Seen::PV_INFO) {
+                self.find(Rule::LibxcPvInfoRepeated, at, found, 0, o)?;
+            }
+        } else if self.libxc.version < 3 {
+            self.find(Rule::LibxcPolicyVersion, at, found, u64::from(self.libxc.version), o)?;
+        }
+        if self.static_data_ended() {
+            self.find(Rule::LibxcStaticRecordLate, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_static_data_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::STATIC_DATA_END);
+        if self.libxc.version < 3 {
+            self.find(Rule::LibxcStaticDataEndVersion, at, found, u64::from(self.libxc.version), o)?;
+        }
+        if self.static_data_ended() {
+            self.find(Rule::LibxcStaticDataEndRepeated, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_static_missing<O: Observer + ?Sized>(
+        &mut self,
+        place: Place,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        // The restorer applies the static data when memory begins, and does not look at other records.
+        let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
+        if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
+            self.libxc.seen.add(Seen::STATIC_TOLD);
+            self.find(Rule::LibxcStaticDataEndMissing, at, found, 0, o)?;
+        }
+        Ok(())
+    }
+
+    fn libxc_pv_info_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if self.libxc.seen.has(Seen::PV_INFO) {
+            return Ok(());
+        }
+        self.find(Rule::LibxcPvInfoMissing, at, found, 0, o)
+    }
+
+    /// The restorer crashes on pfn 0 as long as there is no p2m, also when it fails over to such a checkpoint.
+    fn libxc_p2m_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if self.libxc.seen.has(Seen::P2M_OVER) {
+            return Ok(());
+        }
+        self.find(Rule::LibxcP2mFramesMissing, at, found, 0, o)
+    }
+
+    fn libxc_verify_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::VERIFY);
+        if !self.libxc.seen.has(Seen::PAGE_DATA) {
+            self.find(Rule::LibxcVerifyEarly, at, found, 0, o)?;
+        }
+        if !self.libxc.seen.has(Seen::UNCHECKPOINTED) {
+            self.libxc.seen.add(Seen::VERIFY_TOLD);
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+        }
+        self.libxc.seen.add(Seen::VERIFY);
+        Ok(())
+    }
+
+    fn libxc_checkpoint_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::CHECKPOINT);
+        self.libxc_p2m_missing(found, at, o)?;
+        if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_TOLD) {
+            self.libxc.seen.add(Seen::VERIFY_TOLD);
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+        }
+        if self.libxc.checkpointing == Checkpointing::Plain {
+            self.find(Rule::LibxcCheckpointUnexpected, at, found, 0, o)?;
+        }
+        let checkpoints = self.libxc.checkpoints.saturating_add(1);
+        let limit = self.policy.limit(Limit::Checkpoints);
+        if checkpoints > limit {
+            self.find(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
+        }
+        // From the first checkpoint on the restorer stores records unread and replays them at the next one; its
+        // replay refuses optional records, which its first reading skips.
+        if self.policy.profile() == Profile::Restore
+            && let Some(record) = self.libxc.optional.take()
+        {
+            let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
+            let found = record.kind.unwrap_or(0);
+            let layer = Layer::Libxc;
+            let level = self.policy.level_or(rule, Level::Deny);
+            let violation = Violation { rule, offset, layer, record: Some(record), expected: 0, found };
+            self.find_at(level, violation, o)?;
+        }
+        self.libxc_context_missing(found, at, o)
+    }
+
+    /// What the restorer needs when it completes the domain.
+    fn libxc_context_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let (needed, rule) = match self.summary.guest {
+            Some(Guest::Pv) => (Seen::BASIC_0, Rule::LibxcVcpuBasicMissing),
+            _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
+        };
+        if self.libxc.seen.has(needed) {
+            return Ok(());
+        }
+        self.find(rule, at, found, 0, o)
+    }
+
+    fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let found = u64::from(types::END);
+        self.libxc_p2m_missing(found, at, o)?;
+        self.libxc_context_missing(found, at, o)?;
+        let pv = self.summary.guest == Some(Guest::Pv);
+        if pv && !self.libxc.seen.has(Seen::SHARED_INFO) {
+            self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
+        }
+        if !self.libxc.seen.has(Seen::PAGE_DATA) {
+            let rule = Rule::LibxcPageDataMissing;
+            // An HVM domain without memory is built; a PV domain has no start-info page then.
+            let level = if self.policy.profile() == Profile::Restore && !pv {
+                self.policy.level_or(rule, Level::Warn)
+            } else {
+                self.policy.level(rule)
+            };
+            let layer = Layer::Libxc;
+            let violation = Violation { rule, offset: at, layer, record: self.record, expected: 0, found };
+            self.find_at(level, violation, o)?;
+        }
+        Ok(())
+    }
+}
