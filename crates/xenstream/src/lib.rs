@@ -9,7 +9,7 @@
 //! ```
 //!
 //! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
-//!   [`verify`] tells an [`Observer`] what is in it besides.
+//!   [`verify()`] tells an [`Observer`] what is in it besides.
 //! * [`relay()`] passes a stream on while it verifies it.
 //! * [`batch`] verifies many on all cores, directories included.
 //! * [`json`] is the report as JSON.
