@@ -89,7 +89,7 @@ pub struct Differences {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
-    /// xenstream refuses by this rule what the tool takes.
+    /// xenstream refuses by this rule, or by any of this layer (`hvm::*`), what the tool takes.
     we_refuse: BTreeMap<String, String>,
     /// The tool refuses with these words, or part of them, what xenstream takes.
     they_refuse: BTreeMap<String, String>,
@@ -123,7 +123,12 @@ impl Differences {
         let (kind, key) = match table.streams.get_key_value(stream) {
             Some((name, _)) => (Kind::Stream, name),
             None => match &disagreement.ours {
-                Some(violation) => (Kind::WeRefuse, table.we_refuse.get_key_value(violation.rule.name())?.0),
+                Some(violation) => {
+                    let layer = format!("{}::*", violation.rule.layer());
+                    let names = [violation.rule.name(), &layer];
+                    let found = names.into_iter().find_map(|name| table.we_refuse.get_key_value(name));
+                    (Kind::WeRefuse, found?.0)
+                }
                 None => {
                     let words = &disagreement.theirs.message;
                     (Kind::TheyRefuse, table.they_refuse.keys().find(|part| words.contains(part.as_str()))?)

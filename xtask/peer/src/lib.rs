@@ -16,7 +16,7 @@ mod verifier;
 use std::io;
 use std::path::PathBuf;
 
-use xenstream_core::{Checkpointing, Format, Policy, Profile, Violation};
+use xenstream_core::{Format, Policy, Violation};
 
 pub use differences::{Comparison, Differences, Disagreement};
 pub use packages::Packages;
@@ -43,7 +43,7 @@ pub enum Verdict {
     Reject,
     /// It died of it.
     Crash,
-    /// It was still busy after ten seconds.
+    /// It was still busy after ten seconds, which depends on the machine.
     Timeout,
     /// It ran out of memory.
     Limit,
@@ -108,14 +108,8 @@ impl Error {
 
 /// What xenstream says of a stream that is a regular file: `None` if it is valid, else the first thing wrong.
 #[must_use]
-pub fn judge(
-    octets: &[u8],
-    format: Format,
-    profile: Profile,
-    checkpointing: Checkpointing,
-) -> Option<Violation> {
-    let policy = Policy::new(profile).with_checkpointing(checkpointing);
-    let mut verifier = xenstream_core::Verifier::new(format, &policy);
+pub fn judge(octets: &[u8], format: Format, policy: &Policy) -> Option<Violation> {
+    let mut verifier = xenstream_core::Verifier::new(format, policy);
     let progress = match verifier.push(octets, &mut ()) {
         Ok(progress) => progress,
         Err(violation) => return Some(violation),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use xenstream_core::{Checkpointing, Format};
 
-use crate::{Answer, Error, Verdict};
+use crate::{Answer, Domain, Error, Verdict};
 
 /// Every stream on record, and what Xen's tools said of it.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ enum RecordedFormat {
 #[derive(Debug, Default, Deserialize)]
 struct Options {
     stream: Option<RecordedKind>,
+    #[serde(rename = "type")]
+    domain: Option<RecordedDomain>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -54,6 +56,13 @@ enum RecordedKind {
     Plain,
     Remus,
     Colo,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RecordedDomain {
+    Hvm,
+    Pv,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,6 +120,16 @@ impl Row {
         }
     }
 
+    /// What the domain to restore into was created as.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        match self.options.domain {
+            None => Domain::AsTheStreamSays,
+            Some(RecordedDomain::Hvm) => Domain::Hvm,
+            Some(RecordedDomain::Pv) => Domain::Pv,
+        }
+    }
+
     /// What Xen's verifier said.
     #[must_use]
     pub fn verifier(&self) -> Answer {
@@ -126,6 +145,18 @@ impl Row {
         }
         let ran = self.restorer_strict.as_ref().or(self.restorer.as_ref()).map(RecordedAnswer::answer);
         ran.or_else(|| self.by_reading.as_deref().map(read))
+    }
+
+    /// Verdicts of the restorer when it ran: was the stand-in for the hypervisor strict, and what came of it.
+    pub fn ran(&self) -> impl Iterator<Item = (bool, Verdict)> {
+        let lenient = self.restorer.as_ref().map(|answer| (false, answer.verdict));
+        lenient.into_iter().chain(self.restorer_strict.as_ref().map(|answer| (true, answer.verdict)))
+    }
+
+    /// Does the restorer's verdict depend on memory that it never wrote, so that it may be another one each time?
+    #[must_use]
+    pub fn is_unsteady(&self) -> bool {
+        self.depends_on_uninitialised_memory
     }
 
     /// What Xen's restore code did before anything imitated the hypervisor's own refusals, which come too late to

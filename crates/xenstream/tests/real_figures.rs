@@ -1,0 +1,153 @@
+//! What is in the images that a real Xen wrote, counted when they were made, and what each profile says of them.
+
+use std::path::{Path, PathBuf};
+
+use xenstream::wire::libxc::{page, types};
+use xenstream::{Format, Guest, Layer, Options, Policy, Profile, Report, Rule};
+
+/// What is known of an image.
+struct Image {
+    name: &'static str,
+    octets: u64,
+    guest: Guest,
+    batches: u64,
+    /// Entries by page type; those of other types are 0.
+    entries: &'static [(u64, u64)],
+    /// Complete checkpoints of a Remus capture, which stops behind the last one.
+    checkpoints: Option<u64>,
+}
+
+const L1TAB: u64 = page::L1TAB;
+const L2TAB: u64 = 2;
+const L3TAB: u64 = 3;
+const L1TAB_PINNED: u64 = page::L1TAB_PINNED;
+const L3TAB_PINNED: u64 = 0xB;
+const L4TAB_PINNED: u64 = page::L4TAB_PINNED;
+
+const IMAGES: &[Image] = &[
+    hvm("hvm-bios", 25_146_341, 1020, &[(page::NOTAB, 4092), (page::XTAB, 1_040_388)]),
+    hvm("hvm-bios-physmap", 25_146_557, 1020, &[(page::NOTAB, 4092), (page::XTAB, 1_040_388)]),
+    remus(hvm("hvm-bios-remus", 25_451_181, 1032, &[(page::NOTAB, 4140), (page::XTAB, 1_040_388)]), 11),
+    hvm("hvm-bios8", 16_757_732, 1020, &[(page::NOTAB, 2044), (page::XTAB, 1_042_436)]),
+    hvm("hvm-vga-viridian", 41_994_418, 1020, &[(page::NOTAB, 8204), (page::XTAB, 1_036_276)]),
+    hvm("hvm64-2v-physmap", 142_592_583, 1020, &[(page::NOTAB, 32_763), (page::XTAB, 1_011_717)]),
+    pv(
+        "pv64-1v",
+        92_468_226,
+        22,
+        &[
+            (page::NOTAB, 22_365),
+            (L1TAB, 40),
+            (L2TAB, 14),
+            (L3TAB, 74),
+            (L1TAB_PINNED, 27),
+            (L3TAB_PINNED, 1),
+            (L4TAB_PINNED, 7),
+        ],
+    ),
+    pv(
+        "pv64-1v-migrate",
+        97_934_850,
+        27,
+        &[
+            (page::NOTAB, 23_633),
+            (L1TAB, 40),
+            (L2TAB, 22),
+            (L3TAB, 83),
+            (L1TAB_PINNED, 65),
+            (L3TAB_PINNED, 1),
+            (L4TAB_PINNED, 16),
+            (page::XTAB, 2),
+        ],
+    ),
+    pv(
+        "pv64-2v",
+        100_879_425,
+        24,
+        &[
+            (page::NOTAB, 24_409),
+            (L1TAB, 40),
+            (L2TAB, 14),
+            (L3TAB, 74),
+            (L1TAB_PINNED, 31),
+            (L3TAB_PINNED, 1),
+            (L4TAB_PINNED, 7),
+        ],
+    ),
+    hvm("pvh64-1v", 109_108_923, 1020, &[(page::NOTAB, 24_592), (page::XTAB, 1_019_888)]),
+    hvm("pvh64-1v-migrate-debug", 222_547_899, 2043, &[(page::NOTAB, 50_241), (page::XTAB, 2_039_776)]),
+    remus(hvm("pvh64-1v-remus", 184_855_835, 1049, &[(page::NOTAB, 43_013), (page::XTAB, 1_019_888)]), 28),
+];
+
+const fn hvm(name: &'static str, octets: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
+    Image { name, octets, guest: Guest::Hvm, batches, entries, checkpoints: None }
+}
+
+const fn pv(name: &'static str, octets: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
+    Image { guest: Guest::Pv, ..hvm(name, octets, batches, entries) }
+}
+
+const fn remus(image: Image, checkpoints: u64) -> Image {
+    Image { checkpoints: Some(checkpoints), ..image }
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/real")
+}
+
+fn verify(image: &Image, profile: Profile) -> Report {
+    let path = directory().join(format!("{}.xl.xz", image.name));
+    xenstream::verify_path(path, &Options::new(Policy::new(profile))).unwrap()
+}
+
+#[test]
+fn every_image_is_known() {
+    let mut files: Vec<String> = std::fs::read_dir(directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".xl.xz").map(str::to_owned))
+        .collect();
+    files.sort();
+    let mut known: Vec<_> = IMAGES.iter().map(|image| image.name).collect();
+    known.sort_unstable();
+    assert_eq!(files, known);
+}
+
+#[test]
+fn every_image_holds_what_was_counted() {
+    for image in IMAGES {
+        let report = verify(image, Profile::Spec);
+        let (name, summary) = (image.name, report.summary);
+        assert!(report.is_valid(), "{name}: {:?}", report.violation());
+        assert_eq!((summary.format, summary.guest), (Format::Xl, Some(image.guest)), "{name}");
+        assert_eq!((summary.xen, summary.libxc_version), (Some((4, 17)), Some(3)), "{name}");
+        assert_eq!(summary.octets, image.octets, "{name}");
+        assert_eq!(summary.records.get(Layer::Libxc, types::PAGE_DATA), image.batches, "{name}");
+        let mut entries = [0; 16];
+        for (kind, count) in image.entries {
+            entries[*kind as usize] = *count;
+        }
+        assert_eq!(summary.pages.by_type, entries, "{name}");
+        assert_eq!(summary.checkpoints, image.checkpoints.unwrap_or(0), "{name}");
+        assert_eq!(summary.restorable_to_checkpoint, image.checkpoints, "{name}");
+        // `xl migrate --debug` sends VERIFY and all of memory once more.
+        let verify = u64::from(name.ends_with("-debug"));
+        assert_eq!(summary.records.get(Layer::Libxc, types::VERIFY), verify, "{name}");
+    }
+}
+
+#[test]
+fn a_stream_that_fails_over_is_told_as_one() {
+    for image in IMAGES {
+        let name = image.name;
+        for profile in [Profile::Spec, Profile::Restore] {
+            let report = verify(image, profile);
+            assert!(report.is_valid(), "{name} under {profile}: {:?}", report.violation());
+            let warnings: Vec<_> = report.warnings.listed().iter().map(|warning| warning.rule).collect();
+            let expected: &[Rule] = if image.checkpoints.is_some() { &[Rule::StreamFailover] } else { &[] };
+            assert_eq!(warnings, expected, "{name} under {profile}");
+        }
+        let refused = verify(image, Profile::Hardened).violation().map(|violation| violation.rule);
+        assert_eq!(refused, image.checkpoints.map(|_| Rule::StreamFailover), "{name}");
+    }
+}

@@ -1,0 +1,52 @@
+//! `cargo xtask ci`: every check that CI runs.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::root;
+
+/// One check.
+struct Step {
+    name: &'static str,
+    /// Arguments to cargo.
+    arguments: &'static [&'static str],
+    /// What is set in its environment.
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
+    Step { name, arguments, environment: &[] }
+}
+
+/// What is run, in this order.
+const STEPS: &[Step] = &[
+    step("formatting", &["fmt", "--all", "--check"]),
+    step("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    Step {
+        environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        ..step("rustdoc", &["doc", "--workspace", "--no-deps"])
+    },
+    step("corpus", &["xtask", "corpus", "--check"]),
+    step("docs", &["xtask", "docs", "--check"]),
+    step("peer", &["xtask", "peer"]),
+];
+
+pub(crate) fn run() -> Result<()> {
+    for Step { name, arguments, environment } in STEPS {
+        eprintln!("== {name}: cargo {}", arguments.join(" "));
+        let started = Instant::now();
+        let status = Command::new(env!("CARGO"))
+            .args(*arguments)
+            .envs(environment.iter().copied())
+            .current_dir(root())
+            .status()
+            .with_context(|| format!("{name} does not start"))?;
+        if !status.success() {
+            bail!("{name} failed ({status})");
+        }
+        eprintln!("== {name}: passed in {:.1} s", started.elapsed().as_secs_f64());
+    }
+    Ok(())
+}

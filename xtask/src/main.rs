@@ -1,0 +1,72 @@
+//! What the developers of xenstream run: `cargo xtask …`.
+
+#![forbid(unsafe_code)]
+
+mod ci;
+mod corpus;
+mod count;
+mod docs;
+mod peer;
+mod prove;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every check that CI runs, in order, and stops at the first that fails.
+    Ci,
+    /// Writes the corpus that the generator makes.
+    Corpus(corpus::Arguments),
+    /// Counts the instructions that the core takes, and compares them with what is stored.
+    Count(count::Arguments),
+    /// Writes the documentation that is made from the code.
+    Docs(docs::Arguments),
+    /// Compares xenstream with Xen's own verifier and restorer.
+    Peer(peer::Arguments),
+    /// Proves of the core what can be proved by linking: no panic, nothing but `core`.
+    Prove,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Ci => ci::run(),
+        Task::Corpus(arguments) => corpus::run(&arguments),
+        Task::Count(arguments) => count::run(&arguments),
+        Task::Docs(arguments) => docs::run(&arguments),
+        Task::Peer(arguments) => peer::run(&arguments),
+        Task::Prove => prove::run(),
+    }
+}
+
+/// The repository's top directory.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// A directory of this name where cargo builds.
+fn scratch(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    // Relative to where cargo was called, as cargo takes it; others are told this path from elsewhere.
+    std::path::absolute(&target).unwrap_or(target).join(name)
+}
