@@ -1,0 +1,149 @@
+//! The real helper as a child, with a relay beside it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::panic;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use xenstream::Relayed;
+
+use crate::error::Error;
+
+/// Signals that are meant for the real helper, whoever gets them.
+const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+
+enum Event {
+    /// A signal came for us.
+    Signal(i32),
+    /// The child has ended and is still to be waited for.
+    Ended,
+    Relayed(Box<Relayed>),
+}
+
+/// Runs the real helper and the relay, and comes back when both have ended. The relay is given a descriptor that is
+/// hung up when the helper has ended.
+pub(crate) fn run(
+    mut command: Command,
+    relay: impl FnOnce(BorrowedFd<'_>) -> Relayed + Send + 'static,
+) -> Result<(ExitStatus, Relayed), Error> {
+    abort_on_panic();
+    let (events, arrivals) = channel();
+    let (stop, stopper) = io::pipe().map_err(Error::Beside)?;
+    // Before there is a child, so that no signal is missed.
+    watch_signals(events.clone()).map_err(Error::Beside)?;
+    let program = command.get_program().into();
+    let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
+    // The child's end of the pipe is its own from now on.
+    drop(command);
+    watch_end(&child, events.clone());
+    thread::spawn(move || {
+        // When nobody listens any more, all is over.
+        let _ = events.send(Event::Relayed(Box::new(relay(stop.as_fd()))));
+    });
+
+    let mut stopper = Some(stopper);
+    let mut status = None;
+    let mut relayed = None;
+    loop {
+        match arrivals.recv().map_err(|error| Error::Beside(io::Error::other(error)))? {
+            Event::Signal(signal) => match status {
+                None => forward(signal, &child),
+                // Nobody but us is left to be stopped.
+                Some(_) => die_of(signal),
+            },
+            Event::Ended => {
+                status = Some(child.wait().map_err(Error::Beside)?);
+                drop(stopper.take());
+            }
+            Event::Relayed(outcome) => relayed = Some(outcome),
+        }
+        match (status, relayed) {
+            (Some(status), Some(relayed)) => return Ok((status, *relayed)),
+            (_, so_far) => relayed = so_far,
+        }
+    }
+}
+
+/// Ends as the real helper did; with this exit status where that tells of no failure. Returns the exit status, if it did
+/// not die of a signal.
+pub(crate) fn end_as(status: ExitStatus, otherwise: u8) -> u8 {
+    if let Some(signal) = status.signal() {
+        // If there is to be a core of this, it is the real helper's.
+        let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        die_of(signal);
+        return u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128));
+    }
+    match status.code().map(u8::try_from) {
+        Some(Ok(0)) => otherwise,
+        Some(Ok(code)) => code,
+        _ => u8::MAX,
+    }
+}
+
+/// A thread that panics would leave the others waiting for it.
+fn abort_on_panic() {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        hook(panic);
+        std::process::abort();
+    }));
+}
+
+fn watch_signals(events: Sender<Event>) -> io::Result<()> {
+    let ignored = ignored_signals();
+    // What is ignored is ignored by the real helper too, which inherits that.
+    let mut signals = Signals::new(FORWARDED.iter().filter(|signal| ignored >> (*signal - 1) & 1 == 0))?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if events.send(Event::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The signals that we were started to ignore, bit by bit, the first in the lowest.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn watch_end(child: &Child, events: Sender<Event>) {
+    let id = pid_of(child).map(WaitId::Pid);
+    thread::spawn(move || {
+        // Left to be waited for: its number is not given to anybody else while signals may still be sent to it.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Some(Err(Errno::INTR)) = id.as_ref().map(|id| rustix::process::waitid(id.clone(), options))
+        {
+        }
+        let _ = events.send(Event::Ended);
+    });
+}
+
+fn forward(signal: i32, child: &Child) {
+    if let (Some(pid), Some(signal)) = (pid_of(child), Signal::from_named_raw(signal)) {
+        // It may have ended by now.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+fn pid_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// Dies of a signal, as if it had never been watched for.
+fn die_of(signal: i32) {
+    // Signals that would not kill are none that anybody died of.
+    let _ = emulate_default_handler(signal);
+}

@@ -1,0 +1,27 @@
+//! Why the helper cannot do its work.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the helper cannot do its work. Never a fault of the stream.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot read {}: {source}", path.display())]
+    Configuration { path: PathBuf, source: io::Error },
+    #[error("{} is no configuration: {why}", path.display())]
+    Syntax { path: PathBuf, why: String },
+    #[error("{key} is {value:?}, and can only be {choices}")]
+    Setting { key: &'static str, value: String, choices: &'static str },
+    #[error("found no libxl-save-helper: name it in XENSTREAM_SAVE_HELPER_REAL")]
+    NoReal,
+    #[error("found several helpers ({found}): name one in XENSTREAM_SAVE_HELPER_REAL")]
+    SeveralReal { found: String },
+    #[error("{} is this very program: name the real helper in XENSTREAM_SAVE_HELPER_REAL", path.display())]
+    RealIsThis { path: PathBuf },
+    #[error("cannot start {}: {source}", program.display())]
+    Start { program: PathBuf, source: io::Error },
+    #[error("cannot use descriptor {number}: {source}")]
+    Descriptor { number: i32, source: io::Error },
+    #[error("cannot run beside the real helper: {0}")]
+    Beside(io::Error),
+}

@@ -1,0 +1,136 @@
+//! Which streams pass.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::Command;
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::fs::OFlags;
+use rustix::pipe::{PipeFlags, pipe_with};
+use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, verify_fd};
+
+use crate::arguments::{Call, Operation};
+use crate::error::Error;
+use crate::report::{self, Action, Entry};
+use crate::settings::{Mode, Settings};
+use crate::{child, descriptor, stream};
+
+/// How it goes on.
+pub(crate) enum Passage {
+    /// The real helper may have the stream as it is.
+    Free,
+    /// It is over, with this exit status.
+    Closed(u8),
+}
+
+/// Verifies the stream: where it is, if it is a file to restore from, else on its way to or from the real helper.
+pub(crate) fn open(
+    call: &Call,
+    settings: &Settings,
+    real: &Path,
+    arguments: &[OsString],
+) -> Result<Passage, Error> {
+    let unusable = |source| Error::Descriptor { number: call.stream, source };
+    let stream = descriptor::duplicate(call.stream).map_err(unusable)?;
+    let path = stream::name(&stream);
+    if call.operation == Operation::Restore && stream::is_file(&stream).map_err(unusable)? {
+        let file = stream::reopen(stream).map_err(unusable)?;
+        return Ok(inspect(&file, call, settings, &path));
+    }
+    let mut command = Command::new(real);
+    command.args(arguments);
+    pass_on(stream, command, call, settings, &path).map(Passage::Closed)
+}
+
+/// Verifies a file that the real helper is to read itself.
+fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Passage {
+    let result = verify_fd(file, &settings.options());
+    let action = match &result {
+        Ok(report) => match report.violation() {
+            None => Action::Passed,
+            Some(violation) if settings.mode == Mode::Warn => Action::Warned(violation),
+            Some(violation) => Action::Refused(violation),
+        },
+        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error),
+        Err(error) => Action::Failed(error),
+    };
+    report::tell(&Entry { call, settings, path, action, result: &result, octets_relayed: None });
+    match action.exit_status() {
+        0 => Passage::Free,
+        status => Passage::Closed(status),
+    }
+}
+
+/// Runs the real helper with a pipe in place of the stream, and a relay between the two. Returns the exit status.
+fn pass_on(
+    stream: OwnedFd,
+    command: Command,
+    call: &Call,
+    settings: &Settings,
+    path: &Path,
+) -> Result<u8, Error> {
+    let options = match settings.mode {
+        Mode::Enforce => settings.options(),
+        Mode::Warn => settings.lenient_options(),
+    };
+    let (ours, command) = connect(command, call).map_err(Error::Beside)?;
+    let operation = call.operation;
+    let (status, relayed) = child::run(command, move |stop| {
+        let relay = match operation {
+            // With the helper gone nobody counts who still holds its end.
+            Operation::Restore => {
+                Relay::new(stream.as_fd(), ours.as_fd()).stop_reading_on(stop).stop_writing_on(stop)
+            }
+            // What the helper has written is passed on all the same, however long that takes.
+            Operation::Save => Relay::new(ours.as_fd(), stream.as_fd()).stop_reading_on(stop),
+        };
+        relay.run(&options, &mut ())
+    })?;
+    let Relayed { result, octets, .. } = &relayed;
+    let action = action(result, call, settings);
+    report::tell(&Entry { call, settings, path, action, result, octets_relayed: Some(*octets) });
+    Ok(child::end_as(status, action.exit_status()))
+}
+
+/// The command with a pipe in place of the stream, and our end of that pipe. The pipe takes the stream's own number: so
+/// the arguments stay as they are, and the stream is not inherited.
+fn connect(mut command: Command, call: &Call) -> io::Result<(OwnedFd, Command)> {
+    let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (theirs, ours) = match call.operation {
+        Operation::Restore => {
+            // The relay can wait for a full pipe no longer than the helper lives only if it does so of its own accord.
+            let flags = rustix::fs::fcntl_getfl(&write_end)?;
+            rustix::fs::fcntl_setfl(&write_end, flags | OFlags::NONBLOCK)?;
+            (read_end, write_end)
+        }
+        Operation::Save => (write_end, read_end),
+    };
+    let place = FdMapping { parent_fd: theirs, child_fd: call.stream };
+    command.fd_mappings(vec![place]).map_err(io::Error::other)?;
+    Ok((ours, command))
+}
+
+/// What became of a stream that was relayed.
+fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &Settings) -> Action<'r> {
+    let report = match result {
+        Ok(report) => report,
+        Err(error @ (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }))
+            if call.operation == Operation::Restore =>
+        {
+            return Action::Left(error);
+        }
+        Err(error) => return Action::Failed(error),
+    };
+    if let Some(violation) = report.violation() {
+        return Action::Refused(violation);
+    }
+    // What was let pass and would not have been.
+    let strict = settings.options().policy;
+    let mut warnings = report.warnings.listed().iter();
+    match warnings.find(|warning| strict.level(warning.rule) == Level::Deny) {
+        Some(warning) => Action::Warned(warning),
+        None => Action::Passed,
+    }
+}

@@ -1,0 +1,68 @@
+//! `xenstream-save-helper`: stands in for Xen's `libxl-save-helper` and lets only verified streams pass.
+//!
+//! libxl runs the program that `LIBXL_SAVE_HELPER` names in place of its own helper. This one verifies the libxc stream
+//! that is restored or saved, and leaves all else to the real helper: a file is verified where it is, then this process
+//! becomes the real helper; on a pipe or socket the real helper runs beside it and gets from a relay what has been
+//! verified. Standard input and output, where libxl talks to its helper, are the real helper's.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod child;
+mod descriptor;
+mod error;
+mod gate;
+mod real;
+mod report;
+mod settings;
+mod stream;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use crate::arguments::Task;
+use crate::error::Error;
+use crate::gate::Passage;
+use crate::settings::Settings;
+
+/// The stream was refused, and nobody else said so.
+const REFUSED: u8 = 1;
+/// No verdict was reached, for a reason that does not lie in the stream.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            report::complain(&error.to_string());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Does what libxl asks for. Returns only if this process does not become the real helper, nor ends as that one did.
+fn run() -> Result<u8, Error> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let settings = Settings::load()?;
+    let real = real::find(settings.real.as_deref())?;
+    match Task::parse(&arguments) {
+        Task::PassOn { warning } => {
+            if let Some(warning) = warning {
+                report::complain(warning);
+            }
+            become_real(&real, &arguments)
+        }
+        Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {
+            Passage::Free => become_real(&real, &arguments),
+            Passage::Closed(status) => Ok(status),
+        },
+    }
+}
+
+/// Becomes the real helper, which inherits every descriptor that libxl left open.
+fn become_real(real: &Path, arguments: &[OsString]) -> Result<u8, Error> {
+    let source = Command::new(real).args(arguments).exec();
+    Err(Error::Start { program: real.to_owned(), source })
+}

@@ -1,0 +1,157 @@
+//! What is said of a stream: a line to standard error, which libxl's log gets, and a report where one is wanted.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use xenstream::json::Line;
+use xenstream::{Error as StreamError, Report, Violation};
+
+use crate::arguments::Call;
+use crate::settings::{Destination, Mode, Settings};
+use crate::{FAILED, REFUSED};
+
+const NAME: &str = "xenstream-save-helper";
+
+/// Says something on standard error.
+pub(crate) fn complain(message: &str) {
+    // There is nowhere to say that standard error cannot be written.
+    let _ = io::stderr().write_all(format!("{NAME}: {message}\n").as_bytes());
+}
+
+/// What became of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action<'r> {
+    /// It is valid.
+    Passed,
+    /// It breaks this rule, and was passed on because it was to be.
+    Warned(&'r Violation),
+    /// No verdict was reached, and it was passed on because it was to be.
+    Unverified(&'r StreamError),
+    /// It breaks this rule, and the real helper did not get all of it.
+    Refused(&'r Violation),
+    /// The real helper went away before it had all of it.
+    Left(&'r StreamError),
+    /// No verdict was reached, and the real helper did not get all of it.
+    Failed(&'r StreamError),
+}
+
+impl Action<'_> {
+    /// This program's exit status, where the real helper's does not tell of a failure. What went wrong in the real
+    /// helper it tells itself.
+    pub(crate) fn exit_status(self) -> u8 {
+        match self {
+            Action::Passed | Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => 0,
+            Action::Refused(_) => REFUSED,
+            Action::Failed(_) => FAILED,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Action::Passed => "passed",
+            Action::Warned(_) => "warned",
+            Action::Unverified(_) => "unverified",
+            Action::Refused(_) => "refused",
+            Action::Left(_) => "left",
+            Action::Failed(_) => "failed",
+        }
+    }
+
+    /// What there is to say in a line.
+    fn sentence(self) -> String {
+        match self {
+            Action::Passed => "valid".to_owned(),
+            Action::Warned(violation) => format!("passed, though it breaks a rule: {violation}"),
+            Action::Unverified(error) => format!("passed without a verdict: {}", error.message()),
+            Action::Refused(violation) => format!("refused: {violation}"),
+            Action::Left(error) => format!("the helper did not take all of it: {}", error.message()),
+            Action::Failed(error) => format!("cut off without a verdict: {}", error.message()),
+        }
+    }
+
+    /// As syslog counts: 3 error, 4 warning, 6 information.
+    fn severity(self) -> u8 {
+        match self {
+            Action::Passed => 6,
+            Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => 4,
+            Action::Refused(_) | Action::Failed(_) => 3,
+        }
+    }
+}
+
+/// What there is to say of a stream.
+pub(crate) struct Entry<'r> {
+    pub(crate) call: &'r Call,
+    pub(crate) settings: &'r Settings,
+    /// What the stream's descriptor leads to.
+    pub(crate) path: &'r Path,
+    pub(crate) action: Action<'r>,
+    pub(crate) result: &'r Result<Report, StreamError>,
+    /// Octets that were passed on, if not the real helper reads them itself.
+    pub(crate) octets_relayed: Option<u64>,
+}
+
+/// Says it on standard error, unless all is well, and where a report is wanted. That the report cannot be written does
+/// not decide about the stream.
+pub(crate) fn tell(entry: &Entry<'_>) {
+    let Entry { call, action, .. } = entry;
+    let message = format!("{} of domain {}: {}", call.operation.name(), call.domid, action.sentence());
+    if !matches!(action, Action::Passed) {
+        complain(&message);
+    }
+    let written = match &entry.settings.report {
+        None => Ok(()),
+        Some(Destination::File(path)) => append(path, entry),
+        Some(Destination::Syslog(socket)) => log(socket, action.severity(), &message),
+    };
+    if let Err(error) = written {
+        complain(&format!("cannot write the report: {error}"));
+    }
+}
+
+/// A line of a report file: that of `xenstream verify --json`, and what this program adds to it.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    /// Seconds since 1970.
+    time: u64,
+    operation: &'static str,
+    domid: u32,
+    mode: &'static str,
+    action: &'static str,
+    octets_relayed: Option<u64>,
+    #[serde(flatten)]
+    line: Line<'a>,
+}
+
+fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let line = JsonLine {
+        time,
+        operation: entry.call.operation.name(),
+        domid: entry.call.domid,
+        mode: match entry.settings.mode {
+            Mode::Enforce => "enforce",
+            Mode::Warn => "warn",
+        },
+        action: entry.action.name(),
+        octets_relayed: entry.octets_relayed,
+        line: Line::new(entry.path, entry.result, entry.settings.profile),
+    };
+    let mut text = serde_json::to_vec(&line)?;
+    text.push(b'\n');
+    // In one piece, so that the lines of helpers side by side do not mix.
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(&text)
+}
+
+/// Sends a message to the system's log, as facility daemon. The log itself knows the time and the host.
+fn log(socket: &Path, severity: u8, message: &str) -> io::Result<()> {
+    const DAEMON: u8 = 3;
+    let priority = DAEMON * 8 + severity;
+    let text = format!("<{priority}>{NAME}[{}]: {message}", std::process::id());
+    UnixDatagram::unbound()?.send_to(text.as_bytes(), socket).map(|_| ())
+}

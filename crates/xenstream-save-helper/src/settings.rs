@@ -1,0 +1,211 @@
+//! How the helper is configured: by the environment, else by a file.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use xenstream::{Checkpointing, Format, Level, Options, Policy, Profile, Rule};
+
+use crate::error::Error;
+
+/// The file, unless `XENSTREAM_CONFIG` names another.
+const FILE: &str = "/etc/xenstream.toml";
+
+/// How the helper is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The real helper, if it is not to be looked for.
+    pub(crate) real: Option<PathBuf>,
+    pub(crate) profile: Profile,
+    pub(crate) mode: Mode,
+    pub(crate) report: Option<Destination>,
+}
+
+/// What becomes of a stream that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is cut off.
+    Enforce,
+    /// It passes and is reported.
+    Warn,
+}
+
+/// Where reports go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// A file, to whose end a line of JSON is added.
+    File(PathBuf),
+    /// The system's log, at this socket.
+    Syslog(PathBuf),
+}
+
+/// The file, as it is written. The keys are those of the environment without their prefix, in lower case.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    save_helper_real: Option<PathBuf>,
+    profile: Option<String>,
+    mode: Option<String>,
+    report: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the environment and the file.
+    pub(crate) fn load() -> Result<Settings, Error> {
+        let named = env::var_os("XENSTREAM_CONFIG").filter(|path| !path.is_empty());
+        let path = named.as_ref().map_or(Path::new(FILE), Path::new);
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            // Nobody has to have the file, but who names one means it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => String::new(),
+            Err(source) => return Err(Error::Configuration { path: path.to_owned(), source }),
+        };
+        Settings::from(&text, path, |key| env::var_os(key))
+    }
+
+    fn from(
+        text: &str,
+        path: &Path,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Settings, Error> {
+        let keys: Keys = toml::from_str(text)
+            .map_err(|error| Error::Syntax { path: path.to_owned(), why: error.message().to_owned() })?;
+        let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
+        let word = |key: &str, in_file: Option<String>| {
+            environment(key).map(|value| value.to_string_lossy().into_owned()).or(in_file)
+        };
+        let wrong = |key, value, choices| Error::Setting { key, value, choices };
+
+        let profile = match word("XENSTREAM_PROFILE", keys.profile) {
+            None => Profile::Hardened,
+            Some(name) => Profile::ALL
+                .into_iter()
+                .find(|profile| profile.name() == name)
+                .ok_or_else(|| wrong("XENSTREAM_PROFILE", name, "spec, restore or hardened"))?,
+        };
+        let mode = match word("XENSTREAM_MODE", keys.mode).as_deref() {
+            None | Some("enforce") => Mode::Enforce,
+            Some("warn") => Mode::Warn,
+            Some(name) => return Err(wrong("XENSTREAM_MODE", name.to_owned(), "enforce or warn")),
+        };
+        let report =
+            environment("XENSTREAM_REPORT").map(PathBuf::from).or(keys.report).map(Destination::from);
+        let real = environment("XENSTREAM_SAVE_HELPER_REAL").map(PathBuf::from).or(keys.save_helper_real);
+        Ok(Settings { real, profile, mode, report })
+    }
+
+    /// What a stream is verified against.
+    pub(crate) fn options(&self) -> Options {
+        // libxl's own records go on behind the libxc stream in a file as they do on a pipe; and what libxl calls plain
+        // is plain.
+        let mut policy = Policy::new(self.profile).with_checkpointing(Checkpointing::Plain);
+        allow(&mut policy, Rule::StreamTrailingData, Level::Allow);
+        Options::new(policy).with_format(Format::Libxc).with_decompression(false)
+    }
+
+    /// The same, with a warning in place of a refusal wherever the stream can be read on.
+    pub(crate) fn lenient_options(&self) -> Options {
+        let mut options = self.options();
+        for rule in Rule::all() {
+            if options.policy.level(rule) == Level::Deny && !rule.is_structural() {
+                allow(&mut options.policy, rule, Level::Warn);
+            }
+        }
+        options
+    }
+}
+
+fn allow(policy: &mut Policy, rule: Rule, level: Level) {
+    let changed = policy.set_level(rule.name(), level);
+    debug_assert!(changed.is_ok(), "{rule} is not structural");
+}
+
+impl From<PathBuf> for Destination {
+    /// `syslog`, `syslog:SOCKET` or a file.
+    fn from(path: PathBuf) -> Destination {
+        match path.to_str() {
+            Some("syslog") => Destination::Syslog(PathBuf::from("/dev/log")),
+            Some(name) if name.starts_with("syslog:") => {
+                Destination::Syslog(PathBuf::from(&name["syslog:".len()..]))
+            }
+            _ => Destination::File(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &str = r#"
+        save_helper_real = "/opt/helper"
+        profile = "restore"
+        mode = "warn"
+        report = "/var/log/xenstream.json"
+    "#;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let value =
+            |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
+        Settings::from(text, Path::new("test.toml"), value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_word_streams_are_held_to_hardened() {
+        let settings = Settings { real: None, profile: Profile::Hardened, mode: Mode::Enforce, report: None };
+        assert_eq!(read("", &[]).unwrap(), settings);
+        assert_eq!(read("", &[("XENSTREAM_MODE", ""), ("XENSTREAM_REPORT", "")]).unwrap(), settings);
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let in_file = Settings {
+            real: Some("/opt/helper".into()),
+            profile: Profile::Restore,
+            mode: Mode::Warn,
+            report: Some(Destination::File("/var/log/xenstream.json".into())),
+        };
+        assert_eq!(read(ALL, &[]).unwrap(), in_file);
+        let environment = [
+            ("XENSTREAM_SAVE_HELPER_REAL", "/usr/bin/other"),
+            ("XENSTREAM_PROFILE", "spec"),
+            ("XENSTREAM_MODE", "enforce"),
+            ("XENSTREAM_REPORT", "syslog"),
+        ];
+        let in_environment = Settings {
+            real: Some("/usr/bin/other".into()),
+            profile: Profile::Spec,
+            mode: Mode::Enforce,
+            report: Some(Destination::Syslog("/dev/log".into())),
+        };
+        assert_eq!(read(ALL, &environment).unwrap(), in_environment);
+        let elsewhere = read("", &[("XENSTREAM_REPORT", "syslog:/run/log")]).unwrap();
+        assert_eq!(elsewhere.report, Some(Destination::Syslog("/run/log".into())));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        for (text, environment, told) in [
+            ("profil = \"spec\"", None, "profil"),
+            ("profile = spec", None, "test.toml"),
+            ("profile = \"lenient\"", None, "XENSTREAM_PROFILE is \"lenient\""),
+            ("", Some(("XENSTREAM_MODE", "off")), "XENSTREAM_MODE is \"off\""),
+        ] {
+            let message = read(text, environment.as_slice()).unwrap_err();
+            assert!(message.contains(told) && !message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn leniency_leaves_only_what_cannot_be_framed() {
+        let settings = read("", &[]).unwrap();
+        let options = settings.lenient_options();
+        for rule in Rule::all() {
+            assert_eq!(options.policy.level(rule) == Level::Deny, rule.is_structural(), "{rule}");
+        }
+        assert_eq!(options.policy.level(Rule::StreamTrailingData), Level::Allow);
+    }
+}

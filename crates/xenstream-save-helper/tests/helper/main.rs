@@ -1,0 +1,47 @@
+//! The helper between libxl, played by this program, and Xen's own helper, for which this program stands in.
+
+#[path = "../../src/descriptor.rs"]
+mod descriptor;
+mod libxl;
+mod restore;
+mod save;
+mod settings;
+mod signals;
+mod stand_in;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// What libxl reads from the stream's descriptor when the helper is done.
+const BEHIND: &[u8] = b"the rest of the libxl stream";
+
+fn main() {
+    stand_in::run_if_asked();
+    let tests: Vec<(&str, fn())> = [restore::TESTS, save::TESTS, settings::TESTS, signals::TESTS].concat();
+    let trials = tests.into_iter().map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+/// A guest with so many pages.
+fn guest_of(pages: u64) -> Vec<u8> {
+    use xenstream_synth::{Page, Part, libxc, valid};
+    let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
+    let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
+    batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch)).octets()
+}
+
+/// The same, with a rule broken in its last PAGE_DATA that `hardened` refuses and a stream can go on behind.
+fn broken_guest_of(pages: u64) -> Vec<u8> {
+    use xenstream_synth::{Page, Part, libxc, valid};
+    let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
+    let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
+    let stream = batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch));
+    stream.before(part, libxc::page_data(&[Page::absent(1).with_bits(1 << 52)])).octets()
+}
+
+/// The rule that it breaks.
+const BROKEN_RULE: &str = "libxc::page-data-pfn-reserved";

@@ -1,0 +1,148 @@
+//! Saving: to a file, a pipe, a socket.
+
+use std::io::Read;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::libxl::{Kind, Libxl, STREAM};
+use crate::{BROKEN_RULE, broken_guest_of, guest_of};
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("save::a_valid_stream_is_saved", valid),
+    ("save::a_broken_stream_is_cut", broken),
+    ("save::in_mode_warn_a_broken_stream_is_saved", warned),
+    ("save::a_consumer_that_goes_away_fails_us", consumer_gone),
+    ("save::a_helper_that_ends_early_fails_us", leaves),
+    ("save::a_helper_that_leaves_a_child_behind_does_not_keep_us", forks),
+    ("save::a_helper_that_is_done_is_waited_for_while_its_stream_is_passed_on", reaped),
+    ("save::checkpointed_streams_are_the_real_helper_s_own", checkpointed),
+];
+
+/// Saves to a descriptor of this kind. What came of it, and what was written?
+fn save(kind: Kind, saved: &[u8], prepare: impl FnOnce(Libxl) -> Libxl) -> (crate::libxl::Ended, Vec<u8>) {
+    let (sink, mut consumer) = kind.open();
+    let running = prepare(Libxl::save(sink, saved)).start();
+    let mut written = Vec::new();
+    let ended = if kind == Kind::File {
+        running.finish()
+    } else {
+        let finishing = std::thread::spawn(|| running.finish());
+        consumer.read_to_end(&mut written).unwrap();
+        finishing.join().unwrap()
+    };
+    if kind == Kind::File {
+        consumer.read_to_end(&mut written).unwrap();
+    }
+    (ended, written)
+}
+
+fn valid() {
+    for kind in Kind::ALL {
+        for pages in [0, 1500] {
+            let stream = guest_of(pages);
+            let (ended, written) = save(kind, &stream, |libxl| libxl);
+            assert_eq!(ended.status.code(), Some(0), "{kind:?}: {ended:?}");
+            assert_eq!(ended.stdout, format!("pid {}\ncallback\ngot word\ncomplete r=0\n", ended.pid()));
+            assert_eq!(ended.stderr, "", "{kind:?}");
+            assert!(written == stream, "{kind:?}: {} of {} octets", written.len(), stream.len());
+        }
+    }
+}
+
+fn broken() {
+    for kind in Kind::ALL {
+        let stream = broken_guest_of(1500);
+        let (ended, written) = save(kind, &stream, |libxl| libxl);
+        assert_eq!(ended.status.code(), Some(1), "{kind:?}: {ended:?}");
+        let told = format!("xenstream-save-helper: save of domain 7: refused: {BROKEN_RULE} at");
+        assert!(ended.stderr.starts_with(&told) && ended.stderr.lines().count() == 1, "{kind:?}: {ended:?}");
+        assert!(written.len() < stream.len() && stream.starts_with(&written), "{kind:?}: {}", written.len());
+    }
+}
+
+fn warned() {
+    let stream = broken_guest_of(1500);
+    let (ended, written) = save(Kind::Pipe, &stream, |libxl| libxl.set("XENSTREAM_MODE", "warn"));
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stderr.contains(BROKEN_RULE), "{ended:?}");
+    assert!(written == stream);
+}
+
+fn consumer_gone() {
+    for kind in [Kind::Pipe, Kind::Socket] {
+        let (sink, consumer) = kind.open();
+        drop(consumer);
+        let ended = Libxl::save(sink, &guest_of(1500)).run();
+        assert_eq!(ended.status.code(), Some(2), "{kind:?}: {ended:?}");
+        assert!(ended.stdout.ends_with("complete r=-1\n"), "{kind:?}: {ended:?}");
+        assert!(ended.stderr.contains("the consumer has gone"), "{kind:?}: {ended:?}");
+    }
+}
+
+fn leaves() {
+    let (ended, written) = save(Kind::Pipe, &guest_of(1), |libxl| libxl.quirks("leaves"));
+    assert_eq!(ended.status.code(), Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("stream::truncated"), "{ended:?}");
+    assert_eq!(written.len(), 40);
+}
+
+fn forks() {
+    for (quirks, code) in [("forks", 0), ("leaves forks", 4)] {
+        let (sink, mut consumer) = Kind::Socket.open();
+        let mut running = Libxl::save(sink, &guest_of(3)).quirks(quirks).start();
+        running.say("word");
+        assert_eq!(running.status().code(), Some(code), "{quirks}");
+        let mut written = Vec::new();
+        consumer.read_to_end(&mut written).unwrap();
+        assert_eq!(written.len() == guest_of(3).len(), code == 0, "{quirks}: {} octets", written.len());
+        running.finish();
+    }
+}
+
+fn reaped() {
+    let (sink, mut consumer) = Kind::Socket.open();
+    // libxl's own records have filled the socket, so not an octet of the stream goes out yet.
+    let flags = rustix::fs::fcntl_getfl(&sink).unwrap();
+    rustix::fs::fcntl_setfl(&sink, flags | OFlags::NONBLOCK).unwrap();
+    let mut before = 0;
+    loop {
+        match rustix::io::write(&sink, &[0; 4096]) {
+            Ok(n) => before += n,
+            Err(Errno::AGAIN) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let stream = guest_of(3);
+    let mut running = Libxl::save(sink, &stream).start();
+    let pid = running.hear();
+    running.say("word");
+    while running.hear() != "complete r=0" {}
+    // It has no more to do, and is not kept as a zombie.
+    let process = Path::new("/proc").join(pid.strip_prefix("pid ").unwrap());
+    while process.exists() {
+        std::thread::yield_now();
+    }
+    let finishing = std::thread::spawn(|| running.finish());
+    let mut written = Vec::new();
+    consumer.read_to_end(&mut written).unwrap();
+    assert!(written[before..] == stream, "{} octets behind {before}", written.len());
+    assert_eq!(finishing.join().unwrap().status.code(), Some(0));
+}
+
+fn checkpointed() {
+    let (sink, mut consumer) = Kind::Socket.open();
+    let stream = broken_guest_of(1);
+    let libxl = Libxl::with(sink, &format!("--save-domain {STREAM} -1 7 1 12 1"));
+    let saved = libxl.directory.path().join("stream");
+    std::fs::write(&saved, &stream).unwrap();
+    let running = libxl.set(crate::stand_in::SAVED, saved).start();
+    let pid = running.pid();
+    let ended = running.finish();
+    assert_eq!(ended.pid(), pid, "the real helper runs beside us");
+    assert!(ended.stderr.contains("not verified"), "{ended:?}");
+    let mut written = Vec::new();
+    consumer.read_to_end(&mut written).unwrap();
+    assert!(written == stream);
+}

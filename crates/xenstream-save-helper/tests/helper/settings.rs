@@ -1,0 +1,122 @@
+//! Settings and reports.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+
+use crate::libxl::{Kind, Libxl};
+use crate::{BROKEN_RULE, broken_guest_of, guest_of};
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("settings::the_file_is_read", file),
+    ("settings::what_is_not_understood_lets_nothing_pass", wrong),
+    ("settings::a_report_file_gets_a_line_for_each_stream", report_file),
+    ("settings::the_log_gets_a_message_for_each_stream", syslog),
+    ("settings::a_report_that_cannot_be_written_decides_nothing", unwritable),
+];
+
+fn file() {
+    let (reader, feeder) = Kind::Pipe.holding(&broken_guest_of(1));
+    let text = format!("save_helper_real = {:?}\nprofile = \"restore\"\n", std::env::current_exe().unwrap());
+    let ended = Libxl::restore(reader).configured(&text).run();
+    // Nobody restores by the reserved bits of an entry.
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.is_complete() && ended.stderr.is_empty(), "{ended:?}");
+    feeder.close();
+}
+
+fn wrong() {
+    for (key, value, told) in [
+        ("XENSTREAM_PROFILE", "none", "XENSTREAM_PROFILE is \"none\""),
+        ("XENSTREAM_MODE", "off", "XENSTREAM_MODE is \"off\""),
+        ("XENSTREAM_CONFIG", "/nonexistent/xenstream.toml", "cannot read /nonexistent/xenstream.toml"),
+        ("XENSTREAM_SAVE_HELPER_REAL", "/nonexistent/helper", "cannot start /nonexistent/helper"),
+        ("XENSTREAM_SAVE_HELPER_REAL", env!("CARGO_BIN_EXE_xenstream-save-helper"), "this very program"),
+    ] {
+        for kind in Kind::ALL {
+            let (reader, feeder) = kind.holding(&guest_of(1));
+            let ended = Libxl::restore(reader).set(key, value).run();
+            assert_eq!(ended.status.code(), Some(2), "{key}, {kind:?}: {ended:?}");
+            assert_eq!(ended.stdout, "", "{key}, {kind:?}");
+            assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{key}: {ended:?}");
+            feeder.close();
+        }
+    }
+    let (reader, _feeder) = Kind::File.holding(&guest_of(1));
+    let ended = Libxl::restore(reader).configured("mode = warn").run();
+    assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+}
+
+fn report_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report");
+    for (mode, stream) in
+        [("enforce", guest_of(1)), ("enforce", broken_guest_of(1)), ("warn", broken_guest_of(1))]
+    {
+        for kind in [Kind::File, Kind::Pipe] {
+            let (reader, feeder) = kind.holding(&stream);
+            Libxl::restore(reader).set("XENSTREAM_MODE", mode).set("XENSTREAM_REPORT", &path).run();
+            feeder.close();
+        }
+    }
+    let (sink, consumer) = Kind::Pipe.open();
+    Libxl::save(sink, &guest_of(1)).set("XENSTREAM_REPORT", &path).run();
+    drop(consumer);
+
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            (text("operation"), text("mode"), text("action"), line["octets_relayed"].is_u64())
+        })
+        .collect();
+    let expected = [
+        ("restore", "enforce", "passed", false),
+        ("restore", "enforce", "passed", true),
+        ("restore", "enforce", "refused", false),
+        ("restore", "enforce", "refused", true),
+        ("restore", "warn", "warned", false),
+        ("restore", "warn", "warned", true),
+        ("save", "enforce", "passed", true),
+    ];
+    let expected = expected.map(|(operation, mode, action, relayed)| {
+        (operation.to_owned(), mode.to_owned(), action.to_owned(), relayed)
+    });
+    assert_eq!(told, expected);
+    assert_eq!(lines[2]["violation"]["rule"], BROKEN_RULE);
+    assert_eq!(lines[2]["verdict"], "invalid");
+    assert_eq!(lines[0]["domid"], 7);
+    assert!(lines[1]["path"].as_str().unwrap().starts_with("pipe:"));
+    assert!(lines.iter().all(|line| line["time"].as_u64().unwrap() > 1_700_000_000));
+}
+
+fn syslog() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = UnixDatagram::bind(&path).unwrap();
+    for (stream, priority, told) in [
+        (guest_of(1), "<30>", "restore of domain 7: valid"),
+        (broken_guest_of(1), "<27>", &*format!("restore of domain 7: refused: {BROKEN_RULE} at")),
+    ] {
+        let (reader, feeder) = Kind::Pipe.holding(&stream);
+        Libxl::restore(reader).set("XENSTREAM_REPORT", format!("syslog:{}", path.display())).run();
+        let mut message = [0; 1000];
+        let n = log.recv(&mut message).unwrap();
+        let message = std::str::from_utf8(&message[..n]).unwrap();
+        assert!(message.starts_with(&format!("{priority}xenstream-save-helper[")), "{message}");
+        assert!(message.contains(told), "{message}");
+        feeder.close();
+    }
+}
+
+fn unwritable() {
+    for report in ["/nonexistent/report", "syslog:/nonexistent/log"] {
+        let (reader, feeder) = Kind::Pipe.holding(&guest_of(1));
+        let ended = Libxl::restore(reader).set("XENSTREAM_REPORT", report).run();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("cannot write the report") && ended.is_complete(), "{ended:?}");
+        feeder.close();
+    }
+}
