@@ -182,9 +182,8 @@ impl fmt::Display for Message<'_> {
                     Some(_) => "a record",
                     None => "a header",
                 })?,
-                "torn" => {
-                    f.write_str(if expected == 0 { "" } else { ", and the record behind it is torn" })?
-                }
+                "torn" if expected == 0 => {}
+                "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.
                 _ => f.write_str(place)?,
             }

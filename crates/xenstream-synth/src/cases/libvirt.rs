@@ -54,5 +54,6 @@ fn xml_terminator() -> Case {
 
 fn xml_syntax() -> Case {
     let broken = inner().in_libvirt_with(b"<domain>>\0");
-    Case::of(Rule::LibvirtXmlSyntax, "", &broken, &inner().in_libvirt_with(b"<domain/>\0")).at(HEADER)
+    Case::of(Rule::LibvirtXmlSyntax, "", &broken, &inner().in_libvirt_with(b"<domain/>\0"))
+        .at(HEADER + "<domain>>".len() as u64)
 }

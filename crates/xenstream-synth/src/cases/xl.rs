@@ -85,5 +85,6 @@ fn config_format() -> Case {
 
 fn config_json() -> Case {
     let broken = inner().in_xl_with(FLAGS, b"{\"c_info\": }\0");
-    Case::of(Rule::XlConfigJson, "", &broken, &inner().in_xl_with(FLAGS, b"{\"c_info\": 0}\0")).at(at::CONFIG)
+    Case::of(Rule::XlConfigJson, "", &broken, &inner().in_xl_with(FLAGS, b"{\"c_info\": 0}\0"))
+        .at(at::CONFIG + r#"{"c_info": "#.len() as u64)
 }

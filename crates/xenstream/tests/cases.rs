@@ -1,0 +1,43 @@
+//! Every case of the rules through the std crate, which adds the rules that look at configurations.
+
+use xenstream::{Level, Options, Profile, Rule, verify_slice};
+use xenstream_synth::cases;
+
+#[test]
+fn each_profile_makes_of_each_case_what_the_case_says() {
+    for case in cases::all() {
+        for profile in Profile::ALL {
+            let options = Options::new(case.policy(profile)).with_format(case.format);
+            let report = verify_slice(&case.stream, &options.with_derived_limits(false)).unwrap();
+            let refused = report.violation().map(|violation| (violation.rule, violation.offset));
+            assert_eq!(refused, case.outcome(profile).refused, "{} under {profile}", case.name());
+        }
+    }
+}
+
+#[test]
+fn no_neighbour_breaks_the_rule_of_its_case() {
+    for case in cases::all() {
+        let policy = case.policy(Profile::Spec).with_level(case.rule, Level::Deny).unwrap();
+        let options = Options::new(policy).with_format(case.format);
+        let report = verify_slice(&case.neighbour, &options).unwrap();
+        let rule = report.violation().map(|violation| violation.rule);
+        assert_ne!(rule, Some(case.rule), "{}", case.name());
+    }
+}
+
+#[test]
+fn configurations_are_judged_here_by_level() {
+    for case in cases::all().iter().filter(|case| case.is_for_std()) {
+        for (profile, warns) in [(Profile::Spec, true), (Profile::Restore, false), (Profile::Hardened, true)]
+        {
+            let options = Options::new(case.policy(profile)).with_format(case.format);
+            let report = verify_slice(&case.stream, &options).unwrap();
+            let told = report.warnings.listed().iter().any(|warning| {
+                (warning.rule, warning.offset) == (case.rule, case.offset) && warning.record.is_none()
+            });
+            assert_eq!(told, warns, "{} under {profile}", case.rule);
+        }
+    }
+    assert!(cases::all().iter().any(|case| case.rule == Rule::XlConfigJson));
+}
