@@ -15,6 +15,12 @@ Exit status:
   1  an image is invalid
   2  usage, input or output error, whatever the images are";
 
+const RELAY_EXIT_STATUS: &str = "\
+Exit status:
+  0  the stream is valid and was passed on
+  1  it is invalid; what was passed on ends in front of what is wrong
+  2  usage, input or output error, or nobody reads standard output any more";
+
 /// Verifies Xen saved domains and migration streams before anybody restores them.
 #[derive(Debug, Parser)]
 #[command(name = "xenstream", version, after_help = EXIT_STATUS)]
@@ -27,6 +33,8 @@ pub(crate) struct Program {
 pub(crate) enum Command {
     /// Say of images whether they are valid, and if not, what is wrong and where
     Verify(VerifyArguments),
+    /// Pass a stream from standard input to standard output while it is verified
+    Relay(RelayArguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -50,15 +58,7 @@ pub(crate) struct VerifyArguments {
     pub(crate) profile: Profile,
 
     #[command(flatten)]
-    pub(crate) levels: Levels,
-
-    /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit)]
-    pub(crate) limits: Vec<(Limit, u64)>,
-
-    /// What kind of stream the images hold, where that cannot be told from them
-    #[arg(long, default_value = "auto", value_parser = checkpointing_parser())]
-    pub(crate) checkpointing: Checkpointing,
+    pub(crate) changes: Changes,
 
     /// Report everything that is wrong with an image, not only the first thing
     #[arg(long)]
@@ -79,8 +79,57 @@ pub(crate) struct VerifyArguments {
 
 impl VerifyArguments {
     pub(crate) fn policy(&self) -> Policy {
-        let mut policy =
-            Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(self.keep_going);
+        self.changes.policy(self.profile).with_keep_going(self.keep_going)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RELAY_EXIT_STATUS)]
+pub(crate) struct RelayArguments {
+    /// Format of the stream; auto goes by its first octets
+    #[arg(short, long, default_value = "auto", value_parser = format_parser())]
+    pub(crate) format: Format,
+
+    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for streams from
+    /// people you do not trust
+    #[arg(long, default_value = "hardened", value_parser = profile_parser())]
+    pub(crate) profile: Profile,
+
+    #[command(flatten)]
+    pub(crate) changes: Changes,
+
+    /// Print the report as a JSON object on a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write the report to this file and not to standard error
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Say nothing of a valid stream
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
+
+/// Changes to a profile.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    #[command(flatten)]
+    levels: Levels,
+
+    /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit)]
+    limits: Vec<(Limit, u64)>,
+
+    /// What kind of stream it is, where that cannot be told from it
+    #[arg(long, default_value = "auto", value_parser = checkpointing_parser())]
+    checkpointing: Checkpointing,
+}
+
+impl Changes {
+    /// The profile's policy with these changes.
+    pub(crate) fn policy(&self, profile: Profile) -> Policy {
+        let mut policy = Policy::new(profile).with_checkpointing(self.checkpointing);
         for (level, name) in &self.levels.0 {
             // Names were looked up when the command line was read.
             let known = policy.set_level(name, *level);
@@ -89,6 +138,7 @@ impl VerifyArguments {
         self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value))
     }
 
+    /// Is this limit among them?
     pub(crate) fn sets(&self, limit: Limit) -> bool {
         self.limits.iter().any(|(name, _)| *name == limit)
     }

@@ -5,6 +5,7 @@
 mod args;
 mod listing;
 mod output;
+mod relay;
 mod rules;
 mod verify;
 
@@ -25,6 +26,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Relay(arguments) => relay::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
     };

@@ -36,7 +36,7 @@ pub(crate) fn failure(path: &Path, error: &Error) {
 }
 
 /// What came of an image for which one was.
-pub(crate) fn report(out: &mut Out, path: &Path, report: &Report) -> io::Result<()> {
+pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::Result<()> {
     let (style, verdict) = if report.is_valid() { (GOOD, "valid") } else { (BAD, "invalid") };
     writeln!(out, "{}: {style}{verdict}{style:#}: {}", name(path), description(report))?;
     match report.violation() {
@@ -79,7 +79,7 @@ pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
-fn findings(out: &mut Out, style: Style, what: &str, findings: &Findings) -> io::Result<()> {
+fn findings(out: &mut impl Write, style: Style, what: &str, findings: &Findings) -> io::Result<()> {
     for violation in findings.listed() {
         finding(out, style, what, violation)?;
     }
@@ -90,7 +90,7 @@ fn findings(out: &mut Out, style: Style, what: &str, findings: &Findings) -> io:
     Ok(())
 }
 
-fn finding(out: &mut Out, style: Style, what: &str, violation: &Violation) -> io::Result<()> {
+fn finding(out: &mut impl Write, style: Style, what: &str, violation: &Violation) -> io::Result<()> {
     let Violation { rule, offset, record, .. } = violation;
     writeln!(out, "  {style}{what}{style:#}: {RULE}{rule}{RULE:#}: {}", violation.message())?;
     write!(out, "    {ASIDE}at offset {offset} ({offset:#x})")?;

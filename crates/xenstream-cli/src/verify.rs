@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
     let targets = targets(&arguments.targets);
     let options = Options::new(arguments.policy())
         .with_format(arguments.format)
-        .with_derived_limits(!arguments.sets(Limit::HvmPfn));
+        .with_derived_limits(!arguments.changes.sets(Limit::HvmPfn));
     if arguments.verbose {
         // The listing of one image at a time, in front of its verdict.
         let one = NonZero::new(1);

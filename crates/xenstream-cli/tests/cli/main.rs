@@ -4,4 +4,5 @@ mod bad_input;
 mod catalogue;
 mod common;
 mod json;
+mod relay;
 mod verify;

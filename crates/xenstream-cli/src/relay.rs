@@ -1,0 +1,79 @@
+//! `xenstream relay`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anstream::StripStream;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use serde::Serialize;
+use xenstream::{Limit, Options, Relayed, json, relay};
+
+use crate::args::{Program, RelayArguments};
+use crate::{FAILED, INVALID, VALID, output};
+
+/// Relays standard input to standard output. Returns the exit status.
+pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        usage("redirect standard input from a stream and standard output to who is to get it");
+    }
+    let report = match &arguments.report {
+        None => None,
+        // What cannot be reported on is not begun.
+        Some(path) => match File::create(path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                output::complain(&format!("{}: cannot create it: {error}", output::name(path)));
+                return Ok(FAILED);
+            }
+        },
+    };
+    let options = Options::new(arguments.changes.policy(arguments.profile))
+        .with_format(arguments.format)
+        .with_derived_limits(!arguments.changes.sets(Limit::HvmPfn));
+    let relayed = relay(io::stdin(), io::stdout(), &options);
+    match report {
+        None => tell(&mut anstream::stderr().lock(), &relayed, arguments)?,
+        Some(file) => tell(&mut StripStream::new(file), &relayed, arguments)?,
+    }
+    Ok(match &relayed.result {
+        Ok(report) if report.is_valid() => VALID,
+        Ok(_) => INVALID,
+        Err(_) => FAILED,
+    })
+}
+
+/// The object of `xenstream verify --json`, and how much was passed on.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    line: json::Line<'a>,
+    octets_relayed: u64,
+}
+
+fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &RelayArguments) -> io::Result<()> {
+    let path = Path::new("-");
+    match &relayed.result {
+        result if arguments.json => {
+            let line = Line {
+                line: json::Line::new(path, result, arguments.profile),
+                octets_relayed: relayed.octets,
+            };
+            writeln!(out, "{}", serde_json::to_string(&line)?)?;
+        }
+        Ok(report) if report.is_valid() && arguments.quiet => {}
+        Ok(report) => output::report(out, path, report)?,
+        // That nothing came of it is said on standard error, wherever reports go.
+        Err(error) => output::failure(path, error),
+    }
+    out.flush()
+}
+
+/// A usage error that no parser can see.
+fn usage(message: &str) -> ! {
+    let mut program = Program::command();
+    let command =
+        program.find_subcommand_mut("relay").map(|command| command.clone().bin_name("xenstream relay"));
+    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
+}

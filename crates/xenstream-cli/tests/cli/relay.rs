@@ -1,0 +1,154 @@
+//! `xenstream relay`: what comes out, what is said, what is left.
+
+use std::fs::{self, File};
+use std::io::{Read, Write, pipe};
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use xenstream::wire::libxc::types::X86_TSC_INFO;
+use xenstream_synth::{Field, Part};
+
+use crate::common::{image, xenstream};
+
+const BEHIND: &[u8] = b"what is behind the stream";
+
+/// Relays these octets, which are followed by nothing.
+fn relay(octets: &[u8], arguments: &[&str]) -> Output {
+    let mut child = xenstream()
+        .arg("relay")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // The program may have seen enough before it has seen everything.
+            let _ = stdin.write_all(octets);
+        });
+        child.wait_with_output().unwrap()
+    })
+}
+
+/// An image with a reserved field that is not zero, which only `restore` overlooks.
+fn broken() -> Vec<u8> {
+    image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).octets()
+}
+
+#[test]
+fn a_valid_stream_comes_out_whole_and_is_reported_on() {
+    let octets = image().octets();
+    let output = relay(&octets, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout == octets);
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.starts_with("-: valid: xl, hvm, Xen 4.17, "), "{report}");
+
+    let output = relay(&octets, &["--quiet"]);
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_broken_stream_is_cut_under_hardened_and_said_to_be() {
+    let octets = broken();
+    let output = relay(&octets, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.len() < octets.len() && octets.starts_with(&output.stdout));
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("invalid") && report.contains("error: libxc::tsc-info-reserved: "), "{report}");
+
+    for lenient in [&["--profile", "restore"][..], &["--allow", "libxc::tsc-info-reserved"]] {
+        let output = relay(&octets, lenient);
+        assert_eq!(output.status.code(), Some(0), "{lenient:?}");
+        assert!(output.stdout == octets);
+    }
+}
+
+#[test]
+fn the_report_goes_where_it_is_to_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report");
+    let octets = broken();
+    let output = relay(&octets, &["--json"]);
+    let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(line["verdict"], "invalid");
+    assert_eq!(line["path"], "-");
+    assert_eq!(line["profile"], "hardened");
+    assert_eq!(line["violation"]["rule"], "libxc::tsc-info-reserved");
+    assert_eq!(line["octets_relayed"], output.stdout.len());
+
+    for arguments in [&["--json"][..], &[]] {
+        let output = relay(&octets, &[arguments, &["--report", path.to_str().unwrap()]].concat());
+        assert_eq!((output.status.code(), output.stderr), (Some(1), Vec::new()));
+        let report = fs::read_to_string(&path).unwrap();
+        assert!(report.contains("libxc::tsc-info-reserved"), "{report}");
+        assert_eq!(serde_json::from_str::<Value>(&report).is_ok(), !arguments.is_empty(), "{report}");
+    }
+
+    let output = relay(&octets, &["--report", "/nonexistent/report"]);
+    assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent/report"));
+}
+
+#[test]
+fn what_is_behind_the_stream_is_left_to_the_next_reader() {
+    let (mut reader, mut writer) = pipe().unwrap();
+    writer.write_all(&[&image().octets(), BEHIND].concat()).unwrap();
+    let child = xenstream()
+        .arg("relay")
+        .stdin(reader.try_clone().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout == image().octets());
+    let mut behind = [0; BEHIND.len()];
+    reader.read_exact(&mut behind).unwrap();
+    assert_eq!(behind, BEHIND);
+}
+
+#[test]
+fn each_way_to_fail_is_told_from_the_others() {
+    // The producer ends early.
+    let octets = image().octets();
+    let output = relay(&octets[..octets.len() - 1], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("stream::truncated"));
+
+    // The producer fails: a directory cannot be read.
+    let directory = File::open("/").unwrap();
+    let output = xenstream().arg("relay").stdin(directory).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot read at offset 0"));
+
+    // The consumer has gone, though the producer is still there and silent.
+    let (reader, writer) = pipe().unwrap();
+    let (output_reader, output_writer) = pipe().unwrap();
+    drop(output_reader);
+    let child =
+        xenstream().arg("relay").stdin(reader).stdout(output_writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(writer);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("the consumer has gone at offset 0"));
+
+    // The output cannot be written.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("image");
+    fs::write(&path, &octets).unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let child = xenstream()
+        .arg("relay")
+        .stdin(File::open(&path).unwrap())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write at offset 0"));
+}
