@@ -15,6 +15,7 @@
 #include <xencall.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
+#include <xen/sched.h>
 
 #include "standin.h"
 
@@ -160,6 +161,8 @@ static bool param_refused(const struct xen_hvm_param *param)
         return value != 0 && value != 3;
     case HVM_PARAM_VM86_TSS:
         return value > UINT32_MAX;
+    case HVM_PARAM_TRIPLE_FAULT_REASON:
+        return value > SHUTDOWN_MAX;
     case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
         return value == 0 || value > 64;
     case HVM_PARAM_X87_FIP_WIDTH:

@@ -72,8 +72,7 @@ fn layer_section(text: &mut String, layer: Layer, cases: &[Case]) -> fmt::Result
 
 fn rule_section(text: &mut String, rule: Rule, cases: &[Case]) -> fmt::Result {
     let entry = rule.entry();
-    let [spec, restore, hardened] = Profile::ALL.map(|profile| word(rule.grade(profile)));
-    writeln!(text, "\n### {rule}\n\n*{}*: {spec} / {restore} / {hardened}\n", entry.title)?;
+    writeln!(text, "\n### {rule}\n\n*{}*: {}\n", entry.title, grades(rule))?;
     writeln!(text, "{}\n\n{}\n\nSource: {}", entry.refuses, entry.why, entry.source)?;
     if let Some(case) = cases.iter().find(|case| case.rule == rule) {
         let path = format!("{RULES}/{}/{}.bin", rule.layer(), case.name());
@@ -93,6 +92,15 @@ fn limits(text: &mut String) -> fmt::Result {
         writeln!(text, "| {limit} | {spec} | {restore} | {hardened} |")?;
     }
     Ok(())
+}
+
+fn grades(rule: Rule) -> String {
+    let [spec, restore, hardened] = Profile::ALL.map(|profile| word(rule.grade(profile)));
+    if spec == restore && restore == hardened {
+        format!("{spec} in every profile")
+    } else {
+        format!("{spec} under `spec`, {restore} under `restore`, {hardened} under `hardened`")
+    }
 }
 
 fn letter(grade: Grade) -> char {

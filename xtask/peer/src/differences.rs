@@ -164,3 +164,62 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use xenstream_core::{Format, Policy};
+
+    use super::*;
+
+    const TABLE: &str = r#"
+        [spec-verifier.we-refuse]
+        "stream::*" = "a layer"
+        [spec-verifier.they-refuse]
+        "not NUL" = "words"
+        [spec-verifier.streams]
+        "that one" = "a name"
+    "#;
+
+    fn differences() -> Differences {
+        Differences { tables: toml::from_str(TABLE).unwrap(), used: BTreeSet::new() }
+    }
+
+    fn answer(verdict: Verdict, message: &str) -> Answer {
+        Answer { verdict, message: message.to_owned() }
+    }
+
+    fn disagreement(ours: Option<Violation>, theirs: &Answer) -> Disagreement {
+        Disagreement::between(Comparison::SpecVerifier, ours, theirs).unwrap()
+    }
+
+    #[test]
+    fn a_crash_is_a_refusal() {
+        let violation = crate::judge(b"", Format::Auto, &Policy::spec());
+        let crash = answer(Verdict::Crash, "signal 11");
+        assert!(Disagreement::between(Comparison::SpecRestorer, violation, &crash).is_none());
+        assert!(Disagreement::between(Comparison::SpecRestorer, None, &crash).is_some());
+    }
+
+    #[test]
+    fn a_reason_is_found_by_layer_by_words_and_by_name() {
+        let mut table = differences();
+        assert_eq!(table.stale().len(), 3);
+        let ours = crate::judge(b"", Format::Auto, &Policy::spec());
+        let refused_by_us = disagreement(ours, &answer(Verdict::Accept, ""));
+        assert_eq!(table.explain("any", &refused_by_us), Some("a layer"));
+        let refused_by_them = disagreement(None, &answer(Verdict::Reject, "Data not NUL terminated"));
+        assert_eq!(table.explain("any", &refused_by_them), Some("words"));
+        assert_eq!(table.stale(), [r#"spec and Xen's verifier: "that one""#]);
+        assert_eq!(table.explain("that one", &refused_by_them), Some("a name"));
+        assert!(table.stale().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_listed_has_no_reason() {
+        let mut table = differences();
+        let theirs = answer(Verdict::Reject, "Stream truncated");
+        assert_eq!(table.explain("any", &disagreement(None, &theirs)), None);
+        let elsewhere = Disagreement::between(Comparison::RestoreRestorer, None, &theirs).unwrap();
+        assert_eq!(table.explain("that one", &elsewhere), None);
+    }
+}
