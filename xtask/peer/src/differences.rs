@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn answer(verdict: Verdict, message: &str) -> Answer {
-        Answer { verdict, message: message.to_owned() }
+        Answer { verdict, message: message.to_owned(), largest_allocation: 0 }
     }
 
     fn disagreement(ours: Option<Violation>, theirs: &Answer) -> Disagreement {

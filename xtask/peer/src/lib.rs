@@ -31,6 +31,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Its own words; empty when it was content.
     pub message: String,
+    /// The largest block of memory that the restorer asked for, in octets, when it ran; 0 otherwise.
+    pub largest_allocation: u64,
 }
 
 /// What a tool did with a stream, in a word.

@@ -69,6 +69,8 @@ enum RecordedDomain {
 struct RecordedAnswer {
     verdict: Verdict,
     message: String,
+    #[serde(default)]
+    max_allocation: u64,
 }
 
 impl Recorded {
@@ -169,17 +171,21 @@ impl Row {
 
 impl RecordedAnswer {
     fn answer(&self) -> Answer {
-        Answer { verdict: self.verdict, message: self.message.clone() }
+        Answer {
+            verdict: self.verdict,
+            message: self.message.clone(),
+            largest_allocation: self.max_allocation,
+        }
     }
 }
 
 /// The verdict in a sentence about the source: it starts with `accept` unless something else comes of it in the end.
 fn read(sentence: &str) -> Answer {
-    if sentence.starts_with("accept") {
-        Answer { verdict: Verdict::Accept, message: String::new() }
-    } else {
-        Answer { verdict: Verdict::Reject, message: sentence.to_owned() }
-    }
+    let (verdict, message) = match sentence {
+        accept if accept.starts_with("accept") => (Verdict::Accept, String::new()),
+        refuse => (Verdict::Reject, refuse.to_owned()),
+    };
+    Answer { verdict, message, largest_allocation: 0 }
 }
 
 fn unpack(path: &Path) -> Result<HashMap<String, Vec<u8>>, Error> {

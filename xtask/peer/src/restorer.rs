@@ -113,6 +113,8 @@ pub struct Restorer {
 struct Line {
     verdict: String,
     message: String,
+    #[serde(default)]
+    largest_allocation: u64,
     /// A call that the stand-in does not know.
     unmodelled: Option<String>,
 }
@@ -139,7 +141,7 @@ impl Restorer {
             "limit" => Verdict::Limit,
             _ => return Err(Error::tool(TOOL, format!("{}: {}", stream.display(), line.message))),
         };
-        Ok(Answer { verdict, message: line.message })
+        Ok(Answer { verdict, message: line.message, largest_allocation: line.largest_allocation })
     }
 }
 

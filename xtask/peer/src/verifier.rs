@@ -56,7 +56,7 @@ impl Verifier {
             .map_err(|error| Error::tool(TOOL, error))?;
         let line: Line = serde_json::from_str(&answer).map_err(|error| Error::tool(TOOL, error))?;
         let verdict = if line.code == 0 { Verdict::Accept } else { Verdict::Reject };
-        Ok(Answer { verdict, message: line.message })
+        Ok(Answer { verdict, message: line.message, largest_allocation: 0 })
     }
 }
 
