@@ -60,7 +60,11 @@ impl Field {
             Field::U16(value) => out.extend(order.put_u16(*value)),
             Field::U32(value) => out.extend(order.put_u32(*value)),
             Field::U64(value) => out.extend(order.put_u64(*value)),
-            Field::U64s(values) => out.extend(values.iter().flat_map(|value| order.put_u64(*value))),
+            Field::U64s(values) => {
+                for value in values {
+                    out.extend(order.put_u64(*value));
+                }
+            }
             Field::Octets(octets) => out.extend(octets),
             Field::Zeros(n) => out.resize(out.len() + usize_of(*n), 0),
         }

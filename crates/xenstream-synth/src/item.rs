@@ -182,16 +182,30 @@ impl Item {
     #[must_use]
     pub fn octets(&self, order: Order) -> Vec<u8> {
         let mut out = Vec::with_capacity(usize_of(self.size()));
+        self.write(order, &mut out);
+        out
+    }
+
+    pub(crate) fn write(&self, order: Order, out: &mut Vec<u8>) {
+        let start = out.len();
         for field in self.fields() {
-            field.write(order, &mut out);
+            field.write(order, out);
         }
         for (at, field) in &self.edits {
             let mut octets = Vec::new();
             field.write(order, &mut octets);
-            let at = usize_of(*at);
+            let at = start + usize_of(*at);
             out[at..at + octets.len()].copy_from_slice(&octets);
         }
-        out
+    }
+
+    /// The first run of 64-bit fields in the body: the entries of a PAGE_DATA record.
+    pub(crate) fn entries64(&self) -> &[u64] {
+        let run = self.body.fields().iter().find_map(|field| match field {
+            Field::U64s(values) => Some(values.as_slice()),
+            _ => None,
+        });
+        run.unwrap_or(&[])
     }
 
     pub(crate) fn entries(&self) -> &[EntryPlace] {

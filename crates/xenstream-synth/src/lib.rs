@@ -23,12 +23,14 @@
 //! ```
 //!
 //! * [`valid`] has guests as savers write them, [`minimal`] the smallest ones that break no rule.
+//! * [`plan`] describes valid streams of any shape, to be made up by a fuzzer, and [`broken`] breaks one rule in them.
 //! * [`cases`] has a stream for every rule that breaks it and no other, where, and an accepted neighbour.
 //! * [`corpus`] is all of that as files.
 
 #![forbid(unsafe_code)]
 
 mod body;
+pub mod broken;
 pub mod cases;
 pub mod container;
 pub mod corpus;
@@ -38,6 +40,7 @@ pub mod libxc;
 pub mod libxl;
 pub mod minimal;
 mod pages;
+pub mod plan;
 mod stream;
 pub mod valid;
 mod vcpu;

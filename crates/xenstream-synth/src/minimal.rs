@@ -1,5 +1,6 @@
 //! The smallest streams that break no rule under any profile: what single faults are put into.
 
+use arbitrary::Arbitrary;
 use xenstream_core::wire::libxl;
 use xenstream_core::{Format, Guest};
 
@@ -57,9 +58,10 @@ fn pv(info: Item, frames: Item, registers: &Basic) -> Stream {
 }
 
 /// How a checkpointed stream goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub enum Kind {
     /// Remus.
+    #[default]
     Remus,
     /// COLO: a CHECKPOINT_STATE follows each CHECKPOINT_END.
     Colo,

@@ -28,6 +28,8 @@ pub struct Stream {
     container: Order,
     libxl: Order,
     libxc: Order,
+    /// Where the input ends, if that is inside the stream.
+    cut: Option<u64>,
 }
 
 impl Stream {
@@ -40,6 +42,7 @@ impl Stream {
             container: Order::Little,
             libxl: Order::Little,
             libxc: Order::Little,
+            cut: None,
         }
     }
 
@@ -55,16 +58,22 @@ impl Stream {
         &self.items
     }
 
-    /// The whole stream.
+    /// The whole stream, or as much of it as is [there](Stream::cut).
     #[must_use]
     pub fn octets(&self) -> Vec<u8> {
-        self.items.iter().flat_map(|item| item.octets(self.order(item.part()))).collect()
+        let mut octets = Vec::with_capacity(usize_of(self.offset(self.items.len())));
+        for item in &self.items {
+            item.write(self.order(item.part()), &mut octets);
+        }
+        octets.truncate(usize_of(self.size()));
+        octets
     }
 
     /// Size in octets.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.offset(self.items.len())
+        let whole = self.offset(self.items.len());
+        self.cut.map_or(whole, |cut| cut.min(whole))
     }
 
     /// Writes the stream without building it in memory.
@@ -72,8 +81,12 @@ impl Stream {
     /// # Errors
     /// Whatever the writer says.
     pub fn write_to(&self, mut out: impl Write) -> io::Result<()> {
+        let mut rest = self.size();
         for item in &self.items {
-            out.write_all(&item.octets(self.order(item.part())))?;
+            let mut octets = item.octets(self.order(item.part()));
+            octets.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
+            rest -= octets.len() as u64;
+            out.write_all(&octets)?;
         }
         Ok(())
     }
@@ -84,6 +97,10 @@ impl Stream {
     /// # Errors
     /// Whatever the writer says.
     pub fn write_sparse(&self, mut out: impl Write + Seek) -> io::Result<()> {
+        if self.cut.is_some() {
+            // Rare, and small enough to be written octet by octet.
+            return self.write_to(out);
+        }
         let mut hole = 0;
         for item in &self.items {
             let order = self.order(item.part());
@@ -151,7 +168,24 @@ impl Stream {
         })
     }
 
-    /// Every record, entries of HVM_CONTEXT's chain included, in the order in which a reader meets them.
+    /// The record that a reader is in where the stream is [cut](Stream::cut); `None` inside a header that is no record.
+    #[must_use]
+    pub fn torn_record(&self) -> Option<RecordRef> {
+        let end = self.size();
+        let mut offset = 0;
+        let index = self.items.iter().position(|item| {
+            let start = offset;
+            offset += item.size();
+            (start..offset).contains(&end)
+        })?;
+        let record = self.record(index)?;
+        let whole = end >= record.offset + self.items[index].body_at();
+        // As long as its header is not whole, nothing is known of it.
+        Some(RecordRef { kind: record.kind.filter(|_| whole), ..record })
+    }
+
+    /// Every record, entries of HVM_CONTEXT's chain included, in the order in which a reader meets them. Of a stream
+    /// that is [cut](Stream::cut), those whose headers are whole.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();
@@ -168,6 +202,9 @@ impl Stream {
                     .extend((0..).zip(item.entries()).map(|(index, entry)| entry.record(index, body_offset)));
             }
             offset += item.size();
+        }
+        if let Some(cut) = self.cut {
+            records.retain(|record| record.body_offset <= cut);
         }
         records
     }
@@ -220,6 +257,20 @@ impl Stream {
         self
     }
 
+    /// With another item in place of the one at this index.
+    #[must_use]
+    pub fn with_item(mut self, index: usize, item: Item) -> Stream {
+        self.items[index] = item;
+        self
+    }
+
+    /// With these items for all it had.
+    #[must_use]
+    pub fn of_items(mut self, items: impl IntoIterator<Item = Item>) -> Stream {
+        self.items = items.into_iter().collect();
+        self
+    }
+
     /// With a field of the first item of a kind overwritten, `at` octets from its first one.
     #[must_use]
     #[track_caller]
@@ -235,6 +286,13 @@ impl Stream {
     pub fn until(mut self, part: Part) -> Stream {
         let index = self.find(part);
         self.items.truncate(index);
+        self
+    }
+
+    /// Only the first octets of it, as when the input ends too early. Items and offsets stay what they are.
+    #[must_use]
+    pub fn cut(mut self, octets: u64) -> Stream {
+        self.cut = Some(octets);
         self
     }
 
@@ -296,11 +354,15 @@ impl Stream {
         self.edited(Part::Image, libxc::image_at::VERSION, Field::U32(libxc::VERSION_MIN))
     }
 
-    fn has(&self, part: Part) -> bool {
+    /// Does it have an item of this kind?
+    #[must_use]
+    pub fn has(&self, part: Part) -> bool {
         self.items.iter().any(|item| item.part() == part)
     }
 
-    fn order(&self, part: Part) -> Order {
+    /// The byte order of the fields of this kind of item.
+    #[must_use]
+    pub fn order(&self, part: Part) -> Order {
         match part {
             Part::Xl | Part::XlData | Part::Libvirt | Part::LibvirtXml => self.container,
             Part::Libxl | Part::Image => Order::Big,

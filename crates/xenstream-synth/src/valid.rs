@@ -1,6 +1,7 @@
 //! Streams as savers write them: small guests with every record that such a guest's image has, in the savers' order.
 //! Xen's own restore code takes the little-endian ones.
 
+use arbitrary::Arbitrary;
 use xenstream_core::Guest;
 
 use crate::hvm::Chain;
@@ -18,9 +19,10 @@ const XSAVE: u64 = 848;
 const EXTENDED: usize = 64;
 
 /// A kind of guest, as people tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub enum Machine {
     /// 64-bit PV.
+    #[default]
     Pv64,
     /// 32-bit PV.
     Pv32,
@@ -42,6 +44,15 @@ impl Machine {
             Machine::Pv32 => "pv32",
             Machine::Hvm => "hvm",
             Machine::Pvh => "pvh",
+        }
+    }
+
+    /// The kind of guest that the domain header tells of.
+    #[must_use]
+    pub const fn guest(self) -> Guest {
+        match self {
+            Machine::Pv64 | Machine::Pv32 => Guest::Pv,
+            Machine::Hvm | Machine::Pvh => Guest::Hvm,
         }
     }
 

@@ -145,3 +145,24 @@ fn batches_are_as_full_as_savers_make_them() {
     let counts: Vec<u64> = records.iter().map(|record| (record.length() - 8) / 8).collect();
     assert_eq!(counts, [1024, 1024, 2]);
 }
+
+#[test]
+fn a_cut_stream_knows_the_record_that_is_torn() {
+    let stream = minimal::hvm();
+    let (pages, end) = (stream.find(Part::libxc(PAGE_DATA)), stream.size());
+    let start = stream.offset(pages);
+    let torn = |octets| stream.clone().cut(octets).torn_record().map(|record| (record.index, record.kind));
+    assert_eq!(torn(20), None, "inside the image header");
+    assert_eq!(torn(start), Some((1, None)), "in front of the record");
+    assert_eq!(torn(start + 7), Some((1, None)), "inside the record's header");
+    assert_eq!(torn(start + 8), Some((1, Some(u64::from(PAGE_DATA)))), "inside the record's body");
+    assert_eq!(torn(end), None, "not at all");
+
+    let cut = stream.clone().cut(start + 7);
+    assert_eq!(cut.octets(), stream.octets()[..start as usize + 7]);
+    assert_eq!((cut.size(), cut.records().len()), (start + 7, 1));
+    let (mut plain, mut sparse) = (Vec::new(), Cursor::new(Vec::new()));
+    cut.write_to(&mut plain).expect("memory");
+    cut.write_sparse(&mut sparse).expect("memory");
+    assert!(plain == cut.octets() && sparse.into_inner() == plain);
+}

@@ -9,9 +9,11 @@ pub mod arbitrary_bytes;
 pub mod setup;
 pub mod source;
 pub mod splits;
+pub mod structured;
 pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
 pub use setup::Setup;
 pub use source::source;
 pub use splits::splits;
+pub use structured::{structured_broken, structured_valid};

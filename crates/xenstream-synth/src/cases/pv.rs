@@ -53,21 +53,20 @@ fn page_tables() -> Vec<Case> {
 }
 
 /// The last of so many pages that the verifier no longer tells which of them are page tables. Only the entries are
-/// there: the pages would be 32 MiB, and where the rule is at deny nobody comes so far.
+/// there: the pages would be 16 MiB, and where the rule is at deny nobody comes so far.
 fn table_batch() -> Case {
-    const TOLD_APART: u64 = 8192;
-    let pages: Vec<Page> = (0..TOLD_APART).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
+    let pages: Vec<Page> = (0..page::TABLES_TOLD).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
     let whole = minimal::pv32().replaced(PAGES, page_data(&pages));
     let record = whole.find(PAGES);
     let entries = BODY + page::HEADER;
-    let end = whole.offset(record) + entries + page::ENTRY * (TOLD_APART + 1);
+    let end = whole.offset(record) + entries + page::ENTRY * (page::TABLES_TOLD + 1);
     let neighbour = minimal::pv32().replaced(PAGES, page_data(&[Page::table(1, 1, &[])]));
 
     let mut case = Case::of(Rule::PvTableBatch, "", &whole, &neighbour)
-        .in_item(&whole, record, entries + page::ENTRY * TOLD_APART)
+        .in_item(&whole, record, entries + page::ENTRY * page::TABLES_TOLD)
         .refused_by(Profile::Spec, Rule::StreamTruncated, end)
         .refused_by(Profile::Restore, Rule::StreamTruncated, end)
-        .note("cut behind the entries: the pages would be 32 MiB; the neighbour has a smaller batch");
+        .note("cut behind the entries: the pages would be 16 MiB; the neighbour has a smaller batch");
     case.stream.truncate(end as usize);
     case
 }

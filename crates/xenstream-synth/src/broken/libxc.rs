@@ -1,0 +1,121 @@
+//! The libxc stream: its headers, and its records by type and length.
+
+use xenstream_core::wire::Order;
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, KNOWN, OPTIONAL, SHARED_INFO, STATIC_DATA_END, VERIFY,
+    X86_PV_INFO,
+};
+use xenstream_core::wire::libxc::{PAGE_SHIFT, RECORD_LENGTH_MAX, domain_at, image_at};
+use xenstream_core::{Guest, Layer, Rule};
+
+use super::{BODY, Break, Draft, Fault, LENGTH};
+use crate::body::{Body, Field};
+use crate::item::{Item, Part};
+use crate::libxc::{dirty_pfn_list, record, toolstack};
+
+const ANY: &str = "anything";
+
+pub(super) const BREAKS: &[Break] = &[
+    Break::new(Rule::LibxcMarker, "a libxl stream", |d| {
+        d.libxl()?;
+        let image = d.first(Part::Image)?;
+        let at = d.number(0, 8);
+        let octet = d.number(0, 255) as u8;
+        Some(d.field(image, at, Field::U8(octet))?.found_at(d.stream.offset(image)))
+    }),
+    Break::new(Rule::LibxcId, ANY, |d| {
+        let id = d.one_of(&[0, 0x5845_4E47, u32::MAX])?;
+        d.field(d.first(Part::Image)?, image_at::ID, Field::U32(id))
+    }),
+    Break::new(Rule::LibxcVersion, ANY, |d| {
+        let version = d.one_of(&[0, 1, 4, u32::MAX])?;
+        d.field(d.first(Part::Image)?, image_at::VERSION, Field::U32(version))
+    }),
+    Break::new(Rule::LibxcOptionsReserved, ANY, |d| {
+        let image = d.first(Part::Image)?;
+        let options = (d.read32(image, image_at::OPTIONS) >> 16) as u16 | 1 << d.number(1, 15);
+        d.field(image, image_at::OPTIONS, Field::U16(options))
+    }),
+    Break::new(Rule::LibxcBigEndian, ANY, |d| {
+        let image = d.first(Part::Image)?;
+        Some(Fault::in_item(d.stream.clone().with_libxc_order(Order::Big), image, image_at::OPTIONS))
+    }),
+    Break::new(Rule::LibxcHeaderReserved, ANY, |d| {
+        let image = d.first(Part::Image)?;
+        let value = d.number(1, 0xFFFF) as u16;
+        match d.choices.index(2)? {
+            0 => d.field(image, image_at::RESERVED, Field::U16(value)),
+            _ => d.field(image, image_at::RESERVED + 2, Field::U32(u32::from(value) << 8)),
+        }
+    }),
+    Break::new(Rule::LibxcDomainType, ANY, |d| {
+        let kind = d.one_of(&[0, 3, 0x100, u32::MAX])?;
+        d.field(d.first(Part::Domain)?, 0, Field::U32(kind))
+    }),
+    Break::new(Rule::LibxcPageShift, ANY, |d| {
+        let shift = d.one_of(&[0, PAGE_SHIFT - 1, PAGE_SHIFT + 32, u16::MAX])?;
+        d.field(d.first(Part::Domain)?, domain_at::PAGE_SHIFT, Field::U16(shift))
+    }),
+    Break::new(Rule::LibxcDomainReserved, ANY, |d| {
+        let value = d.number(1, 0xFFFF) as u16;
+        d.field(d.first(Part::Domain)?, domain_at::RESERVED, Field::U16(value))
+    }),
+    Break::new(Rule::LibxcRecordType, ANY, |d| {
+        let kind = d.one_of(&[KNOWN, KNOWN + 1, 0x1000, OPTIONAL - 1])?;
+        unknown(d, kind)
+    }),
+    Break::new(Rule::LibxcRecordOptional, ANY, |d| {
+        let kind = d.one_of(&[OPTIONAL, OPTIONAL | 1, u32::MAX])?;
+        unknown(d, kind)
+    }),
+    Break::new(Rule::LibxcRecordGuest, ANY, |d| {
+        let kind = match d.expected.guest {
+            Guest::Pv => d.one_of(&[HVM_CONTEXT, HVM_PARAMS])?,
+            Guest::Hvm => d.one_of(&[X86_PV_INFO, SHARED_INFO, 3, 4, 6, 0xC])?,
+        };
+        unknown(d, kind)
+    }),
+    Break::new(Rule::LibxcToolstack, ANY, |d| d.extra(d.any_in(Layer::Libxc)?, toolstack(), 0)),
+    Break::new(Rule::LibxcDirtyPfnList, ANY, |d| {
+        let pfn = d.number(0, 1 << 20);
+        d.extra(d.any_in(Layer::Libxc)?, dirty_pfn_list(&[pfn]), 0)
+    }),
+    Break::new(Rule::LibxcRecordLength, ANY, |d| {
+        let index = d.any_in(Layer::Libxc)?;
+        let length = d.one_of(&[RECORD_LENGTH_MAX + 1, u64::from(u32::MAX)])?;
+        d.other(index, d.item(index).clone().claiming(length), LENGTH)
+    }),
+    Break::new(Rule::LibxcPadding, "a libxc record with padding", |d| padding(d, Layer::Libxc)),
+    Break::new(Rule::LibxcEndLength, ANY, |d| longer(d, END)),
+    Break::new(Rule::LibxcVerifyLength, ANY, |d| {
+        let body = Body::new().zeros(d.number(1, 16));
+        d.extra(d.last(Part::libxc(END))?, record(VERIFY, body), LENGTH)
+    }),
+    Break::new(Rule::LibxcCheckpointLength, "a checkpoint", |d| longer(d, CHECKPOINT)),
+    Break::new(Rule::LibxcStaticDataEndLength, "version 3", |d| longer(d, STATIC_DATA_END)),
+];
+
+/// A record of a type that does not belong into the stream at all.
+fn unknown(d: &Draft<'_>, kind: u32) -> Option<Fault> {
+    let body = Body::new().zeros(d.number(0, 16));
+    d.extra(d.any_in(Layer::Libxc)?, record(kind, body), 0)
+}
+
+/// A record that should be empty and is not.
+fn longer(d: &Draft<'_>, kind: u32) -> Option<Fault> {
+    let body = Body::new().zeros(d.number(1, 16));
+    d.other(d.any_of(Part::libxc(kind))?, record(kind, body), LENGTH)
+}
+
+/// An octet of padding that is not zero.
+pub(super) fn padding(d: &Draft<'_>, layer: Layer) -> Option<Fault> {
+    let behind = |item: &Item| BODY + item.length();
+    let index = d.any(|_, item| {
+        item.part().record().is_some_and(|(other, _)| other == layer) && behind(item) < item.size()
+    })?;
+    let item = d.item(index);
+    let (from, to) = (behind(item), item.size());
+    let at = d.number(from, to - from);
+    let octet = d.number(1, 255) as u8;
+    d.field(index, at, Field::U8(octet))
+}

@@ -1,0 +1,201 @@
+//! What is around a libxc stream, and libxl's own records.
+
+use arbitrary::{Arbitrary, Unstructured};
+use xenstream_core::Format;
+use xenstream_core::wire::libxl::EMULATOR_ID_MAX;
+use xenstream_core::wire::libxl::types::{EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END};
+use xenstream_core::wire::xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
+use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2};
+
+use super::few;
+use crate::body::Body;
+use crate::container::{xenopsd_record, xl_data, xl_header};
+use crate::item::{Item, Part};
+use crate::libxl::emulator;
+use crate::stream::Stream;
+
+/// What is around the libxc stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub enum Container {
+    /// Nothing.
+    #[default]
+    Bare,
+    /// A libxl stream, and nothing around that.
+    Libxl,
+    /// A libxl stream in a file of `xl save`.
+    Xl(XlHeader),
+    /// A libxl stream in a file of libvirt, for a guest with a name of this length.
+    Libvirt(u8),
+    /// A suspend image of xenopsd.
+    Xenopsd(XenopsdBlobs),
+}
+
+/// The header of `xl save`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct XlHeader {
+    /// The configuration.
+    pub config: XlConfig,
+    /// Octets of optional data behind it, which readers skip.
+    pub tail: u8,
+}
+
+/// The configuration in an xl header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XlConfig {
+    /// JSON, of a guest with a name of this length.
+    Json(u8),
+    /// xl's own text, which Xen 4.4 and older wrote.
+    Text,
+    /// None, and no optional data either.
+    Missing,
+}
+
+impl Default for XlConfig {
+    fn default() -> XlConfig {
+        XlConfig::Json(0)
+    }
+}
+
+impl<'a> Arbitrary<'a> for XlConfig {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<XlConfig> {
+        // Profiles differ about the others.
+        Ok(match u8::arbitrary(u)? {
+            0xF0..=0xF7 => XlConfig::Text,
+            0xF8..=0xFF => XlConfig::Missing,
+            name => XlConfig::Json(name),
+        })
+    }
+}
+
+/// Sizes of the blobs behind the memory in an image of xenopsd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct XenopsdBlobs {
+    /// UEFI variables.
+    pub varstored: Option<u8>,
+    /// The state of a TPM.
+    pub swtpm: Option<u8>,
+    /// The state of the device model.
+    pub qemu: Option<u8>,
+}
+
+/// A device model's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct DeviceModel {
+    /// What it has in xenstore; no EMULATOR_XENSTORE_DATA without any.
+    #[arbitrary(with = few::<3, Pair>)]
+    pub xenstore: Vec<Pair>,
+    /// Octets of its state.
+    pub state: u16,
+    /// Which device model, 0 to 2.
+    pub emulator_id: u8,
+}
+
+/// A key of xenstore and its value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Pair {
+    /// The key: octets folded into characters that a key may have.
+    #[arbitrary(with = few::<6, u8>)]
+    pub key: Vec<u8>,
+    /// The value: octets folded into ASCII that can be printed.
+    #[arbitrary(with = few::<6, u8>)]
+    pub value: Vec<u8>,
+}
+
+impl Container {
+    /// Is there a libxl stream?
+    #[must_use]
+    pub fn has_libxl(&self) -> bool {
+        matches!(self, Container::Libxl | Container::Xl(_) | Container::Libvirt(_))
+    }
+
+    /// This around a bare libxc stream. The records of the device model come before libxl's END.
+    pub(super) fn around(&self, libxc: Stream, device_model: Option<Vec<Item>>) -> Stream {
+        match self {
+            Container::Bare => libxc,
+            Container::Xenopsd(blobs) => blobs.behind(libxc.in_xenopsd()),
+            Container::Libxl | Container::Xl(_) | Container::Libvirt(_) => {
+                let records = device_model.into_iter().flatten();
+                let libxl = records.fold(libxc.in_libxl(), Stream::before_last);
+                match self {
+                    Container::Xl(header) => header.before(libxl),
+                    Container::Libvirt(name) => {
+                        let xml = format!("<domain type='xen'><name>{}</name></domain>\0", self::name(*name));
+                        libxl.in_libvirt_with(xml.as_bytes())
+                    }
+                    _ => libxl,
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// With an item before the last one, which is libxl's END.
+    fn before_last(self, item: Item) -> Stream {
+        let last = self.items().len() - 1;
+        debug_assert_eq!(self.items()[last].part(), Part::libxl(END));
+        self.inserted(last, item)
+    }
+}
+
+impl XlHeader {
+    fn before(self, libxl: Stream) -> Stream {
+        let data = match self.config {
+            XlConfig::Missing => return libxl.in_xl_without_config(),
+            XlConfig::Json(name) => {
+                xl_data(format!("{{\"c_info\": {{\"name\": \"{}\"}}}}\0", self::name(name)).as_bytes())
+            }
+            XlConfig::Text => xl_data(b"name = 'guest'\n\0"),
+        };
+        let flags = match self.config {
+            XlConfig::Text => FLAG_STREAM_V2,
+            XlConfig::Json(_) | XlConfig::Missing => FLAG_STREAM_V2 | FLAG_JSON,
+        };
+        let length = u32::try_from(data.size()).expect("a name of 255 letters") + u32::from(self.tail);
+        let tail = (self.tail > 0)
+            .then(|| Item::new(Part::Loose, Body::new().bytes(vec![b'-'; usize::from(self.tail)])));
+        let before = [xl_header(flags, length), data].into_iter().chain(tail);
+        libxl.wrapped(Format::Xl, before, [])
+    }
+}
+
+impl XenopsdBlobs {
+    fn behind(self, image: Stream) -> Stream {
+        let blobs = [(VARSTORED, self.varstored), (SWTPM, self.swtpm), (QEMU_TRAD, self.qemu)];
+        blobs.into_iter().filter_map(|(kind, size)| Some((kind, size?))).fold(image, |image, (kind, size)| {
+            let blob = Body::new().zeros(u64::from(size));
+            image.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, blob))
+        })
+    }
+}
+
+impl DeviceModel {
+    /// Its records.
+    pub(super) fn records(&self) -> Vec<Item> {
+        let id = u32::from(self.emulator_id) % (EMULATOR_ID_MAX + 1);
+        let pairs: Vec<u8> = self.xenstore.iter().flat_map(Pair::octets).collect();
+        let mut records = Vec::new();
+        if !pairs.is_empty() {
+            records.push(emulator(EMULATOR_XENSTORE_DATA, id, Body::new().bytes(pairs)));
+        }
+        let state = Body::new().zeros(u64::from(self.state % 1024));
+        records.push(emulator(EMULATOR_CONTEXT, id, state));
+        records
+    }
+}
+
+impl Pair {
+    fn octets(&self) -> Vec<u8> {
+        const KEY: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@/";
+        // A key starts with no `/`, the last of these.
+        let first = self.key.first().map_or(b'k', |n| KEY[usize::from(*n) % (KEY.len() - 1)]);
+        let rest = self.key.iter().skip(1).map(|n| KEY[usize::from(*n) % KEY.len()]);
+        let value = self.value.iter().map(|n| b' ' + n % 95);
+        [first].into_iter().chain(rest).chain([0]).chain(value).chain([0]).collect()
+    }
+}
+
+/// A guest's name of this length.
+fn name(length: u8) -> String {
+    "guest".chars().cycle().take(usize::from(length)).collect()
+}

@@ -1,0 +1,189 @@
+//! What a verifier should say of a stream.
+
+use xenstream_core::wire::libxc::page;
+use xenstream_core::wire::libxc::types::{HVM_CONTEXT, HVM_PARAMS, PAGE_DATA};
+use xenstream_core::wire::{Order, RECORD_HEADER, libvirt, libxc, libxl, xl};
+use xenstream_core::{Checkpointing, Format, Guest, Layer, Level, Profile, RecordRef, Rule};
+
+use super::container::{Container, XlConfig};
+use super::{Plan, Version};
+use crate::cases::Outcome;
+use crate::item::Part;
+use crate::stream::Stream;
+use crate::valid::Machine;
+
+/// What a verifier should say of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Its format.
+    pub format: Format,
+    /// What the verifier is to be told of its kind.
+    pub checkpointing: Checkpointing,
+    /// The guest.
+    pub guest: Guest,
+    /// The Xen that claims to have written it.
+    pub xen: (u32, u32),
+    /// The version of the libxc stream.
+    pub libxc_version: u32,
+    /// The byte order of the libxc records.
+    pub order: Order,
+    /// Width of a PV guest in octets.
+    pub guest_width: Option<u8>,
+    /// Largest pfn of a PV guest.
+    pub max_pfn: Option<u64>,
+    /// Layer and type of every record whose header is whole, in stream order.
+    pub records: Vec<(Layer, u64)>,
+    /// Entries by page type.
+    pub pages: [u64; 16],
+    /// Complete checkpoints.
+    pub checkpoints: u64,
+    /// The primary died behind the last of them.
+    pub fails_over: bool,
+    /// Octets of the stream.
+    pub octets: u64,
+    /// Rules that it breaks all the same, in the order in which they are found. A plan that asks for nothing unusual has
+    /// none but `libxc::hvm-params-order`, which every released Xen breaks and no profile reports.
+    pub exceptions: Vec<Exception>,
+}
+
+/// A rule that a valid stream breaks because the plan asks for it. Profiles differ about such streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The rule.
+    pub rule: Rule,
+    /// Where it is broken.
+    pub offset: u64,
+    /// In which record.
+    pub record: Option<RecordRef>,
+}
+
+impl Expected {
+    /// What a profile makes of the stream.
+    #[must_use]
+    pub fn outcome(&self, profile: Profile) -> Outcome {
+        let mut outcome = Outcome::default();
+        for Exception { rule, offset, .. } in &self.exceptions {
+            match rule.grade(profile).level() {
+                Level::Deny => {
+                    outcome.refused = Some((*rule, *offset));
+                    break;
+                }
+                Level::Warn => outcome.warnings.push(*rule),
+                Level::Allow => {}
+            }
+        }
+        outcome
+    }
+
+    /// How many records of this layer and type there are.
+    #[must_use]
+    pub fn count(&self, layer: Layer, kind: u32) -> u64 {
+        self.records.iter().filter(|record| **record == (layer, u64::from(kind))).count() as u64
+    }
+
+    /// How many libxc records of unknown types there are.
+    #[must_use]
+    pub fn optional(&self) -> u64 {
+        let unknown = |kind: u64| kind >= u64::from(libxc::types::KNOWN);
+        self.records.iter().filter(|(layer, kind)| *layer == Layer::Libxc && unknown(*kind)).count() as u64
+    }
+}
+
+impl Plan {
+    pub(super) fn expect(&self, stream: &Stream) -> Expected {
+        let pv = self.guest() == Guest::Pv;
+        let records = stream.records();
+        let layers = [Layer::Xenopsd, Layer::Libxl, Layer::Libxc];
+        let checkpoints = self.checkpoints.as_ref();
+        Expected {
+            format: stream.format(),
+            checkpointing: self.checkpointing(),
+            guest: self.guest(),
+            xen: (u32::from(self.xen.0), u32::from(self.xen.1)),
+            libxc_version: match self.version {
+                Version::Three => 3,
+                Version::Two => 2,
+            },
+            order: stream.order(Part::Domain),
+            guest_width: pv.then_some(if self.machine == Machine::Pv32 { 4 } else { 8 }),
+            max_pfn: pv.then(|| self.space.max_pfn(self.machine)),
+            records: records
+                .iter()
+                .filter(|record| layers.contains(&record.layer))
+                .map(|record| (record.layer, record.kind))
+                .collect(),
+            pages: pages(stream),
+            checkpoints: checkpoints.map_or(0, |checkpoints| 1 + checkpoints.more.len() as u64),
+            fails_over: checkpoints.is_some_and(|checkpoints| checkpoints.fails_over.is_some()),
+            octets: stream.size(),
+            exceptions: self.exceptions(stream),
+        }
+    }
+
+    fn exceptions(&self, stream: &Stream) -> Vec<Exception> {
+        let mut exceptions = Vec::new();
+        let mut header = |rule, part, at| {
+            let offset = stream.offset(stream.find(part)) + at;
+            exceptions.push(Exception { rule, offset, record: None });
+        };
+        if let Container::Xl(xl) = &self.container {
+            if self.big_endian.container {
+                header(Rule::XlBigEndian, Part::Xl, xl::at::BYTEORDER);
+            }
+            match xl.config {
+                XlConfig::Json(_) => {}
+                XlConfig::Text => header(Rule::XlConfigFormat, Part::Xl, xl::at::MANDATORY_FLAGS),
+                XlConfig::Missing => header(Rule::XlConfigMissing, Part::Xl, xl::at::OPTIONAL_DATA_LEN),
+            }
+        }
+        if matches!(self.container, Container::Libvirt(_)) && self.big_endian.container {
+            header(Rule::LibvirtBigEndian, Part::Libvirt, libvirt::at::VERSION);
+        }
+        if self.container.has_libxl() && self.big_endian.libxl {
+            header(Rule::LibxlBigEndian, Part::Libxl, libxl::at::OPTIONS);
+        }
+        if self.big_endian.libxc {
+            header(Rule::LibxcBigEndian, Part::Image, libxc::image_at::OPTIONS);
+        }
+
+        let mut context_seen = false;
+        for (index, item) in stream.items().iter().enumerate() {
+            let Some((Layer::Libxc, kind)) = item.part().record() else { continue };
+            context_seen |= item.part() == Part::libxc(HVM_CONTEXT);
+            let rule = if kind >= u64::from(libxc::types::KNOWN) {
+                Rule::LibxcRecordOptional
+            } else if item.part() == Part::libxc(HVM_PARAMS) && context_seen {
+                Rule::LibxcHvmParamsOrder
+            } else {
+                continue;
+            };
+            let offset = stream.offset(index);
+            if offset + RECORD_HEADER <= stream.size() {
+                exceptions.push(Exception { rule, offset, record: stream.record(index) });
+            }
+        }
+        if self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.fails_over.is_some()) {
+            let (rule, offset) = (Rule::StreamFailover, stream.size());
+            exceptions.push(Exception { rule, offset, record: stream.torn_record() });
+        }
+        exceptions
+    }
+}
+
+/// Entries of PAGE_DATA records by type, as far as the stream goes.
+fn pages(stream: &Stream) -> [u64; 16] {
+    let mut by_type = [0; 16];
+    let mut offset = 0;
+    for item in stream.items() {
+        if item.part() == Part::libxc(PAGE_DATA) {
+            let ends = (offset + RECORD_HEADER + page::HEADER + page::ENTRY..).step_by(page::ENTRY as usize);
+            for (entry, end) in item.entries64().iter().zip(ends) {
+                if end <= stream.size() {
+                    by_type[page::kind(*entry) as usize] += 1;
+                }
+            }
+        }
+        offset += item.size();
+    }
+    by_type
+}

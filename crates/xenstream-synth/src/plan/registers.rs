@@ -1,0 +1,300 @@
+//! Policies, registers and parameters.
+
+use std::collections::BTreeSet;
+
+use arbitrary::Arbitrary;
+use xenstream_core::Guest;
+use xenstream_core::wire::hvm::{self, Length};
+use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
+
+use super::few;
+use super::memory::{GDT, ROOT, START_INFO, Space};
+use crate::hvm::{Chain, Entry};
+use crate::item::Item;
+use crate::libxc;
+use crate::valid::Machine;
+use crate::vcpu::Basic;
+
+/// What a version 3 stream sends ahead of all else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Policies {
+    /// X86_CPUID_POLICY; no record without leaves.
+    #[arbitrary(with = few::<4, Leaf>)]
+    pub leaves: Vec<Leaf>,
+    /// X86_MSR_POLICY; no record without MSRs.
+    #[arbitrary(with = few::<3, Msr>)]
+    pub msrs: Vec<Msr>,
+    /// The MSRs come before the leaves, and X86_PV_INFO behind both.
+    pub reversed: bool,
+}
+
+/// A leaf of the CPUID policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Leaf {
+    /// Its number, folded into those that Xen takes.
+    pub leaf: u8,
+    /// Its subleaf, where it has any.
+    pub subleaf: u32,
+    /// `eax` to `edx`.
+    pub registers: [u32; 4],
+}
+
+/// A model-specific register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Msr {
+    /// Its index.
+    pub index: u32,
+    /// Its value.
+    pub value: u64,
+}
+
+/// What makes a domain run again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct State {
+    /// X86_TSC_INFO.
+    pub tsc: Option<Tsc>,
+    /// PV: the vcpus behind vcpu 0, which always is there.
+    #[arbitrary(with = few::<2, Vcpu>)]
+    pub vcpus: Vec<Vcpu>,
+    /// PV: vcpu 0, but for its number.
+    pub first: Vcpu,
+    /// HVM: entries of HVM_CONTEXT between HEADER and END; one that has come before is left out.
+    #[arbitrary(with = few::<6, HvmEntry>)]
+    pub entries: Vec<HvmEntry>,
+    /// HVM: HVM_PARAMS; one that has come before is left out, and there is no record without any.
+    #[arbitrary(with = few::<4, Param>)]
+    pub params: Vec<Param>,
+    /// HVM: HVM_PARAMS come before HVM_CONTEXT, as the specification asks and no release does.
+    pub params_first: bool,
+}
+
+/// X86_TSC_INFO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Tsc {
+    /// The mode, 0 to 2.
+    pub mode: u8,
+    /// The frequency.
+    pub khz: u32,
+    /// The time.
+    pub nsec: u64,
+    /// How many restores it has seen.
+    pub incarnation: u32,
+}
+
+/// A PV vcpu.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Vcpu {
+    /// Its number, 1 to 511.
+    pub id: u16,
+    /// BASIC.
+    pub registers: Registers,
+    /// EXTENDED of a length from 4 to 128.
+    pub extended: Option<u8>,
+    /// XSAVE of at least 16 octets.
+    pub xsave: Option<u16>,
+    /// MSRS; no record without any.
+    #[arbitrary(with = few::<2, Msr>)]
+    pub msrs: Vec<Msr>,
+}
+
+/// Registers of a PV vcpu that name memory. An anchored plan has them name what is sent for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Registers {
+    /// Entries of the GDT.
+    pub gdt_entries: u16,
+    /// The pfn of the start info, of the frames of the GDT, and of the page tables.
+    pub pfns: [u32; 4],
+    /// A 64-bit guest has a page table of its user space.
+    pub user: bool,
+}
+
+/// An entry of HVM_CONTEXT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct HvmEntry {
+    /// The typecode, folded into those that Xen knows.
+    pub typecode: u8,
+    /// The instance, 0 to 63.
+    pub instance: u8,
+    /// How much it is shorter than Xen writes it, or longer, where that is allowed; MSRs of a CPU_MSR.
+    pub size: u16,
+    /// An octet of its body.
+    pub fill: u8,
+}
+
+/// A parameter of an HVM guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub struct Param {
+    /// The index, folded into those that a toolstack may set.
+    pub index: u8,
+    /// The value, folded into what Xen takes.
+    pub value: u64,
+}
+
+impl Policies {
+    /// Everything up to STATIC_DATA_END, as a version 3 stream has it.
+    pub(super) fn records(&self, machine: Machine) -> Vec<Item> {
+        let mut records = Vec::new();
+        match machine {
+            Machine::Pv64 => records.push(libxc::pv64_info()),
+            Machine::Pv32 => records.push(libxc::pv32_info()),
+            Machine::Hvm | Machine::Pvh => {}
+        }
+        if !self.leaves.is_empty() {
+            let leaves: Vec<[u32; 6]> = self.leaves.iter().map(Leaf::words).collect();
+            records.push(libxc::cpuid_policy(&leaves));
+        }
+        if !self.msrs.is_empty() {
+            records.push(libxc::msr_policy(&pairs(&self.msrs)));
+        }
+        if self.reversed {
+            records.reverse();
+        }
+        records.push(libxc::static_data_end());
+        records
+    }
+}
+
+impl Leaf {
+    fn words(&self) -> [u32; 6] {
+        /// The `subleaf` of a leaf that has none.
+        const NONE: u32 = u32::MAX;
+        // Some that have no subleaves, and some that do.
+        const LEAVES: [(u32, bool); 10] = [
+            (0, false),
+            (1, false),
+            (4, true),
+            (7, true),
+            (0xB, true),
+            (0xD, true),
+            (0x4000_0000, false),
+            (0x8000_0000, false),
+            (0x8000_0008, false),
+            (0x8000_0021, false),
+        ];
+        let (leaf, divided) = LEAVES[usize::from(self.leaf) % LEAVES.len()];
+        let [a, b, c, d] = self.registers;
+        [leaf, if divided { self.subleaf } else { NONE }, a, b, c, d]
+    }
+}
+
+impl State {
+    pub(super) fn records(&self, machine: Machine, space: &Space, anchored: bool) -> Vec<Item> {
+        let tsc =
+            self.tsc.map(|tsc| libxc::tsc_info(u32::from(tsc.mode % 3), tsc.khz, tsc.nsec, tsc.incarnation));
+        let mut records = Vec::from_iter(tsc);
+        match machine.guest() {
+            Guest::Pv => {
+                records.push(libxc::shared_info());
+                records.extend(self.first.records(0, machine, space, anchored));
+                for vcpu in &self.vcpus {
+                    let id = 1 + u32::from(vcpu.id % 511);
+                    records.extend(vcpu.records(id, machine, space, anchored));
+                }
+            }
+            Guest::Hvm => {
+                let context = libxc::hvm_context(&self.chain());
+                match self.params() {
+                    None => records.push(context),
+                    Some(params) if self.params_first => records.extend([params, context]),
+                    Some(params) => records.extend([context, params]),
+                }
+            }
+        }
+        records
+    }
+
+    fn chain(&self) -> Chain {
+        let mut come = BTreeSet::new();
+        let entries = self.entries.iter().filter(|entry| come.insert((entry.number(), entry.instance % 64)));
+        Chain::around(entries.map(HvmEntry::entry))
+    }
+
+    fn params(&self) -> Option<Item> {
+        let mut come = BTreeSet::new();
+        let params = self.params.iter().map(Param::pair);
+        let params: Vec<(u64, u64)> = params.filter(|(index, _)| come.insert(*index)).collect();
+        (!params.is_empty()).then(|| libxc::hvm_params(&params))
+    }
+}
+
+impl Vcpu {
+    fn records(&self, id: u32, machine: Machine, space: &Space, anchored: bool) -> Vec<Item> {
+        let mut records = vec![libxc::vcpu_basic(id, &self.registers.basic(machine, space, anchored))];
+        if let Some(size) = self.extended {
+            let size = 4 + u64::from(size) % (EXTENDED_MAX - 3);
+            let mut blob = vec![0; size as usize];
+            blob[..4].copy_from_slice(&id.to_le_bytes());
+            records.push(libxc::vcpu_extended(id, blob));
+        }
+        if let Some(size) = self.xsave {
+            records.push(libxc::vcpu_xsave(id, XSAVE_MIN + u64::from(size % 1024)));
+        }
+        if !self.msrs.is_empty() {
+            records.push(libxc::vcpu_msrs(id, &pairs(&self.msrs)));
+        }
+        records
+    }
+}
+
+impl Registers {
+    fn basic(&self, machine: Machine, space: &Space, anchored: bool) -> Basic {
+        let [start_info, gdt, kernel, user] = if anchored {
+            [START_INFO, GDT, ROOT, ROOT]
+        } else {
+            self.pfns.map(|pfn| space.pfn(machine, pfn))
+        };
+        let wide = machine == Machine::Pv64;
+        let basic = if wide { Basic::pv64() } else { Basic::pv32() };
+        let entries = u64::from(self.gdt_entries) % (GDT_ENTRIES_MAX + 1);
+        let basic = (0..GDT_FRAMES).fold(basic, |basic, n| basic.gdt_frame(n, gdt));
+        let basic = basic.start_info(start_info).gdt_entries(entries).cr3(kernel);
+        if wide && self.user { basic.cr1(user) } else { basic }
+    }
+}
+
+impl HvmEntry {
+    /// The typecode: anything but END and HEADER, which every chain has.
+    fn number(&self) -> u16 {
+        2 + u16::from(self.typecode) % (hvm::types::KNOWN - 2)
+    }
+
+    fn entry(&self) -> Entry {
+        let (typecode, instance) = (self.number(), u16::from(self.instance % 64));
+        if typecode == hvm::types::CPU_MSR {
+            let msrs: Vec<(u32, u64)> =
+                (0..=u32::from(self.size % 4)).map(|n| (n, u64::from(self.fill))).collect();
+            return Entry::msrs(instance, &msrs);
+        }
+        let (_, length) = hvm::entry(typecode).expect("the typecode is one that Xen knows");
+        let size = u64::from(self.size);
+        let length = match length {
+            Length::Exactly(n) => n,
+            Length::AtMost(n) => n - size % (n + 1),
+            Length::AtLeast(n) => n + size % 512,
+        };
+        Entry::new(typecode, instance, vec![self.fill; length as usize])
+    }
+}
+
+impl Param {
+    fn pair(&self) -> (u64, u64) {
+        /// Parameters with fixed meanings, and others that Xen stores as they are; 4 is dropped.
+        const INDICES: [u64; 18] = [1, 2, 4, 5, 6, 9, 10, 12, 14, 15, 16, 17, 19, 27, 31, 33, 36, 38];
+        let index = INDICES[usize::from(self.index) % INDICES.len()];
+        let value = match index {
+            9 => self.value & 0x1F | 1,
+            10 => self.value % 4,
+            14 => self.value % 2 * 3,
+            15 => u64::from(self.value as u32),
+            31 => self.value % 6,
+            33 => 1 + self.value % 64,
+            36 => self.value % 3 * 4,
+            _ => self.value,
+        };
+        (index, value)
+    }
+}
+
+fn pairs(msrs: &[Msr]) -> Vec<(u32, u64)> {
+    msrs.iter().map(|msr| (msr.index, msr.value)).collect()
+}

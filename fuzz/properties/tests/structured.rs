@@ -1,0 +1,74 @@
+//! The properties of built streams, over made-up plans.
+
+use std::collections::BTreeSet;
+use std::panic::catch_unwind;
+
+use arbitrary::{Arbitrary, Unstructured};
+use xenstream_core::Rule;
+use xenstream_properties::structured::{broken, valid};
+use xenstream_properties::{structured_broken, structured_valid};
+use xenstream_synth::broken::{BREAKS, Break};
+use xenstream_synth::plan::Plan;
+
+/// The same octets for the same seed, as many as a fuzzer would begin with.
+fn octets(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        // xorshift64*: nothing here needs better.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    };
+    let length = 16 + next() % 600;
+    (0..length).map(|_| (next() >> 56) as u8).collect()
+}
+
+fn plans(n: u64) -> impl Iterator<Item = (u64, Plan)> {
+    (0..n).map(|seed| {
+        let plan = Plan::arbitrary(&mut Unstructured::new(&octets(seed)));
+        (seed, plan.expect("a plan can be made of any octets"))
+    })
+}
+
+#[test]
+fn plans_are_judged_as_they_say() {
+    for (seed, plan) in plans(1500) {
+        let run = catch_unwind(|| valid(&plan.build()));
+        assert!(run.is_ok(), "plan {seed}: {plan:#?}");
+    }
+    valid(&Plan::default().build());
+    structured_valid(&[]);
+}
+
+#[test]
+fn every_way_to_break_a_rule_is_found_where_it_says() {
+    let ways: Vec<&Break> = BREAKS.iter().copied().flatten().collect();
+    let mut used = vec![0; ways.len()];
+    let mut wrong = Vec::new();
+    for (seed, plan) in plans(400) {
+        for (way, used) in ways.iter().zip(&mut used) {
+            let Some(stream) = way.on(&plan, seed.wrapping_mul(0xD134_2543_DE82_EF95)) else { continue };
+            *used += 1;
+            if catch_unwind(|| broken(&stream)).is_err() {
+                wrong.push(format!("plan {seed}: {} ({})", way.rule, way.needs));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+    let unused: Vec<String> = ways
+        .iter()
+        .zip(used)
+        .filter(|(_, used)| *used < 3)
+        .map(|(way, _)| format!("{} ({})", way.rule, way.needs))
+        .collect();
+    assert!(unused.is_empty(), "no plan had what it takes to break:\n{}", unused.join("\n"));
+    structured_broken(&[]);
+}
+
+#[test]
+fn every_rule_can_be_broken() {
+    let rules: BTreeSet<Rule> = BREAKS.iter().copied().flatten().map(|way| way.rule).collect();
+    let missing: Vec<&str> = Rule::all().filter(|rule| !rules.contains(rule)).map(Rule::name).collect();
+    assert!(missing.is_empty(), "rules that nothing breaks: {missing:?}");
+}
