@@ -1,0 +1,167 @@
+//! Parameters with a few values. In C any number can be passed for them, so they are integers that are looked up.
+
+use core::ffi::c_int;
+
+use xenstream_core::{Checkpointing, Format, Level, Profile};
+
+use crate::status::xs_status;
+
+/// The format of a stream.
+pub type xs_format = c_int;
+/// It is told by the magic at the stream's start.
+pub const XS_FORMAT_AUTO: xs_format = 0;
+/// What `xl save` writes.
+pub const XS_FORMAT_XL: xs_format = 1;
+/// What libvirt's driver for libxl writes.
+pub const XS_FORMAT_LIBVIRT: xs_format = 2;
+/// A suspend image of xenopsd.
+pub const XS_FORMAT_XENOPSD: xs_format = 3;
+/// A libxl stream.
+pub const XS_FORMAT_LIBXL: xs_format = 4;
+/// A bare libxc stream, as a restore helper gets it.
+pub const XS_FORMAT_LIBXC: xs_format = 5;
+
+/// A set of levels and limits with a purpose.
+pub type xs_profile = c_int;
+/// The written specification.
+pub const XS_PROFILE_SPEC: xs_profile = 0;
+/// What the restore code of a released Xen takes.
+pub const XS_PROFILE_RESTORE: xs_profile = 1;
+/// A gate in front of restore code, for images from people you do not trust.
+pub const XS_PROFILE_HARDENED: xs_profile = 2;
+
+/// What happens when a rule is broken.
+pub type xs_level = c_int;
+/// Nothing.
+pub const XS_LEVEL_ALLOW: xs_level = 0;
+/// Whoever asked for warnings is told, and the stream goes on.
+pub const XS_LEVEL_WARN: xs_level = 1;
+/// The stream is refused.
+pub const XS_LEVEL_DENY: xs_level = 2;
+
+/// What kind of stream the caller knows it to be. libxl tells its helper as STREAM_TYPE.
+pub type xs_checkpointing = c_int;
+/// It is not known: inside libxl it is told by the stream, a bare libxc stream is taken for a plain one.
+pub const XS_CHECKPOINTING_AUTO: xs_checkpointing = 0;
+/// No checkpoints.
+pub const XS_CHECKPOINTING_PLAIN: xs_checkpointing = 1;
+/// Remus.
+pub const XS_CHECKPOINTING_REMUS: xs_checkpointing = 2;
+/// COLO.
+pub const XS_CHECKPOINTING_COLO: xs_checkpointing = 3;
+
+/// The kind of a guest.
+pub type xs_guest = c_int;
+/// It is not known yet.
+pub const XS_GUEST_UNKNOWN: xs_guest = 0;
+/// Paravirtualised.
+pub const XS_GUEST_PV: xs_guest = 1;
+/// Hardware-virtualised, PVH included.
+pub const XS_GUEST_HVM: xs_guest = 2;
+
+/// A layer of the format; xs_layer_name() has its name.
+pub type xs_layer = c_int;
+/// The octets themselves.
+pub const XS_LAYER_STREAM: xs_layer = 0;
+/// The header of `xl save`.
+pub const XS_LAYER_XL: xs_layer = 1;
+/// The header of libvirt.
+pub const XS_LAYER_LIBVIRT: xs_layer = 2;
+/// The suspend image of xenopsd.
+pub const XS_LAYER_XENOPSD: xs_layer = 3;
+/// The libxl stream.
+pub const XS_LAYER_LIBXL: xs_layer = 4;
+/// The libxc stream.
+pub const XS_LAYER_LIBXC: xs_layer = 5;
+/// The chain inside HVM_CONTEXT.
+pub const XS_LAYER_HVM: xs_layer = 6;
+/// Page tables and registers of a PV guest.
+pub const XS_LAYER_PV: xs_layer = 7;
+
+const CHECKPOINTINGS: [Checkpointing; 4] =
+    [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
+const LEVELS: [Level; 3] = [Level::Allow, Level::Warn, Level::Deny];
+
+pub(crate) fn format(number: xs_format) -> Result<Format, xs_status> {
+    chosen(&Format::ALL, number)
+}
+
+pub(crate) fn profile(number: xs_profile) -> Result<Profile, xs_status> {
+    chosen(&Profile::ALL, number)
+}
+
+pub(crate) fn level(number: xs_level) -> Result<Level, xs_status> {
+    chosen(&LEVELS, number)
+}
+
+pub(crate) fn checkpointing(number: xs_checkpointing) -> Result<Checkpointing, xs_status> {
+    chosen(&CHECKPOINTINGS, number)
+}
+
+/// The one of these that a number stands for.
+pub(crate) fn chosen<T: Copy>(all: &[T], number: c_int) -> Result<T, xs_status> {
+    let number = usize::try_from(number).map_err(|_| xs_status::ErrorArgument)?;
+    all.get(number).copied().ok_or(xs_status::ErrorArgument)
+}
+
+/// The number that stands for one of these.
+pub(crate) fn number<T: PartialEq>(all: &[T], value: &T) -> c_int {
+    let position = all.iter().position(|known| known == value);
+    position.and_then(|position| c_int::try_from(position).ok()).unwrap_or(-1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xenstream_core::Layer;
+
+    /// The numbers are in the header, and stay.
+    #[test]
+    fn numbers_stand_for_what_they_are_called() {
+        for (constant, format) in [
+            (XS_FORMAT_AUTO, Format::Auto),
+            (XS_FORMAT_XL, Format::Xl),
+            (XS_FORMAT_LIBVIRT, Format::Libvirt),
+            (XS_FORMAT_XENOPSD, Format::Xenopsd),
+            (XS_FORMAT_LIBXL, Format::Libxl),
+            (XS_FORMAT_LIBXC, Format::Libxc),
+        ] {
+            assert_eq!(super::format(constant), Ok(format));
+        }
+        for (constant, profile) in [
+            (XS_PROFILE_SPEC, Profile::Spec),
+            (XS_PROFILE_RESTORE, Profile::Restore),
+            (XS_PROFILE_HARDENED, Profile::Hardened),
+        ] {
+            assert_eq!(super::profile(constant), Ok(profile));
+        }
+        for (constant, level) in
+            [(XS_LEVEL_ALLOW, Level::Allow), (XS_LEVEL_WARN, Level::Warn), (XS_LEVEL_DENY, Level::Deny)]
+        {
+            assert_eq!(super::level(constant), Ok(level));
+        }
+        for (constant, checkpointing) in [
+            (XS_CHECKPOINTING_AUTO, Checkpointing::Auto),
+            (XS_CHECKPOINTING_PLAIN, Checkpointing::Plain),
+            (XS_CHECKPOINTING_REMUS, Checkpointing::Remus),
+            (XS_CHECKPOINTING_COLO, Checkpointing::Colo),
+        ] {
+            assert_eq!(super::checkpointing(constant), Ok(checkpointing));
+        }
+        for (constant, layer) in [
+            (XS_LAYER_STREAM, Layer::Stream),
+            (XS_LAYER_XL, Layer::Xl),
+            (XS_LAYER_LIBVIRT, Layer::Libvirt),
+            (XS_LAYER_XENOPSD, Layer::Xenopsd),
+            (XS_LAYER_LIBXL, Layer::Libxl),
+            (XS_LAYER_LIBXC, Layer::Libxc),
+            (XS_LAYER_HVM, Layer::Hvm),
+            (XS_LAYER_PV, Layer::Pv),
+        ] {
+            assert_eq!(number(&Layer::ALL, &layer), constant);
+        }
+        for wrong in [-1, 99, c_int::MIN, c_int::MAX] {
+            assert_eq!(format(wrong), Err(xs_status::ErrorArgument));
+        }
+    }
+}

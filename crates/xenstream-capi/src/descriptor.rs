@@ -1,0 +1,212 @@
+//! Whole streams from file descriptors. Here memory is allocated, and what could panic is caught.
+
+use core::ffi::{c_char, c_int};
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use xenstream::{Error, Options, Report, relay, verify_fd};
+
+use crate::choice::{self, xs_format};
+use crate::pointer::Output;
+use crate::policy::{self, xs_policy};
+use crate::sigpipe;
+use crate::status::{told, xs_status};
+use crate::summary::xs_summary;
+use crate::violation::{Line, xs_violation};
+
+/// Octets of xs_report.message.
+pub const XS_MESSAGE_SIZE: usize = 512;
+
+/// What came of a stream that was read from a descriptor.
+#[repr(C)]
+pub struct xs_report {
+    /// With XS_STATUS_INVALID what is wrong; otherwise xs_violation.rule is null and the rest 0.
+    pub violation: xs_violation,
+    /// What the stream held, unless an error is returned.
+    pub summary: xs_summary,
+    /// Octets that were read from the input; those that were passed over unread are not among them.
+    pub octets_read: u64,
+    /// Octets that were written to the output, whatever is returned.
+    pub octets_written: u64,
+    /// With an error that the system told: its errno. Otherwise 0.
+    pub os_error: c_int,
+    /// What is wrong with the stream, or what failed: one line, cut off if it is too long; empty if nothing did.
+    pub message: [c_char; XS_MESSAGE_SIZE],
+}
+
+impl xs_report {
+    const EMPTY: xs_report = xs_report {
+        violation: xs_violation::NONE,
+        summary: xs_summary::EMPTY,
+        octets_read: 0,
+        octets_written: 0,
+        os_error: 0,
+        message: [0; XS_MESSAGE_SIZE],
+    };
+}
+
+/// Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
+/// The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
+/// stream's own octets are taken, and none behind them. Compressed images are decompressed on the fly; of those the
+/// whole pipe is read. Waits for octets even if the descriptor is non-blocking.
+///
+/// `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
+/// written whatever is returned, but for null and misaligned pointers.
+///
+/// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not;
+/// XS_STATUS_ERROR_INPUT or XS_STATUS_ERROR_DECOMPRESS if it cannot be read; XS_STATUS_ERROR_ARGUMENT if `fd` is
+/// negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_verify_fd(
+    fd: c_int,
+    format: xs_format,
+    policy: *const xs_policy,
+    report: *mut xs_report,
+) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy and of a result.
+    let call = unsafe { Call::new(format, policy, report) };
+    told(call.and_then(|call| {
+        call.run(|options| {
+            // SAFETY: the caller keeps the descriptor open until we return.
+            let fd = unsafe { descriptor(fd) }?;
+            Ok((verify_fd(fd, options), 0))
+        })
+    }))
+}
+
+/// Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
+/// the last octet of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
+/// ends too early. Nothing behind the stream's end is taken from the input.
+///
+/// `input` and `output` stay open; after XS_STATUS_INVALID close `output`, so that its reader learns of the end. Both
+/// may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
+///
+/// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not;
+/// XS_STATUS_ERROR_INPUT if it cannot be read, XS_STATUS_ERROR_OUTPUT if it cannot be written,
+/// XS_STATUS_ERROR_CONSUMER_GONE if nobody reads the output any more; XS_STATUS_ERROR_ARGUMENT if a descriptor is
+/// negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_relay_fd(
+    input: c_int,
+    output: c_int,
+    format: xs_format,
+    policy: *const xs_policy,
+    report: *mut xs_report,
+) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy and of a result.
+    let call = unsafe { Call::new(format, policy, report) };
+    told(call.and_then(|call| {
+        call.run(|options| {
+            // SAFETY: the caller keeps the descriptors open until we return.
+            let (input, output) = unsafe { (descriptor(input)?, descriptor(output)?) };
+            let _held = sigpipe::Held::back();
+            let relayed = relay(input, output, options);
+            Ok((relayed.result, relayed.octets))
+        })
+    }))
+}
+
+/// What the calls have in common.
+struct Call {
+    options: Result<Options, xs_status>,
+    report: Option<Output<xs_report>>,
+}
+
+impl Call {
+    /// # Safety
+    /// What the header asks of a policy and of a result.
+    unsafe fn new(
+        format: xs_format,
+        policy: *const xs_policy,
+        report: *mut xs_report,
+    ) -> Result<Call, xs_status> {
+        let report = Output::optional(report)?;
+        if let Some(report) = &report {
+            // SAFETY: as our caller promises.
+            unsafe { report.write(xs_report::EMPTY) };
+        }
+        // SAFETY: as our caller promises.
+        let policy = unsafe { policy::given(policy) };
+        let options = policy.and_then(|policy| Ok(Options::new(policy).with_format(choice::format(format)?)));
+        Ok(Call { options, report })
+    }
+
+    /// Reads a stream and reports what came of it, with how many octets were written.
+    fn run(
+        self,
+        read: impl FnOnce(&Options) -> Result<(Result<Report, Error>, u64), xs_status>,
+    ) -> Result<xs_status, xs_status> {
+        let options = self.options?;
+        // What is in a state that nobody should see after a panic is dropped with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let (result, octets_written) = read(&options)?;
+            Ok(describe(&result, octets_written))
+        }));
+        let (status, report) = outcome.map_err(|_| xs_status::ErrorInternal)??;
+        if let Some(output) = self.report {
+            // SAFETY: whoever made this call promised it.
+            unsafe { output.write(report) };
+        }
+        Ok(status)
+    }
+}
+
+/// # Safety
+/// The descriptor, if it is not negative, stays open as long as this lives.
+unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_status> {
+    if fd < 0 {
+        return Err(xs_status::ErrorArgument);
+    }
+    // SAFETY: not -1. One that is not open is a fault that the system tells at the first read.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+fn describe(result: &Result<Report, Error>, octets_written: u64) -> (xs_status, xs_report) {
+    let mut told = xs_report { octets_written, ..xs_report::EMPTY };
+    let (status, message) = match result {
+        Ok(report) => {
+            told.summary = xs_summary::new(&report.summary, report.summary.octets);
+            told.octets_read = report.octets_read;
+            match report.violation() {
+                None => (xs_status::Ok, String::new()),
+                Some(violation) => {
+                    told.violation = xs_violation::new(violation);
+                    (xs_status::Invalid, violation.to_string())
+                }
+            }
+        }
+        Err(error) => {
+            told.os_error = os_error(error);
+            (failure(error), error.message())
+        }
+    };
+    // SAFETY: the message lies in `told`, and the line is gone before that is used again.
+    let mut line = unsafe { Line::new(told.message.as_mut_ptr(), XS_MESSAGE_SIZE) };
+    // A line takes everything that it is given.
+    let _ = line.write_str(&message);
+    (status, told)
+}
+
+fn failure(error: &Error) -> xs_status {
+    match error {
+        Error::Decompress { .. } => xs_status::ErrorDecompress,
+        Error::Write { .. } => xs_status::ErrorOutput,
+        Error::ConsumerGone { .. } => xs_status::ErrorConsumerGone,
+        _ => xs_status::ErrorInput,
+    }
+}
+
+/// The system's number for the cause of an error.
+fn os_error(error: &Error) -> c_int {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(number) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return number;
+        }
+        cause = error.source();
+    }
+    0
+}

@@ -1,0 +1,128 @@
+//! Levels and limits.
+
+use core::ffi::c_char;
+
+use xenstream_core::{LevelError, Limit, Policy, Profile};
+
+use crate::choice::{self, xs_checkpointing, xs_level, xs_profile};
+use crate::pointer::{self, aligned};
+use crate::status::{told, xs_status};
+
+/// How strict to be. It is the caller's, anywhere, and may be copied and thrown away; only the functions below know
+/// what is in it.
+#[repr(C)]
+pub struct xs_policy {
+    opaque: [u64; 64],
+}
+
+/// What is in it.
+struct Contents {
+    magic: u64,
+    policy: Policy,
+}
+
+const MAGIC: u64 = u64::from_le_bytes(*b"xspolicy");
+
+const _: () = assert!(size_of::<Contents>() <= size_of::<xs_policy>());
+const _: () = assert!(align_of::<Contents>() <= align_of::<xs_policy>());
+
+/// Makes `policy` the policy of a profile.
+///
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `profile` is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_policy_init(policy: *mut xs_policy, profile: xs_profile) -> xs_status {
+    told((|| {
+        aligned(policy)?;
+        let contents = Contents { magic: MAGIC, policy: Policy::new(choice::profile(profile)?) };
+        // SAFETY: not null and aligned; the caller's structure has room for the contents, as asserted above.
+        unsafe { policy.cast::<Contents>().write(contents) };
+        Ok(xs_status::Ok)
+    })())
+}
+
+/// Sets the level of a rule by name ("libxc::padding"), or of every rule of a layer ("libxl::*"). With a layer,
+/// structural rules stay as they are.
+///
+/// Returns XS_STATUS_OK; XS_STATUS_ERROR_NAME if no rule or layer has this name; XS_STATUS_ERROR_STRUCTURAL if it is
+/// a structural rule, which cannot be lowered; XS_STATUS_ERROR_ARGUMENT if `level` is none. On failure the policy stays
+/// as it was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_policy_set_level(
+    policy: *mut xs_policy,
+    rule: *const c_char,
+    level: xs_level,
+) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy and of a string.
+    let (policy, rule) = unsafe { (open(policy), pointer::name(rule)) };
+    told((|| {
+        policy?.set_level(rule?, choice::level(level)?).map_err(|error| match error {
+            LevelError::Structural(_) => xs_status::ErrorStructural,
+            LevelError::Unknown => xs_status::ErrorName,
+        })?;
+        Ok(xs_status::Ok)
+    })())
+}
+
+/// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context" and "xenopsd-blob"
+/// are octets, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
+/// id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
+///
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_policy_set_limit(
+    policy: *mut xs_policy,
+    limit: *const c_char,
+    value: u64,
+) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy and of a string.
+    let (policy, limit) = unsafe { (open(policy), pointer::name(limit)) };
+    told((|| {
+        let policy = policy?;
+        let limit: Limit = limit?.parse().map_err(|_| xs_status::ErrorName)?;
+        *policy = policy.clone().with_limit(limit, value);
+        Ok(xs_status::Ok)
+    })())
+}
+
+/// Says what kind of stream it is.
+///
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `checkpointing` is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_policy_set_checkpointing(
+    policy: *mut xs_policy,
+    checkpointing: xs_checkpointing,
+) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy.
+    let policy = unsafe { open(policy) };
+    told((|| {
+        let policy = policy?;
+        *policy = policy.clone().with_checkpointing(choice::checkpointing(checkpointing)?);
+        Ok(xs_status::Ok)
+    })())
+}
+
+/// The policy in the caller's memory.
+///
+/// # Safety
+/// The pointer is null or misaligned, or an `xs_policy` is there that nobody else uses while the reference lives.
+unsafe fn open<'a>(policy: *mut xs_policy) -> Result<&'a mut Policy, xs_status> {
+    let contents = aligned(policy)?.cast_mut().cast::<Contents>();
+    // SAFETY: not null and aligned; an `xs_policy` is as large as its contents, and any number can be a magic word.
+    if unsafe { (&raw const (*contents).magic).read() } != MAGIC {
+        return Err(xs_status::ErrorUninitialised);
+    }
+    // SAFETY: the magic word says that `xs_policy_init` has been here.
+    Ok(unsafe { &mut (*contents).policy })
+}
+
+/// The policy in the caller's memory, or without one the strictest profile.
+///
+/// # Safety
+/// As for [`open`].
+pub(crate) unsafe fn given(policy: *const xs_policy) -> Result<Policy, xs_status> {
+    if policy.is_null() {
+        return Ok(Policy::new(Profile::Hardened));
+    }
+    // SAFETY: as our caller promises.
+    unsafe { open(policy.cast_mut()) }.map(|policy| policy.clone())
+}

@@ -1,0 +1,172 @@
+//! What is wrong with a stream, and where.
+
+use core::ffi::{c_char, c_int};
+use core::fmt::{self, Write};
+use core::ptr;
+
+use xenstream_core::{Layer, RecordRef, Rule, Violation};
+
+use crate::choice::{self, xs_layer};
+use crate::name::{RULES, rule_number, type_name};
+use crate::pointer::aligned;
+use crate::status::xs_status;
+
+/// In xs_violation.has: it was found inside a record, and the fields record_layer, record_index and record_offset say
+/// in which.
+pub const XS_HAS_RECORD: u32 = 1;
+/// In xs_violation.has: the record's type is known, and the field record_type says which.
+pub const XS_HAS_RECORD_TYPE: u32 = 2;
+
+/// One broken rule. Fields that it does not have are 0 or null.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct xs_violation {
+    /// The rule's name, such as "libxc::padding". Static, never null.
+    pub rule: *const c_char,
+    /// Which of XS_HAS_RECORD and XS_HAS_RECORD_TYPE apply.
+    pub has: u32,
+    /// The rule's number in this version of the library, see xs_rule_name().
+    pub rule_number: u32,
+    /// Offset in octets from the start of the stream.
+    pub offset: u64,
+    /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
+    pub expected: u64,
+    /// What was there.
+    pub found: u64,
+    /// The layer in which it was found.
+    pub layer: xs_layer,
+    /// The layer whose record it is.
+    pub record_layer: xs_layer,
+    /// The record's number in its layer, from 0.
+    pub record_index: u64,
+    /// The number of the record's type.
+    pub record_type: u64,
+    /// Offset of the record's first octet.
+    pub record_offset: u64,
+    /// The name of the record's type, such as "PAGE_DATA". Static, null where it has none.
+    pub record_type_name: *const c_char,
+}
+
+impl xs_violation {
+    /// No violation: the rule is null, the rest 0.
+    #[cfg(feature = "std")]
+    pub(crate) const NONE: xs_violation = xs_violation {
+        rule: ptr::null(),
+        has: 0,
+        rule_number: 0,
+        offset: 0,
+        expected: 0,
+        found: 0,
+        layer: 0,
+        record_layer: 0,
+        record_index: 0,
+        record_type: 0,
+        record_offset: 0,
+        record_type_name: ptr::null(),
+    };
+
+    pub(crate) fn new(violation: &Violation) -> xs_violation {
+        let number = rule_number(violation.rule);
+        let record = violation.record;
+        let kind = record.and_then(|record| record.kind);
+        xs_violation {
+            rule: RULES.get(number as usize).map_or(ptr::null(), |name| name.as_ptr()),
+            has: u32::from(record.is_some()) * XS_HAS_RECORD + u32::from(kind.is_some()) * XS_HAS_RECORD_TYPE,
+            rule_number: number,
+            offset: violation.offset,
+            expected: violation.expected,
+            found: violation.found,
+            layer: choice::number(&Layer::ALL, &violation.layer),
+            record_layer: record.map_or(0, |record| choice::number(&Layer::ALL, &record.layer)),
+            record_index: record.map_or(0, |record| record.index),
+            record_type: kind.unwrap_or(0),
+            record_offset: record.map_or(0, |record| record.offset),
+            record_type_name: record.map_or(ptr::null(), |record| type_name(&record)),
+        }
+    }
+
+    /// The violation that this was made from. Pointers are not followed: what is here may be anything.
+    fn violation(&self) -> Result<Violation, xs_status> {
+        let number = usize::try_from(self.rule_number).map_err(|_| xs_status::ErrorArgument)?;
+        let kind = (self.has & XS_HAS_RECORD_TYPE != 0).then_some(self.record_type);
+        let record = if self.has & XS_HAS_RECORD == 0 {
+            None
+        } else {
+            let layer = choice::chosen(&Layer::ALL, self.record_layer)?;
+            Some(RecordRef { layer, index: self.record_index, kind, offset: self.record_offset })
+        };
+        Ok(Violation {
+            rule: Rule::all().nth(number).ok_or(xs_status::ErrorArgument)?,
+            offset: self.offset,
+            layer: choice::chosen(&Layer::ALL, self.layer)?,
+            record,
+            expected: self.expected,
+            found: self.found,
+        })
+    }
+}
+
+/// Writes a violation as one line for an operator: the rule, the place, and a sentence. As snprintf() does: at most
+/// `size` octets are written, the last of them always NUL, and what does not fit is cut off.
+///
+/// `buffer` may be null if `size` is 0.
+///
+/// Returns how many octets the whole line has without its NUL, so it was cut off if that is `size` or more; or an
+/// error below 0: XS_STATUS_ERROR_NULL, XS_STATUS_ERROR_ALIGNMENT, or XS_STATUS_ERROR_ARGUMENT if `violation` is none,
+/// and then nothing is written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_violation_text(
+    violation: *const xs_violation,
+    buffer: *mut c_char,
+    size: usize,
+) -> c_int {
+    let written = || -> Result<c_int, xs_status> {
+        // SAFETY: not null and aligned; the caller's structure has integers and pointers, which can be anything.
+        let violation = unsafe { aligned(violation)?.read() }.violation()?;
+        if buffer.is_null() && size > 0 {
+            return Err(xs_status::ErrorNull);
+        }
+        // SAFETY: the caller's buffer has `size` octets.
+        let mut line = unsafe { Line::new(buffer, size) };
+        // A line takes everything that it is given.
+        let _ = write!(line, "{violation}");
+        Ok(c_int::try_from(line.length).unwrap_or(c_int::MAX))
+    };
+    written().unwrap_or_else(|error| error as c_int)
+}
+
+/// A text in the caller's buffer: always with a final NUL, and no more of it than there is room for.
+pub(crate) struct Line {
+    buffer: *mut c_char,
+    size: usize,
+    /// Octets of the whole text, be they in the buffer or not.
+    length: usize,
+}
+
+impl Line {
+    /// # Safety
+    /// `size` octets are at `buffer`, and nobody else uses them while the line lives.
+    pub(crate) unsafe fn new(buffer: *mut c_char, size: usize) -> Line {
+        if size > 0 {
+            // SAFETY: there is an octet, as our caller promises.
+            unsafe { buffer.write(0) };
+        }
+        Line { buffer, size, length: 0 }
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for octet in text.bytes() {
+            if self.size.saturating_sub(self.length) > 1 {
+                // SAFETY: this octet and the one behind it are inside the buffer.
+                unsafe {
+                    self.buffer.add(self.length).write(octet.cast_signed() as c_char);
+                    self.buffer.add(self.length + 1).write(0);
+                }
+            }
+            self.length = self.length.saturating_add(1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Whole streams from file descriptors, as a C program hands them over.
+
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "to call as C does, rightly or wrongly, is what is tested"
+)]
+
+use std::ffi::{CStr, c_int};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr::{null, null_mut};
+use std::thread;
+
+use xenstream_c::*;
+use xenstream_synth::{minimal, valid};
+
+fn verify(fd: RawFd) -> (xs_status, xs_report) {
+    with_report(|report| unsafe { xs_verify_fd(fd, XS_FORMAT_LIBXC, null(), report) })
+}
+
+fn relay(input: RawFd, output: RawFd) -> (xs_status, xs_report) {
+    with_report(|report| unsafe { xs_relay_fd(input, output, XS_FORMAT_LIBXC, null(), report) })
+}
+
+fn with_report(call: impl FnOnce(*mut xs_report) -> xs_status) -> (xs_status, xs_report) {
+    let mut report = MaybeUninit::zeroed();
+    let status = call(report.as_mut_ptr());
+    (status, unsafe { report.assume_init() })
+}
+
+fn message(report: &xs_report) -> &str {
+    unsafe { CStr::from_ptr(report.message.as_ptr()) }.to_str().unwrap()
+}
+
+/// A file of these octets, open at offset `at`.
+fn file(octets: &[u8], at: u64) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(octets).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file
+}
+
+/// A pipe that these octets are in.
+fn pipe(octets: &[u8]) -> io::PipeReader {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let octets = octets.to_vec();
+    thread::spawn(move || writer.write_all(&octets));
+    reader
+}
+
+fn stream() -> Vec<u8> {
+    valid::Machine::Hvm.libxc().octets()
+}
+
+#[test]
+fn a_file_is_verified_from_where_it_stands() {
+    let stream = stream();
+    let mut file = file(&[b"in front", &stream[..]].concat(), 8);
+    let (status, report) = verify(file.as_raw_fd());
+    assert_eq!((status, message(&report)), (xs_status::Ok, ""));
+    assert!(report.violation.rule.is_null());
+    assert_eq!((report.summary.octets, report.summary.guest), (stream.len() as u64, XS_GUEST_HVM));
+    assert!(report.octets_read > 0 && report.os_error == 0 && report.octets_written == 0);
+    assert_eq!(file.stream_position().unwrap(), 8);
+    let without_report = unsafe { xs_verify_fd(file.as_raw_fd(), XS_FORMAT_LIBXC, null(), null_mut()) };
+    assert_eq!(without_report, xs_status::Ok);
+}
+
+#[test]
+fn a_policy_is_obeyed() {
+    let file = file(&[&stream()[..], b"more"].concat(), 0);
+    let (status, report) = verify(file.as_raw_fd());
+    assert_eq!(status, xs_status::Invalid);
+    assert_eq!(unsafe { CStr::from_ptr(report.violation.rule) }, c"stream::trailing-data");
+    assert!(message(&report).starts_with("stream::trailing-data at offset "), "{}", message(&report));
+    let mut policy = MaybeUninit::uninit();
+    unsafe {
+        assert_eq!(xs_policy_init(policy.as_mut_ptr(), XS_PROFILE_RESTORE), xs_status::Ok);
+        let status = xs_verify_fd(file.as_raw_fd(), XS_FORMAT_AUTO, policy.as_ptr(), null_mut());
+        assert_eq!(status, xs_status::Ok);
+    }
+}
+
+#[test]
+fn a_pipe_is_left_behind_the_stream() {
+    let mut input = pipe(&[&stream()[..], b"more"].concat());
+    assert_eq!(verify(input.as_raw_fd()).0, xs_status::Ok);
+    let mut left = Vec::new();
+    input.read_to_end(&mut left).unwrap();
+    assert_eq!(left, b"more");
+}
+
+#[test]
+fn what_cannot_be_read_is_no_verdict() {
+    let directory = File::open("/").unwrap();
+    for (fd, number) in [(RawFd::MAX, libc::EBADF), (directory.as_raw_fd(), libc::EISDIR)] {
+        let (status, report) = verify(fd);
+        assert_eq!((status, report.os_error), (xs_status::ErrorInput, number), "{}", message(&report));
+        assert!(report.violation.rule.is_null() && !message(&report).is_empty());
+    }
+    let mut torn = b"\x1F\x8B\x08".to_vec();
+    torn.resize(100, 0xFF);
+    let torn = file(&torn, 0);
+    assert_eq!(
+        with_report(|report| unsafe { xs_verify_fd(torn.as_raw_fd(), XS_FORMAT_AUTO, null(), report) }).0,
+        xs_status::ErrorDecompress
+    );
+}
+
+#[test]
+fn arguments_have_to_be_right() {
+    let file = file(&stream(), 0);
+    let fd = file.as_raw_fd();
+    let foreign = [0u64; 64];
+    let mut report = MaybeUninit::<xs_report>::uninit();
+    let odd = report.as_mut_ptr().wrapping_byte_add(1);
+    unsafe {
+        for negative in [-1, -100, c_int::MIN] {
+            let status = xs_verify_fd(negative, XS_FORMAT_LIBXC, null(), null_mut());
+            assert_eq!(status, xs_status::ErrorArgument);
+            let status = xs_relay_fd(fd, negative, XS_FORMAT_LIBXC, null(), null_mut());
+            assert_eq!(status, xs_status::ErrorArgument);
+            let status = xs_relay_fd(negative, fd, XS_FORMAT_LIBXC, null(), null_mut());
+            assert_eq!(status, xs_status::ErrorArgument);
+        }
+        assert_eq!(xs_verify_fd(fd, 6, null(), null_mut()), xs_status::ErrorArgument);
+        assert_eq!(xs_verify_fd(fd, 5, foreign.as_ptr().cast(), null_mut()), xs_status::ErrorUninitialised);
+        assert_eq!(xs_verify_fd(fd, 5, null(), odd), xs_status::ErrorAlignment);
+        assert_eq!(xs_relay_fd(fd, fd, 5, null(), odd), xs_status::ErrorAlignment);
+    }
+    let (status, report) = with_report(|report| unsafe { xs_verify_fd(fd, 6, null(), report) });
+    assert_eq!((status, message(&report)), (xs_status::ErrorArgument, ""));
+}
+
+#[test]
+fn a_relay_passes_on_what_is_valid() {
+    let stream = stream();
+    let input = pipe(&stream);
+    let mut output = tempfile::tempfile().unwrap();
+    let (status, report) = relay(input.as_raw_fd(), output.as_raw_fd());
+    assert_eq!((status, report.octets_written), (xs_status::Ok, stream.len() as u64));
+    let mut passed = Vec::new();
+    output.rewind().unwrap();
+    output.read_to_end(&mut passed).unwrap();
+    assert_eq!(passed, stream);
+}
+
+#[test]
+fn a_relay_keeps_back_what_is_not() {
+    let mut stream = minimal::hvm().octets();
+    // Without END, and without the last octet of the record in front of it.
+    let torn = stream.len() - 9;
+    stream.truncate(torn);
+    let input = pipe(&stream);
+    let mut output = tempfile::tempfile().unwrap();
+    let (status, report) = relay(input.as_raw_fd(), output.as_raw_fd());
+    assert_eq!(status, xs_status::Invalid);
+    assert_eq!(unsafe { CStr::from_ptr(report.violation.rule) }, c"stream::truncated");
+    assert_eq!(report.octets_written, output.seek(SeekFrom::End(0)).unwrap());
+    assert!(report.octets_written <= torn as u64);
+}
+
+#[test]
+fn an_output_that_fails_is_told() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (status, report) = relay(pipe(&stream()).as_raw_fd(), full.as_raw_fd());
+    assert_eq!((status, report.os_error), (xs_status::ErrorOutput, libc::ENOSPC), "{}", message(&report));
+}
