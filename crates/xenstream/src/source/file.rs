@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 
 use rustix::fs::{Advice, FileType};
 use xenstream_core::Observer;
@@ -12,12 +14,13 @@ use xenstream_core::wire::libxc::page;
 
 use crate::Error;
 use crate::session::{Session, Stop};
+use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression, MAGIC_MAX};
 
 /// Octets of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
 /// them. Where the array is that long and has no page behind it, the next record's header follows at once and the next
 /// read begins with it, so there is one read for each record.
-const WINDOW: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
+pub(crate) const WINDOW: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
 
 /// Something that can be read at any place: a file, or an object in a store.
 pub trait ReadAt {
@@ -34,6 +37,17 @@ pub trait ReadAt {
     /// What the system says.
     fn size(&self) -> io::Result<u64>;
 
+    /// Takes note that these octets will be read soon. Nothing need come of it.
+    fn hint(&self, offset: u64, length: u64) {
+        let _ = (offset, length);
+    }
+
+    /// This, if several threads may read at a time and should where reads are slow; otherwise none but the caller's
+    /// thread reads.
+    fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
+        None
+    }
+
     /// Do octets behind the stream's end belong to nothing? So it is with a regular file; a block device has octets
     /// behind anything.
     fn ends_with_stream(&self) -> bool {
@@ -46,7 +60,27 @@ pub(crate) fn drive<O: Observer + ?Sized>(
     file: &dyn ReadAt,
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
-    let mut window = [0; WINDOW];
+    thread::scope(|scope| drive_with(&mut Reader::new(scope, file), file, session))
+}
+
+/// [`drive`], with a reader of this file.
+pub(super) fn drive_with<O: Observer + ?Sized>(
+    reader: &mut Reader<'_, '_>,
+    file: &dyn ReadAt,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    let outcome = walk(reader, file, session);
+    if session.compression.is_none() {
+        session.octets_read = reader.octets_read();
+    }
+    outcome
+}
+
+fn walk<O: Observer + ?Sized>(
+    reader: &mut Reader<'_, '_>,
+    file: &dyn ReadAt,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
     let mut size = file.size().map_err(Error::Inspect)?;
     let mut first = true;
     while !session.is_ended() {
@@ -59,15 +93,13 @@ pub(crate) fn drive<O: Observer + ?Sized>(
         }
         // Among page contents a page table is to be read; whether its neighbour is, is not known yet.
         let wanted = session.left_in_page().map_or(WINDOW, |left| WINDOW.min(left as usize));
-        let octets = read_at(file, &mut window[..wanted], position)?;
+        let octets = reader.read(position, wanted, size)?;
         if octets.is_empty() {
             return end(file, session);
         }
-        session.octets_read += octets.len() as u64;
         if first {
             first = false;
             if let Some(compression) = recognise(file, octets, session)? {
-                session.octets_read = 0;
                 return compressed::drive(compression, Cursor { file, position: 0 }, session);
             }
         }
@@ -78,7 +110,7 @@ pub(crate) fn drive<O: Observer + ?Sized>(
             size = file.size().map_err(Error::Inspect)?;
         }
     }
-    if file.ends_with_stream() && !read_at(file, &mut window[..1], session.position())?.is_empty() {
+    if file.ends_with_stream() && !read_at(file, &mut [0], session.position())?.is_empty() {
         session.trailing_data()?;
     }
     session.finish()
@@ -116,16 +148,6 @@ fn recognise<O: Observer + ?Sized>(
         have += more;
     }
     Ok(session.recognise(&magic[..have]))
-}
-
-fn read_at<'b>(file: &dyn ReadAt, octets: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {
-    loop {
-        match file.read_at(octets, offset) {
-            Ok(n) => return octets.get(..n).ok_or_else(|| Error::Read { offset, source: overfull() }),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(Error::Read { offset, source }),
-        }
-    }
 }
 
 /// A reader broke its contract.
@@ -181,6 +203,20 @@ impl<'fd> Descriptor<'fd> {
 }
 
 impl ReadAt for Descriptor<'_> {
+    fn hint(&self, offset: u64, length: u64) {
+        // A hint that is not taken costs time, nothing else.
+        let _ = rustix::fs::fadvise(
+            self.fd,
+            self.start.saturating_add(offset),
+            NonZero::new(length),
+            Advice::WillNeed,
+        );
+    }
+
+    fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
+        Some(self)
+    }
+
     fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
         Ok(rustix::io::pread(self.fd, octets, self.start.saturating_add(offset))?)
     }

@@ -1,6 +1,8 @@
 //! Where octets come from. Each source feeds a [`Session`](crate::session::Session) in its own way.
 
+pub(crate) mod ahead;
 pub(crate) mod compressed;
 pub(crate) mod file;
 pub(crate) mod memory;
+pub(crate) mod prefetch;
 pub(crate) mod stream;

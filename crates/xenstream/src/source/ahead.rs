@@ -1,0 +1,319 @@
+//! Reading ahead of a walk through a file. Where records will begin is guessed from where the last ones did: full
+//! batches of pages are all of a size. A wrong guess costs a read and nothing else, since octets are used only where
+//! they were read from the very place that is asked for.
+
+use std::io;
+use std::iter;
+use std::thread::Scope;
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::source::file::{ReadAt, WINDOW, overfull};
+use crate::source::prefetch::{Prefetch, Window};
+
+/// Records for which the system is told ahead that they will be read.
+const HINTS: u64 = 32;
+
+/// Reads a file at the places where a walk comes by.
+pub(crate) struct Reader<'scope, 'file> {
+    file: &'file dyn ReadAt,
+    scope: &'scope Scope<'scope, 'file>,
+    window: Window,
+    course: Course,
+    pace: Pace,
+    prefetch: Option<Prefetch>,
+    octets_read: u64,
+}
+
+impl<'scope, 'file> Reader<'scope, 'file> {
+    pub(crate) fn new(scope: &'scope Scope<'scope, 'file>, file: &'file dyn ReadAt) -> Reader<'scope, 'file> {
+        Reader {
+            file,
+            scope,
+            window: Window::default(),
+            course: Course::default(),
+            pace: Pace::default(),
+            prefetch: None,
+            octets_read: 0,
+        }
+    }
+
+    /// Reads some octets, none at the end of a file, which is `size` octets long as far as is known. Reads of a whole
+    /// window are those at records, ahead of which is read.
+    pub(crate) fn read(&mut self, offset: u64, wanted: usize, size: u64) -> Result<&[u8], Error> {
+        if wanted < WINDOW {
+            return self.read_now(offset, wanted);
+        }
+        if !self.course.follow(offset)
+            && let Some(prefetch) = &mut self.prefetch
+        {
+            prefetch.forget();
+        }
+        self.look_ahead(size);
+        let fetched = self.prefetch.as_mut().and_then(|prefetch| prefetch.take(offset, &mut self.window));
+        if let Some(octets) = fetched {
+            return Ok(&self.window.0[..octets]);
+        }
+        let started = Instant::now();
+        let octets = self.read_now(offset, wanted)?.len();
+        self.pace.note(started.elapsed());
+        if self.pace.asks_for_threads() && self.prefetch.is_none() {
+            self.prefetch = self.file.concurrent().and_then(|file| Prefetch::start(self.scope, file));
+            self.course.guessed = offset;
+        }
+        Ok(&self.window.0[..octets])
+    }
+
+    /// Octets that were read so far, used or not.
+    pub(crate) fn octets_read(&self) -> u64 {
+        self.octets_read + self.prefetch.as_ref().map_or(0, Prefetch::octets_read)
+    }
+
+    fn look_ahead(&mut self, size: u64) {
+        if let Some(prefetch) = &mut self.prefetch {
+            for guess in self.course.guesses(size) {
+                if !prefetch.request(guess) {
+                    break;
+                }
+                self.course.guessed = guess;
+            }
+        } else if self.pace.asks_for_hints() {
+            let last = self.course.last.saturating_add(self.course.stride.saturating_mul(HINTS));
+            for guess in self.course.guesses(size).take_while(|guess| *guess <= last) {
+                self.file.hint(guess, WINDOW as u64);
+                self.course.guessed = guess;
+            }
+        }
+    }
+
+    fn read_now(&mut self, offset: u64, wanted: usize) -> Result<&[u8], Error> {
+        let octets = read_at(self.file, &mut self.window.0[..wanted], offset)?;
+        self.octets_read += octets.len() as u64;
+        Ok(octets)
+    }
+}
+
+/// Reads some octets, none at the file's end.
+pub(crate) fn read_at<'b>(file: &dyn ReadAt, octets: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {
+    loop {
+        match file.read_at(octets, offset) {
+            Ok(n) => return octets.get(..n).ok_or_else(|| Error::Read { offset, source: overfull() }),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Error::Read { offset, source }),
+        }
+    }
+}
+
+/// Where a walk goes.
+#[derive(Debug, Default)]
+struct Course {
+    /// The place of the last record.
+    last: u64,
+    /// How far it lies behind the one before, if that one lay so far behind its own; otherwise 0.
+    stride: u64,
+    /// The last distance between records.
+    distance: u64,
+    /// Up to here the guesses have been used.
+    guessed: u64,
+}
+
+impl Course {
+    /// The walk comes by this place. False if that was not to be expected.
+    fn follow(&mut self, offset: u64) -> bool {
+        let distance = offset.saturating_sub(self.last);
+        let expected = self.stride > 0 && distance == self.stride;
+        self.last = offset;
+        if !expected {
+            // Records that are nearer to one another come in one window.
+            let steady = distance == self.distance && distance >= WINDOW as u64;
+            self.stride = if steady { distance } else { 0 };
+            self.distance = distance;
+            self.guessed = offset;
+        }
+        expected
+    }
+
+    /// The places where records will begin, those behind the ones already used.
+    fn guesses(&self, size: u64) -> impl Iterator<Item = u64> + use<> {
+        let stride = self.stride;
+        let first = (stride > 0).then(|| self.guessed.max(self.last).checked_add(stride)).flatten();
+        iter::successors(first, move |guess| guess.checked_add(stride)).take_while(move |guess| *guess < size)
+    }
+}
+
+/// How long reads take, and what should be done about it.
+#[derive(Debug, Default)]
+struct Pace {
+    /// A read took longer than the system's cache takes.
+    uncached: bool,
+    /// Slow reads since the last one that was not.
+    slow: u32,
+}
+
+impl Pace {
+    /// The cache gives a window in a few microseconds, a disk in some ten at best.
+    const CACHED: Duration = Duration::from_micros(25);
+    /// Hints have a local disk keep ahead. Where reads take this long all the same they do not help.
+    const FAST: Duration = Duration::from_micros(250);
+    /// That many in a row are no accident of scheduling.
+    const PATIENCE: u32 = 4;
+
+    fn note(&mut self, read: Duration) {
+        self.uncached |= read > Pace::CACHED;
+        self.slow = if read > Pace::FAST { self.slow.saturating_add(1) } else { 0 };
+    }
+
+    fn asks_for_hints(&self) -> bool {
+        self.uncached
+    }
+
+    fn asks_for_threads(&self) -> bool {
+        self.slow >= Pace::PATIENCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread::{self, ThreadId};
+
+    use xenstream_core::wire::libxc::types;
+    use xenstream_synth::{Page, Part, Stream, libxc, valid};
+
+    use super::*;
+    use crate::session::Session;
+    use crate::source::file::drive_with;
+    use crate::{Format, Options, Report};
+
+    /// A file in memory. Reads on other threads than the one that made it fare as `fate` says, which is told how many
+    /// there were before.
+    struct Memory<'o> {
+        octets: &'o [u8],
+        home: ThreadId,
+        elsewhere: AtomicU64,
+        fate: fn(u64) -> io::Result<usize>,
+    }
+
+    impl Memory<'_> {
+        fn new(octets: &[u8], fate: fn(u64) -> io::Result<usize>) -> Memory<'_> {
+            Memory { octets, home: thread::current().id(), elsewhere: AtomicU64::new(0), fate }
+        }
+    }
+
+    impl ReadAt for Memory<'_> {
+        fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+            let room = if thread::current().id() == self.home {
+                octets.len()
+            } else {
+                (self.fate)(self.elsewhere.fetch_add(1, Ordering::Relaxed))?
+            };
+            let rest = self.octets.get(offset as usize..).unwrap_or_default();
+            let n = room.min(rest.len()).min(octets.len());
+            octets[..n].copy_from_slice(&rest[..n]);
+            Ok(if room > octets.len() { room } else { n })
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            Ok(self.octets.len() as u64)
+        }
+
+        fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
+            Some(self)
+        }
+    }
+
+    /// A guest of batches that are all of a size, but for one in their middle.
+    fn image() -> Stream {
+        let batch = |first: u64| libxc::page_data(&[0, 1, 2, 3].map(|n| Page::normal(first + n)));
+        let batches = |firsts: std::ops::Range<u64>| firsts.map(move |first| batch(8 * first));
+        let frame = valid::hvm();
+        let (head, tail) = frame.items().split_at(frame.find(Part::libxc(types::PAGE_DATA)));
+        let odd = libxc::page_data(&[1, 2, 3].map(Page::normal));
+        let items = batches(0..50).chain([odd]).chain(batches(50..100));
+        Stream::new(Format::Libxc, head.iter().cloned().chain(items).chain(tail.iter().cloned()))
+    }
+
+    /// The report on a file that is read on threads from the start.
+    fn on_threads(file: &Memory<'_>) -> Report {
+        let mut observer = ();
+        let mut session = Session::new(&Options::default(), &mut observer);
+        let outcome = thread::scope(|scope| {
+            let mut reader = Reader::new(scope, file);
+            reader.prefetch = Prefetch::start(scope, file);
+            assert!(reader.prefetch.is_some());
+            drive_with(&mut reader, file, &mut session)
+        });
+        session.into_report(outcome).unwrap()
+    }
+
+    #[test]
+    fn what_threads_read_changes_no_verdict() {
+        let whole = |_| Ok(WINDOW);
+        let short = |n| Ok(1 + n as usize % WINDOW);
+        let empty = |n| Ok(if n % 3 == 0 { 0 } else { WINDOW });
+        let failing = |n| if n % 2 == 0 { Err(io::ErrorKind::Other.into()) } else { Ok(WINDOW) };
+        let interrupted = |_| Err(io::ErrorKind::Interrupted.into());
+        let lying = |_| Ok(WINDOW + 1);
+        let stream = image();
+        let broken =
+            stream.clone().edited(Part::libxc(types::X86_TSC_INFO), 28, xenstream_synth::Field::U32(1));
+        let octets = [stream.octets(), broken.octets()];
+        let cut = octets[0].len() - octets[0].len() / 3;
+        for (octets, valid) in [(&octets[0][..], true), (&octets[1], false), (&octets[0][..cut], false)] {
+            let expected = crate::verify_slice(octets, &Options::default()).unwrap();
+            assert_eq!(expected.is_valid(), valid);
+            for fate in [whole, short, empty, failing, interrupted, lying] {
+                let file = Memory::new(octets, fate);
+                let report = on_threads(&file);
+                assert_eq!(report.violation(), expected.violation());
+                assert_eq!(report.summary, expected.summary);
+                let asked = file.elsewhere.into_inner();
+                assert!(asked > 50, "only {asked} reads on threads");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_panics_on_a_thread_keeps_nobody_waiting() {
+        let octets = image().octets();
+        let file = Memory::new(&octets, |n| if n == 7 { panic!("as it should") } else { Ok(WINDOW) });
+        assert!(on_threads(&file).is_valid());
+    }
+
+    #[test]
+    fn places_are_guessed_from_equal_distances() {
+        const STRIDE: u64 = WINDOW as u64;
+        let mut course = Course::default();
+        let mut guesses = |offset, size| {
+            let expected = course.follow(offset);
+            (expected, course.guesses(size).take(3).collect::<Vec<_>>())
+        };
+        assert_eq!(guesses(0, u64::MAX), (false, vec![]));
+        assert_eq!(guesses(100, u64::MAX), (false, vec![]));
+        assert_eq!(guesses(100 + STRIDE, u64::MAX), (false, vec![]));
+        // Two equal distances.
+        let third = 100 + 2 * STRIDE;
+        assert_eq!(guesses(third, third + 2 * STRIDE), (false, vec![third + STRIDE]));
+        assert_eq!(guesses(third + STRIDE, u64::MAX).1.len(), 3);
+        // One octet off, and all guesses are void.
+        assert_eq!(guesses(third + 2 * STRIDE + 1, u64::MAX), (false, vec![]));
+        // Nothing lies behind the last offset there is.
+        assert_eq!(guesses(u64::MAX - STRIDE, u64::MAX), (false, vec![]));
+        assert_eq!(guesses(u64::MAX, u64::MAX), (false, vec![]));
+    }
+
+    #[test]
+    fn threads_are_for_reads_that_stay_slow() {
+        let (fast, disk, slow) =
+            (Duration::from_micros(4), Duration::from_micros(100), Duration::from_micros(300));
+        let mut pace = Pace::default();
+        pace.note(fast);
+        assert!(!pace.asks_for_hints());
+        for read in [slow, slow, slow, disk, slow, slow, slow] {
+            pace.note(read);
+            assert!(pace.asks_for_hints() && !pace.asks_for_threads());
+        }
+        pace.note(slow);
+        assert!(pace.asks_for_threads());
+    }
+}
