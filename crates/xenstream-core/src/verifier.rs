@@ -396,16 +396,18 @@ impl Verifier {
 
     /// The same where the octets come in several pieces.
     fn gather<'a>(&mut self, width: u8, mut input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
-        while self.have < width {
-            let (octet, rest) = input.split_first()?;
+        while let Some((octet, rest)) = input.split_first() {
             input = rest;
             if let Some(slot) = self.torn.get_mut(usize::from(self.have)) {
                 *slot = *octet;
             }
-            self.have = self.have.saturating_add(1);
+            self.have = self.have.wrapping_add(1);
+            if self.have >= width {
+                self.have = 0;
+                return Some((core::mem::take(&mut self.torn), input));
+            }
         }
-        self.have = 0;
-        Some((core::mem::take(&mut self.torn), input))
+        None
     }
 
     /// Whole words in the input, and the torn ones at its edges.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 7] =
+const PLACEHOLDERS: [&str; 8] =
     ["found", "found:x", "expected", "expected:x", "found:libxc", "found:libxl", "reading", "torn"];
 
 /// Breaks the assertions of one test for all rules at once, so that a failure names every offender.

@@ -218,54 +218,57 @@ impl Verifier {
 
     /// Judges a run and counts its types. False where an entry may break a rule: nothing is counted then.
     fn pages_run(&mut self, words: &[[u8; 8]]) -> bool {
-        let order = self.libxc_order();
-        let highest = self.pages.highest;
-        let scan = match order {
-            Order::Little => Scan::over(words, highest, u64::from_le_bytes),
-            Order::Big => Scan::over(words, highest, u64::from_be_bytes),
-        };
+        match self.libxc_order() {
+            Order::Little => self.pages_run_of(words, u64::from_le_bytes),
+            Order::Big => self.pages_run_of(words, u64::from_be_bytes),
+        }
+    }
+
+    #[inline]
+    fn pages_run_of(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> bool {
+        let scan = Scan::over(words, self.pages.highest, &read);
         if scan.suspicious() {
             return false;
         }
-        let pv = self.summary.guest == Some(Guest::Pv);
         let total = words.len() as u64;
-        if let Some(kind) = scan.uniform()
-            && !page::is_table(kind)
-        {
-            count(&mut self.summary.pages.by_type, kind, total);
-            if page::has_data(kind) {
-                self.pages.with_data = self.pages.with_data.saturating_add(total);
-            }
+        let with_data = self.pages.with_data;
+        if let Some(absent) = scan.absent() {
+            let normal = total.saturating_sub(absent);
+            count(&mut self.summary.pages.by_type, page::XTAB, absent);
+            count(&mut self.summary.pages.by_type, page::NOTAB, normal);
+            self.pages.with_data = with_data.saturating_add(normal);
             return true;
         }
-        // A batch of several types. Page tables in an HVM stream, and batches too long for the map of page tables,
+        // Other types. Reserved ones, page tables in an HVM stream, and batches too long for the map of page tables
         // are for the pass that can report them.
-        let first = self.pages.with_data;
-        if pv && first.saturating_add(total) > page::TABLES_TOLD {
+        let pv = self.summary.guest == Some(Guest::Pv);
+        if pv && with_data.saturating_add(total) > page::TABLES_TOLD {
             return false;
         }
-        let mut by_type = [0u64; 16];
+        let mut by_type = [0; 16];
         for word in words {
-            count(&mut by_type, page::kind(order.u64(*word)), 1);
+            count(&mut by_type, page::kind(read(*word)), 1);
         }
-        let tables = (0u64..).zip(&by_type).any(|(kind, n)| page::is_table(kind) && *n > 0);
-        if tables && !pv {
+        let any = |wanted: fn(u64) -> bool| (0u64..16).zip(by_type).any(|(kind, n)| wanted(kind) && n > 0);
+        if any(page::is_reserved) || !pv && any(page::is_table) {
             return false;
         }
-        if tables {
-            let mut index = first;
+        if any(page::is_table) {
+            let mut index = with_data;
             for word in words {
-                let kind = page::kind(order.u64(*word));
+                let kind = page::kind(read(*word));
                 if page::is_table(kind) {
                     self.pages.mark_table(index);
                 }
-                index = index.saturating_add(u64::from(page::has_data(kind)));
+                index = index.wrapping_add(u64::from(page::has_data(kind)));
             }
         }
-        for (sum, n) in self.summary.pages.by_type.iter_mut().zip(by_type) {
-            *sum = sum.saturating_add(n);
+        for (kind, n) in (0u64..16).zip(by_type) {
+            count(&mut self.summary.pages.by_type, kind, n);
+            if page::has_data(kind) {
+                self.pages.with_data = self.pages.with_data.saturating_add(n);
+            }
         }
-        self.pages.with_data = first.saturating_add(total.saturating_sub(scan.without_data));
         true
     }
 
@@ -294,7 +297,7 @@ impl Verifier {
         let kind = page::kind(entry);
         let pfn = entry & page::PFN;
         let State { highest, all_in_range, .. } = self.pages;
-        if (page::RESERVED_FIRST..=page::RESERVED_LAST).contains(&kind) {
+        if page::is_reserved(kind) {
             self.find(Rule::LibxcPageDataType, at, kind, 0, o)?;
         }
         if entry & page::RESERVED != 0 {
@@ -430,46 +433,39 @@ fn over(pfn: u64, highest: u64) -> bool {
 struct Scan {
     /// All entries, or-ed.
     any: u64,
-    /// All entries, and-ed.
-    all: u64,
     /// The top bit is set if a pfn is above the highest.
     over: u64,
-    /// The top bit is clear if a type is one of the reserved ones, 5 to 8.
-    types: u64,
-    /// Entries without data.
-    without_data: u64,
+    /// Of the top three bits one is set if a type is neither NOTAB nor XTAB.
+    other: u64,
+    /// The types, summed.
+    sum: u64,
 }
 
 impl Scan {
     #[inline]
     fn over(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> Scan {
-        let mut scan = Scan { any: 0, all: u64::MAX, over: 0, types: u64::MAX, without_data: 0 };
+        let mut scan = Scan { any: 0, over: 0, other: 0, sum: 0 };
         for word in words {
             let entry = read(*word);
             scan.any |= entry;
-            scan.all &= entry;
             scan.over |= highest.wrapping_sub(entry & page::PFN);
-            // Adding 11 to the type moves 5 to 8, and no other, to where both top bits are clear.
-            let moved = entry.wrapping_add(11 << page::TYPE_SHIFT);
-            scan.types &= moved | moved << 1;
-            // Adding 3 carries the types without data, 13 to 15, out of the top bit that they have set.
-            let carried = entry.wrapping_add(3 << page::TYPE_SHIFT);
-            scan.without_data = scan.without_data.wrapping_add((entry & !carried) >> 63);
+            // NOTAB and XTAB are the types whose four bits are all the same.
+            scan.other |= entry ^ entry << 1;
+            scan.sum = scan.sum.wrapping_add(page::kind(entry));
         }
         scan
     }
 
-    /// May an entry break a rule?
+    /// May an entry break a rule, but for one on types?
     #[inline]
     fn suspicious(&self) -> bool {
-        self.any & page::RESERVED != 0 || (self.over | !self.types) >> 63 != 0
+        self.any & page::RESERVED != 0 || self.over >> 63 != 0
     }
 
-    /// The type, if all entries have the same.
+    /// How many entries are XTAB, if all others are NOTAB.
     #[inline]
-    fn uniform(&self) -> Option<u64> {
-        let (any, all) = (page::kind(self.any), page::kind(self.all));
-        (any == all).then_some(any)
+    fn absent(&self) -> Option<u64> {
+        (self.other >> 61 == 0).then_some(self.sum / page::XTAB)
     }
 }
 
@@ -551,12 +547,11 @@ mod tests {
 
     use super::*;
 
-    /// The rules for one entry, written down plainly.
+    /// The rules for one entry but for those on its type, written down plainly.
     fn plain(entry: u64, highest: u64) -> bool {
-        let reserved_type = matches!(entry >> 60, 5..=8);
         let reserved_bits = entry >> 52 & 0xFF != 0;
         let pfn = entry & page::PFN;
-        reserved_type || reserved_bits || highest == u64::MAX || pfn > highest
+        reserved_bits || highest == u64::MAX || pfn > highest
     }
 
     fn scan(entries: &[u64], highest: u64) -> Scan {
@@ -579,12 +574,9 @@ mod tests {
                             let expected = run.iter().any(|entry| plain(*entry, highest));
                             let scan = scan(&run, highest);
                             assert_eq!(scan.suspicious(), expected, "{entry:#x} with {highest:#x}");
-                            if !expected {
-                                let without = run.iter().filter(|entry| !page::has_data(**entry >> 60));
-                                assert_eq!(scan.without_data, without.count() as u64, "{entry:#x}");
-                                let uniform = run.iter().all(|other| other >> 60 == kind);
-                                assert_eq!(scan.uniform(), uniform.then_some(kind), "{entry:#x}");
-                            }
+                            let usual = run.iter().all(|entry| matches!(entry >> 60, 0 | 15));
+                            let absent = run.iter().filter(|entry| **entry >> 60 == 15).count();
+                            assert_eq!(scan.absent(), usual.then_some(absent as u64), "{entry:#x}");
                         }
                     }
                 }

@@ -31,20 +31,44 @@ impl Verifier {
         octets: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        for octet in octets {
-            self.xenstore_octet(*octet, o)?;
-            self.advance(1);
-            if *octet == 0 {
-                self.xenstore.in_value = !self.xenstore.in_value;
-                self.xenstore.string = self.position;
-                if !self.xenstore.in_value {
-                    self.xenstore.key = self.position;
-                }
-            }
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let before = rest.iter().position(|octet| *octet == 0).unwrap_or(rest.len());
+            let (piece, behind) = rest.split_at_checked(before.saturating_add(1)).unwrap_or((rest, &[]));
+            rest = behind;
+            self.xenstore_piece(piece, o)?;
         }
         if self.left_in_body() == 0 {
             self.xenstore_end(o)?;
             self.rest_of_body();
+        }
+        Ok(())
+    }
+
+    /// Some of a string, up to its terminator at the most.
+    fn xenstore_piece<O: Observer + ?Sized>(&mut self, piece: &[u8], o: &mut O) -> Result<(), Stop> {
+        let State { in_value, string, .. } = self.xenstore;
+        // One pass without a branch tells whether there is anything to find.
+        let odd = if in_value {
+            piece.iter().fold(false, |odd, octet| odd | !(*octet == 0 || is_of_value(*octet)))
+        } else {
+            let starts = self.position == string && matches!(piece.first(), Some(0 | b'/'));
+            piece.iter().fold(starts, |odd, octet| odd | !(*octet == 0 || is_of_key(*octet)))
+        };
+        if odd {
+            for octet in piece {
+                self.xenstore_octet(*octet, o)?;
+                self.advance(1);
+            }
+        } else {
+            self.advance(piece.len());
+        }
+        if piece.last() == Some(&0) {
+            self.xenstore.in_value = !in_value;
+            self.xenstore.string = self.position;
+            if in_value {
+                self.xenstore.key = self.position;
+            }
         }
         Ok(())
     }
@@ -54,7 +78,7 @@ impl Verifier {
         let State { in_value, string, .. } = self.xenstore;
         let found = u64::from(octet);
         if in_value {
-            if octet != 0 && !(b' '..=b'~').contains(&octet) {
+            if octet != 0 && !is_of_value(octet) {
                 self.find(Rule::LibxlXenstoreValueCharset, at, found, 0, o)?;
             }
         } else if octet == 0 {
@@ -63,7 +87,7 @@ impl Verifier {
             }
         } else if octet == b'/' && at == string {
             self.find(Rule::LibxlXenstoreKeyAbsolute, at, found, 0, o)?;
-        } else if !octet.is_ascii_alphanumeric() && !b"-/_@".contains(&octet) {
+        } else if !is_of_key(octet) {
             self.find(Rule::LibxlXenstoreKeyCharset, at, found, 0, o)?;
         }
         Ok(())
@@ -80,4 +104,12 @@ impl Verifier {
             Ok(())
         }
     }
+}
+
+fn is_of_key(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'/' | b'_' | b'@')
+}
+
+fn is_of_value(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~')
 }

@@ -181,6 +181,13 @@ pub mod page {
         matches!(kind, L1TAB..=L4TAB | L1TAB_PINNED..=L4TAB_PINNED)
     }
 
+    /// Is this one of the reserved types?
+    #[inline]
+    #[must_use]
+    pub const fn is_reserved(kind: u64) -> bool {
+        matches!(kind, RESERVED_FIRST..=RESERVED_LAST)
+    }
+
     /// Name of a type, as the specification spells it.
     #[must_use]
     pub const fn name(kind: u64) -> &'static str {
