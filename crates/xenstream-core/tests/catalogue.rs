@@ -124,6 +124,7 @@ fn messages_render() {
                 // 0x10 is a type of libxc's and none of libxl's.
                 "found:libxc" => "STATIC_DATA_END",
                 "found:x" | "found:libxl" => "0x10",
+                "torn" => "torn",
                 _ => "a header",
             })
         })
@@ -141,7 +142,9 @@ fn truncation_tells_what_was_being_read() {
 #[test]
 fn failover_tells_the_checkpoint() {
     let message = violation(Rule::StreamFailover, None).message().to_string();
-    assert!(message.contains("restorable to checkpoint 16"), "{message}");
+    assert!(message.ends_with("restorable to checkpoint 16, and the record behind it is torn"), "{message}");
+    let whole = Violation { expected: 0, ..violation(Rule::StreamFailover, None) };
+    assert!(whole.message().to_string().ends_with("restorable to checkpoint 16"), "{}", whole.message());
 }
 
 /// Who meets a limit must learn which one to raise.
