@@ -6,6 +6,7 @@ use xenstream::wire::libxc::{page, types};
 use xenstream::{Format, Guest, Layer, Options, Policy, Profile, Report, Rule};
 
 /// What is known of an image.
+#[derive(Clone, Copy)]
 struct Image {
     name: &'static str,
     octets: u64,

@@ -55,7 +55,8 @@ fn page_tables() -> Vec<Case> {
 /// The last of so many pages that the verifier no longer tells which of them are page tables. Only the entries are
 /// there: the pages would be 16 MiB, and where the rule is at deny nobody comes so far.
 fn table_batch() -> Case {
-    let pages: Vec<Page> = (0..page::TABLES_TOLD).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
+    let pages: Vec<Page> =
+        (0..page::TABLES_TOLD).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
     let whole = minimal::pv32().replaced(PAGES, page_data(&pages));
     let record = whole.find(PAGES);
     let entries = BODY + page::HEADER;
