@@ -30,6 +30,8 @@ const STEPS: &[Step] = &[
     },
     step("corpus", &["xtask", "corpus", "--check"]),
     step("docs", &["xtask", "docs", "--check"]),
+    step("prove", &["xtask", "prove"]),
+    step("count", &["xtask", "count"]),
     step("peer", &["xtask", "peer"]),
 ];
 

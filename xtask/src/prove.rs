@@ -82,7 +82,7 @@ fn forbidden(program: &Path) -> Result<Vec<String>> {
     Ok(names.filter(|name| FORBIDDEN.iter().any(|part| name.contains(part))).map(str::to_owned).collect())
 }
 
-fn build(package: &str, profile: &str, feature: Option<&str>) -> Result<Output> {
+pub(crate) fn build(package: &str, profile: &str, feature: Option<&str>) -> Result<Output> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root().join("xtask/proofs")).args([
         "build",
@@ -96,6 +96,6 @@ fn build(package: &str, profile: &str, feature: Option<&str>) -> Result<Output> 
 }
 
 /// Where [`build`] puts it.
-fn program(package: &str, profile: &str) -> PathBuf {
+pub(crate) fn program(package: &str, profile: &str) -> PathBuf {
     scratch("proofs").join(profile).join(package)
 }

@@ -1,0 +1,160 @@
+//! `cargo xtask count`: what the core costs, in instructions.
+//!
+//! Time on a shared machine is noise; instructions repeat to the last one. The program `xtask/proofs/count` has the
+//! streams, callgrind counts, and `xtask/counts.toml` holds what was counted last: a figure that grows by more than
+//! a twentieth fails, unless it was changed on purpose.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{prove, root, scratch};
+
+/// How far a figure may lie above the stored one.
+const TOLERANCE: f64 = 1.05;
+
+/// What no stream may exceed in instructions an octet, whatever its pieces: the bound on what a hostile sender can
+/// make a verifier do.
+const MOST_AN_OCTET: f64 = 200.0;
+
+/// How much dearer the second and longer run over a stream may be, a unit, than the first. Not equal, since the
+/// harness itself is in both.
+const GROWTH: f64 = 1.01;
+
+/// The function that callgrind collects in; a profile is written each time it returns.
+const MEASURED: &str = "count::measured";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Stores what was counted.
+    #[arg(long)]
+    update: bool,
+}
+
+/// A run over a stream.
+struct Run {
+    name: String,
+    unit: String,
+    units: f64,
+    octets: f64,
+    instructions: f64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("count: skipped, there is no valgrind");
+        return Ok(());
+    }
+    let runs = count()?;
+    let counted = judge(&runs)?;
+    let path = root().join("xtask/counts.toml");
+    if arguments.update {
+        return fs::write(&path, text(&counted, &runs)).with_context(|| path.display().to_string());
+    }
+    let stored = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    compare(&counted, &toml::from_str(&stored).with_context(|| path.display().to_string())?)
+}
+
+/// Counts, two runs for each stream.
+fn count() -> Result<Vec<Run>> {
+    let built = prove::build("count", "release", None)?;
+    ensure!(built.status.success(), "the program does not build\n{}", String::from_utf8_lossy(&built.stderr));
+    let profiles = scratch("proofs").join("callgrind");
+    if profiles.exists() {
+        fs::remove_dir_all(&profiles)?;
+    }
+    fs::create_dir_all(&profiles)?;
+    let output = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--callgrind-out-file={}", profiles.join("profile").display()))
+        .arg(format!("--toggle-collect={MEASURED}"))
+        .arg(format!("--dump-after={MEASURED}"))
+        .arg(prove::program("count", "release"))
+        .output()
+        .context("valgrind does not start")?;
+    ensure!(output.status.success(), "the count fails\n{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout)?;
+    (1..)
+        .zip(listed.lines())
+        .map(|(number, line)| parse(line, &profiles.join(format!("profile.{number}"))))
+        .collect()
+}
+
+/// A line of the program's, and the profile that goes with it.
+fn parse(line: &str, profile: &Path) -> Result<Run> {
+    let [name, unit, units, octets] = line.split('\t').collect::<Vec<_>>()[..] else {
+        bail!("the program says {line:?}");
+    };
+    let text = fs::read_to_string(profile).with_context(|| profile.display().to_string())?;
+    let totals =
+        text.lines().find_map(|line| line.strip_prefix("totals: ")).context("a profile without totals")?;
+    Ok(Run {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        units: units.parse()?,
+        octets: octets.parse()?,
+        instructions: totals.parse()?,
+    })
+}
+
+/// Prints the figures and checks their bounds; gives them by name, an instruction count for a unit.
+fn judge(runs: &[Run]) -> Result<BTreeMap<String, f64>> {
+    let mut counted = BTreeMap::new();
+    let mut refused = Vec::new();
+    for pair in runs.chunks_exact(2) {
+        let [first, second] = pair else { continue };
+        let figure = second.instructions / second.units;
+        let an_octet = second.instructions / second.octets;
+        println!("{:<28} {figure:>9.2} {:<8} {an_octet:>7.2} octet", second.name, second.unit);
+        if an_octet > MOST_AN_OCTET {
+            refused.push(format!("{} costs {an_octet:.2} an octet, over {MOST_AN_OCTET}", second.name));
+        }
+        if figure > GROWTH * first.instructions / first.units {
+            refused.push(format!("{} grows dearer as the stream goes on", second.name));
+        }
+        counted.insert(second.name.clone(), figure);
+    }
+    ensure!(!counted.is_empty(), "nothing was counted");
+    ensure!(refused.is_empty(), "{}", refused.join("\n"));
+    Ok(counted)
+}
+
+fn compare(counted: &BTreeMap<String, f64>, stored: &BTreeMap<String, f64>) -> Result<()> {
+    let mut refused = Vec::new();
+    for (name, figure) in counted {
+        match stored.get(name) {
+            None => refused.push(format!("{name} is not stored")),
+            Some(stored) if *figure > TOLERANCE * stored => {
+                refused.push(format!("{name} has grown from {stored:.2} to {figure:.2}"));
+            }
+            Some(stored) if *stored > TOLERANCE * figure => {
+                println!("{name} has fallen from {stored:.2} to {figure:.2}: store it, so that it stays");
+            }
+            Some(_) => {}
+        }
+    }
+    for name in stored.keys().filter(|name| !counted.contains_key(*name)) {
+        refused.push(format!("{name} is stored and was not counted"));
+    }
+    if !refused.is_empty() {
+        bail!("{}\nif that is meant: `cargo xtask count --update`", refused.join("\n"));
+    }
+    Ok(())
+}
+
+/// The file: the figures in the order of the runs.
+fn text(counted: &BTreeMap<String, f64>, runs: &[Run]) -> String {
+    let mut text =
+        "# Instructions of the core on baseline x86-64, as `cargo xtask count --update` counted them.\n\
+                    # `cargo xtask count` fails when one has grown by more than a twentieth.\n\n"
+            .to_owned();
+    for run in runs.iter().step_by(2) {
+        let figure = counted[&run.name];
+        writeln!(text, "{} = {figure:.2} # {}", run.name, run.unit).expect("a String takes everything");
+    }
+    text
+}
