@@ -93,11 +93,11 @@ fn recorded(tools: &Tools, directory: &Path) -> Result<()> {
         if row.format() != Format::Libxc || row.is_unsteady() {
             continue;
         }
-        for (strict, expected) in row.ran() {
+        // Ten seconds are more on one machine than on another, and what lasts so long takes gigabytes besides.
+        for (strict, expected) in row.ran().filter(|(_, verdict)| *verdict != Verdict::Timeout) {
             let mut restorer = tools.harness.start(row.checkpointing(), row.domain(), strict)?;
             let answer = restorer.ask(&stream)?;
-            // Ten seconds are more on one machine than on another.
-            if [expected, answer.verdict].contains(&Verdict::Timeout) {
+            if answer.verdict == Verdict::Timeout {
                 continue;
             }
             ensure!(answer.verdict == expected, "{}: Xen's restorer now says {answer:?}", row.name);
