@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatc
 use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile};
 
 use crate::rules::suggestions;
+use crate::verify_stream_v2;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -39,6 +40,11 @@ pub(crate) enum Command {
     Rules(RulesArguments),
     /// Explain a rule
     Explain(ExplainArguments),
+    /// Take the options of Xen's verify-stream-v2, and answer with its exit status
+    ///
+    /// Called by that name, the program does so too.
+    #[command(name = verify_stream_v2::NAME)]
+    VerifyStreamV2(verify_stream_v2::Arguments),
 }
 
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use xenstream::{Header, Layer, Observer, PageBatch, Record};
 use crate::output::{self, Out, plural};
 
 /// Lists what it observes.
-pub(crate) struct Listing {
-    out: Out,
+pub(crate) struct Listing<W = Out> {
+    out: W,
     title: Option<String>,
     run: Option<Run>,
     written: io::Result<()>,
@@ -30,7 +30,14 @@ struct Run {
 impl Listing {
     /// A listing under this title, which is not printed before there is something to list.
     pub(crate) fn new(path: &Path) -> Listing {
-        Listing { out: output::stdout(), title: Some(output::name(path)), run: None, written: Ok(()) }
+        Listing { title: Some(output::name(path)), ..Listing::to(output::stdout()) }
+    }
+}
+
+impl<W: Write> Listing<W> {
+    /// A listing without a title.
+    pub(crate) fn to(out: W) -> Listing<W> {
+        Listing { out, title: None, run: None, written: Ok(()) }
     }
 
     /// Prints what is left.
@@ -73,7 +80,7 @@ impl Listing {
     }
 }
 
-impl Observer for Listing {
+impl<W: Write> Observer for Listing<W> {
     fn header(&mut self, header: &Header) {
         self.end_run();
         let order = |order: &Order| match order {

@@ -3,12 +3,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod descriptor;
 mod listing;
 mod output;
 mod relay;
 mod rules;
 mod verify;
+mod verify_stream_v2;
 
+use std::env;
 use std::io;
 use std::process::ExitCode;
 
@@ -24,11 +27,17 @@ const INVALID: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let outcome = match Program::parse().command {
+    let command = if verify_stream_v2::is_name(env::args_os().next().as_deref()) {
+        Command::VerifyStreamV2(verify_stream_v2::Program::parse().arguments)
+    } else {
+        Program::parse().command
+    };
+    let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
+        Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
         // Nobody is left to tell when the reader of a pipe has gone, as `head` does.
