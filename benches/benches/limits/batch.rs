@@ -1,0 +1,49 @@
+//! Many images: on one core and on two.
+
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput};
+use xenstream::Options;
+use xenstream::batch::{Target, verify_all};
+use xenstream_benches::{Contender, Contents, GIB, Images, Scale, interleave, timed};
+
+const IMAGES: usize = 64;
+
+pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
+    let memory = Scale::chosen().memory(GIB, 4 * GIB);
+    let image = images.get(memory, Contents::Sparse);
+    let targets: Vec<_> = (0..IMAGES)
+        .map(|index| {
+            let path = images.directory().join(format!("image-{index}"));
+            // One file under many names: the cache that it takes does not grow with them.
+            std::fs::hard_link(&image, &path).expect("a second name");
+            Target::File(path)
+        })
+        .collect();
+
+    let mut group = criterion.benchmark_group("batch");
+    group.throughput(Throughput::Elements(IMAGES as u64));
+    let contenders = vec![
+        Contender::new("on two cores", || verified(&targets, 2)),
+        Contender::new("on one core", || verified(&targets, 1)),
+    ];
+    interleave(&mut group, contenders);
+    group.finish();
+}
+
+fn verified(targets: &[Target], threads: usize) -> Duration {
+    timed(|| {
+        verify_all(
+            targets,
+            &Options::default(),
+            NonZero::new(threads),
+            |_| (),
+            |outcome| {
+                assert!(outcome.result.is_ok_and(|report| report.is_valid()));
+                ControlFlow::Continue(())
+            },
+        );
+    })
+}

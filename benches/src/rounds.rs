@@ -1,0 +1,54 @@
+//! Comparisons on a machine that is never quiet.
+
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, SamplingMode};
+
+use crate::Scale;
+
+/// One way of doing what a group is about.
+pub struct Contender<'c> {
+    name: &'static str,
+    run: Box<dyn FnMut() -> Duration + 'c>,
+}
+
+impl<'c> Contender<'c> {
+    /// Does it once, and tells how long that took; what has to be prepared for it does not count.
+    pub fn new(name: &'static str, run: impl FnMut() -> Duration + 'c) -> Contender<'c> {
+        Contender { name, run: Box::new(run) }
+    }
+}
+
+/// Measures contenders in turn. Whenever one of them is measured all the others run too, so that each meets the same
+/// caches and the same neighbours on the machine: of two medians of a group only the ratio means anything.
+pub fn interleave(group: &mut BenchmarkGroup<'_, WallTime>, mut contenders: Vec<Contender<'_>>) {
+    group.sampling_mode(SamplingMode::Flat);
+    if Scale::chosen() != Scale::Test {
+        group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
+    }
+    for measured in 0..contenders.len() {
+        let name = contenders[measured].name;
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| {
+                let mut total = Duration::ZERO;
+                for _ in 0..rounds {
+                    for (index, contender) in contenders.iter_mut().enumerate() {
+                        let time = (contender.run)();
+                        if index == measured {
+                            total += time;
+                        }
+                    }
+                }
+                total
+            });
+        });
+    }
+}
+
+/// How long it takes.
+pub fn timed<T>(work: impl FnOnce() -> T) -> Duration {
+    let started = Instant::now();
+    std::hint::black_box(work());
+    started.elapsed()
+}
