@@ -6,6 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod arbitrary_bytes;
+pub mod relay;
+pub mod restorer;
+pub mod script;
 pub mod setup;
 pub mod source;
 pub mod splits;
@@ -13,6 +16,8 @@ pub mod structured;
 pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
+pub use relay::relay;
+pub use restorer::restorer;
 pub use setup::Setup;
 pub use source::source;
 pub use splits::splits;

@@ -2,12 +2,13 @@
 //! does, the verdict is the right one or there is none, and the verification comes to an end.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use xenstream::{
     Error, Input, Level, Options, ReadAt, Report, Rule, Verdict, Violation, verify, verify_slice,
 };
 
+use crate::script::Script;
 use crate::setup::Setup;
 
 /// Verifies the octets through a reader and a file that behave as `data` says, and asserts that the verdict is that of
@@ -17,7 +18,7 @@ use crate::setup::Setup;
 /// If it is not.
 pub fn source(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
-    let (script, stream) = split_script(rest);
+    let (script, stream) = Script::split(rest);
     // Only files are judged for what lies behind the stream's end.
     let policy = setup.policy().with_level(Rule::StreamTrailingData, Level::Allow);
     let policy = policy.expect("stream::trailing-data is not structural");
@@ -65,49 +66,6 @@ fn verdict(report: &Report) -> Option<Violation> {
     match report.verdict {
         Verdict::Valid => None,
         Verdict::Invalid(violation) => Some(violation),
-    }
-}
-
-/// The last octet counts the octets of script before it.
-fn split_script(data: &[u8]) -> (&[u8], &[u8]) {
-    let Some((count, rest)) = data.split_last() else { return (&[], data) };
-    let (stream, script) = rest.split_at(rest.len() - usize::from(*count % 32).min(rest.len()));
-    (script, stream)
-}
-
-/// What a source does, call by call.
-struct Script<'s> {
-    steps: &'s [u8],
-    next: usize,
-    /// An error has been reported.
-    failed: bool,
-    /// From this octet on the file has been cut off.
-    cut: usize,
-}
-
-impl<'s> Script<'s> {
-    fn new(steps: &'s [u8]) -> Script<'s> {
-        Script { steps, next: 0, failed: false, cut: usize::MAX }
-    }
-
-    /// How many of so many octets are to be had now.
-    fn step(&mut self, wanted: usize) -> io::Result<usize> {
-        let Some(step) = self.steps.get(self.next) else { return Ok(wanted) };
-        self.next += 1;
-        let mut fail = |kind: ErrorKind| {
-            self.failed = true;
-            Err(kind.into())
-        };
-        match step {
-            0..=3 => Err(ErrorKind::Interrupted.into()),
-            4 => fail(ErrorKind::WouldBlock),
-            5 => fail(ErrorKind::Other),
-            6 => {
-                self.cut = self.cut.min(self.next * 41);
-                Ok(wanted)
-            }
-            n => Ok(wanted.min(usize::from(*n))),
-        }
     }
 }
 

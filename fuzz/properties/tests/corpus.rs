@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use xenstream_core::{Checkpointing, Format, Profile};
-use xenstream_properties::{Setup, arbitrary_bytes, source, splits};
+use xenstream_properties::{Setup, arbitrary_bytes, relay, source, splits};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus")
@@ -98,15 +98,17 @@ fn every_split_of_the_corpus_tells_the_same() {
 }
 
 #[test]
-fn sources_that_misbehave_read_the_corpus() {
+fn sources_and_relays_that_misbehave_read_the_corpus() {
     // Interruptions, short reads, an error that may block, an error that does not, a file that shrinks.
     let scripts: [&[u8]; 6] = [&[0, 1, 2], &[7, 1, 9, 255, 13], &[200, 4], &[200, 200, 5], &[100, 6], &[]];
     for (name, octets) in everything() {
         for (script, choice) in scripts.iter().zip([0u8, 1, 9, 18, 0, 3]) {
             let count = script.len() as u8;
             let data = [&octets, *script, &[count, choice, choice]].concat();
-            let run = std::panic::catch_unwind(|| source(&data));
-            assert!(run.is_ok(), "{name} with {script:?} and choice {choice}");
+            for property in [source, relay] {
+                let run = std::panic::catch_unwind(|| property(&data));
+                assert!(run.is_ok(), "{name} with {script:?} and choice {choice}");
+            }
         }
     }
 }

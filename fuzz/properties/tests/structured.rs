@@ -5,8 +5,9 @@ use std::panic::catch_unwind;
 
 use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::Rule;
+use xenstream_properties::restorer::has_restorer;
 use xenstream_properties::structured::{broken, valid};
-use xenstream_properties::{structured_broken, structured_valid};
+use xenstream_properties::{restorer, structured_broken, structured_valid};
 use xenstream_synth::broken::{BREAKS, Break};
 use xenstream_synth::plan::Plan;
 
@@ -71,4 +72,19 @@ fn every_rule_can_be_broken() {
     let rules: BTreeSet<Rule> = BREAKS.iter().copied().flatten().map(|way| way.rule).collect();
     let missing: Vec<&str> = Rule::all().filter(|rule| !rules.contains(rule)).map(Rule::name).collect();
     assert!(missing.is_empty(), "rules that nothing breaks: {missing:?}");
+}
+
+#[test]
+fn the_restorer_does_what_we_say() {
+    for seed in 0..400 {
+        for how in [1, 2, 3] {
+            let mut data = octets(seed * 4 + u64::from(how));
+            data.push(how);
+            let run = catch_unwind(|| restorer(&data));
+            assert!(run.is_ok(), "seed {seed}, {how}");
+            if !has_restorer() {
+                return;
+            }
+        }
+    }
 }

@@ -1,0 +1,141 @@
+//! The relay between a reader and a writer that misbehave: what comes out is the beginning of what went in, holds the
+//! whole of no record that was refused, and nothing behind the stream's end is taken.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use xenstream::{Error, Level, Options, Rule, Verdict, relay_with, verify_slice};
+use xenstream_core::wire::RECORD_HEADER;
+use xenstream_core::{Layer, Observer, Record, Verifier};
+
+use crate::script::Script;
+use crate::setup::Setup;
+
+/// Relays the octets through ends that behave as `data` says.
+///
+/// # Panics
+/// If more or other octets come out than should, more are taken than the stream has, or the verdict is not that of the
+/// whole octets in memory.
+pub fn relay(data: &[u8]) {
+    let (setup, rest) = Setup::split(data);
+    let (script, stream) = Script::split(rest);
+    let (reads, writes) = script.split_at(script.len() / 2);
+    // Only files are judged for what lies behind the stream's end.
+    let policy = setup.policy().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
+    let policy = policy.expect("stream::trailing-data is not structural");
+    let options = Options::new(policy).with_format(setup.format);
+
+    let mut reader = Reader { rest: stream, taken: 0, script: Script::new(reads) };
+    let mut writer = Writer { got: Vec::new(), script: Script::new(writes) };
+    let relayed = relay_with(&mut reader, &mut writer, &options);
+    let got = writer.got;
+    assert_eq!(relayed.octets, got.len() as u64);
+    assert!(stream.starts_with(&got), "what comes out is not the beginning of what went in");
+    assert!(got.len() <= reader.taken, "more comes out than went in");
+
+    let report = match relayed.result {
+        Ok(report) => report,
+        Err(Error::Read { .. }) => return assert!(reader.script.failed, "the reader did not fail"),
+        Err(Error::Write { .. } | Error::ConsumerGone { .. }) => {
+            return assert!(writer.script.failed, "the writer did not fail");
+        }
+        Err(error) => panic!("{error:?}"),
+    };
+    match report.verdict {
+        Verdict::Valid => {
+            let octets = usize::try_from(report.summary.octets).expect("a stream in memory");
+            assert_eq!(reader.taken, octets, "octets behind the stream's end were taken");
+            assert_eq!(got.len(), octets, "a valid stream does not come out whole");
+        }
+        Verdict::Invalid(violation) => {
+            if violation.rule == Rule::StreamTruncated {
+                assert_eq!(got.len(), stream.len(), "a stream that just ends is held back");
+            } else {
+                let (judged, whole) = refused(setup, &options, stream);
+                // With what the configuration says the stream may be refused earlier than the core refuses it.
+                assert!((got.len() as u64) < judged, "the octet that decided comes out");
+                assert!(whole.is_none_or(|end| (got.len() as u64) < end), "a refused record comes out whole");
+            }
+        }
+    }
+    // The relay decompresses nothing.
+    if let Ok(expected) = verify_slice(stream, &options)
+        && expected.compression.is_none()
+    {
+        assert_eq!(report.verdict, expected.verdict);
+        assert_eq!(report.warnings, expected.warnings);
+    }
+}
+
+/// Hears which record of a stream was the last, entries inside HVM_CONTEXT's body not counted.
+#[derive(Default)]
+struct Last(Option<Record>);
+
+impl Observer for Last {
+    fn record(&mut self, record: &Record) {
+        if record.layer != Layer::Hvm {
+            self.0 = Some(*record);
+        }
+    }
+}
+
+/// Where the core refuses the octets: a bound for the octet that decided, and the end of the record that is being read
+/// there, if one is.
+fn refused(setup: Setup, options: &Options, stream: &[u8]) -> (u64, Option<u64>) {
+    let mut last = Last::default();
+    let mut verifier = Verifier::new(setup.format, &options.policy);
+    if verifier.push(stream, &mut last).is_ok() {
+        // It is for the std crate to refuse this one.
+        return (u64::MAX, None);
+    }
+    // No field that is judged at once is longer than this, and the position is not behind it yet.
+    let judged = verifier.position() + 8;
+    let end = verifier.record().map(|record| match last.0 {
+        Some(Record { layer, offset, body_offset, body_length, .. })
+            if (layer, offset) == (record.layer, record.offset) =>
+        {
+            let padding = if layer == Layer::Xenopsd { 0 } else { body_length.wrapping_neg() % 8 };
+            body_offset.saturating_add(body_length).saturating_add(padding).max(body_offset)
+        }
+        // Refused with its header.
+        _ if record.layer == Layer::Xenopsd => record.offset + 2 * RECORD_HEADER,
+        _ => record.offset + RECORD_HEADER,
+    });
+    (judged, end)
+}
+
+struct Reader<'s> {
+    rest: &'s [u8],
+    taken: usize,
+    script: Script<'s>,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.script.step(octets.len().min(self.rest.len()))?;
+        let n = self.rest.read(&mut octets[..wanted])?;
+        self.taken += n;
+        Ok(n)
+    }
+}
+
+struct Writer<'s> {
+    got: Vec<u8>,
+    script: Script<'s>,
+}
+
+impl Write for Writer<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let wanted = self.script.step(octets.len())?;
+        self.got.extend(&octets[..wanted]);
+        Ok(wanted)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.script.step(1) {
+            // Octets are not counted here.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Xen's own restore code beside ours: what `hardened` accepts does it no harm, and what `restore` says of a stream is
+//! what the restorer does with it, but for the differences that have a reason.
+//!
+//! It needs what `cargo xtask peer` downloads; without that the property says so once and holds.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use arbitrary::{Arbitrary, Unstructured};
+use xenstream_core::{Checkpointing, Format, Limit, Policy, Profile, Rule, Violation};
+use xenstream_peer::{
+    Answer, Comparison, Differences, Disagreement, Domain, Error, Harness, Packages, Restorer, Verdict, judge,
+};
+use xenstream_synth::broken::Broken;
+use xenstream_synth::plan::{Container, Plan};
+
+/// What the restorer may ask for in one piece for a stream that `hardened` accepts: twice the longest record.
+const BALLOON: u64 = 256 << 20;
+
+/// Pfns from here on are not put to the restorer: it grows bitmaps to them, up to gigabytes.
+const PFNS: u64 = 1 << 24;
+
+/// Makes a bare libxc stream of the octets, or takes them for one, and compares what becomes of it.
+///
+/// # Panics
+/// If the restorer suffers from what `hardened` accepts, or does not agree with `restore` without a reason.
+pub fn restorer(data: &[u8]) {
+    if let Some((octets, checkpointing)) = stream(data) {
+        RESTORER.with_borrow_mut(|peer| {
+            if let Peer::Ready(tools) = peer {
+                tools.compare(&octets, checkpointing).expect("the restore harness answers");
+            }
+        });
+    }
+}
+
+/// Is Xen's restore code there to be asked?
+#[must_use]
+pub fn has_restorer() -> bool {
+    RESTORER.with_borrow(|peer| matches!(peer, Peer::Ready(_)))
+}
+
+/// A valid stream, a broken one, or the octets as they are; and what a caller says of it.
+fn stream(data: &[u8]) -> Option<(Vec<u8>, Checkpointing)> {
+    let (how, rest) = data.split_last()?;
+    match how % 4 {
+        0 => {
+            let checkpointing = if how & 0x80 != 0 { Checkpointing::Remus } else { Checkpointing::Auto };
+            Some((rest.to_vec(), checkpointing))
+        }
+        1 => {
+            let built = plan(&mut Unstructured::new(rest)).ok()?.build();
+            Some((built.octets(), built.expected.checkpointing))
+        }
+        _ => {
+            let mut u = Unstructured::new(rest);
+            let (which, choices) = (u16::arbitrary(&mut u).ok()?, u64::arbitrary(&mut u).ok()?);
+            let rule = Rule::all().nth(usize::from(which) % Rule::COUNT)?;
+            let broken = Broken::of(&plan(&mut u).ok()?, rule, choices)?;
+            Some((broken.octets(), broken.checkpointing))
+        }
+    }
+}
+
+/// A plan of a bare libxc stream of a guest that is not too large to be built for every input.
+fn plan(u: &mut Unstructured<'_>) -> arbitrary::Result<Plan> {
+    let mut plan = Plan::arbitrary(u)?;
+    plan.container = Container::Bare;
+    plan.space.bits %= 8;
+    Ok(plan)
+}
+
+enum Peer {
+    Missing,
+    Ready(Box<Tools>),
+}
+
+thread_local! {
+    static RESTORER: RefCell<Peer> = RefCell::new(match Tools::start() {
+        Ok(Some(tools)) => Peer::Ready(Box::new(tools)),
+        Ok(None) => {
+            eprintln!("restorer: skipped, `cargo xtask peer` has not downloaded Xen's restore code");
+            Peer::Missing
+        }
+        Err(error) => panic!("restorer: {error}"),
+    });
+}
+
+/// The restorer, ready for any number of streams.
+struct Tools {
+    /// Streams are handed over in it. It has no name, but a path by which the restorer opens it.
+    file: File,
+    path: PathBuf,
+    /// Plain and Remus.
+    lenient: [Restorer; 2],
+    strict: Restorer,
+    differences: [Differences; 2],
+}
+
+impl Tools {
+    /// Starts it, if what it is made of is there.
+    fn start() -> Result<Option<Tools>, Error> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let Some(peer) = [target, root.join("target")]
+            .map(|target| target.join("peer"))
+            .into_iter()
+            .find(|peer| is_unpacked(peer))
+        else {
+            return Ok(None);
+        };
+        // Nothing is left behind: libFuzzer ends a process without unwinding.
+        let failed = |source| Error::File { path: std::env::temp_dir(), source };
+        let scratch = tempfile::tempdir().map_err(failed)?;
+        let file = tempfile::tempfile().map_err(failed)?;
+        let harness = Harness::build(&Packages::fetch(&peer)?, scratch.path())?;
+        let start = |kind, strict| harness.start(kind, Domain::AsTheStreamSays, strict);
+        Ok(Some(Tools {
+            path: format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
+            file,
+            lenient: [start(Checkpointing::Plain, false)?, start(Checkpointing::Remus, false)?],
+            strict: start(Checkpointing::Plain, true)?,
+            differences: [
+                Differences::load(&root.join("corpus/verdicts/differences.toml"))?,
+                Differences::load(&root.join("xtask/peer/differences.toml"))?,
+            ],
+        }))
+    }
+
+    fn compare(&mut self, octets: &[u8], checkpointing: Checkpointing) -> Result<(), Error> {
+        let remus = checkpointing != Checkpointing::Auto;
+        let checkpointing = if remus { Checkpointing::Remus } else { Checkpointing::Plain };
+        let policy =
+            |profile| Policy::new(profile).with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS);
+        let ours = judge(octets, Format::Libxc, &policy(Profile::Restore));
+        let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcP2mFramesRange];
+        if ours.is_some_and(|violation| balloons.contains(&violation.rule)) {
+            return Ok(());
+        }
+        self.put(octets).map_err(|source| Error::File { path: self.path.clone(), source })?;
+        let mut answer = self.lenient[usize::from(remus)].ask(&self.path)?;
+        let is_harm = answer.verdict.is_harm() || answer.largest_allocation > BALLOON;
+        assert!(
+            !is_harm || judge(octets, Format::Libxc, &policy(Profile::Hardened)).is_some(),
+            "hardened accepts what the restorer suffers from: {answer:?}"
+        );
+        // What comes behind the last checkpoint the restorer throws away unread, and so has no opinion of.
+        if remus {
+            return Ok(());
+        }
+        if answer.verdict == Verdict::Accept {
+            answer = self.strict.ask(&self.path)?;
+        }
+        self.agree(ours, &answer);
+        Ok(())
+    }
+
+    fn put(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(octets)?;
+        self.file.set_len(octets.len() as u64)
+    }
+
+    fn agree(&mut self, ours: Option<Violation>, answer: &Answer) {
+        let Some(disagreement) = Disagreement::between(Comparison::RestoreRestorer, ours, answer) else {
+            return;
+        };
+        let known = self.differences.iter_mut().any(|table| table.explain("fuzz", &disagreement).is_some());
+        assert!(known, "a difference without a reason: {disagreement}");
+    }
+}
+
+/// Has everything been downloaded here?
+fn is_unpacked(peer: &Path) -> bool {
+    peer.join("unpacked").exists()
+}
