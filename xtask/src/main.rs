@@ -6,6 +6,7 @@ mod ci;
 mod corpus;
 mod count;
 mod docs;
+mod helper;
 mod peer;
 mod prove;
 
@@ -32,6 +33,8 @@ enum Task {
     Count(count::Arguments),
     /// Writes the documentation that is made from the code.
     Docs(docs::Arguments),
+    /// Puts xenstream-save-helper in front of Xen's own helper.
+    HelperTest(helper::Arguments),
     /// Compares xenstream with Xen's own verifier and restorer.
     Peer(peer::Arguments),
     /// Proves of the core what can be proved by linking: no panic, nothing but `core`.
@@ -54,6 +57,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
+        Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),
         Task::Prove => prove::run(),
     }

@@ -1,0 +1,268 @@
+//! `cargo xtask helper-test`: `xenstream-save-helper` in front of Xen's own helper, which runs over the stand-in for the
+//! hypervisor (see `xtask/restore-harness`). With `--measure`, how long it takes.
+
+mod measure;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use command_fds::{CommandFdExt, FdMapping};
+use xenstream_core::{Checkpointing, Format, Guest, Policy, Verifier, Violation};
+use xenstream_peer::{Domain, Error, Harness, Packages, Recorded, Row};
+
+use crate::{root, scratch};
+
+/// Number of the stream's descriptor.
+const STREAM: i32 = 11;
+/// How libxl calls its helper.
+const RESTORE: [&str; 10] = ["--restore-domain", "11", "-1", "7", "5", "0", "6", "0", "0", "0"];
+/// What libxl has read from a file before, and reads from any stream behind.
+const BEFORE: &[u8] = b"the libxl stream up to LIBXC_CONTEXT";
+const BEHIND: &[u8] = b"the rest of the libxl stream";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Measures how long the helper takes, and tests nothing.
+    #[arg(long)]
+    measure: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.measure {
+        return measure::run();
+    }
+    match Helpers::get() {
+        Ok(helpers) => helpers.test(),
+        // A machine that tests every change and could have Xen's helper must not pass without.
+        Err(error) if is_unavailable(&error) && !(crate::peer::is_ci() && crate::peer::has_apt()) => {
+            println!("helper-test: skipped, {error}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Unavailable { .. }))
+}
+
+/// Builds our helper and says where it is.
+fn build(profile: &str) -> Result<PathBuf> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--package", "xenstream-save-helper", "--profile", profile])
+        .current_dir(root())
+        .status()
+        .context("cargo does not start")?;
+    ensure!(status.success(), "xenstream-save-helper does not build");
+    let directory = if profile == "dev" { "debug" } else { profile };
+    Ok(scratch(directory).join("xenstream-save-helper"))
+}
+
+/// Our helper and Xen's.
+struct Helpers {
+    ours: PathBuf,
+    real: PathBuf,
+}
+
+/// Whom libxl starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Through {
+    Ours,
+    RealAlone,
+}
+
+/// What the stream's descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Pipe,
+    Socket,
+}
+
+/// What came of a restore.
+struct Restored {
+    output: Output,
+    /// What could be read from the descriptor afterwards.
+    behind: Vec<u8>,
+}
+
+impl Helpers {
+    fn get() -> Result<Helpers> {
+        let directory = scratch("peer");
+        let packages = Packages::fetch(&directory)?;
+        let harness = Harness::build(&packages, &directory)?;
+        let ours = build("dev")?;
+        // The stand-in is for Xen's helper only.
+        let real = directory.join("save-helper");
+        let script = format!(
+            "#!/bin/sh\nLD_LIBRARY_PATH='{}' LD_PRELOAD='{}' exec '{}' \"$@\"\n",
+            packages.libraries().display(),
+            harness.preload().display(),
+            packages.save_helper().display()
+        );
+        fs::write(&real, script)
+            .and_then(|()| fs::set_permissions(&real, fs::Permissions::from_mode(0o755)))?;
+        Ok(Helpers { ours, real })
+    }
+
+    fn test(&self) -> Result<()> {
+        let recorded = Recorded::load(&root().join("corpus/verdicts"))?;
+        let rows: Vec<(&Row, &[u8])> = recorded.iter().filter(|(row, _)| is_plain(row)).collect();
+        let (next, passed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let failures: Vec<String> = thread::scope(|scope| {
+            let work = || {
+                let mut failures = Vec::new();
+                while let Some((row, octets)) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    for kind in [Kind::File, Kind::Pipe, Kind::Socket] {
+                        match self.check(row, octets, kind) {
+                            Ok(was_passed) => {
+                                passed.fetch_add(usize::from(was_passed), Ordering::Relaxed);
+                            }
+                            Err(error) => failures.push(format!("{} from {kind:?}: {error:#}", row.name)),
+                        }
+                    }
+                }
+                failures
+            };
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        let passed = passed.into_inner();
+        if !failures.is_empty() {
+            bail!("{} restores went wrong:\n{}", failures.len(), failures.join("\n"));
+        }
+        // Were it otherwise, something would be wrong with the test.
+        ensure!(passed > 0 && passed < 3 * rows.len(), "{passed} of {} streams passed", 3 * rows.len());
+        println!(
+            "helper-test: of {} streams from a file, a pipe and a socket, {passed} passed to Xen's helper, which took \
+             them as without us, and {} were refused",
+            3 * rows.len(),
+            3 * rows.len() - passed
+        );
+        Ok(())
+    }
+
+    /// Restores a stream. Did it pass?
+    fn check(&self, row: &Row, octets: &[u8], kind: Kind) -> Result<bool> {
+        let (verdict, guest) = judge(octets);
+        let guest = match (row.domain(), guest) {
+            (Domain::Pv, _) | (Domain::AsTheStreamSays, Some(Guest::Pv)) => "pv",
+            _ => "hvm",
+        };
+        let Err(violation) = verdict else {
+            let octets = [octets, BEHIND].concat();
+            let ours = self.restore(Through::Ours, kind, &octets, guest)?;
+            let alone = self.restore(Through::RealAlone, kind, &octets, guest)?;
+            ensure!(ours.is_complete() == alone.is_complete(), "alone {alone}, with us {ours}");
+            ensure!(ours.output.status == alone.output.status, "alone {alone}, with us {ours}");
+            ensure!(ours.behind == alone.behind, "alone {alone}, with us {ours}");
+            // It may find fault with what is in the stream, after all of it.
+            ensure!(!ours.is_complete() || ours.behind.ends_with(BEHIND), "{ours}");
+            return Ok(true);
+        };
+        let ours = self.restore(Through::Ours, kind, octets, guest)?;
+        ensure!(!ours.is_complete(), "restored in spite of {violation}: {ours}");
+        // Xen's helper ends in good order, with a status of its own; without it the status is ours.
+        let code = ours.output.status.code();
+        ensure!(code.is_some_and(|code| code != 0) && (kind != Kind::File || code == Some(1)), "{ours}");
+        let told = format!("refused: {violation}\n");
+        ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&told), "should say {told:?}: {ours}");
+        Ok(false)
+    }
+
+    fn restore(&self, through: Through, kind: Kind, octets: &[u8], guest: &str) -> Result<Restored> {
+        let (mut reader, writer) = kind.open(octets)?;
+        let program = if through == Through::Ours { &self.ours } else { &self.real };
+        let mut command = call(program, reader.try_clone()?.into())?;
+        command
+            .env("STANDIN_TYPE", guest)
+            .env("XENSTREAM_SAVE_HELPER_REAL", &self.real)
+            .env("XENSTREAM_CONFIG", "/dev/null")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn()?;
+        drop(command);
+        thread::scope(|scope| {
+            scope.spawn(move || writer.map(|mut writer| writer.write_all(octets)));
+            let output = child.wait_with_output()?;
+            let mut behind = Vec::new();
+            reader.read_to_end(&mut behind)?;
+            Ok(Restored { output, behind })
+        })
+    }
+}
+
+/// A helper called as libxl does it.
+fn call(program: &Path, stream: OwnedFd) -> Result<Command> {
+    let mut command = Command::new(program);
+    for setting in ["PROFILE", "MODE", "REPORT"] {
+        command.env_remove(format!("XENSTREAM_{setting}"));
+    }
+    command.args(RESTORE).stdin(Stdio::null());
+    command.fd_mappings(vec![FdMapping { parent_fd: stream, child_fd: STREAM }])?;
+    Ok(command)
+}
+
+fn is_plain(row: &Row) -> bool {
+    let is_plain = matches!(row.checkpointing(), Checkpointing::Auto | Checkpointing::Plain);
+    row.format() == Format::Libxc && is_plain && !row.is_unsteady()
+}
+
+/// What our helper is to make of a stream that may go on behind its end, and for what kind of guest it is.
+fn judge(octets: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
+    let policy = Policy::hardened().with_checkpointing(Checkpointing::Plain);
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    let verdict = verifier.push(octets, &mut ()).and_then(|_| verifier.finish()).map(|_| ());
+    (verdict, verifier.summary().guest)
+}
+
+impl Kind {
+    /// A descriptor from which these octets are to be read, and one that they are still to be written to.
+    fn open(self, octets: &[u8]) -> io::Result<(File, Option<File>)> {
+        Ok(match self {
+            Kind::File => {
+                let path = scratch("peer").join(format!("restored-{:?}", thread::current().id()));
+                fs::write(&path, [BEFORE, octets].concat())?;
+                let mut file = File::open(&path)?;
+                fs::remove_file(&path)?;
+                file.seek(SeekFrom::Start(BEFORE.len() as u64))?;
+                (file, None)
+            }
+            Kind::Pipe => {
+                let (reader, writer) = io::pipe()?;
+                (OwnedFd::from(reader).into(), Some(OwnedFd::from(writer).into()))
+            }
+            Kind::Socket => {
+                let (reader, writer) = UnixStream::pair()?;
+                (OwnedFd::from(reader).into(), Some(OwnedFd::from(writer).into()))
+            }
+        })
+    }
+}
+
+impl Restored {
+    /// Did Xen's helper tell libxl that the domain is restored?
+    fn is_complete(&self) -> bool {
+        const DONE: &[u8] = b"complete r=0";
+        self.output.stdout.windows(DONE.len()).any(|text| text == DONE)
+    }
+}
+
+impl std::fmt::Display for Restored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Output { status, stdout, stderr } = &self.output;
+        let last = String::from_utf8_lossy(stdout);
+        let last = last.rsplit(|c: char| c.is_control()).find(|text| !text.is_empty()).unwrap_or_default();
+        let stderr = String::from_utf8_lossy(stderr);
+        write!(f, "{status}, said {last:?} and {stderr:?}, left {} octets", self.behind.len())
+    }
+}
