@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 
 use xenstream_synth::{Stream, valid};
 
-/// The program, without the surroundings' wishes for color.
+/// The program, without the surroundings' wishes for color; a CI machine is one of them.
 pub(crate) fn xenstream() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xenstream"));
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "CI"] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
