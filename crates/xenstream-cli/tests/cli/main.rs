@@ -6,3 +6,4 @@ mod common;
 mod json;
 mod relay;
 mod verify;
+mod verify_stream_v2;
