@@ -45,6 +45,10 @@ struct Run {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        println!("count: skipped, the stored figures are for x86-64");
+        return Ok(());
+    }
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("count: skipped, there is no valgrind");
         return Ok(());
