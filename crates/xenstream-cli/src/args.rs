@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
 use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile};
 
+use crate::progress::When;
 use crate::rules::suggestions;
 use crate::verify_stream_v2;
 
@@ -81,11 +82,24 @@ pub(crate) struct VerifyArguments {
     /// List the records of each image
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) verbose: bool,
+
+    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal, unless that is
+    /// where records are listed
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    progress: Option<When>,
 }
 
 impl VerifyArguments {
     pub(crate) fn policy(&self) -> Policy {
         self.changes.policy(self.profile).with_keep_going(self.keep_going)
+    }
+
+    pub(crate) fn progress(&self) -> When {
+        match self.progress {
+            Some(when) => when,
+            None if self.quiet => When::Never,
+            None => When::Auto,
+        }
     }
 }
 

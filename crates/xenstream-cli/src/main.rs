@@ -6,6 +6,7 @@ mod args;
 mod descriptor;
 mod listing;
 mod output;
+mod progress;
 mod relay;
 mod rules;
 mod verify;

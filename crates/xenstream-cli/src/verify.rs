@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use xenstream::batch::{Outcome, Target, verify_all};
-use xenstream::{Limit, Observer, Options, json};
+use xenstream::{Error, Limit, Observer, Options, Report, json};
 
 use crate::args::{Program, VerifyArguments};
 use crate::listing::Listing;
+use crate::output::Out;
+use crate::progress::Meter;
 use crate::{FAILED, INVALID, VALID, output};
 
 /// Verifies what the command line names. Returns the exit status.
@@ -30,6 +32,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
     }
 }
 
+/// Verifies the targets, and prints what came of each. `finish` gets each image's observer before that.
 fn verify_each<O: Observer + Send>(
     arguments: &VerifyArguments,
     targets: &[Target],
@@ -38,32 +41,49 @@ fn verify_each<O: Observer + Send>(
     observer: impl Fn(&Path) -> O + Sync,
     finish: impl Fn(Option<O>) -> io::Result<()>,
 ) -> io::Result<u8> {
-    let mut out = output::stdout();
-    let mut status = VALID;
-    let mut written = Ok(());
-    verify_all(targets, options, threads, observer, |outcome| {
-        let Outcome { path, result, observer } = outcome;
-        status = status.max(match &result {
-            Ok(report) if report.is_valid() => VALID,
-            Ok(_) => INVALID,
-            Err(_) => FAILED,
+    Meter::watch(arguments.progress(), arguments.verbose, targets, |meter| {
+        let mut out = output::stdout();
+        let mut status = VALID;
+        let mut written = Ok(());
+        let observer = |path: &Path| meter.observer(observer(path));
+        verify_all(targets, options, threads, observer, |Outcome { path, result, observer }| {
+            status = status.max(match &result {
+                Ok(report) if report.is_valid() => VALID,
+                Ok(_) => INVALID,
+                Err(_) => FAILED,
+            });
+            let octets = result.as_ref().map_or(0, |report| report.summary.octets);
+            let observer = observer.map(|watched| watched.into_inner(octets));
+            written = meter.print(|| {
+                finish(observer)?;
+                print(&mut out, arguments, &path, &result)?;
+                out.flush()
+            });
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        written = finish(observer).and_then(|()| {
-            match &result {
-                _ if arguments.json => {
-                    let line = json::Line::new(&path, &result, arguments.profile);
-                    serde_json::to_writer(&mut out, &line)?;
-                    writeln!(out)?;
-                }
-                Ok(report) if report.is_valid() && arguments.quiet => {}
-                Ok(report) => output::report(&mut out, &path, report)?,
-                Err(error) => output::failure(&path, error),
-            }
-            out.flush()
-        });
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    written.map(|()| status)
+        written.map(|()| status)
+    })
+}
+
+/// Prints what came of an image.
+fn print(
+    out: &mut Out,
+    arguments: &VerifyArguments,
+    path: &Path,
+    result: &Result<Report, Error>,
+) -> io::Result<()> {
+    match result {
+        _ if arguments.json => {
+            serde_json::to_writer(&mut *out, &json::Line::new(path, result, arguments.profile))?;
+            writeln!(out)
+        }
+        Ok(report) if report.is_valid() && arguments.quiet => Ok(()),
+        Ok(report) => output::report(out, path, report),
+        Err(error) => {
+            output::failure(path, error);
+            Ok(())
+        }
+    }
 }
 
 fn targets(paths: &[PathBuf]) -> Vec<Target> {

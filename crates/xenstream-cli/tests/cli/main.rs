@@ -4,6 +4,7 @@ mod bad_input;
 mod catalogue;
 mod common;
 mod json;
+mod progress;
 mod relay;
 mod verify;
 mod verify_stream_v2;

@@ -14,9 +14,6 @@ use crate::Error;
 use crate::session::{Session, Stop};
 use crate::source::file::overfull;
 
-/// Octets by which every compressor is told from the others.
-pub(crate) const MAGIC_MAX: usize = 6;
-
 /// How far back compressed data may reach, as a power of two: 128 MiB, which is what the programs `zstd` and `xz` take
 /// unless they are asked for more. It bounds the memory that an image can make us use.
 const WINDOW_LOG_MAX: u32 = 27;
@@ -42,6 +39,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Octets by which every method is told from the others.
+    pub const MAGIC_MAX: usize = 6;
+
     /// The method's usual name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -53,8 +53,10 @@ impl Compression {
         }
     }
 
-    /// The method that these first octets tell.
-    pub(crate) fn recognise(start: &[u8]) -> Option<Compression> {
+    /// The method that the first octets of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
+    /// so many; `None` for what is not compressed, or in no way that is known here.
+    #[must_use]
+    pub fn recognise(start: &[u8]) -> Option<Compression> {
         match start {
             // A frame, or a skippable one, with which pzstd begins. lz4 knows those too and does not begin with one.
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Compression::Zstd),

@@ -15,7 +15,7 @@ use xenstream_core::wire::libxc::page;
 use crate::Error;
 use crate::session::{Session, Stop};
 use crate::source::ahead::{Reader, read_at};
-use crate::source::compressed::{self, Compression, MAGIC_MAX};
+use crate::source::compressed::{self, Compression};
 
 /// Octets of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
 /// them. Where the array is that long and has no page behind it, the next record's header follows at once and the next
@@ -137,10 +137,10 @@ fn recognise<O: Observer + ?Sized>(
     start: &[u8],
     session: &Session<'_, O>,
 ) -> Result<Option<Compression>, Stop> {
-    let mut magic = [0; MAGIC_MAX];
-    let mut have = start.len().min(MAGIC_MAX);
+    let mut magic = [0; Compression::MAGIC_MAX];
+    let mut have = start.len().min(Compression::MAGIC_MAX);
     magic[..have].copy_from_slice(&start[..have]);
-    while have < MAGIC_MAX {
+    while have < Compression::MAGIC_MAX {
         let more = read_at(file, &mut magic[have..], have as u64)?.len();
         if more == 0 {
             break;

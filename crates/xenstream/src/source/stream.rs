@@ -13,7 +13,7 @@ use xenstream_core::Observer;
 
 use crate::Error;
 use crate::session::{Session, Stop};
-use crate::source::compressed::{self, MAGIC_MAX};
+use crate::source::compressed::{self, Compression};
 use crate::source::file::overfull;
 
 /// Octets of one read. Larger buffers fall out of the processor's cache and are slower.
@@ -93,7 +93,7 @@ fn take_magic<'w, O: Observer + ?Sized>(
 ) -> Result<&'w [u8], Error> {
     let certain = session.need().certain;
     let mut have = 0;
-    while have < MAGIC_MAX {
+    while have < Compression::MAGIC_MAX {
         let octets = read(stream, &mut window[have..], certain - have as u64, have as u64)?.len();
         if octets == 0 {
             break;

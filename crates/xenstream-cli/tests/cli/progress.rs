@@ -1,0 +1,43 @@
+//! `verify --progress`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use crate::common::{image, run_with_stdin, xenstream};
+
+/// The stream is held back until progress has been told, however long that takes.
+#[test]
+fn who_waits_for_a_pipe_is_told_of_it() {
+    let octets = image().octets();
+    let (first, rest) = octets.split_at(octets.len() / 2);
+    let mut command = xenstream();
+    let mut child = command
+        .args(["verify", "--progress", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stdin.write_all(first).unwrap();
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    // A pipe has no length, so there is a rate and no time left.
+    assert!(line.contains(" B, ") && line.contains("/s") && !line.contains("left"), "{line:?}");
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    let mut verdict = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut verdict).unwrap();
+    assert!(verdict.starts_with("-: valid: "), "{verdict:?}");
+    std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn nobody_is_told_who_is_no_terminal() {
+    for arguments in [&["verify"][..], &["verify", "--progress=never"], &["verify", "--quiet"]] {
+        let run = run_with_stdin(&image().octets(), arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    }
+}
