@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step("prove", &["xtask", "prove"]),
     step("count", &["xtask", "count"]),
     step("peer", &["xtask", "peer"]),
+    step("fuzz", &["xtask", "fuzz", "--seconds", "10"]),
 ];
 
 pub(crate) fn run() -> Result<()> {

@@ -6,6 +6,7 @@ mod ci;
 mod corpus;
 mod count;
 mod docs;
+mod fuzz;
 mod helper;
 mod peer;
 mod prove;
@@ -33,6 +34,8 @@ enum Task {
     Count(count::Arguments),
     /// Writes the documentation that is made from the code.
     Docs(docs::Arguments),
+    /// Runs the fuzz targets.
+    Fuzz(fuzz::Arguments),
     /// Puts xenstream-save-helper in front of Xen's own helper.
     HelperTest(helper::Arguments),
     /// Compares xenstream with Xen's own verifier and restorer.
@@ -57,6 +60,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),
         Task::Prove => prove::run(),

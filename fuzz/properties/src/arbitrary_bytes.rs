@@ -32,10 +32,10 @@ impl Observer for Places {
 }
 
 fn judge(setup: Setup, stream: &[u8]) -> bool {
-    let policy: Policy = setup.policy();
+    let policy = setup.policy();
     let total = stream.len() as u64;
     let mut places = Places(total);
-    let mut verifier = Verifier::new(setup.format, &policy);
+    let mut verifier = Verifier::new(setup.format, policy);
     let verdict = match verifier.push(stream, &mut places) {
         Err(violation) => Err(violation),
         Ok(progress) => {
@@ -69,13 +69,16 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
         }
         Err(violation) => {
             assert_placed(&violation, total);
-            assert!(denies(&policy, violation.rule), "{violation} is not at deny");
+            assert!(denies(policy, violation.rule), "{violation} is not at deny");
             // The verdict is final, whatever is asked next.
             assert_eq!(verifier.push(stream, &mut places), Err(violation));
             assert_eq!(verifier.finish(), Err(violation));
             assert_eq!(verifier.need().certain, 0);
             assert!(verifier.skip(1).is_err());
-            assert!(!violation.to_string().contains('\n'));
+            // Often enough: to put it into words takes longer than to find it.
+            if total.is_multiple_of(16) {
+                assert!(!violation.to_string().contains('\n'));
+            }
         }
     }
     verdict.is_ok()

@@ -22,3 +22,17 @@ pub use setup::Setup;
 pub use source::source;
 pub use splits::splits;
 pub use structured::{structured_broken, structured_valid};
+
+/// A fuzz target's property.
+pub type Property = fn(&[u8]);
+
+/// Every target by the name of its file in `fuzz/fuzz_targets`.
+pub const TARGETS: [(&str, Property); 7] = [
+    ("arbitrary_bytes", arbitrary_bytes),
+    ("splits", splits),
+    ("source", source),
+    ("relay", relay),
+    ("structured_valid", structured_valid),
+    ("structured_broken", structured_broken),
+    ("restorer", restorer),
+];

@@ -20,7 +20,8 @@ pub fn relay(data: &[u8]) {
     let (script, stream) = Script::split(rest);
     let (reads, writes) = script.split_at(script.len() / 2);
     // Only files are judged for what lies behind the stream's end.
-    let policy = setup.policy().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
+    let policy =
+        setup.policy().clone().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
     let policy = policy.expect("stream::trailing-data is not structural");
     let options = Options::new(policy).with_format(setup.format);
 

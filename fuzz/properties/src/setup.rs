@@ -31,12 +31,7 @@ impl Setup {
         let setup = Setup {
             format: Format::ALL[kind % Format::ALL.len()],
             profile: Profile::ALL[pick(3)],
-            checkpointing: [
-                Checkpointing::Auto,
-                Checkpointing::Plain,
-                Checkpointing::Remus,
-                Checkpointing::Colo,
-            ][kind / 8 % 4],
+            checkpointing: KINDS[kind / 8 % 4],
             keep_going: how & 0x80 != 0,
             bodies: how & 0x40 != 0,
         };
@@ -45,9 +40,29 @@ impl Setup {
 
     /// The policy of this setup.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(self.keep_going)
+    pub fn policy(&self) -> &'static Policy {
+        &POLICIES[self.profile as usize][self.checkpointing as usize][usize::from(self.keep_going)]
     }
+}
+
+/// What a verifier is told of a stream's kind, in the order of the type's variants.
+const KINDS: [Checkpointing; 4] =
+    [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
+
+/// The policies of all setups: to make one takes longer than to judge a short input by it.
+static POLICIES: [[[Policy; 2]; 4]; 3] =
+    [of_profile(Profile::Spec), of_profile(Profile::Restore), of_profile(Profile::Hardened)];
+
+const fn of_profile(profile: Profile) -> [[Policy; 2]; 4] {
+    let [auto, plain, remus, colo] = KINDS;
+    [of_kind(profile, auto), of_kind(profile, plain), of_kind(profile, remus), of_kind(profile, colo)]
+}
+
+const fn of_kind(profile: Profile, kind: Checkpointing) -> [Policy; 2] {
+    [
+        Policy::new(profile).with_checkpointing(kind),
+        Policy::new(profile).with_checkpointing(kind).with_keep_going(true),
+    ]
 }
 
 impl<'a> Arbitrary<'a> for Setup {

@@ -20,7 +20,7 @@ pub fn source(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
     let (script, stream) = Script::split(rest);
     // Only files are judged for what lies behind the stream's end.
-    let policy = setup.policy().with_level(Rule::StreamTrailingData, Level::Allow);
+    let policy = setup.policy().clone().with_level(Rule::StreamTrailingData, Level::Allow);
     let policy = policy.expect("stream::trailing-data is not structural");
     let options = Options::new(policy).with_format(setup.format);
     let expected = verify_slice(stream, &options);

@@ -34,7 +34,7 @@ pub fn same_for_every_split(setup: Setup, stream: &[u8], sizes: impl FnMut() -> 
 /// One verification, in pieces of these sizes, skipping what may be skipped or not.
 fn run(setup: Setup, stream: &[u8], mut sizes: impl FnMut() -> usize, skip: bool) -> Transcript {
     let mut transcript = Transcript::new(setup.bodies);
-    let mut verifier = Verifier::new(setup.format, &setup.policy());
+    let mut verifier = Verifier::new(setup.format, setup.policy());
     let mut rest = stream;
     while !rest.is_empty() && !verifier.is_ended() {
         let skippable = usize::try_from(verifier.need().skippable).unwrap_or(usize::MAX);

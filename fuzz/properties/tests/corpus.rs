@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use xenstream_core::{Checkpointing, Format, Profile};
-use xenstream_properties::{Setup, arbitrary_bytes, relay, source, splits};
+use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, relay, source, splits};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus")
+    root().join("corpus")
 }
 
 /// Every file below a directory of the corpus, in order.
@@ -30,9 +34,9 @@ fn files(directory: &str) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// The streams of the verdict tables.
-fn verdicts() -> Vec<(String, Vec<u8>)> {
-    let file = fs::File::open(corpus().join("verdicts/streams.tar.zst")).unwrap();
+/// The files of an archive.
+fn archive(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let file = fs::File::open(path).unwrap();
     let mut archive = tar::Archive::new(zstd::Decoder::new(file).unwrap());
     let mut found = Vec::new();
     for entry in archive.entries().unwrap() {
@@ -51,7 +55,7 @@ fn everything() -> Vec<(String, Vec<u8>)> {
     let mut all = files("rules");
     all.extend(files("valid"));
     all.extend(files("crashes"));
-    all.extend(verdicts());
+    all.extend(archive(&corpus().join("verdicts/streams.tar.zst")));
     assert!(all.len() > 800, "the corpus has shrunk to {} streams", all.len());
     all
 }
@@ -68,6 +72,31 @@ fn setups() -> impl Iterator<Item = Setup> {
             bodies: keep_going,
         })
     })
+}
+
+#[test]
+fn every_target_is_called_by_libfuzzer() {
+    for (name, _) in TARGETS {
+        let file = root().join(format!("fuzz/fuzz_targets/{name}.rs"));
+        let target = fs::read_to_string(&file).unwrap();
+        assert!(target.contains(&format!("xenstream_properties::{name}(data)")), "{}", file.display());
+    }
+    let files = fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap().count();
+    assert_eq!(files, TARGETS.len());
+}
+
+#[test]
+fn every_target_holds_for_the_inputs_that_were_found() {
+    let inputs = archive(&root().join("fuzz/corpus/minimised.tar.zst"));
+    for (target, property) in TARGETS {
+        let mut ran = 0;
+        for (name, input) in inputs.iter().filter(|(name, _)| name.split('/').next() == Some(target)) {
+            let run = std::panic::catch_unwind(|| property(input));
+            assert!(run.is_ok(), "{name}");
+            ran += 1;
+        }
+        assert!(ran > 0, "no inputs for {target} are checked in");
+    }
 }
 
 #[test]
@@ -115,6 +144,17 @@ fn sources_and_relays_that_misbehave_read_the_corpus() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Octets that nobody has chosen, behind the beginning of a stream or not.
+    #[test]
+    fn every_target_holds_for_any_octets(
+        magic in prop::sample::select(vec![&b""[..], b"LibxlFmt", &[0xFF; 8], b"XenSavedDomv2-\n"]),
+        octets in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        for (_, property) in TARGETS {
+            property(&[magic, &octets].concat());
+        }
+    }
 
     /// Any stream of the corpus, cut off anywhere and with one octet changed, in pieces of any sizes.
     #[test]

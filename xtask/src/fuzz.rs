@@ -1,0 +1,189 @@
+//! `cargo xtask fuzz`: runs the fuzz targets.
+
+mod corpus;
+mod run;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+
+use crate::{root, scratch};
+use run::Run;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Targets; all of them if none is named.
+    #[arg(value_name = "TARGET", value_parser = target)]
+    targets: Vec<&'static Target>,
+    /// How long to run each.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// What the targets are built with.
+    #[arg(long, default_value = "address")]
+    sanitizer: Sanitizer,
+    /// How many run side by side.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// The longest input, in octets.
+    #[arg(long, default_value_t = 4096)]
+    max_len: usize,
+    /// Writes the counts into the table of this file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Runs nothing, but makes the checked-in corpus of what has been found so far.
+    #[arg(long, conflicts_with_all = ["report", "jobs"])]
+    minimise: bool,
+}
+
+/// What the targets are built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sanitizer {
+    Address,
+    None,
+}
+
+impl Sanitizer {
+    fn name(self) -> &'static str {
+        match self {
+            Sanitizer::Address => "address",
+            Sanitizer::None => "none",
+        }
+    }
+}
+
+/// One fuzz target.
+#[derive(Debug)]
+struct Target {
+    name: &'static str,
+    /// What is put behind a stream of the corpus to make an input of it; `None` where inputs are no streams.
+    behind: Option<&'static [u8]>,
+}
+
+/// Every target.
+static TARGETS: &[Target] = &[
+    // A format and a profile; see `Setup::split`.
+    Target { name: "arbitrary_bytes", behind: Some(&[0, 0]) },
+    Target { name: "splits", behind: Some(&[0, 0]) },
+    // A script of no steps comes before them.
+    Target { name: "source", behind: Some(&[0, 0, 0]) },
+    Target { name: "relay", behind: Some(&[0, 0, 0]) },
+    Target { name: "structured_valid", behind: None },
+    Target { name: "structured_broken", behind: None },
+    // Take it as it is.
+    Target { name: "restorer", behind: Some(&[0]) },
+];
+
+fn target(name: &str) -> Result<&'static Target, String> {
+    let names = || TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
+    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| format!("the targets are {}", names()))
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Some(cargo) = cargo_fuzz()? else { return Ok(()) };
+    let binaries = build(cargo, arguments.sanitizer)?;
+    let targets: Vec<&Target> = match arguments.targets.as_slice() {
+        [] => TARGETS.iter().collect(),
+        some => some.to_vec(),
+    };
+    corpus::unpack(TARGETS)?;
+    if arguments.minimise {
+        return corpus::minimise(&binaries, arguments.max_len);
+    }
+    for target in &targets {
+        corpus::seed(target, arguments.max_len)?;
+    }
+
+    let waiting = Mutex::new(targets.into_iter());
+    let runs = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let worker = || -> Result<()> {
+            loop {
+                let next = waiting.lock().expect("no worker panics").next();
+                let Some(target) = next else { return Ok(()) };
+                let run = Run::of(target, &binaries, arguments.seconds, arguments.max_len)?;
+                println!("{run}");
+                runs.lock().expect("no worker panics").push(run);
+            }
+        };
+        let workers: Vec<_> = (0..arguments.jobs.max(1)).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+    })?;
+    let runs = runs.into_inner().expect("no worker panics");
+
+    if let Some(file) = &arguments.report {
+        table::refresh(file, &runs, arguments.sanitizer.name(), arguments.seconds)?;
+    }
+    let found: Vec<String> = runs.iter().filter_map(Run::finding).collect();
+    ensure!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    Ok(())
+}
+
+/// The words that call cargo-fuzz on a compiler with sanitizers; `None` where it cannot be had.
+fn cargo_fuzz() -> Result<Option<&'static [&'static str]>> {
+    /// The stable compiler has sanitizers too, if it is told that it may: see [`build`].
+    const CALLS: [&[&str]; 2] = [&["rustup", "run", "nightly", "cargo", "fuzz"], &["cargo", "fuzz"]];
+    let found = || CALLS.into_iter().find(|call| succeeds(command(call).arg("--version")));
+    if let Some(call) = found() {
+        return Ok(Some(call));
+    }
+    eprintln!("cargo-fuzz is not there: installing it");
+    let installed = Command::new(env!("CARGO")).args(["install", "--locked", "cargo-fuzz"]).status();
+    match found() {
+        Some(call) => Ok(Some(call)),
+        // A machine that tests every change must not pass without.
+        None if std::env::var_os("CI").is_some_and(|value| value == "true") => {
+            bail!("cargo-fuzz cannot be had: {installed:?}")
+        }
+        None => {
+            println!("fuzz: skipped, cargo-fuzz cannot be had");
+            Ok(None)
+        }
+    }
+}
+
+/// Builds every target, and tells where they are.
+fn build(call: &[&str], sanitizer: Sanitizer) -> Result<PathBuf> {
+    let host = host()?;
+    // One directory for each, or the two would build everything anew by turns.
+    let directory = scratch(&format!("fuzz-{}", sanitizer.name()));
+    let mut cargo = command(call);
+    cargo.arg("build").args(["--fuzz-dir", "fuzz", "--target", &host, "--sanitizer", sanitizer.name()]);
+    cargo.arg("--target-dir").arg(&directory).env("RUSTC_BOOTSTRAP", "1").current_dir(root());
+    let status = cargo.status().context("cargo-fuzz does not start")?;
+    ensure!(status.success(), "the fuzz targets do not build ({status})");
+    Ok(directory.join(host).join("release"))
+}
+
+/// The machine's target triple: cargo-fuzz would take the one that it was built for itself.
+fn host() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("rustc does not start")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned);
+    host.context("rustc does not say what machine this is")
+}
+
+fn command(call: &[&str]) -> Command {
+    let mut command = Command::new(call[0]);
+    // What the task was started with says nothing about the compiler that is wanted here.
+    command.args(&call[1..]).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    command
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Where the targets' inputs are collected, and where `cargo fuzz run` looks for them.
+fn inputs(target: &str) -> PathBuf {
+    directory().join("corpus").join(target)
+}
+
+fn directory() -> &'static Path {
+    static DIRECTORY: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    DIRECTORY.get_or_init(|| root().join("fuzz"))
+}
