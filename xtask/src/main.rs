@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod ci;
 mod corpus;
 mod count;
@@ -26,6 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Runs the benchmarks, and writes docs/benchmarks.md from what they measured.
+    Bench(bench::Arguments),
     /// Runs every check that CI runs, in order, and stops at the first that fails.
     Ci,
     /// Writes the corpus that the generator makes.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Ci => ci::run(),
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
