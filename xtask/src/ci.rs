@@ -34,6 +34,8 @@ const STEPS: &[Step] = &[
     step("count", &["xtask", "count"]),
     step("peer", &["xtask", "peer"]),
     step("fuzz", &["xtask", "fuzz", "--seconds", "10"]),
+    step("helper-test", &["xtask", "helper-test"]),
+    step("dropin", &["xtask", "dropin"]),
 ];
 
 pub(crate) fn run() -> Result<()> {

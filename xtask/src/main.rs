@@ -7,6 +7,7 @@ mod ci;
 mod corpus;
 mod count;
 mod docs;
+mod dropin;
 mod fuzz;
 mod helper;
 mod peer;
@@ -37,6 +38,8 @@ enum Task {
     Count(count::Arguments),
     /// Writes the documentation that is made from the code.
     Docs(docs::Arguments),
+    /// Compares xenstream under the name verify-stream-v2 with Xen's tool of that name.
+    Dropin,
     /// Runs the fuzz targets.
     Fuzz(fuzz::Arguments),
     /// Puts xenstream-save-helper in front of Xen's own helper.
@@ -64,6 +67,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
+        Task::Dropin => dropin::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),
