@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step("fuzz", &["xtask", "fuzz", "--seconds", "10"]),
     step("helper-test", &["xtask", "helper-test"]),
     step("dropin", &["xtask", "dropin"]),
+    step("dist", &["xtask", "dist"]),
 ];
 
 pub(crate) fn run() -> Result<()> {

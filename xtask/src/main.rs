@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod corpus;
 mod count;
+mod dist;
 mod docs;
 mod dropin;
 mod fuzz;
@@ -36,6 +37,8 @@ enum Task {
     Corpus(corpus::Arguments),
     /// Counts the instructions that the core takes, and compares them with what is stored.
     Count(count::Arguments),
+    /// Makes a Debian package, and uses what is in it from a scratch directory.
+    Dist,
     /// Writes the documentation that is made from the code.
     Docs(docs::Arguments),
     /// Compares xenstream under the name verify-stream-v2 with Xen's tool of that name.
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci => ci::run(),
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
+        Task::Dist => dist::run(),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Dropin => dropin::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

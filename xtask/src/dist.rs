@@ -1,0 +1,309 @@
+//! `cargo xtask dist`: a Debian package of everything, which is then unpacked into a scratch directory and used from
+//! there.
+
+mod check;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{root, scratch};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
+
+/// The crates that something is installed from.
+const CRATES: [&str; 3] = ["xenstream-cli", "xenstream-save-helper", "xenstream-capi"];
+
+/// What is installed as it is: where it lies in the repository, and where it is to lie.
+const FILES: [(&str, &str); 6] = [
+    (HEADER, "usr/include/xenstream.h"),
+    ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
+    ("LICENSE-MIT", "usr/share/doc/xenstream/copyright"),
+    ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
+    ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
+    ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
+];
+
+/// Pages and completions that `cargo xtask docs` makes: the folder in the repository, and where its files are to lie.
+const FOLDERS: [(&str, &str); 4] = [
+    ("docs/man", "usr/share/man/man1"),
+    ("docs/completions/bash", "usr/share/bash-completion/completions"),
+    ("docs/completions/fish", "usr/share/fish/vendor_completions.d"),
+    ("docs/completions/zsh", "usr/share/zsh/vendor-completions"),
+];
+
+pub(crate) fn run() -> Result<()> {
+    for tool in ["dpkg-deb", "gzip", "md5sum"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            println!("dist: skipped, there is no {tool}");
+            return Ok(());
+        }
+    }
+    let directory = scratch("dist");
+    let package = Package::new(&directory)?;
+    let deb = package.build(&directory)?;
+    check::run(&deb, &directory.join("installed"), &package.libraries())?;
+    println!("dist: {}", deb.display());
+    Ok(())
+}
+
+/// The tree that becomes the package.
+struct Package {
+    root: PathBuf,
+    /// Debian's name of the machine, and that of its libraries' directory.
+    machine: (&'static str, &'static str),
+}
+
+impl Package {
+    fn new(directory: &Path) -> Result<Package> {
+        let machine = match std::env::consts::ARCH {
+            "x86_64" => ("amd64", "x86_64-linux-gnu"),
+            "aarch64" => ("arm64", "aarch64-linux-gnu"),
+            other => {
+                bail!("no Debian package is made for {other}, where Xen does not run or nobody has tried")
+            }
+        };
+        let root = directory.join("root");
+        if root.exists() {
+            fs::remove_dir_all(&root).with_context(|| root.display().to_string())?;
+        }
+        Ok(Package { root, machine })
+    }
+
+    /// Where libraries lie, from the top.
+    fn libraries(&self) -> String {
+        format!("usr/lib/{}", self.machine.1)
+    }
+
+    fn build(&self, directory: &Path) -> Result<PathBuf> {
+        self.install_programs()?;
+        self.install_library()?;
+        for (from, to) in FILES {
+            self.install(&root().join(from), to, 0o644)?;
+        }
+        for (from, to) in FOLDERS {
+            self.install_folder(&root().join(from), to)?;
+        }
+        self.compress("usr/share/doc/xenstream/changelog")?;
+        self.describe()?;
+
+        let deb = directory.join(format!("xenstream_{VERSION}_{}.deb", self.machine.0));
+        let mut command = Command::new("dpkg-deb");
+        command.args(["--root-owner-group", "--build"]).args([&self.root, &deb]);
+        // The same sources make the same package.
+        command.env("SOURCE_DATE_EPOCH", last_change()?);
+        run_quietly(&mut command)?;
+        Ok(deb)
+    }
+
+    fn install_programs(&self) -> Result<()> {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).args(["build", "--release"]);
+        cargo.args(CRATES.iter().flat_map(|name| ["--package", name]));
+        let status = cargo.status().context("cargo does not start")?;
+        ensure!(status.success(), "the package's programs do not build");
+
+        self.install_stripped("xenstream", "usr/bin/xenstream", 0o755, "--strip-all")?;
+        let helper = "xenstream-save-helper";
+        self.install_stripped(helper, &format!("usr/libexec/{helper}"), 0o755, "--strip-all")?;
+        // Not in the path of commands, where Xen's own may be.
+        self.link("../../bin/xenstream", "usr/libexec/xenstream/verify-stream-v2")
+    }
+
+    fn install_library(&self) -> Result<()> {
+        let libraries = self.libraries();
+        let file = format!("libxenstream.so.{VERSION}");
+        let name = format!("libxenstream.so.{}", abi()?);
+        let path = format!("{libraries}/{file}");
+        self.install_stripped("libxenstream_c.so", &path, 0o644, "--strip-unneeded")?;
+        self.link(&file, &format!("{libraries}/{name}"))?;
+        self.link(&name, &format!("{libraries}/libxenstream.so"))?;
+        self.install(&built("libxenstream_c.a"), &format!("{libraries}/libxenstream.a"), 0o644)?;
+
+        let template = fs::read_to_string(root().join("crates/xenstream-capi/xenstream.pc.in"))?;
+        let pc = [
+            ("prefix", "/usr"),
+            ("libdir", &format!("${{prefix}}/lib/{}", self.machine.1)),
+            ("includedir", "${prefix}/include"),
+            ("version", VERSION),
+        ]
+        .iter()
+        .fold(template, |text, (name, value)| text.replace(&format!("@{name}@"), value));
+        self.write(&format!("{libraries}/pkgconfig/xenstream.pc"), &pc)
+    }
+
+    /// What dpkg is told of the package.
+    fn describe(&self) -> Result<()> {
+        let mut octets = 0;
+        let mut sums = Vec::new();
+        for file in files(&self.root)? {
+            octets += fs::symlink_metadata(&file)?.len();
+            if !file.is_symlink() {
+                sums.push(file.strip_prefix(&self.root)?.to_owned());
+            }
+        }
+        let output = Command::new("md5sum").args(&sums).current_dir(&self.root).output()?;
+        ensure!(output.status.success(), "md5sum fails ({})", output.status);
+        self.write("DEBIAN/md5sums", &String::from_utf8(output.stdout)?)?;
+        self.write("DEBIAN/triggers", "activate-noawait ldconfig\n")?;
+        self.write(
+            "DEBIAN/control",
+            &format!(
+                "Package: xenstream\n\
+                 Version: {VERSION}\n\
+                 Architecture: {}\n\
+                 Maintainer: The xenstream developers <xenstream@users.noreply.github.com>\n\
+                 Installed-Size: {}\n\
+                 Depends: libc6 (>= {}), libgcc-s1\n\
+                 Section: admin\n\
+                 Priority: optional\n\
+                 Homepage: https://github.com/xenstream/xenstream\n\
+                 Description: Verifies Xen saved domains and migration streams\n \
+                 Tells whether a Xen guest's saved image or migration stream can be restored, before anybody\n \
+                 tries: the program xenstream, the stand-in for libxl-save-helper that lets only verified\n \
+                 streams pass, and the library for programs written in C.\n",
+                self.machine.0,
+                octets.div_ceil(1024),
+                self.glibc()?,
+            ),
+        )
+    }
+
+    /// The newest version of glibc whose symbols are used: it is written beside them.
+    fn glibc(&self) -> Result<String> {
+        const MARK: &[u8] = b"GLIBC_";
+        let mut newest = (2, 0);
+        for path in files(&self.root)?.iter().filter(|path| !path.is_symlink()) {
+            let octets = fs::read(path)?;
+            if !octets.starts_with(b"\x7FELF") {
+                continue;
+            }
+            for at in (0..octets.len()).filter(|at| octets[*at..].starts_with(MARK)) {
+                let version =
+                    octets[at + MARK.len()..].iter().take_while(|c| c.is_ascii_digit() || **c == b'.');
+                let version: String = version.map(|c| char::from(*c)).collect();
+                let mut numbers = version.split('.').map_while(|number| number.parse().ok());
+                if let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) {
+                    newest = newest.max((major, minor));
+                }
+            }
+        }
+        let (major, minor): (u32, u32) = newest;
+        ensure!(minor > 0, "no program names a version of glibc");
+        Ok(format!("{major}.{minor}"))
+    }
+
+    fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {
+        self.install(&built(from), to, mode)?;
+        // Without binutils it is only larger.
+        if Command::new("strip").arg("--version").output().is_ok() {
+            run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))?;
+        }
+        Ok(())
+    }
+
+    fn install_folder(&self, from: &Path, to: &str) -> Result<()> {
+        if !from.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(from)? {
+            let path = entry?.path();
+            let name = path.file_name().context("an entry has a name")?.to_string_lossy();
+            let to = format!("{to}/{name}");
+            self.install(&path, &to, 0o644)?;
+            if to.starts_with("usr/share/man/") {
+                self.compress(&to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&self, from: &Path, to: &str, mode: u32) -> Result<()> {
+        let to = self.place(to)?;
+        fs::copy(from, &to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(mode))?;
+        Ok(())
+    }
+
+    fn write(&self, to: &str, text: &str) -> Result<()> {
+        let to = self.place(to)?;
+        fs::write(&to, text).with_context(|| to.display().to_string())?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o644))?;
+        Ok(())
+    }
+
+    fn link(&self, target: &str, to: &str) -> Result<()> {
+        let to = self.place(to)?;
+        symlink(target, &to).with_context(|| to.display().to_string())
+    }
+
+    fn compress(&self, path: &str) -> Result<()> {
+        run_quietly(Command::new("gzip").args(["--best", "--no-name"]).arg(self.root.join(path)))
+    }
+
+    /// A path in the tree, with its directory.
+    fn place(&self, path: &str) -> Result<PathBuf> {
+        let path = self.root.join(path);
+        let mut directory = path.parent().context("a file lies in a directory")?;
+        fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        // Whatever the umask, what is installed can be entered.
+        while directory.starts_with(&self.root) {
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?;
+            directory = directory.parent().context("the tree lies in a directory")?;
+        }
+        Ok(path)
+    }
+}
+
+/// The number at the end of the shared library's name, from the header that programs are compiled with.
+fn abi() -> Result<String> {
+    let header = fs::read_to_string(root().join(HEADER))?;
+    let line = header.lines().find_map(|line| line.strip_prefix("#define XS_ABI "));
+    Ok(line.context("the header has no XS_ABI")?.trim().to_owned())
+}
+
+/// What cargo built in the profile `release`.
+fn built(name: &str) -> PathBuf {
+    scratch("release").join(name)
+}
+
+/// All files of a tree, sorted, without what is for dpkg.
+fn files(top: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut directories = vec![top.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).with_context(|| directory.display().to_string())? {
+            let path = entry?.path();
+            if path.is_dir() && !path.is_symlink() {
+                if !path.ends_with("DEBIAN") {
+                    directories.push(path);
+                }
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// When the sources were last changed, in seconds since 1970; without git, at the beginning.
+fn last_change() -> Result<String> {
+    let output = Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(root()).output();
+    match output {
+        Ok(output) if output.status.success() => Ok(String::from_utf8(output.stdout)?.trim().to_owned()),
+        _ => Ok("0".to_owned()),
+    }
+}
+
+/// Runs a command that has to succeed, and shows what it says only if it does not.
+fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} fails ({})\n{said}", output.status);
+    Ok(())
+}

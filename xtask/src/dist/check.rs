@@ -1,0 +1,127 @@
+//! The package, installed and used.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use command_fds::{CommandFdExt, FdMapping};
+use xenstream_synth::valid;
+
+use super::run_quietly;
+
+/// Number of the descriptor on which the stand-in for the restore helper gets its stream.
+const STREAM: i32 = 11;
+
+/// Unpacks the package and tries each thing in it.
+pub(super) fn run(deb: &Path, installed: &Path, libraries: &str) -> Result<()> {
+    if installed.exists() {
+        fs::remove_dir_all(installed)?;
+    }
+    fs::create_dir_all(installed)?;
+    run_quietly(Command::new("dpkg-deb").arg("--extract").args([deb, installed]))?;
+    let installed = Installed { root: installed.to_owned(), libraries: libraries.to_owned() };
+    let streams = Streams::write(&installed.root)?;
+    installed.check_program(&streams)?;
+    installed.check_dropin(&streams)?;
+    installed.check_helper(&streams)?;
+    installed.check_library(&streams)
+}
+
+struct Installed {
+    root: PathBuf,
+    libraries: String,
+}
+
+/// A bare libxc stream, and the same without its end.
+struct Streams {
+    valid: PathBuf,
+    torn: PathBuf,
+}
+
+impl Streams {
+    fn write(directory: &Path) -> Result<Streams> {
+        let streams = Streams { valid: directory.join("valid"), torn: directory.join("torn") };
+        let octets = valid::hvm().octets();
+        fs::write(&streams.valid, &octets)?;
+        fs::write(&streams.torn, &octets[..octets.len() - 1])?;
+        Ok(streams)
+    }
+}
+
+impl Installed {
+    fn check_program(&self, streams: &Streams) -> Result<()> {
+        let program = || Command::new(self.root.join("usr/bin/xenstream"));
+        let version = output(program().arg("--version"), 0)?;
+        let expected = format!("xenstream {}\n", env!("CARGO_PKG_VERSION"));
+        ensure!(version.stdout == expected.as_bytes(), "xenstream --version: {version:?}");
+        output(program().arg("verify").arg(&streams.valid), 0)?;
+        output(program().arg("verify").arg(&streams.torn), 1)?;
+        Ok(())
+    }
+
+    fn check_dropin(&self, streams: &Streams) -> Result<()> {
+        let program = || Command::new(self.root.join("usr/libexec/xenstream/verify-stream-v2"));
+        output(program().arg("-i").arg(&streams.valid), 0)?;
+        output(program().arg("-i").arg(&streams.torn), 1)?;
+        Ok(())
+    }
+
+    /// With a real helper that does nothing and is content.
+    fn check_helper(&self, streams: &Streams) -> Result<()> {
+        for (stream, status) in [(&streams.valid, 0), (&streams.torn, 1)] {
+            let mut helper = Command::new(self.root.join("usr/libexec/xenstream-save-helper"));
+            helper.args(["--restore-domain", "11", "-1", "7", "5", "0", "6", "0", "0", "0"]);
+            helper.env("XENSTREAM_SAVE_HELPER_REAL", "/bin/true");
+            let parent_fd = File::open(stream)?.into();
+            helper.fd_mappings(vec![FdMapping { parent_fd, child_fd: STREAM }])?;
+            output(&mut helper, status)?;
+        }
+        Ok(())
+    }
+
+    /// Compiles the example with what pkg-config says, against either library.
+    fn check_library(&self, streams: &Streams) -> Result<()> {
+        let found = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+        if !found("cc") || !found("pkg-config") {
+            println!("dist: the library is not tried, there is no cc or no pkg-config");
+            return Ok(());
+        }
+        let libraries = self.root.join(&self.libraries);
+        for linking in ["--shared", "--static"] {
+            let mut asked = Command::new("pkg-config");
+            asked
+                .env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"))
+                .env("PKG_CONFIG_SYSROOT_DIR", &self.root);
+            asked.args(["--cflags", "--libs", linking, "xenstream"]);
+            let flags = String::from_utf8(output(&mut asked, 0)?.stdout)?;
+            // Where both libraries lie side by side, the linker takes the shared one unless it is told.
+            let flags = match linking {
+                "--static" => flags.replace("-lxenstream", "-l:libxenstream.a"),
+                _ => flags,
+            };
+            let example = self.root.join("usr/share/doc/xenstream/examples/restore_helper.c");
+            let helper = self.root.join("restore_helper");
+            let mut compiler = Command::new("cc");
+            compiler.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-o"]).args([&helper, &example]);
+            run_quietly(compiler.args(flags.split_whitespace()))?;
+            for (stream, status) in [(&streams.valid, 0), (&streams.torn, 1)] {
+                let mut command = Command::new(&helper);
+                output(command.stdin(File::open(stream)?).env("LD_LIBRARY_PATH", &libraries), status)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command that has to end with this status.
+fn output(command: &mut Command, status: i32) -> Result<Output> {
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(status),
+        "{command:?}: {}, expected {status}\n{said}",
+        output.status
+    );
+    Ok(output)
+}
