@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{Error, Findings, Report, Summary, Violation};
+use xenstream::{Error, Findings, Hint, Report, Summary, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -42,6 +42,9 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     match report.violation() {
         Some(violation) if report.findings.is_empty() => finding(out, BAD, "error", violation)?,
         _ => findings(out, BAD, "error", &report.findings)?,
+    }
+    if let Some(hint) = report.hint() {
+        writeln!(out, "    {ASIDE}hint{ASIDE:#}: {hint}{}", advice(hint))?;
     }
     findings(out, DOUBTFUL, "warning", &report.warnings)?;
     for derived in &report.derived_limits {
@@ -98,6 +101,14 @@ fn finding(out: &mut impl Write, style: Style, what: &str, violation: &Violation
         write!(out, ", in {record}")?;
     }
     writeln!(out, "{ASIDE:#}")
+}
+
+/// What is to be done about it, if this program can do it.
+fn advice(hint: Hint) -> String {
+    match hint {
+        Hint::Format(format) => format!("; try --format {format}"),
+        _ => String::new(),
+    }
 }
 
 /// What the image holds, in a line; of what is no image, how long it took to see that.

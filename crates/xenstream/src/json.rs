@@ -8,6 +8,7 @@
 //! | `verdict` | `valid`, `invalid`, or `error` where none could be reached |
 //! | `profile` | `spec`, `restore`, `hardened` |
 //! | `violation` | of an invalid image: the first broken rule |
+//! | `hint` | what an input that is no image, or not of the format that was told, seems to be; absent where there is nothing to say |
 //! | `error` | instead of a verdict: `kind` and `message` |
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
@@ -49,6 +50,8 @@ pub struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     violation: Option<ViolationObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorObject>,
     #[serde(flatten)]
     body: Option<Body>,
@@ -75,6 +78,7 @@ impl<'a> Line<'a> {
             },
             profile: profile.name(),
             violation: report.and_then(Report::violation).map(ViolationObject::new),
+            hint: report.and_then(Report::hint).map(|hint| hint.to_string()),
             error: result.as_ref().err().map(ErrorObject::new),
             body: report.map(Body::new),
         }

@@ -24,6 +24,7 @@
 pub mod batch;
 mod config;
 mod error;
+mod hint;
 pub mod json;
 mod listener;
 mod options;
@@ -35,6 +36,7 @@ mod verify;
 mod walk;
 
 pub use error::Error;
+pub use hint::Hint;
 pub use options::Options;
 pub use relay::{Relay, Relayed, relay, relay_with};
 pub use report::{DerivedLimit, Findings, Report, Verdict};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use xenstream_core::{Format, Limit, Profile, Rule, Summary, Violation};
 
+use crate::hint::Hint;
 use crate::source::compressed::Compression;
 
 /// What a verification found.
@@ -47,6 +48,12 @@ impl Report {
             Verdict::Valid => None,
             Verdict::Invalid(violation) => Some(violation),
         }
+    }
+
+    /// What the input seems to be, where it is not what was expected from its first octets on.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        self.violation().and_then(Hint::of)
     }
 
     /// Is the input not an image at all, as far as its first octets tell?

@@ -184,3 +184,21 @@ fn names_need_not_be_text() {
     let run = run_in(files.path(), ["verify", "."]);
     assert_eq!(run.status, 0, "{run:?}");
 }
+
+#[test]
+fn who_named_the_wrong_format_is_told_the_right_one() {
+    let files = directory(&[("good", &image().octets()), ("packed", b"BZh91AY&SY and so on")]);
+    let run = run_in(files.path(), ["verify", "-f", "libxl", "good"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.contains("  error: libxl::ident: "), "{run:?}");
+    assert!(run.stdout.ends_with("    hint: it begins as format xl does; try --format xl\n"), "{run:?}");
+
+    let run = run_in(files.path(), ["verify", "packed"]);
+    assert_eq!(run.status, 1);
+    assert!(
+        run.stdout.ends_with("    hint: it seems to be compressed by bzip2: decompress it first\n"),
+        "{run:?}"
+    );
+    let run = run_in(files.path(), ["verify", "--json", "packed"]);
+    assert!(run.stdout.contains(r#""hint":"it seems to be compressed by bzip2"#), "{run:?}");
+}

@@ -67,14 +67,16 @@ impl Verifier {
 
     fn detect_first<O: Observer + ?Sized>(&mut self, first: [u8; 8], o: &mut O) -> Result<(), Stop> {
         let looks = looks_like(first);
+        // What the input begins with tells a caller what it is instead.
+        let found = u64::from_be_bytes(first);
         let format = match (self.summary.format, looks) {
             (Format::Auto, Some(format)) => format,
-            (Format::Auto, None) => return self.find(Rule::StreamUnrecognised, 0, 0, 0, o),
+            (Format::Auto, None) => return self.find(Rule::StreamUnrecognised, 0, found, 0, o),
             (format, looks) if looks == Some(format) => format,
             // The marker is what tells a libxc stream from a legacy image, which has no magic of its own.
-            (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, u64::from_be_bytes(first), 0, o),
-            (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, u64::from_be_bytes(first), 0, o),
-            _ => return self.find(Rule::StreamUnrecognised, 0, 0, 0, o),
+            (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, found, 0, o),
+            (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, found, 0, o),
+            _ => return self.find(Rule::StreamUnrecognised, 0, found, 0, o),
         };
         self.summary.format = format;
         match format {
