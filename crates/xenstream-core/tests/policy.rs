@@ -1,0 +1,103 @@
+//! Profiles, levels and limits: their names and numbers, and that each is kept for itself.
+
+use xenstream_core::{Checkpointing, Level, LevelError, Limit, Policy, Profile, Rule};
+
+const NONE: u64 = u64::MAX;
+
+/// Every limit with its name and what each profile sets, in octets, pfns, vcpus, records and checkpoints.
+const LIMITS: [(Limit, &str, [u64; 3]); 11] = [
+    (Limit::LibxlRecord, "libxl-record", [4_294_967_295, 4_294_967_295, 16_777_216]),
+    (Limit::LibxcRecord, "libxc-record", [134_217_728; 3]),
+    (Limit::OptionalData, "optional-data", [16_777_216; 3]),
+    (Limit::Xml, "xml", [16_777_216; 3]),
+    (Limit::EmulatorContext, "emulator-context", [NONE, NONE, 4_194_304]),
+    (Limit::XenopsdBlob, "xenopsd-blob", [67_108_864; 3]),
+    (Limit::HvmPfn, "hvm-pfn", [68_719_476_736, 17_179_869_184, 268_435_456]),
+    (Limit::P2mPfn, "p2m-pfn", [NONE, NONE, 268_435_456]),
+    (Limit::Vcpus, "vcpus", [8_192, 8_192, 512]),
+    (Limit::Records, "records", [NONE, NONE, 4_294_967_296]),
+    (Limit::Checkpoints, "checkpoints", [NONE, NONE, 1_048_576]),
+];
+
+#[test]
+fn limits_are_what_each_profile_sets() {
+    assert_eq!(LIMITS.map(|(limit, ..)| limit), Limit::ALL);
+    for (limit, name, values) in LIMITS {
+        assert_eq!((limit.name(), limit.to_string().as_str(), name.parse()), (name, name, Ok(limit)));
+        assert_eq!(limit.defaults(), values, "{limit}");
+        assert_eq!(Profile::ALL.map(|profile| Policy::new(profile).limit(limit)), values, "{limit}");
+    }
+    assert_eq!("".parse::<Limit>().unwrap_err().to_string(), "no limit has this name");
+}
+
+#[test]
+fn a_limit_is_set_and_no_other() {
+    for (limit, ..) in LIMITS {
+        let policy = Policy::hardened().with_limit(limit, 12_345);
+        for (other, _, [.., value]) in LIMITS {
+            assert_eq!(policy.limit(other), if other == limit { 12_345 } else { value }, "{other}");
+        }
+    }
+}
+
+#[test]
+fn names_are_those_of_the_command_line() {
+    assert_eq!(Profile::ALL.map(Profile::name), ["spec", "restore", "hardened"]);
+    assert_eq!(Profile::ALL.map(|profile| profile.to_string()), ["spec", "restore", "hardened"]);
+    let levels = [Level::Allow, Level::Warn, Level::Deny];
+    assert_eq!(levels.map(|level| level.to_string()), ["allow", "warn", "deny"]);
+}
+
+#[test]
+fn profiles_have_policies() {
+    let policies = [Policy::spec(), Policy::restore(), Policy::hardened()];
+    for (profile, policy) in Profile::ALL.into_iter().zip(policies) {
+        assert_eq!((policy.profile(), &policy), (profile, &Policy::new(profile)));
+        assert_eq!((policy.checkpointing(), policy.keeps_going()), (Checkpointing::Auto, false));
+        for rule in Rule::all() {
+            assert_eq!(policy.level(rule), rule.grade(profile).level(), "{rule} under {profile}");
+        }
+        let told = policy.with_checkpointing(Checkpointing::Colo).with_keep_going(true);
+        assert_eq!((told.checkpointing(), told.keeps_going()), (Checkpointing::Colo, true));
+    }
+}
+
+#[test]
+fn a_level_is_set_and_no_other() {
+    for rule in Rule::all() {
+        for level in [Level::Allow, Level::Warn, Level::Deny] {
+            match Policy::spec().with_level(rule, level) {
+                Ok(policy) => {
+                    assert!(!rule.is_structural() || level == Level::Deny);
+                    for other in Rule::all() {
+                        let unchanged = other.grade(Profile::Spec).level();
+                        assert_eq!(policy.level(other), if other == rule { level } else { unchanged });
+                    }
+                }
+                Err(error) => {
+                    assert!(rule.is_structural() && level != Level::Deny);
+                    assert_eq!(error, LevelError::Structural(rule));
+                    let message = format!("{rule} is structural and cannot be lowered");
+                    assert_eq!(error.to_string(), message);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_is_set_but_for_its_structural_rules() {
+    let mut policy = Policy::hardened();
+    policy.set_level("libxl::*", Level::Allow).unwrap();
+    for rule in Rule::all() {
+        let level = match rule.layer().name() {
+            "libxl" if !rule.is_structural() => Level::Allow,
+            _ => rule.grade(Profile::Hardened).level(),
+        };
+        assert_eq!(policy.level(rule), level, "{rule}");
+    }
+    for name in ["", "::*", "libxl", "libxl::", "libxl::no-such-rule", "nothing::*", "lib::*"] {
+        assert_eq!(policy.set_level(name, Level::Warn), Err(LevelError::Unknown), "{name:?}");
+    }
+    assert_eq!(LevelError::Unknown.to_string(), "no rule has this name");
+}

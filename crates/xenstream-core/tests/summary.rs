@@ -1,0 +1,131 @@
+//! What a summary counts, by names and numbers.
+
+use xenstream_core::wire::libxc::{page, types};
+use xenstream_core::wire::{Order, libxl, padding};
+use xenstream_core::{Format, Guest, Layer, Pages, PfnEntry, Policy, Summary, Verifier};
+
+fn summary(format: Format, stream: &[u8]) -> Summary {
+    let mut verifier = Verifier::new(format, &Policy::spec());
+    verifier.push(stream, &mut ()).unwrap();
+    *verifier.summary()
+}
+
+/// A bare libxc stream's headers and these records, of this type and with bodies of so many zero octets.
+fn libxc(records: &[(u32, u32)]) -> Vec<u8> {
+    let mut stream = vec![0xFF; 8];
+    stream.extend(b"XENF\0\0\0\x03\0\0\0\0\0\0\0\0");
+    stream.extend([2, 0, 0, 0, 12, 0, 0, 0, 4, 0, 0, 0, 17, 0, 0, 0]);
+    append(&mut stream, records);
+    stream
+}
+
+fn append(stream: &mut Vec<u8>, records: &[(u32, u32)]) {
+    for (kind, length) in records {
+        stream.extend(kind.to_le_bytes());
+        stream.extend(length.to_le_bytes());
+        stream.resize(stream.len() + length.next_multiple_of(8) as usize, 0);
+    }
+}
+
+#[test]
+fn formats_and_guests_have_names() {
+    let names = ["auto", "xl", "libvirt", "xenopsd", "libxl", "libxc"];
+    assert_eq!(Format::ALL.map(Format::name), names);
+    for (format, name) in Format::ALL.into_iter().zip(names) {
+        assert_eq!((format.to_string().as_str(), name.parse()), (name, Ok(format)));
+    }
+    assert_eq!("XL".parse::<Format>().unwrap_err().to_string(), "no format has this name");
+    let guests = [Guest::Pv, Guest::Hvm];
+    assert_eq!(guests.map(Guest::name), ["pv", "hvm"]);
+    assert_eq!(guests.map(|guest| guest.to_string()), ["pv", "hvm"]);
+}
+
+#[test]
+fn records_are_counted_by_layer_and_type() {
+    let mut stream = b"LibxlFmt\0\0\0\x02\0\0\0\0".to_vec();
+    append(&mut stream, &[(libxl::types::LIBXC_CONTEXT, 0)]);
+    let records = [
+        (types::STATIC_DATA_END, 0),
+        (types::X86_TSC_INFO, 24),
+        (types::X86_TSC_INFO, 24),
+        (types::OPTIONAL, 0),
+        (types::OPTIONAL | 5, 9),
+        (types::OPTIONAL | 6, 1),
+    ];
+    stream.extend(libxc(&records));
+    let records = summary(Format::Auto, &stream).records;
+    for kind in 0..40 {
+        let libxc = match kind {
+            types::STATIC_DATA_END => 1,
+            types::X86_TSC_INFO => 2,
+            _ => 0,
+        };
+        assert_eq!(records.get(Layer::Libxc, kind), libxc, "{kind}");
+        let libxl = u64::from(kind == libxl::types::LIBXC_CONTEXT);
+        assert_eq!(records.get(Layer::Libxl, kind), libxl, "{kind}");
+        assert_eq!(records.get(Layer::Hvm, kind), 0);
+    }
+    assert_eq!((records.optional(), records.xenopsd(), records.total()), (3, 0, 7));
+    assert_eq!(
+        records.iter().collect::<Vec<_>>(),
+        [
+            (Layer::Libxl, "LIBXC_CONTEXT", 1),
+            (Layer::Libxc, "X86_TSC_INFO", 2),
+            (Layer::Libxc, "STATIC_DATA_END", 1)
+        ]
+    );
+}
+
+#[test]
+fn headers_of_xenopsd_are_counted_apart() {
+    let mut stream = b"XenSavedDomv2-\n".to_vec();
+    for (kind, body) in [(0x0Fu64, &b"()"[..]), (0xF0, b"")] {
+        stream.extend(kind.to_le_bytes());
+        stream.extend((body.len() as u64).to_le_bytes());
+        stream.extend(body);
+    }
+    let records = summary(Format::Auto, &stream).records;
+    assert_eq!((records.xenopsd(), records.optional(), records.total()), (2, 0, 0));
+}
+
+/// Each type as often as its number says, and one more time.
+#[test]
+fn pages_are_counted_by_type() {
+    let mut pages = Pages { by_type: [0; 16] };
+    for (count, slot) in (1..).zip(&mut pages.by_type) {
+        *slot = count;
+    }
+    let tables = 2 + 3 + 4 + 5 + 10 + 11 + 12 + 13;
+    assert_eq!((pages.normal(), pages.tables()), (1, tables));
+    assert_eq!((pages.broken(), pages.allocated(), pages.absent()), (14, 15, 16));
+    assert_eq!((pages.with_data(), pages.octets()), (1 + tables, 4096 * (1 + tables)));
+}
+
+#[test]
+fn an_entry_is_a_type_and_a_pfn() {
+    for kind in 0..16 {
+        let entry = PfnEntry(kind << 60 | 0xFF << 52 | 0x000F_FFFF_FFFF_FFFF);
+        assert_eq!((entry.kind(), entry.pfn()), (kind, (1 << 52) - 1));
+        let has_data = matches!(kind, page::NOTAB..=page::L4TAB | 9..=12);
+        assert_eq!(entry.has_data(), has_data, "{kind}");
+    }
+    assert_eq!((PfnEntry(5).kind(), PfnEntry(5).pfn()), (0, 5));
+}
+
+#[test]
+fn a_record_is_padded_to_8_octets() {
+    for (length, octets) in [(0, 0), (1, 7), (7, 1), (8, 0), (9, 7), (0xFFFF_FFFF, 1), (u64::MAX, 1)] {
+        assert_eq!(padding(length), octets, "{length}");
+    }
+}
+
+#[test]
+fn words_are_read_in_their_order() {
+    let octets = [1, 2, 3, 4, 5, 6, 7, 8];
+    let [a, b, c, d, ..] = octets;
+    assert_eq!((Order::Little.u16([a, b]), Order::Big.u16([a, b])), (0x0201, 0x0102));
+    let four = [a, b, c, d];
+    assert_eq!((Order::Little.u32(four), Order::Big.u32(four)), (0x0403_0201, 0x0102_0304));
+    let [little, big] = [Order::Little, Order::Big].map(|order| order.u64(octets));
+    assert_eq!((little, big), (0x0807_0605_0403_0201, 0x0102_0304_0506_0708));
+}
