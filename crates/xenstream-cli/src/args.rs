@@ -11,21 +11,63 @@ use crate::progress::When;
 use crate::rules::suggestions;
 use crate::verify_stream_v2;
 
-const EXIT_STATUS: &str = "\
+// A test runs every example.
+
+const HELP: &str = "\
+Examples:
+  xenstream verify guest.save           is it good, and if not, what is wrong?
+  xenstream verify -q saves             the bad ones of a directory
+  xenstream explain stream::truncated   what a message is about
+
 Exit status:
   0  every image is valid
   1  an image is invalid
   2  usage, input or output error, whatever the images are";
 
-const RELAY_EXIT_STATUS: &str = "\
+const VERIFY_HELP: &str = "\
+Examples:
+  xenstream verify guest.save                       one image
+  xenstream verify -q saves                         all below a directory, silent if they are valid
+  xenstream verify --profile restore guest.save     would Xen restore it?
+  xenstream verify --keep-going --json guest.save   everything there is to say, for a program
+  cat guest.save | xenstream verify -               a stream on its way
+  xenstream verify --limit hvm-pfn=16M --allow libxc::padding guest.save
+
+Exit status:
+  0  every image is valid
+  1  an image is invalid
+  2  usage, input or output error, whatever the images are";
+
+const RELAY_HELP: &str = "\
+Examples:
+  cat guest.save | xenstream relay > copy.save
+  cat guest.save | xenstream relay --json --report relay.json > copy.save
+
 Exit status:
   0  the stream is valid and was passed on
   1  it is invalid; what was passed on ends in front of what is wrong
   2  usage, input or output error, or nobody reads standard output any more";
 
+const RULES_HELP: &str = "\
+Examples:
+  xenstream rules | grep hvm::
+  xenstream rules --json
+
+Exit status:
+  0  they were listed
+  2  usage or output error";
+
+const EXPLAIN_HELP: &str = "\
+Examples:
+  xenstream explain libxc::page-data-length
+
+Exit status:
+  0  it was explained
+  2  no rule has this name, or output error";
+
 /// Verifies Xen saved domains and migration streams before anybody restores them.
 #[derive(Debug, Parser)]
-#[command(name = "xenstream", version, after_help = EXIT_STATUS)]
+#[command(name = "xenstream", version, after_help = HELP)]
 pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -49,7 +91,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = VERIFY_HELP)]
 pub(crate) struct VerifyArguments {
     /// Images, directories of images, or - for standard input, which is also read when nothing is named
     #[arg(value_name = "FILE|DIR|-")]
@@ -104,7 +146,7 @@ impl VerifyArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = RELAY_EXIT_STATUS)]
+#[command(after_help = RELAY_HELP)]
 pub(crate) struct RelayArguments {
     /// Format of the stream; auto goes by its first octets
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
@@ -165,6 +207,7 @@ impl Changes {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = RULES_HELP)]
 pub(crate) struct RulesArguments {
     /// Print a JSON object for each rule, on a line of its own
     #[arg(long)]
@@ -172,6 +215,7 @@ pub(crate) struct RulesArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_HELP)]
 pub(crate) struct ExplainArguments {
     /// The rule's name, such as libxc::page-data-length
     pub(crate) rule: String,

@@ -24,7 +24,11 @@ const VALID: u8 = 0;
 /// It is not, or cannot be read: Xen's tool does not tell the two apart, and neither do those who call it.
 const STREAM_ERROR: u8 = 1;
 /// Xen's tool uses 2 for errors of its own. Clap does for errors of usage, as that tool does too.
-const EXIT_STATUS: &str = "\
+const HELP: &str = "\
+Examples:
+  xenstream verify-stream-v2 -f xl -i guest.save
+  xenstream verify-stream-v2 -v -f xl < guest.save
+
 Exit status:
   0  the stream is valid
   1  it is not, or it cannot be read
@@ -39,7 +43,7 @@ pub(crate) struct Program {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_STATUS, infer_long_args = true, args_override_self = true, disable_version_flag = true)]
+#[command(after_help = HELP, infer_long_args = true, args_override_self = true, disable_version_flag = true)]
 pub(crate) struct Arguments {
     /// The stream: the number of an open descriptor, or a file
     #[arg(
