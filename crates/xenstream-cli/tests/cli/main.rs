@@ -3,6 +3,7 @@
 mod bad_input;
 mod catalogue;
 mod common;
+mod help;
 mod json;
 mod progress;
 mod relay;

@@ -1,0 +1,69 @@
+//! What `--help` says is true.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::{Run, directory, finished, image, run_in, xenstream};
+
+/// The subcommands, as the help lists them.
+fn commands() -> Vec<String> {
+    let help = run_in(Path::new("."), ["--help"]).stdout;
+    let (_, rest) = help.split_once("Commands:\n").unwrap();
+    let (list, _) = rest.split_once("\n\n").unwrap();
+    let names = list.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn help(command: &str) -> String {
+    run_in(Path::new("."), command.split_whitespace().chain(["--help"])).stdout
+}
+
+/// The examples without what is said of them, which three spaces set apart.
+fn examples(help: &str) -> Vec<String> {
+    let Some((_, rest)) = help.split_once("\nExamples:\n") else { return Vec::new() };
+    let lines = rest.lines().take_while(|line| !line.is_empty());
+    lines.map(|line| line.trim_start().split("   ").next().unwrap_or(line).to_owned()).collect()
+}
+
+/// Runs a line of shell where there are images.
+fn run_line(line: &str) -> Run {
+    let broken = image().cut(5000).octets();
+    let files = directory(&[("guest.save", &image().octets()), ("broken.save", &broken)]);
+    let saves = files.path().join("saves");
+    std::fs::create_dir(&saves).unwrap();
+    std::fs::copy(files.path().join("guest.save"), saves.join("guest.save")).unwrap();
+    let program = xenstream();
+    let programs = Path::new(program.get_program()).parent().unwrap();
+    let path = env::join_paths(
+        [programs.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).current_dir(files.path()).env("PATH", path.unwrap());
+    finished(shell.output().unwrap())
+}
+
+#[test]
+fn every_example_works() {
+    for command in [String::new()].into_iter().chain(commands()) {
+        let help = help(&command);
+        let examples = examples(&help);
+        assert!(!examples.is_empty(), "{command:?} has no examples");
+        assert!(help.contains("\nExit status:\n  0  "), "{command:?} does not say how it ends");
+        for line in examples {
+            let run = run_line(&line);
+            // The one thing that an example may show besides success is a verdict.
+            let status = i32::from(line.contains("broken.save") && !line.contains("--damaged"));
+            assert!(run.status == status && !run.stderr.contains("rror"), "{line}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn the_help_fits_a_terminal() {
+    for command in [String::new()].into_iter().chain(commands()) {
+        for line in help(&command).lines() {
+            assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+    }
+}
