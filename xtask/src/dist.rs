@@ -28,9 +28,11 @@ const FILES: [(&str, &str); 6] = [
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
 ];
 
-/// Pages and completions that `cargo xtask docs` makes: the folder in the repository, and where its files are to lie.
-const FOLDERS: [(&str, &str); 4] = [
-    ("docs/man", "usr/share/man/man1"),
+/// Manual pages; the last letter of a file's name is its section.
+const PAGES: &str = "docs/man";
+
+/// Completions that `cargo xtask docs` makes: the folder in the repository, and where its files are to lie.
+const FOLDERS: [(&str, &str); 3] = [
     ("docs/completions/bash", "usr/share/bash-completion/completions"),
     ("docs/completions/fish", "usr/share/fish/vendor_completions.d"),
     ("docs/completions/zsh", "usr/share/zsh/vendor-completions"),
@@ -86,7 +88,15 @@ impl Package {
             self.install(&root().join(from), to, 0o644)?;
         }
         for (from, to) in FOLDERS {
-            self.install_folder(&root().join(from), to)?;
+            for (path, name) in entries(from)? {
+                self.install(&path, &format!("{to}/{name}"), 0o644)?;
+            }
+        }
+        for (path, name) in entries(PAGES)? {
+            let section = &name[name.len() - 1..];
+            let to = format!("usr/share/man/man{section}/{name}");
+            self.install(&path, &to, 0o644)?;
+            self.compress(&to)?;
         }
         self.compress("usr/share/doc/xenstream/changelog")?;
         self.describe()?;
@@ -206,22 +216,6 @@ impl Package {
         Ok(())
     }
 
-    fn install_folder(&self, from: &Path, to: &str) -> Result<()> {
-        if !from.exists() {
-            return Ok(());
-        }
-        for entry in fs::read_dir(from)? {
-            let path = entry?.path();
-            let name = path.file_name().context("an entry has a name")?.to_string_lossy();
-            let to = format!("{to}/{name}");
-            self.install(&path, &to, 0o644)?;
-            if to.starts_with("usr/share/man/") {
-                self.compress(&to)?;
-            }
-        }
-        Ok(())
-    }
-
     fn install(&self, from: &Path, to: &str, mode: u32) -> Result<()> {
         let to = self.place(to)?;
         fs::copy(from, &to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
@@ -269,6 +263,18 @@ fn abi() -> Result<String> {
 /// What cargo built in the profile `release`.
 fn built(name: &str) -> PathBuf {
     scratch("release").join(name)
+}
+
+/// The files of a folder in the repository, with their names.
+fn entries(folder: &str) -> Result<Vec<(PathBuf, String)>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().ok().context("a file of ours has a plain name")?;
+        entries.push((entry.path(), name));
+    }
+    ensure!(!entries.is_empty(), "nothing lies in {folder}");
+    Ok(entries)
 }
 
 /// All files of a tree, sorted, without what is for dpkg.

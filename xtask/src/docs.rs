@@ -1,12 +1,14 @@
-//! `cargo xtask docs`: docs/rules.md, from the catalogue.
+//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, manual pages and
+//! shell completions from the definition of the command line.
 
-use std::fmt::{self, Write as _};
+mod pages;
+mod rules;
+
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use xenstream_core::{Grade, Layer, Limit, Profile, Rule};
-use xenstream_synth::cases::{self, Case};
-use xenstream_synth::corpus::RULES;
+use anyhow::{Context, Result, ensure};
 
 use crate::root;
 
@@ -17,111 +19,44 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
+/// Folders in which nothing stands that is not made here, but for files that end like this.
+const FOLDERS: [(&str, &str); 2] = [("docs/man", ".8"), ("docs/completions", "")];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let path = root().join("docs/rules.md");
+    let mut files = pages::files()?;
     let mut text = String::new();
-    rules(&mut text).context("a String takes everything")?;
+    rules::rules(&mut text).context("a String takes everything")?;
+    files.insert("docs/rules.md".into(), text.into_bytes());
+    let left = left_behind(&files)?;
     if arguments.check {
-        let present = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        if present != text {
-            bail!("docs/rules.md is stale: run `cargo xtask docs`");
-        }
+        let is_stale =
+            |(path, octets): &(&PathBuf, &Vec<u8>)| fs::read(root().join(path)).ok().as_ref() != Some(octets);
+        let stale: Vec<&PathBuf> = files.iter().filter(is_stale).map(|(path, _)| path).chain(&left).collect();
+        ensure!(stale.is_empty(), "run `cargo xtask docs`, these are stale: {stale:?}");
         return Ok(());
     }
-    fs::write(&path, text).with_context(|| path.display().to_string())
+    for (path, octets) in &files {
+        let path = root().join(path);
+        fs::create_dir_all(path.parent().context("a file lies in a directory")?)?;
+        fs::write(&path, octets).with_context(|| path.display().to_string())?;
+    }
+    left.iter()
+        .try_for_each(|path| fs::remove_file(root().join(path)).with_context(|| path.display().to_string()))
 }
 
-fn rules(text: &mut String) -> fmt::Result {
-    write!(
-        text,
-        "<!-- Made by `cargo xtask docs` from crates/xenstream-core/src/catalogue.rs. -->\n\n\
-         # The rules\n\n\
-         {} named checks. In each profile a rule has a level: **D**eny refuses the stream, **W**arn reports it, **A**llow\n\
-         passes it over. **S**tructural rules refuse in every profile, since past them nothing can be framed; any other\n\
-         level can be changed rule by rule, with `--deny`, `--warn` and `--allow`.\n\n\
-         - `spec`: the written specifications, as strictly as Xen's own verifier means to check them\n\
-         - `restore`: would `xl restore` of a released Xen take it?\n\
-         - `hardened`: a gate in front of a restorer, for images from people you do not trust\n\n\
-         `xenstream explain RULE` says the same of one rule. Each example is the smallest stream that breaks the rule;\n\
-         beside it lies a neighbour, `.ok.bin`, that differs in the one thing and is accepted.\n",
-        Rule::COUNT
-    )?;
-    let cases = cases::all();
-    for layer in Layer::ALL {
-        layer_section(text, layer, &cases)?;
+/// Files of an earlier time, which are not made any more.
+fn left_behind(files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<Vec<PathBuf>> {
+    let mut left = Vec::new();
+    for (folder, kept) in FOLDERS {
+        let folder = root().join(folder);
+        for entry in walkdir::WalkDir::new(&folder).into_iter().filter(|_| folder.exists()) {
+            let entry = entry.context("the documentation cannot be listed")?;
+            let path: &Path = entry.path().strip_prefix(root())?;
+            let is_kept = !kept.is_empty() && path.to_string_lossy().ends_with(kept);
+            if entry.file_type().is_file() && !is_kept && !files.contains_key(path) {
+                left.push(path.to_owned());
+            }
+        }
     }
-    limits(text)
-}
-
-fn layer_section(text: &mut String, layer: Layer, cases: &[Case]) -> fmt::Result {
-    let rules: Vec<Rule> = Rule::all().filter(|rule| rule.layer() == layer).collect();
-    writeln!(
-        text,
-        "\n## {layer}\n\n| rule | spec | restore | hardened | what is wrong |\n|---|---|---|---|---|"
-    )?;
-    for rule in &rules {
-        let [spec, restore, hardened] = Profile::ALL.map(|profile| letter(rule.grade(profile)));
-        let (anchor, title) = (anchor(*rule), rule.entry().title);
-        writeln!(text, "| [`{rule}`](#{anchor}) | {spec} | {restore} | {hardened} | {title} |")?;
-    }
-    for rule in &rules {
-        rule_section(text, *rule, cases)?;
-    }
-    Ok(())
-}
-
-fn rule_section(text: &mut String, rule: Rule, cases: &[Case]) -> fmt::Result {
-    let entry = rule.entry();
-    writeln!(text, "\n### {rule}\n\n*{}*: {}\n", entry.title, grades(rule))?;
-    writeln!(text, "{}\n\n{}\n\nSource: {}", entry.refuses, entry.why, entry.source)?;
-    if let Some(case) = cases.iter().find(|case| case.rule == rule) {
-        let path = format!("{RULES}/{}/{}.bin", rule.layer(), case.name());
-        writeln!(text, "\nExample: [corpus/{path}](../corpus/{path}), at offset {}", case.offset)?;
-    }
-    Ok(())
-}
-
-fn limits(text: &mut String) -> fmt::Result {
-    text.write_str("\n## Limits\n\nSet with `--limit NAME=VALUE`.\n\n")?;
-    text.write_str("| limit | spec | restore | hardened |\n|---|---|---|---|\n")?;
-    for limit in Limit::ALL {
-        let [spec, restore, hardened] = limit.defaults().map(|value| match value {
-            u64::MAX => "none".to_owned(),
-            value => value.to_string(),
-        });
-        writeln!(text, "| {limit} | {spec} | {restore} | {hardened} |")?;
-    }
-    Ok(())
-}
-
-fn grades(rule: Rule) -> String {
-    let [spec, restore, hardened] = Profile::ALL.map(|profile| word(rule.grade(profile)));
-    if spec == restore && restore == hardened {
-        format!("{spec} in every profile")
-    } else {
-        format!("{spec} under `spec`, {restore} under `restore`, {hardened} under `hardened`")
-    }
-}
-
-fn letter(grade: Grade) -> char {
-    match grade {
-        Grade::Structural => 'S',
-        Grade::Deny => 'D',
-        Grade::Warn => 'W',
-        Grade::Allow => 'A',
-    }
-}
-
-fn word(grade: Grade) -> &'static str {
-    match grade {
-        Grade::Structural => "structural",
-        Grade::Deny => "deny",
-        Grade::Warn => "warn",
-        Grade::Allow => "allow",
-    }
-}
-
-/// The anchor that a heading of the rule's name gets: letters, digits and hyphens stay.
-fn anchor(rule: Rule) -> String {
-    rule.name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
+    Ok(left)
 }

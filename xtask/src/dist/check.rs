@@ -23,6 +23,7 @@ pub(super) fn run(deb: &Path, installed: &Path, libraries: &str) -> Result<()> {
     let installed = Installed { root: installed.to_owned(), libraries: libraries.to_owned() };
     let streams = Streams::write(&installed.root)?;
     installed.check_program(&streams)?;
+    installed.check_pages()?;
     installed.check_dropin(&streams)?;
     installed.check_helper(&streams)?;
     installed.check_library(&streams)
@@ -57,6 +58,27 @@ impl Installed {
         ensure!(version.stdout == expected.as_bytes(), "xenstream --version: {version:?}");
         output(program().arg("verify").arg(&streams.valid), 0)?;
         output(program().arg("verify").arg(&streams.torn), 1)?;
+        Ok(())
+    }
+
+    /// Each command has its manual page, and each shell its completions.
+    fn check_pages(&self) -> Result<()> {
+        let program = xenstream_cli::command_line();
+        let commands =
+            program.get_subcommands().map(|command| format!("man1/xenstream-{}.1", command.get_name()));
+        let others = ["man1/xenstream.1", "man8/xenstream-save-helper.8"].map(str::to_owned);
+        for page in commands.chain(others) {
+            let path = self.root.join(format!("usr/share/man/{page}.gz"));
+            run_quietly(Command::new("gzip").arg("--test").arg(path))?;
+        }
+        for path in [
+            "bash-completion/completions/xenstream",
+            "fish/vendor_completions.d/xenstream.fish",
+            "zsh/vendor-completions/_xenstream",
+        ] {
+            let text = fs::read_to_string(self.root.join("usr/share").join(path)).context(path)?;
+            ensure!(text.contains("verify-stream-v2"), "{path} does not know the commands");
+        }
         Ok(())
     }
 

@@ -1,0 +1,97 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_xenstream_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_xenstream_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_xenstream_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_xenstream_using_subcommand
+    set -l cmd (__fish_xenstream_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c xenstream -n "__fish_xenstream_needs_command" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_needs_command" -s V -l version -d 'Print version'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "rules" -d 'List the rules'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "explain" -d 'Explain a rule'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s f -l format -d 'Format of the images; auto goes by their first octets' -r -f -a "auto\t''
+xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
+restore\t''
+hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l warn -d 'Only warn when this rule is broken' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l allow -d 'Ignore this rule' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l limit -d 'Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l checkpointing -d 'What kind of stream it is, where that cannot be told from it' -r -f -a "auto\t''
+plain\t''
+remus\t''
+colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l progress -d 'Show on standard error how far the work is, once it has taken half a second; auto: on a terminal, unless that is where records are listed' -r -f -a "auto\t'On a terminal, unless that is where records are listed'
+always\t'Always; line by line where it is no terminal'
+never\t'Never'"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l keep-going -d 'Report everything that is wrong with an image, not only the first thing'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l json -d 'Print a JSON object for each image, on a line of its own'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s q -l quiet -d 'Say nothing of valid images'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s v -l verbose -d 'List the records of each image'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s f -l format -d 'Format of the stream; auto goes by its first octets' -r -f -a "auto\t''
+xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for streams from people you do not trust' -r -f -a "spec\t''
+restore\t''
+hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l warn -d 'Only warn when this rule is broken' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l allow -d 'Ignore this rule' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l limit -d 'Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l checkpointing -d 'What kind of stream it is, where that cannot be told from it' -r -f -a "auto\t''
+plain\t''
+remus\t''
+colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l report -d 'Write the report to this file and not to standard error' -r -F
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l json -d 'Print the report as a JSON object on a line'
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s q -l quiet -d 'Say nothing of a valid stream'
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -l json -d 'Print a JSON object for each rule, on a line of its own'
+complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s i -l in -d 'The stream: the number of an open descriptor, or a file' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s f -l format -d 'Format of the stream' -r -f -a "libxc\t''
+libxl\t''
+xl\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s v -l verbose -d 'List the records'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s q -l quiet -d 'Say nothing at all'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -l syslog -d 'Talk to the system\'s log; errors go to standard error too'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
