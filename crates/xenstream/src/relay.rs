@@ -2,9 +2,9 @@
 //!
 //! The promise: **the consumer never gets the last octet of a record that broke a rule**, nor an END that closes an
 //! incomplete stream; where only a later header shows that a record is wrong, it never gets the last octet of that one.
-//! Octets are read, judged, and only then written. Contents of pages, which no rule looks at, are moved inside the
-//! kernel where it can do that: no rule is decided by the last of them, so the promise holds for their record too.
-//! What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so
+//! Octets are read, judged, and only then written. Contents of pages and other octets at which no rule looks are moved
+//! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
+//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so
 //! that whoever reads on there finds it.
 
 mod descriptors;
@@ -173,7 +173,7 @@ fn drive<O: Observer + ?Sized>(
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && ends.moves() {
-            match ends.pass(need.skippable).map_err(|fault| fault.at(session.position(), *passed))? {
+            match ends.pass(need.skippable - 1).map_err(|fault| fault.at(session.position(), *passed))? {
                 Some(0) => break,
                 Some(n) => {
                     *passed += n;
@@ -183,7 +183,8 @@ fn drive<O: Observer + ?Sized>(
             }
             continue;
         }
-        let room = if ends.moves() { HEAD } else { WINDOW };
+        // The last octet that was not moved, and what follows it.
+        let room = if ends.moves() { 1 + HEAD } else { WINDOW };
         let certain = usize::try_from(need.certain).unwrap_or(usize::MAX);
         let octets = &mut window[..room.min(certain)];
         let n = ends.read(octets).map_err(|fault| fault.at(session.position(), *passed))?;

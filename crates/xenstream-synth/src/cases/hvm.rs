@@ -128,6 +128,8 @@ fn ends() -> Vec<Case> {
         torn("torn-one", &[0]),
         missing("", headless.clone(), 0),
         missing("second", Chain::new([Entry::header(), Entry::zeroed(PIC, 0)]), 1),
+        // An entry of which so much is passed over that it need not be copied.
+        missing("long", Chain::new([Entry::header(), Entry::new(types::CPU_XSAVE, 0, vec![0; 32 << 10])]), 1),
         case(Rule::HvmEndLength, "", &Chain::new([Entry::header(), end]), &minimal, 1, LENGTH_AT),
         trailing("", &[0]),
         trailing("entry", &[0; 8]),
