@@ -24,7 +24,7 @@ impl Verifier {
         if self.detect.is_open() {
             return self.find(Rule::StreamUnrecognised, 0, 0, 0, o);
         }
-        let checkpoints = self.summary.checkpoints;
+        let checkpoints = self.libxc.complete;
         if checkpoints > 0 && self.fails_over() {
             let torn = self.record.is_some_and(|record| end > record.offset);
             self.summary.restorable_to_checkpoint = Some(checkpoints);

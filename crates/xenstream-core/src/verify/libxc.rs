@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) checkpointing: Checkpointing,
     /// CHECKPOINT records so far.
     pub(crate) checkpoints: u64,
+    /// Complete checkpoints of this libxc stream; the summary counts those of all.
+    pub(crate) complete: u64,
     /// The first optional record since the last CHECKPOINT, in a stream that has had one.
     pub(crate) optional: Option<RecordRef>,
 }
@@ -178,6 +180,8 @@ impl Verifier {
         self.pages = pages::State::default();
         self.pv = pv::State::default();
         self.registers = registers::State::default();
+        self.summary.guest_width = None;
+        self.summary.max_pfn = None;
         self.record = None;
     }
 
@@ -558,7 +562,7 @@ impl Verifier {
                     self.libxl.in_checkpoint = true;
                     self.libxl_await();
                 } else {
-                    self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
+                    self.libxc_checkpoint_complete();
                     self.libxc_await();
                 }
             }

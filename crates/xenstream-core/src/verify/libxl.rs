@@ -204,6 +204,8 @@ impl Verifier {
             self.libxl.next = Next::CheckpointState;
             self.libxl_record(at, header, o)
         } else {
+            // Not this time means never: in COLO one follows each CHECKPOINT_END.
+            self.libxc.checkpointing = Checkpointing::Remus;
             self.libxc_record(at, header, o)
         }
     }
@@ -357,7 +359,7 @@ impl Verifier {
             next => {
                 if self.libxl.kind == types::CHECKPOINT_END {
                     self.libxl.in_checkpoint = false;
-                    self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
+                    self.libxc_checkpoint_complete();
                 }
                 match next {
                     Next::CheckpointState => self.libxl_await(),

@@ -85,6 +85,12 @@ impl Verifier {
         self.libxc.seen.0 &= !Seen::UNCHECKPOINTED.0;
     }
 
+    /// A checkpoint is complete: the restorer can fall back to it.
+    pub(crate) fn libxc_checkpoint_complete(&mut self) {
+        self.libxc.complete = self.libxc.complete.saturating_add(1);
+        self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
+    }
+
     /// Is this one of the records that come by the million, where [`libxc_place`](Self::libxc_place) would find
     /// nothing and change nothing?
     #[inline]

@@ -1,6 +1,6 @@
 //! libxl's records in checkpointed streams.
 
-use xenstream_core::wire::libxc::types::PAGE_DATA;
+use xenstream_core::wire::libxc::types::{PAGE_DATA, X86_PV_VCPU_EXTENDED};
 use xenstream_core::wire::libxl::CHECKPOINT_STATE_MAX;
 use xenstream_core::wire::libxl::types::{CHECKPOINT_END, CHECKPOINT_STATE, END};
 use xenstream_core::{Checkpointing, Profile, RecordRef, Rule};
@@ -8,6 +8,7 @@ use xenstream_core::{Checkpointing, Profile, RecordRef, Rule};
 use super::{BODY, Case, LENGTH, extra, field, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
+use crate::libxc;
 use crate::libxl::{self, record};
 use crate::minimal::{self, Kind};
 use crate::stream::Stream;
@@ -87,7 +88,18 @@ fn state() -> Vec<Case> {
             0,
         )),
         without_second_state(),
+        without_first_state(),
     ]
+}
+
+/// No CHECKPOINT_STATE came behind the first CHECKPOINT_END, so the stream is Remus's, and a type 5 behind the second
+/// one is libxc's: a record of a PV guest.
+fn without_first_state() -> Case {
+    let two = minimal::checkpointed(Kind::Remus, 2);
+    let index = two.nth(DONE, 1) + 1;
+    let body = Body::new().zeros(4);
+    let broken = two.clone().inserted(index, libxc::record(X86_PV_VCPU_EXTENDED, body));
+    Case::of(Rule::LibxcRecordGuest, "late-colo", &broken, &two).in_item(&broken, index, 0)
 }
 
 /// The first CHECKPOINT_STATE says that the stream is COLO's; where the second one should be, libxc goes on. Its

@@ -3,6 +3,7 @@
 //!
 //! Positions are computed from the builder and never from the verifier, so the two check each other.
 
+use xenstream_core::wire::libxl::types::{END, LIBXC_CONTEXT};
 use xenstream_core::{Checkpointing, Format, Level, Limit, Policy, Profile, RecordRef, Rule};
 
 use crate::body::Field;
@@ -273,4 +274,34 @@ fn either(
     let broken = base.clone().inserted(index, broken);
     let neighbour = base.clone().inserted(index, fine);
     Case::of(rule, variant, &broken, &neighbour).in_item(&broken, index, at)
+}
+
+/// A libxl stream with one libxc stream more, which restorers read as if it were the only one.
+#[track_caller]
+fn with_second(libxl: &Stream, libxc: &Stream) -> Stream {
+    let end = libxl.find(Part::libxl(END));
+    let mut items = libxl.items().to_vec();
+    let second = [crate::libxl::libxc_context()].into_iter().chain(libxc.items().iter().cloned());
+    items.splice(end..end, second);
+    Stream::new(Format::Libxl, items)
+}
+
+/// Where the second libxc stream of these begins.
+#[track_caller]
+fn second_context(stream: &Stream) -> u64 {
+    stream.offset(stream.nth(Part::libxl(LIBXC_CONTEXT), 1))
+}
+
+impl Case {
+    /// In a second libxc stream, which is a warning of its own, and under hardened a refusal.
+    fn behind_second_context(self, context: u64) -> Case {
+        let repeated = Rule::LibxlLibxcContextRepeated;
+        let mut case = self.neighbour_warns(&[repeated]);
+        for profile in [Profile::Spec, Profile::Restore] {
+            case.outcomes[profile as usize].warnings.insert(0, repeated);
+        }
+        case.outcomes[Profile::Hardened as usize] =
+            Outcome { refused: Some((repeated, context)), warnings: Vec::new() };
+        case
+    }
 }

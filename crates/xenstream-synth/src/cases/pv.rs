@@ -5,7 +5,7 @@ use xenstream_core::wire::libxc::types::{END, PAGE_DATA, X86_PV_VCPU_BASIC};
 use xenstream_core::wire::libxc::vcpu::{GDT_ENTRIES_MAX, HEADER, LAYOUT_32, LAYOUT_64};
 use xenstream_core::{Profile, Rule};
 
-use super::{BODY, Case, other};
+use super::{BODY, Case, other, second_context, with_second};
 use crate::item::Part;
 use crate::libxc::{page_data, vcpu_basic};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
@@ -49,7 +49,20 @@ fn page_tables() -> Vec<Case> {
         table("", &[], Page::table, 1, 0),
         table("pinned", &[], Page::pinned, 4, 511),
         table("behind-a-page", &[Page::absent(2), Page::normal(0)], Page::pinned, 2, 256),
+        table_of_second(),
     ]
+}
+
+/// The p2m of a first libxc stream says nothing of the second one's guest.
+fn table_of_second() -> Case {
+    let [broken, neighbour] = [MAX_64 + 1, MAX_64].map(|frame| {
+        let guest = minimal::pv64().replaced(PAGES, page_data(&[Page::table(1, 1, &[(0, pte(frame))])]));
+        with_second(&minimal::pv32().in_libxl(), &guest)
+    });
+    let entries = BODY + page::HEADER + page::ENTRY;
+    Case::of(Rule::PvPteRange, "second-stream", &broken, &neighbour)
+        .in_item(&broken, broken.nth(PAGES, 1), entries)
+        .behind_second_context(second_context(&broken))
 }
 
 /// The last of so many pages that the verifier no longer tells which of them are page tables. Only the entries are

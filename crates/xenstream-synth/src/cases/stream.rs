@@ -4,7 +4,7 @@ use xenstream_core::wire::libxc::types::{CHECKPOINT, END, HVM_CONTEXT, HVM_PARAM
 use xenstream_core::wire::{libvirt, libxl, xenopsd, xl};
 use xenstream_core::{Checkpointing, Format, Limit, RecordRef, Rule};
 
-use super::{BODY, Case, LENGTH, field};
+use super::{BODY, Case, LENGTH, field, second_context, with_second};
 use crate::Body;
 use crate::body::Field;
 use crate::item::{Item, Part};
@@ -74,6 +74,9 @@ fn truncated() -> Vec<Case> {
         (remus.find(Part::libxc(CHECKPOINT)), remus.find(Part::libxl(libxl::types::CHECKPOINT_END)));
     let colo = minimal::checkpointed(Kind::Colo, 1);
     let colo_state = colo.find(Part::libxl(libxl::types::CHECKPOINT_STATE));
+    // Checkpoints of a first libxc stream are none of the second one's.
+    let second = with_second(&remus, &bare);
+    let second_end = second.nth(Part::libxc(END), 1);
     vec![
         // In headers, which are no records.
         cut(rule, "xl-magic", &xl, 24),
@@ -100,6 +103,9 @@ fn truncated() -> Vec<Case> {
         // The restorer falls back to no checkpoint here: there is none, or it hangs among libxl's records.
         cut(rule, "first-checkpoint", &remus, remus.offset(checkpoint)).record(torn(&remus, checkpoint)),
         cut(rule, "in-checkpoint", &remus, remus.offset(verdict)).record(torn(&remus, verdict)),
+        cut(rule, "second-stream", &second, second.offset(second_end))
+            .record(torn(&second, second_end))
+            .behind_second_context(second_context(&second)),
         cut(rule, "colo-state", &colo, colo.offset(colo_state))
             .record(torn(&colo, colo_state))
             .checkpointing(Checkpointing::Colo),
