@@ -49,6 +49,12 @@ catalogue! {
         why: "A checkpointed stream has no natural end, so only a limit stops a sender who never finishes."
         source: "limit of the policy; no specification bounds the number"
         message: "checkpoint number {found} is over the limit checkpoints of {expected}"
+    StreamCheckpointOctets "stream::checkpoint-octets" D D D
+        title: "too much between two checkpoints"
+        refuses: "Records of a libxc stream that come after its first CHECKPOINT and take more octets, since the last one, than the limit checkpoint-octets."
+        why: "From the first CHECKPOINT on the restorer keeps every record in memory, unread, until the next one: whoever goes on sending makes it use memory without bound, whatever the size of the guest."
+        source: "limit of the policy; process_record() of libxenguest buffers records once a checkpoint is open, and was seen to take 2.8 GiB for a guest of 125 MiB"
+        message: "{found} octets of records since the last checkpoint are over the limit checkpoint-octets of {expected}"
 
     // The header of xl save.
     XlByteorder "xl::byteorder" S S S

@@ -100,11 +100,13 @@ pub enum Limit {
     Records,
     /// Most checkpoints.
     Checkpoints,
+    /// Most octets of libxc records between two checkpoints, headers and padding included.
+    CheckpointOctets,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Limit; 11] = [
+    pub const ALL: [Limit; 12] = [
         Limit::LibxlRecord,
         Limit::LibxcRecord,
         Limit::OptionalData,
@@ -116,6 +118,7 @@ impl Limit {
         Limit::Vcpus,
         Limit::Records,
         Limit::Checkpoints,
+        Limit::CheckpointOctets,
     ];
 
     /// The limit's name on a command line.
@@ -133,6 +136,7 @@ impl Limit {
             Limit::Vcpus => "vcpus",
             Limit::Records => "records",
             Limit::Checkpoints => "checkpoints",
+            Limit::CheckpointOctets => "checkpoint-octets",
         }
     }
 
@@ -155,6 +159,8 @@ impl Limit {
             Limit::Vcpus => [8192, 8192, 512],
             Limit::Records => [NONE, NONE, 1 << 32],
             Limit::Checkpoints => [NONE, NONE, 1 << 20],
+            // The restorer keeps them all in memory. Remus checkpoints many times a second.
+            Limit::CheckpointOctets => [NONE, NONE, 1 << 30],
         }
     }
 }

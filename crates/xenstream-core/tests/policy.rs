@@ -5,7 +5,7 @@ use xenstream_core::{Checkpointing, Level, LevelError, Limit, Policy, Profile, R
 const NONE: u64 = u64::MAX;
 
 /// Every limit with its name and what each profile sets, in octets, pfns, vcpus, records and checkpoints.
-const LIMITS: [(Limit, &str, [u64; 3]); 11] = [
+const LIMITS: [(Limit, &str, [u64; 3]); 12] = [
     (Limit::LibxlRecord, "libxl-record", [4_294_967_295, 4_294_967_295, 16_777_216]),
     (Limit::LibxcRecord, "libxc-record", [134_217_728; 3]),
     (Limit::OptionalData, "optional-data", [16_777_216; 3]),
@@ -17,6 +17,7 @@ const LIMITS: [(Limit, &str, [u64; 3]); 11] = [
     (Limit::Vcpus, "vcpus", [8_192, 8_192, 512]),
     (Limit::Records, "records", [NONE, NONE, 4_294_967_296]),
     (Limit::Checkpoints, "checkpoints", [NONE, NONE, 1_048_576]),
+    (Limit::CheckpointOctets, "checkpoint-octets", [NONE, NONE, 1_073_741_824]),
 ];
 
 #[test]

@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) checkpoints: u64,
     /// Complete checkpoints of this libxc stream; the summary counts those of all.
     pub(crate) complete: u64,
+    /// Octets of records since the last CHECKPOINT, in a stream that has had one.
+    pub(crate) buffered: u64,
     /// The first optional record since the last CHECKPOINT, in a stream that has had one.
     pub(crate) optional: Option<RecordRef>,
 }
@@ -415,6 +417,9 @@ impl Verifier {
             None => return self.find(Rule::LibxcRecordType, at, found, 0, o),
         };
         self.count_record(at, o)?;
+        if self.libxc.checkpoints > 0 {
+            self.libxc_buffered(at, length, o)?;
+        }
         if let Some(shape) = shape {
             self.libxc_place(kind, shape.place, at, o)?;
         }

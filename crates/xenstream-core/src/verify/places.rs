@@ -8,6 +8,7 @@ use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::violation::{Layer, Violation};
 use crate::wire::libxc::types;
+use crate::wire::{RECORD_HEADER, padding};
 
 /// What a libxc stream has had so far, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +83,24 @@ impl Verifier {
     /// A CHECKPOINT has passed.
     pub(crate) fn libxc_checkpointed(&mut self) {
         self.libxc.checkpoints = self.libxc.checkpoints.saturating_add(1);
+        self.libxc.buffered = 0;
         self.libxc.seen.0 &= !Seen::UNCHECKPOINTED.0;
+    }
+
+    /// From the first CHECKPOINT on the restorer keeps records in memory, until the next one.
+    pub(crate) fn libxc_buffered<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let record = RECORD_HEADER.saturating_add(length).saturating_add(padding(length));
+        self.libxc.buffered = self.libxc.buffered.saturating_add(record);
+        let limit = self.policy.limit(Limit::CheckpointOctets);
+        if self.libxc.buffered > limit {
+            self.find(Rule::StreamCheckpointOctets, at, self.libxc.buffered, limit, o)?;
+        }
+        Ok(())
     }
 
     /// A checkpoint is complete: the restorer can fall back to it.
@@ -95,11 +113,11 @@ impl Verifier {
     /// nothing and change nothing?
     #[inline]
     pub(crate) fn libxc_settled(&self, kind: u32) -> bool {
-        const PAGE_DATA: Seen = Seen::STATIC_OVER.and(Seen::P2M_OVER).and(Seen::PAGE_DATA);
-        const VERIFY: Seen = Seen::PAGE_DATA.and(Seen::VERIFY).and(Seen::UNCHECKPOINTED);
+        const MEMORY: Seen = Seen::STATIC_OVER.and(Seen::P2M_OVER).and(Seen::PAGE_DATA);
+        const PAGE_DATA: Seen = MEMORY.and(Seen::UNCHECKPOINTED);
         match kind {
             types::PAGE_DATA => self.libxc.seen.has(PAGE_DATA),
-            types::VERIFY => self.libxc.seen.has(VERIFY),
+            types::VERIFY => self.libxc.seen.has(PAGE_DATA.and(Seen::VERIFY)),
             _ => false,
         }
     }

@@ -31,7 +31,29 @@ pub(super) const BREAKS: &[Break] = &[
         let before = d.stream.items()[..index].iter().filter(|item| item.part() == checkpoint).count();
         Some(Fault::in_item(d.stream.clone(), index, 0).limit(Limit::Checkpoints, before as u64))
     }),
+    Break::new(Rule::StreamCheckpointOctets, "a checkpoint", checkpoint_octets),
 ];
+
+/// What was allowed between two checkpoints is used up by the record before.
+fn checkpoint_octets(d: &Draft<'_>) -> Option<Fault> {
+    let mut sums = Vec::new();
+    let mut sum = None;
+    for (index, item) in d.stream.items().iter().enumerate() {
+        if !matches!(item.part().record(), Some((Layer::Libxc, _))) {
+            continue;
+        }
+        if let Some(octets) = &mut sum {
+            *octets += item.size();
+            sums.push((index, *octets));
+        }
+        if item.part() == Part::libxc(CHECKPOINT) {
+            sum = Some(0);
+        }
+    }
+    let (_, octets) = d.one_of(&sums)?;
+    let (first, _) = sums.into_iter().find(|(_, other)| *other >= octets)?;
+    Some(Fault::in_item(d.stream.clone(), first, 0).limit(Limit::CheckpointOctets, octets - 1))
+}
 
 /// An octet of the magic is another.
 fn unrecognised(d: &Draft<'_>) -> Option<Fault> {

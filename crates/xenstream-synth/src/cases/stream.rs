@@ -150,11 +150,20 @@ fn limits() -> Vec<Case> {
     let short = bare.clone().without(Part::libxc(HVM_PARAMS));
     let (two, one) = (minimal::checkpointed(Kind::Remus, 2), minimal::checkpointed(Kind::Remus, 1));
     let second = two.nth(Part::libxc(CHECKPOINT), 1);
+    // What comes behind the only checkpoint, without libxl's records.
+    let last = one.find(Part::libxc(END));
+    let behind = one.offset(last) - one.offset(one.find(Part::libxl(libxl::types::CHECKPOINT_END)) + 1);
+    let params = one.nth(Part::libxc(HVM_PARAMS), 1);
+    let shorter = one.items().iter().enumerate().filter(|(index, _)| *index != params);
+    let shorter = Stream::new(one.format(), shorter.map(|(_, item)| item.clone()));
     vec![
         Case::of(Rule::StreamRecords, "", &bare, &short).in_item(&bare, end, 0).limit(Limit::Records, 4),
         Case::of(Rule::StreamCheckpoints, "", &two, &one)
             .in_item(&two, second, 0)
             .limit(Limit::Checkpoints, 1),
+        Case::of(Rule::StreamCheckpointOctets, "", &one, &shorter)
+            .in_item(&one, last, 0)
+            .limit(Limit::CheckpointOctets, behind),
     ]
 }
 
