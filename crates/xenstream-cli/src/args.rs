@@ -199,11 +199,6 @@ impl Changes {
         }
         self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value))
     }
-
-    /// Is this limit among them?
-    pub(crate) fn sets(&self, limit: Limit) -> bool {
-        self.limits.iter().any(|(name, _)| *name == limit)
-    }
 }
 
 #[derive(Debug, Args)]

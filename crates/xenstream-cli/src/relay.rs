@@ -8,7 +8,7 @@ use anstream::StripStream;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use serde::Serialize;
-use xenstream::{Limit, Options, Relayed, json, relay};
+use xenstream::{Options, Relayed, json, relay};
 
 use crate::args::{Program, RelayArguments};
 use crate::{FAILED, INVALID, VALID, output};
@@ -29,9 +29,7 @@ pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
             }
         },
     };
-    let options = Options::new(arguments.changes.policy(arguments.profile))
-        .with_format(arguments.format)
-        .with_derived_limits(!arguments.changes.sets(Limit::HvmPfn));
+    let options = Options::new(arguments.changes.policy(arguments.profile)).with_format(arguments.format);
     let relayed = relay(io::stdin(), io::stdout(), &options);
     match report {
         None => tell(&mut anstream::stderr().lock(), &relayed, arguments)?,

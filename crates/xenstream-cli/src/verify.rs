@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use xenstream::batch::{Outcome, Target, verify_all};
-use xenstream::{Error, Limit, Observer, Options, Report, json};
+use xenstream::{Error, Observer, Options, Report, json};
 
 use crate::args::{Program, VerifyArguments};
 use crate::listing::Listing;
@@ -19,9 +19,7 @@ use crate::{FAILED, INVALID, VALID, output};
 /// Verifies what the command line names. Returns the exit status.
 pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
     let targets = targets(&arguments.targets);
-    let options = Options::new(arguments.policy())
-        .with_format(arguments.format)
-        .with_derived_limits(!arguments.changes.sets(Limit::HvmPfn));
+    let options = Options::new(arguments.policy()).with_format(arguments.format);
     if arguments.verbose {
         // The listing of one image at a time, in front of its verdict.
         let one = NonZero::new(1);

@@ -219,6 +219,8 @@ pub struct Policy {
     /// Rules whose level was set one by one: there a profile's special cases no longer apply.
     explicit: [u64; Rule::COUNT.div_ceil(64)],
     limits: [u64; Limit::ALL.len()],
+    /// Limits that were set one by one, as bits.
+    limited: u16,
     checkpointing: Checkpointing,
     keep_going: bool,
 }
@@ -244,6 +246,7 @@ impl Policy {
             levels,
             explicit: [0; Rule::COUNT.div_ceil(64)],
             limits,
+            limited: 0,
             checkpointing: Checkpointing::Auto,
             keep_going: false,
         }
@@ -305,6 +308,7 @@ impl Policy {
     #[must_use]
     pub const fn with_limit(mut self, limit: Limit, value: u64) -> Policy {
         self.limits[limit as usize] = value;
+        self.limited |= 1 << limit as u16;
         self
     }
 
@@ -354,6 +358,12 @@ impl Policy {
     #[must_use]
     pub fn limit(&self, limit: Limit) -> u64 {
         self.limits.get(limit as usize).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Was this limit set by hand, be it to the profile's own value?
+    #[must_use]
+    pub const fn is_limited(&self, limit: Limit) -> bool {
+        self.limited & (1 << limit as u16) != 0
     }
 
     pub(crate) fn set_limit(&mut self, limit: Limit, value: u64) {

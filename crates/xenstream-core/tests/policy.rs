@@ -37,6 +37,8 @@ fn a_limit_is_set_and_no_other() {
         let policy = Policy::hardened().with_limit(limit, 12_345);
         for (other, _, [.., value]) in LIMITS {
             assert_eq!(policy.limit(other), if other == limit { 12_345 } else { value }, "{other}");
+            assert_eq!(policy.is_limited(other), other == limit, "{other}");
+            assert!(!Policy::hardened().is_limited(other));
         }
     }
 }

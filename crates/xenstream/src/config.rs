@@ -11,15 +11,19 @@ use crate::Options;
 use crate::report::DerivedLimit;
 
 /// Pages of 4 KiB below 4 GiB. Every HVM image lists them all, whatever the guest's memory, since devices live there.
+/// A PV guest that is handed devices has holes for them there.
 const PAGES_BELOW_4G: u64 = 1 << 20;
 
+/// Limits that follow from a guest's memory: that of HVM guests, and that of PV guests.
+const DERIVED: [Limit; 2] = [Limit::HvmPfn, Limit::P2mPfn];
+
 /// What reading a configuration came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Judgement {
     /// The configuration is not well formed.
     pub(crate) violation: Option<Violation>,
-    /// A limit that follows from it.
-    pub(crate) limit: Option<DerivedLimit>,
+    /// Limits that follow from it.
+    pub(crate) limits: Vec<DerivedLimit>,
 }
 
 /// Collects the configuration from the observer's events.
@@ -27,7 +31,8 @@ pub(crate) struct Judgement {
 pub(crate) struct Collector {
     json: bool,
     xml: bool,
-    derives_hvm_pfn: bool,
+    /// Limits that are to be derived.
+    derives: Vec<Limit>,
     max_json: u64,
     max_xml: u64,
     /// An xl header said that its configuration is JSON.
@@ -45,7 +50,7 @@ impl Collector {
         Collector {
             json: policy.level(Rule::XlConfigJson) != Level::Allow,
             xml: policy.level(Rule::LibvirtXmlSyntax) != Level::Allow,
-            derives_hvm_pfn: options.derives(Limit::HvmPfn),
+            derives: DERIVED.into_iter().filter(|limit| options.derives(*limit)).collect(),
             max_json: policy.limit(Limit::OptionalData),
             max_xml: policy.limit(Limit::Xml),
             is_json: false,
@@ -63,7 +68,7 @@ impl Collector {
     /// Is this the configuration, and is it wanted?
     pub(crate) fn wants(&mut self, record: &Record) -> bool {
         let (wanted, max) = match record.layer {
-            Layer::Xl => (self.is_json && (self.json || self.derives_hvm_pfn), self.max_json),
+            Layer::Xl => (self.is_json && (self.json || !self.derives.is_empty()), self.max_json),
             Layer::Libvirt => (self.xml, self.max_xml),
             _ => return false,
         };
@@ -111,8 +116,12 @@ impl Collector {
             expected: 0,
             found: fault as u64,
         });
-        let derives = record.layer == Layer::Xl && self.derives_hvm_pfn;
-        Judgement { violation, limit: if derives { hvm_pfn_limit(text) } else { None } }
+        let derives = record.layer == Layer::Xl && !self.derives.is_empty();
+        let pfn = if derives { pfn_limit(text) } else { None };
+        let limit = |(value, memory_kib)| {
+            self.derives.iter().map(move |limit| DerivedLimit { limit: *limit, value, memory_kib })
+        };
+        Judgement { violation, limits: pfn.into_iter().flat_map(limit).collect() }
     }
 }
 
@@ -183,15 +192,14 @@ struct BuildInfo {
 }
 
 /// First pfn that a guest with this configuration does not have. What memory does not fit below 4 GiB lies above, and
-/// a configurable hole below may push any of it there: so all of the memory is counted above.
-fn hvm_pfn_limit(json: &[u8]) -> Option<DerivedLimit> {
+/// a configurable hole below may push any of it there: so all of the memory is counted above. And that memory, in KiB.
+fn pfn_limit(json: &[u8]) -> Option<(u64, u64)> {
     let sizes = serde_json::from_slice::<DomainConfig>(json).ok()?.b_info?;
     let memory = sizes.max_memkb.max(sizes.target_memkb)?;
     // libxl leaves a size that was not set at all ones.
     let video = sizes.video_memkb.filter(|size| *size != u64::MAX).unwrap_or(0);
     let memory_kib = memory.saturating_add(video);
-    let value = PAGES_BELOW_4G.saturating_add(memory_kib.div_ceil(4));
-    Some(DerivedLimit { limit: Limit::HvmPfn, value, memory_kib })
+    Some((PAGES_BELOW_4G.saturating_add(memory_kib.div_ceil(4)), memory_kib))
 }
 
 #[cfg(test)]
@@ -238,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_pfn_limit_follows_the_memory() {
-        let limit = |json: &str| hvm_pfn_limit(json.as_bytes()).map(|limit| limit.value);
+        let limit = |json: &str| pfn_limit(json.as_bytes()).map(|(pfn, _)| pfn);
         assert_eq!(
             limit(r#"{"b_info": {"max_memkb": 16384, "target_memkb": 8192}}"#),
             Some((1 << 20) + 4096)

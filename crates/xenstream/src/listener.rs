@@ -18,8 +18,8 @@ pub(crate) struct Listener<'o, O: ?Sized> {
     pub(crate) config: Collector,
     /// A rule of this crate's own was broken at deny.
     pub(crate) denied: Option<Violation>,
-    /// A limit that the configuration told and the verifier does not know yet.
-    pub(crate) limit: Option<DerivedLimit>,
+    /// Limits that the configuration told and the verifier does not know yet.
+    pub(crate) limits: Vec<DerivedLimit>,
     /// The caller asked for the body that passes.
     passes_body_on: bool,
     /// Offsets of the page contents that were announced last.
@@ -35,7 +35,7 @@ impl<'o, O: Observer + ?Sized> Listener<'o, O> {
             findings: Findings::default(),
             config: Collector::new(options),
             denied: None,
-            limit: None,
+            limits: Vec::new(),
             passes_body_on: false,
             contents: 0..0,
         }
@@ -47,7 +47,7 @@ impl<'o, O: Observer + ?Sized> Listener<'o, O> {
     }
 
     fn judged(&mut self, judgement: Judgement) {
-        self.limit = judgement.limit;
+        self.limits = judgement.limits;
         let Some(violation) = judgement.violation else { return };
         match self.policy.level(violation.rule) {
             Level::Allow => {}

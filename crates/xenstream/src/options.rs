@@ -18,7 +18,7 @@ pub struct Options {
     /// Levels and limits.
     pub policy: Policy,
     /// May limits be taken from the image's own configuration, where that makes them stricter? Done under
-    /// [`Profile::Hardened`] only, and never in place of a limit that differs from the profile's own.
+    /// [`Profile::Hardened`] only, and never in place of a limit that was [set by hand](Policy::is_limited).
     pub derive_limits: bool,
     /// Is compressed input decompressed? Otherwise it is judged as it is, and no format begins like that. Who hands the
     /// input on to somebody that does not decompress it must not do so either.
@@ -55,10 +55,7 @@ impl Options {
 
     /// Is this limit to be derived from the configuration?
     pub(crate) fn derives(&self, limit: Limit) -> bool {
-        let profile = Profile::Hardened;
-        self.derive_limits
-            && self.policy.profile() == profile
-            && self.policy.limit(limit) == limit.defaults()[profile as usize]
+        self.derive_limits && self.policy.profile() == Profile::Hardened && !self.policy.is_limited(limit)
     }
 }
 

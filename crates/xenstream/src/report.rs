@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xenstream_core::{Format, Limit, Profile, Rule, Summary, Violation};
+use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Violation};
 
 use crate::hint::Hint;
 use crate::source::compressed::Compression;
@@ -82,6 +82,17 @@ pub struct DerivedLimit {
     pub value: u64,
     /// The guest's memory that it follows from, in KiB.
     pub memory_kib: u64,
+}
+
+impl DerivedLimit {
+    /// Does the limit bound anything of such a guest?
+    pub(crate) fn applies_to(&self, guest: Option<Guest>) -> bool {
+        match self.limit {
+            Limit::HvmPfn => guest == Some(Guest::Hvm),
+            Limit::P2mPfn => guest == Some(Guest::Pv),
+            _ => true,
+        }
+    }
 }
 
 /// Broken rules, in stream order. Each rule is listed a few times and counted always, so that a hostile stream can

@@ -109,7 +109,7 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
     }
 
     /// The report on what a source came to.
-    pub(crate) fn into_report(self, outcome: Result<(), Stop>) -> Result<Report, Error> {
+    pub(crate) fn into_report(mut self, outcome: Result<(), Stop>) -> Result<Report, Error> {
         // Under a policy that keeps going the first finding is the verdict, be it the core's or this crate's.
         let first = self.listener.findings.listed().first().copied();
         let verdict = match (first, outcome) {
@@ -119,6 +119,8 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
         };
         let mut summary = *self.verifier.summary();
         summary.octets = self.verifier.position();
+        // Each kind of guest has one of its own, and the other's says nothing.
+        self.derived_limits.retain(|derived| derived.applies_to(summary.guest));
         Ok(Report {
             verdict,
             format: self.verifier.format(),
@@ -139,11 +141,11 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
         if let Some(violation) = self.listener.denied {
             return Err(Stop::Invalid(violation));
         }
-        if let Some(derived) = self.listener.limit.take()
-            && derived.value < self.verifier.policy().limit(derived.limit)
-        {
-            self.verifier.set_limit(derived.limit, derived.value);
-            self.derived_limits.push(derived);
+        for derived in self.listener.limits.drain(..) {
+            if derived.value < self.verifier.policy().limit(derived.limit) {
+                self.verifier.set_limit(derived.limit, derived.value);
+                self.derived_limits.push(derived);
+            }
         }
         progress.map(|progress| progress.consumed).map_err(Stop::Invalid)
     }

@@ -5,7 +5,7 @@ use xenstream::wire::{libvirt, xl};
 use xenstream::{
     Input, Level, Limit, Observer, Options, Policy, Record, Report, Rule, verify, verify_reader, verify_slice,
 };
-use xenstream_synth::{Page, Part, Stream, libxc, valid};
+use xenstream_synth::{Page, Part, Stream, libxc, minimal, valid};
 
 fn xl_image(config: &[u8]) -> Vec<u8> {
     guest(Page::absent(0)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).octets()
@@ -99,6 +99,31 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
             for report in reports(&image, &options) {
                 assert!(report.is_valid() && report.derived_limits.is_empty(), "{:?}", report.violation());
             }
+        }
+    }
+}
+
+/// Of a PV guest, its p2m.
+#[test]
+fn memory_bounds_the_p2m_of_a_hardened_guest() {
+    let config = b"{\"b_info\": {\"max_memkb\": 8192}}\0";
+    let limit = (1 << 20) + 2048;
+    for (end_pfn, refused) in [(limit - 1, false), (limit, true)] {
+        let frames = vec![1; (end_pfn / 512 + 1) as usize];
+        let guest = minimal::pv64()
+            .replaced(Part::libxc(types::X86_PV_P2M_FRAMES), libxc::p2m_frames(0, end_pfn, &frames));
+        let image = guest.in_libxl().in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).octets();
+        for report in reports(&image, &Options::new(Policy::hardened())) {
+            let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
+            let expected = (Limit::P2mPfn, u64::from(limit), 8192);
+            assert_eq!((derived.limit, derived.value, derived.memory_kib), expected);
+            let rule = report.violation().map(|violation| violation.rule);
+            assert_eq!(rule, refused.then_some(Rule::LibxcP2mFramesRange));
+        }
+        // Set by hand, be it to what it would have been.
+        let explicit = Policy::hardened().with_limit(Limit::P2mPfn, 1 << 28);
+        for report in reports(&image, &Options::new(explicit)) {
+            assert!(report.is_valid() && report.derived_limits.is_empty(), "{:?}", report.violation());
         }
     }
 }
