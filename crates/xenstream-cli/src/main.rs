@@ -8,6 +8,7 @@ mod listing;
 mod output;
 mod progress;
 mod relay;
+mod report;
 mod rules;
 mod verify;
 mod verify_stream_v2;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),
