@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use tempfile::NamedTempFile;
+use xenstream::batch::Target;
 use xenstream::{Error, Format, Input, Limit, Options, Profile, Report, verify};
 use xenstream_report::{Collector, write_page};
 
 use crate::args::{Changes, EXIT_STATUS, Program, format_parser, profile_parser};
+use crate::progress::{Meter, When};
 use crate::{FAILED, INVALID, VALID, output};
 
 #[derive(Debug, Args)]
@@ -37,6 +39,10 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     changes: Changes,
+
+    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    progress: Option<When>,
 }
 
 /// Makes a page about an image, invalid ones included. Returns the exit status.
@@ -54,9 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     if !to_stdout && is_same_file(image, output) {
         usage("the page would take the image's place");
     }
-    let mut collector = Collector::new();
-    let report = match read(arguments, &mut collector) {
-        Ok(report) => report,
+    let (report, collector) = match read(arguments) {
+        Ok(read) => read,
         Err(error) => {
             output::failure(image, &error);
             return Ok(FAILED);
@@ -83,14 +88,21 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     Ok(if report.is_valid() { VALID } else { INVALID })
 }
 
-fn read(arguments: &Arguments, collector: &mut Collector) -> Result<Report, Error> {
-    let Arguments { image, format, profile, changes, .. } = arguments;
+/// Verifies the image, and collects what the page is made of.
+fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
+    let Arguments { image, format, profile, changes, progress, .. } = arguments;
     let options = Options::new(changes.policy(*profile).with_keep_going(true))
         .with_format(*format)
         .with_derived_limits(!changes.sets(Limit::HvmPfn));
-    let stdin = io::stdin();
-    let input = if is_dash(image) { Input::Descriptor(stdin.as_fd()) } else { Input::Path(image) };
-    verify(input, &options, collector)
+    let target = if is_dash(image) { Target::Stdin } else { Target::File(image.clone()) };
+    Meter::watch(progress.unwrap_or(When::Auto), false, &[target], |meter| {
+        let mut observer = meter.observer(Collector::new());
+        let stdin = io::stdin();
+        let input = if is_dash(image) { Input::Descriptor(stdin.as_fd()) } else { Input::Path(image) };
+        let report = verify(input, &options, &mut observer)?;
+        let collector = observer.into_inner(report.summary.octets);
+        Ok((report, collector))
+    })
 }
 
 /// Writes a file all at once: whoever looks sees what was there before, or all of the page.

@@ -79,6 +79,7 @@ fn levels_and_limits_are_the_user_s() {
         (&["good", "--limit", "records=3"], 1),
         (&["good", "-f", "libxl"], 1),
         (&["good", "--checkpointing", "plain"], 0),
+        (&["good", "--progress"], 0),
     ] {
         let run = run_in(files.path(), [&["report"], arguments].concat());
         assert_eq!(run.status, status, "{arguments:?}: {run:?}");

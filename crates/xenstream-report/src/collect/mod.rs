@@ -4,6 +4,7 @@ mod condensed;
 mod memory;
 mod rounds;
 mod runs;
+mod vcpus;
 
 use xenstream::wire::{libvirt, libxc, libxl, xenopsd, xl};
 use xenstream::{Header, Observer, PageBatch, Pfns, Record};
@@ -11,6 +12,7 @@ use xenstream::{Header, Observer, PageBatch, Pfns, Record};
 pub(crate) use memory::{Cell, Memory, halved};
 pub(crate) use rounds::{Round, Rounds};
 pub(crate) use runs::{Run, Runs, Sum, slot_label, slot_words};
+use vcpus::Vcpus;
 
 use crate::kinds::Lane;
 
@@ -20,13 +22,19 @@ pub struct Collector {
     pub(crate) runs: Runs,
     pub(crate) memory: Memory,
     pub(crate) rounds: Rounds,
+    pub(crate) vcpus: Vcpus,
 }
 
 impl Collector {
     /// One that has heard nothing.
     #[must_use]
     pub fn new() -> Collector {
-        Collector { runs: Runs::new(), memory: Memory::default(), rounds: Rounds::new() }
+        Collector {
+            runs: Runs::new(),
+            memory: Memory::default(),
+            rounds: Rounds::new(),
+            vcpus: Vcpus::default(),
+        }
     }
 }
 
@@ -62,6 +70,7 @@ impl Observer for Collector {
     fn record(&mut self, record: &Record) {
         let Some(lane) = Lane::of(record.layer) else { return };
         self.runs.record(lane, record);
+        self.vcpus.record(lane, record.kind);
         if lane != Lane::Libxc {
             return;
         }

@@ -2,6 +2,7 @@
 
 use xenstream::{Format, Guest, Report, Summary, Violation};
 
+use crate::collect::Collector;
 use crate::numbers::{counted, grouped, octets};
 
 /// The head of the page.
@@ -25,11 +26,11 @@ pub(crate) struct Fact {
 }
 
 impl Facts {
-    pub(crate) fn new(report: &Report) -> Facts {
+    pub(crate) fn new(report: &Report, collector: &Collector) -> Facts {
         Facts {
             is_valid: report.is_valid(),
             sentence: sentence(report),
-            facts: facts(report),
+            facts: facts(report, collector),
             notes: notes(report),
         }
     }
@@ -56,7 +57,7 @@ fn sentence(report: &Report) -> String {
     }
 }
 
-fn facts(report: &Report) -> Vec<Fact> {
+fn facts(report: &Report, collector: &Collector) -> Vec<Fact> {
     let summary = &report.summary;
     let mut facts = Vec::new();
     let mut add = |id, term, text: String, number, aside: String| {
@@ -67,11 +68,17 @@ fn facts(report: &Report) -> Vec<Fact> {
         add("format", "Format", report.format.to_string(), None, aside);
     }
     if let Some(guest) = summary.guest {
-        let (text, aside) = match guest {
-            Guest::Pv => ("PV", summary.guest_width.map(|width| format!("{}-bit", width * 8))),
-            Guest::Hvm => ("HVM", Some("or PVH".to_owned())),
+        let text = match (guest, collector.vcpus.is_pvh()) {
+            (Guest::Pv, _) => "PV",
+            (Guest::Hvm, Some(true)) => "PVH",
+            (Guest::Hvm, Some(false)) => "HVM",
+            (Guest::Hvm, None) => "HVM or PVH",
         };
-        add("guest", "Guest", text.to_owned(), None, aside.unwrap_or_default());
+        let width = summary.guest_width.map(|width| format!("{}-bit", u32::from(width) * 8));
+        let vcpus = collector.vcpus.number();
+        let vcpus = (vcpus > 0).then(|| format!("{} online", counted(vcpus, "vcpu")));
+        let aside: Vec<_> = width.into_iter().chain(vcpus).collect();
+        add("guest", "Guest", text.to_owned(), None, aside.join(", "));
     }
     if let Some((major, minor)) = summary.xen {
         let aside =

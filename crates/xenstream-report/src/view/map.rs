@@ -16,7 +16,7 @@ const PITCH: usize = SIZE + 1;
 /// Height of a line that stands for many rows without a page.
 const FOLDED: usize = 4 * SIZE;
 /// What a picture may be high.
-const HEIGHT: usize = 32 * PITCH;
+const HEIGHT: usize = 36 * PITCH;
 /// Rows that are folded at least.
 const FOLD: usize = 4;
 /// Octets of all paths together. Where each cell differs from its neighbour, fewer are drawn.
@@ -70,7 +70,7 @@ pub(crate) struct Range {
 const KINDS: [(&str, &str); 4] = [
     ("normal", "normal pages"),
     ("table", "page tables"),
-    ("dataless", "allocated or broken, without data"),
+    ("dataless", "without data (XALLOC, BROKEN, reserved)"),
     ("absent", "not there (XTAB)"),
 ];
 
@@ -87,14 +87,7 @@ impl Map {
     pub(crate) fn new(memory: &Memory, report: &Report) -> Option<Map> {
         let highest = memory.highest()?;
         let (cells, shift) = memory.cells();
-        let mut grid = Grid::new(cells.to_vec(), shift);
-        let (kinds, times) = loop {
-            let (kinds, times) = grid.paths();
-            if kinds.iter().chain(&times).map(String::len).sum::<usize>() <= PATHS {
-                break (kinds, times);
-            }
-            grid = grid.coarser();
-        };
+        let (grid, Paths { kinds, times }) = Grid::with_paths(cells.to_vec(), shift);
         let resent = cells.iter().any(|cell| cell.sent() > cell.populated());
         let pages = 1u64 << grid.shift;
         Some(Map {
@@ -123,12 +116,12 @@ impl Map {
 fn sentence(cells: &[Cell], report: &Report, highest: u64) -> String {
     let populated: u64 = cells.iter().map(Cell::populated).sum();
     let sent = report.summary.pages.with_data();
-    let mut sentence = format!("{} up to pfn {highest:#x}", counted(populated, "page"));
+    let mut sentence = format!("{} with data; pfns reach up to {highest:#x}. ", counted(populated, "page"));
     match sent.saturating_sub(populated) {
-        0 => sentence += ", each sent once.",
+        0 => sentence += "Each was sent once.",
         _ => {
             let times = sent as f64 / populated.max(1) as f64;
-            let _ = write!(sentence, ", sent {times:.2} times on average.");
+            let _ = write!(sentence, "They were sent {times:.2} times on average.");
         }
     }
     let tables = report.summary.pages.tables();
@@ -145,6 +138,19 @@ struct Grid {
     columns: usize,
     lines: Vec<Line>,
     height: usize,
+}
+
+/// What the pages are and how many times they were sent: a path for each color.
+#[derive(Default)]
+struct Paths {
+    kinds: [String; KINDS.len()],
+    times: [String; TIMES.len()],
+}
+
+impl Paths {
+    fn octets(&self) -> usize {
+        self.kinds.iter().chain(&self.times).map(String::len).sum()
+    }
 }
 
 /// A row, or many without a page.
@@ -172,20 +178,25 @@ impl Grid {
         }
     }
 
-    /// The same with half as many cells.
-    fn coarser(self) -> Grid {
-        Grid::new(halved(&self.cells), self.shift + 1)
+    /// As fine as it and its paths fit.
+    fn with_paths(cells: Vec<Cell>, shift: u32) -> (Grid, Paths) {
+        let mut grid = Grid::new(cells, shift);
+        loop {
+            let paths = grid.paths();
+            if paths.octets() <= PATHS {
+                return (grid, paths);
+            }
+            grid = Grid::new(halved(&grid.cells), grid.shift + 1);
+        }
     }
 
-    /// What the pages are and how many times they were sent, a path for each color.
-    fn paths(&self) -> ([String; 4], [String; 5]) {
-        let mut kinds = KINDS.map(|_| String::new());
-        let mut times = TIMES.map(|_| String::new());
+    fn paths(&self) -> Paths {
+        let mut paths = Paths::default();
         for (y, row) in self.rows() {
-            draw_kinds(&mut kinds, y, row, self.shift);
-            draw_times(&mut times, y, row);
+            draw_kinds(&mut paths.kinds, y, row, self.shift);
+            draw_times(&mut paths.times, y, row);
         }
-        (kinds, times)
+        paths
     }
 
     /// The rows that are drawn, and where.
@@ -366,4 +377,86 @@ fn shapes<const N: usize>(classes: &[(&'static str, &'static str); N], paths: [S
     let shape =
         |((class, words), path): (&(&'static str, &'static str), String)| Shape { class, words, path };
     classes.iter().zip(paths).filter(|(_, path)| !path.is_empty()).map(shape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use xenstream::PfnEntry;
+    use xenstream::wire::libxc::page;
+
+    use super::*;
+
+    fn memory(entries: impl IntoIterator<Item = (u64, u64)>) -> Memory {
+        let mut memory = Memory::default();
+        for (kind, pfn) in entries {
+            memory.note(PfnEntry(kind << page::TYPE_SHIFT | pfn), 0);
+        }
+        memory
+    }
+
+    fn grid(memory: &Memory) -> Grid {
+        let (cells, shift) = memory.cells();
+        Grid::new(cells.to_vec(), shift)
+    }
+
+    #[test]
+    fn a_small_guest_is_drawn_page_by_page() {
+        let kinds = [page::NOTAB, page::NOTAB, page::L1TAB, page::XTAB];
+        let grid = grid(&memory(kinds.into_iter().zip(0..)));
+        assert_eq!((grid.columns, grid.shift, grid.height), (16, 0, SIZE));
+        let Paths { kinds: [normal, tables, dataless, absent], times } = grid.paths();
+        assert_eq!(normal, "M0 0h32v16h-32z");
+        assert_eq!(tables, "M32 0h16v16h-16z");
+        assert_eq!((dataless.as_str(), absent.as_str()), ("", "M48 0h16v16h-16z"));
+        assert_eq!(times[0], "M0 0h48v16h-48z");
+    }
+
+    #[test]
+    fn stretches_without_a_page_are_folded() {
+        // What an HVM guest of 16 MiB looks like.
+        let pages = (0..0x1000).map(|pfn| (page::NOTAB, pfn));
+        let rest = (0x1000..0xFF000).map(|pfn| (page::XTAB, pfn));
+        let memory = memory(pages.chain(rest));
+        let grid = grid(&memory);
+        let folded: Vec<_> = grid.labels().into_iter().filter(|label| label.is_folded).collect();
+        assert_eq!(folded.len(), 1);
+        assert_eq!(folded[0].text, "0x1000 to 0xfefff: not there");
+        assert!(grid.shift <= 4, "cells of {} pages", 1 << grid.shift);
+        let ranges = grid.ranges(0xFEFFF);
+        let pfns: Vec<_> = ranges.iter().map(|range| range.pfns.as_str()).collect();
+        assert_eq!(pfns, ["0x0 to 0xfff", "0x1000 to 0xfefff"]);
+        assert_eq!((ranges[0].normal.as_str(), ranges[1].absent.as_str()), ("4,096", "1,040,384"));
+    }
+
+    #[test]
+    fn parts_of_a_cell_are_seen_and_fit() {
+        let parts = [(page::NOTAB, 1000), (page::L1TAB, 1), (page::BROKEN, 1), (page::XTAB, 22)];
+        let kinds = parts.into_iter().flat_map(|(kind, n)| std::iter::repeat_n(kind, n));
+        let cells = memory(kinds.zip(0..)).cells().0.to_vec();
+        let cell = cells.into_iter().reduce(|mut sum, cell| {
+            sum.merge(cell);
+            sum
+        });
+        assert_eq!(stack(&cell.unwrap(), 10), [5, 1, 1, 1]);
+        assert_eq!(stack(&cell.unwrap(), 11), [4, 1, 1, 1]);
+        assert_eq!(stack(&Cell::default(), 0), [0; 4]);
+    }
+
+    #[test]
+    fn no_memory_makes_long_paths() {
+        // In each cell something else than in its neighbours.
+        let cells = 1 << 11;
+        let kinds = [page::NOTAB, page::L1TAB, page::XALLOC, page::XTAB];
+        let entries = (0..cells).flat_map(|cell| {
+            let parts = kinds.into_iter().zip(0..).map(move |(kind, n)| (kind, 1 + (cell >> n & 1)));
+            let kinds = parts.flat_map(|(kind, n)| std::iter::repeat_n(kind, n as usize));
+            kinds.zip(cell * 8..).collect::<Vec<_>>()
+        });
+        let memory = memory(entries);
+        let (cells, shift) = memory.cells();
+        let finest = Grid::new(cells.to_vec(), shift);
+        assert!(finest.paths().octets() > PATHS, "{}", finest.paths().octets());
+        let (grid, paths) = Grid::with_paths(cells.to_vec(), shift);
+        assert!(paths.octets() <= PATHS && grid.shift > finest.shift);
+    }
 }

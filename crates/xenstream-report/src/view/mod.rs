@@ -51,7 +51,7 @@ impl Page {
         let legend = Group::ALL.into_iter().filter(|group| places.has(*group)).collect();
         Page {
             name: legible(name),
-            facts: facts::Facts::new(report),
+            facts: facts::Facts::new(report, collector),
             timeline,
             map: map::Map::new(&collector.memory, report),
             passes: passes::Passes::new(&collector.rounds),

@@ -104,3 +104,40 @@ fn row(round: &Round, full: u64) -> Row {
         is_cut: round.pages > full,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rounds of so many pages each, all but those of the first sent before.
+    fn passes(pages: &[u64]) -> Passes {
+        let mut rounds = Rounds::new();
+        for (n, pages) in pages.iter().enumerate() {
+            rounds.record(100 * n as u64, 100);
+            rounds.entry(0);
+            rounds.count(*pages, *pages, if n == 0 { 0 } else { *pages });
+        }
+        Passes::new(&rounds).unwrap()
+    }
+
+    fn widths(passes: &Passes) -> Vec<(f64, f64, bool)> {
+        passes.rows.iter().map(|row| (row.new_width, row.again_width, row.is_cut)).collect()
+    }
+
+    #[test]
+    fn a_bar_that_dwarfs_the_others_is_cut() {
+        let far = passes(&[1000, 50, 25]);
+        assert_eq!(widths(&far), [(100.0, 0.0, true), (0.0, 50.0, false), (0.0, 25.0, false)]);
+        assert!(far.is_any_cut());
+        let near = passes(&[100, 50]);
+        assert_eq!(widths(&near), [(100.0, 0.0, false), (0.0, 50.0, false)]);
+        assert_eq!(widths(&passes(&[0])), [(0.0, 0.0, false)]);
+    }
+
+    #[test]
+    fn sentences() {
+        assert!(passes(&[7]).sentence.starts_with("Memory was sent in one round"));
+        let sentence = passes(&[7, 3]).sentence;
+        assert_eq!(sentence, "Memory was sent in 2 rounds: 10 pages with data, 3 (30.0 %) of them again.");
+    }
+}

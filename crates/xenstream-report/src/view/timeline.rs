@@ -255,12 +255,12 @@ impl Warp {
 fn ticks(end: u64) -> Vec<Tick> {
     let step = 1u64 << (end.max(8).ilog2() - 2);
     let place = |offset: u64| offset as f64 / end as f64 * 100.0;
-    let offsets = (0..8).map(|n| n * step).take_while(|offset| place(*offset) < 94.0);
+    let offsets = (0..8).map(|n| n * step).take_while(|offset| place(*offset) < 88.0);
     let inner = offsets.zip(0..).map(|(offset, n)| Tick {
         x: place(offset),
         label: octets(offset),
         anchor: if n == 0 { "start" } else { "middle" },
-        is_minor: n % 2 == 1 || place(offset) > 80.0,
+        is_minor: n % 2 == 1 || place(offset) > 75.0,
     });
     let last = Tick { x: 100.0, label: octets(end), anchor: "end", is_minor: false };
     inner.chain([last]).collect()
@@ -275,7 +275,23 @@ mod tests {
         for end in [1, 7, 8, 100, 9400, 97_934_850, 1 << 40, (1 << 40) + 1, u64::MAX] {
             let ticks = ticks(end);
             assert!((2..=9).contains(&ticks.len()), "{end}: {}", ticks.len());
-            assert!(ticks.windows(2).all(|pair| pair[1].x - pair[0].x > 5.9), "{end}");
+            assert!(ticks.windows(2).all(|pair| pair[1].x - pair[0].x > 11.9), "{end}");
+        }
+    }
+    #[test]
+    fn everything_has_room_in_order() {
+        let mut collector = Collector::new();
+        let image = xenstream_synth::valid::hvm().in_libxl().with_device_model().in_xl().octets();
+        let report = xenstream::verify(xenstream::Input::Slice(&image), &Default::default(), &mut collector);
+        let octets = report.unwrap().summary.octets;
+        let places = Places::new(&collector, octets);
+        let warp = Warp::new(&places);
+        assert_eq!((warp.place(0), warp.place(octets)), (0.0, 100.0));
+        let steps: Vec<_> = (0..=octets).map(|offset| warp.place(offset)).collect();
+        assert!(steps.windows(2).all(|pair| pair[0] < pair[1]));
+        for place in places.lanes.iter().flatten() {
+            let width = warp.place(place.end) - warp.place(place.run.start);
+            assert!(width > 0.4, "{}: {width}", place.title());
         }
     }
 }

@@ -150,6 +150,30 @@ fn lax() -> Policy {
 }
 
 #[test]
+fn damaged_images_make_sound_pages() {
+    let images = [
+        valid::hvm().in_libxl().with_device_model().in_xl().octets(),
+        valid::pv64().octets(),
+        valid::checkpointed(valid::Machine::Hvm, valid::Kind::Remus, 3).octets(),
+        valid::hvm().in_xenopsd().with_blobs().octets(),
+    ];
+    let mut chance = Chance(7);
+    for round in 0..400 {
+        let mut octets = images[round % images.len()].clone();
+        // Most damage is done where records are, and those lie at the start and the end.
+        for _ in 0..1 + chance.below(4) {
+            let near = chance.below(octets.len().min(600) as u64) as usize;
+            let at = if chance.below(2) == 0 { near } else { octets.len() - 1 - near };
+            octets[at] = [0, 1, 0x7F, 0xFF, octets[at] ^ 0x10][chance.below(5) as usize];
+        }
+        for policy in [Policy::spec(), lax()] {
+            let (report, page) = page_of("damaged", Input::Slice(&octets), policy);
+            assert_sound("damaged", &report, &page);
+        }
+    }
+}
+
+#[test]
 fn no_stream_makes_a_large_page() {
     let mut chance = Chance(1);
     let mut octets = libxc::stream(Guest::Hvm, [libxc::static_data_end()]).octets();
