@@ -40,25 +40,33 @@ impl Browser {
         program.map(|program| Browser { program })
     }
 
-    fn render(&self, page: &str, name: &str) -> Rendered {
+    /// Opens a page at a place in it, which may be empty.
+    fn render(&self, page: &str, name: &str, place: &str) -> Rendered {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(format!("{name}.html"));
         fs::write(&file, page).unwrap();
         let picture = directory.path().join("picture.png");
         let mut screenshot = OsString::from("--screenshot=");
         screenshot.push(&picture);
-        self.run(directory.path(), &[screenshot], &file);
-        let (document, console) = self.run(directory.path(), &["--dump-dom".into()], &file);
+        self.run(directory.path(), &[screenshot], &file, place);
+        let (document, console) = self.run(directory.path(), &["--dump-dom".into()], &file, place);
         let picture = fs::metadata(picture).map_or(0, |picture| picture.len());
         Rendered { document, console, picture }
     }
 
     /// Opens a file. Returns what is printed, and the lines of the console.
-    fn run(&self, directory: &Path, arguments: &[OsString], file: &Path) -> (String, Vec<String>) {
+    fn run(
+        &self,
+        directory: &Path,
+        arguments: &[OsString],
+        file: &Path,
+        place: &str,
+    ) -> (String, Vec<String>) {
         let mut profile = OsString::from("--user-data-dir=");
         profile.push(tempfile::tempdir_in(directory).unwrap().keep());
         let mut url = OsString::from("file://");
         url.push(file);
+        url.push(place);
         let output = Command::new(&self.program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
@@ -111,7 +119,7 @@ fn a_browser_draws_every_picture() {
         ("remus", real("pvh64-1v-remus.xl.xz"), &["to-scale", "in-order", "kinds", "times", "finding-1"]),
         ("broken", broken(), &["to-scale", "kinds", "finding-1", "marker-1"]),
     ] {
-        let rendered = browser.render(&page, name);
+        let rendered = browser.render(&page, name, "");
         assert!(rendered.console.is_empty(), "{name}: {:?}", rendered.console);
         for picture in pictures {
             assert!(rendered.document.contains(&format!("id=\"{picture}\"")), "{name}: {picture}");
@@ -125,13 +133,22 @@ fn a_browser_draws_every_picture() {
     }
 }
 
-/// What the test above looks for is seen if it is there.
+#[test]
+fn links_open_what_is_folded() {
+    let Some(browser) = Browser::find() else { return };
+    let page = broken();
+    assert!(page.contains("href=\"#libxc-5\"") && page.contains("id=\"libxc-5\""));
+    let open = |place| browser.render(&page, "links", place).document.matches("<details open").count();
+    assert_eq!((open(""), open("#libxc-5")), (0, 1));
+}
+
+/// What the first test looks for is seen if it is there.
 #[test]
 fn a_browser_complains_of_what_a_page_may_not_do() {
     let Some(browser) = Browser::find() else { return };
     for element in ["<img src=\"https://example.org/\"/>", "<script>1</script>"] {
         let page = broken().replace("</body>", &format!("{element}</body>"));
-        let rendered = browser.render(&page, "forbidden");
+        let rendered = browser.render(&page, "forbidden", "");
         assert!(
             rendered.console.iter().any(|line| line.contains("Content Security Policy")),
             "{element}: {:?}",

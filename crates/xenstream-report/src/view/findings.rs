@@ -74,7 +74,10 @@ impl Findings {
         let mut more = more_of("error", &report.findings);
         more.extend(more_of("warning", &report.warnings));
         if total > SHOWN {
-            more.push(format!("{} of other kinds", counted((total - SHOWN) as u64, "more finding")));
+            more.push(format!(
+                "{} for which there is no room",
+                counted((total - SHOWN) as u64, "more finding")
+            ));
         }
         Findings { list: list.collect(), more }
     }
