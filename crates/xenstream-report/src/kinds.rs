@@ -107,7 +107,7 @@ impl Lane {
         match self {
             Lane::Container => "with the configuration",
             Lane::Libxl => "of the libxl stream",
-            Lane::Libxc => "of the image and of the domain",
+            Lane::Libxc => "of image and domain",
             Lane::Hvm => "of the chain",
         }
     }
@@ -217,7 +217,7 @@ static LIBXC: [Kind; 19] = {
         record_kind(t::CHECKPOINT_DIRTY_PFN_LIST, Group::Unknown, "has no place in an image"),
         record_kind(t::STATIC_DATA_END, Group::Control, "end of the static data"),
         record_kind(t::X86_CPUID_POLICY, Group::Static, "what CPUID shows the guest"),
-        record_kind(t::X86_MSR_POLICY, Group::Static, "what feature MSRs show the guest"),
+        record_kind(t::X86_MSR_POLICY, Group::Static, "what MSRs show the guest"),
     ]
 };
 
@@ -228,7 +228,7 @@ static HVM: [Kind; 21] = [
     hvm_kind(3, "legacy interrupt controller"),
     hvm_kind(4, "I/O interrupt controller"),
     hvm_kind(5, "local interrupt controller"),
-    hvm_kind(6, "its registers"),
+    hvm_kind(6, "registers of the LAPIC"),
     hvm_kind(7, "PCI interrupt lines"),
     hvm_kind(8, "ISA interrupt lines"),
     hvm_kind(9, "how PCI lines are routed"),

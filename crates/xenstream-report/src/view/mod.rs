@@ -5,6 +5,7 @@ mod findings;
 mod map;
 mod passes;
 mod records;
+mod registers;
 mod sizes;
 mod timeline;
 
@@ -39,13 +40,15 @@ struct Page {
     map: Option<map::Map>,
     passes: Option<passes::Passes>,
     sizes: sizes::Sizes,
+    registers: Option<registers::Registers>,
     records: Vec<records::Row>,
     legend: Vec<Group>,
 }
 
 impl Page {
     fn new(name: &str, report: &Report, collector: &Collector) -> Page {
-        let places = records::Places::new(collector, report.summary.octets);
+        let summary = &report.summary;
+        let places = records::Places::new(collector, summary.octets);
         let findings = findings::Findings::new(report, &places);
         let timeline = timeline::Timeline::new(collector, &places, &findings);
         let legend = Group::ALL.into_iter().filter(|group| places.has(*group)).collect();
@@ -55,7 +58,8 @@ impl Page {
             timeline,
             map: map::Map::new(&collector.memory, report),
             passes: passes::Passes::new(&collector.rounds),
-            sizes: sizes::Sizes::new(collector, report.summary.octets),
+            sizes: sizes::Sizes::new(collector, summary.octets),
+            registers: registers::Registers::new(collector, summary.octets, summary.checkpoints),
             records: places.rows(),
             findings,
             legend,

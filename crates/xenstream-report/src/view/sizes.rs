@@ -1,6 +1,6 @@
 //! Records and octets by type.
 
-use crate::collect::{Collector, slot_label, slot_words};
+use crate::collect::{Collector, Sum, slot_label, slot_words};
 use crate::kinds::{Group, Lane};
 use crate::numbers::{grouped, octets, percent};
 
@@ -8,8 +8,6 @@ use crate::numbers::{grouped, octets, percent};
 pub(crate) struct Sizes {
     /// Types of the stream itself, largest first.
     pub(crate) stream: Vec<Row>,
-    /// Types of the entries inside HVM_CONTEXT, in their own order.
-    pub(crate) hvm: Vec<Row>,
     /// Places of the grid lines, and what they stand for.
     pub(crate) grid: Vec<(f64, &'static str)>,
     top: f64,
@@ -38,19 +36,9 @@ impl Row {
 
 impl Sizes {
     pub(crate) fn new(collector: &Collector, octets: u64) -> Sizes {
-        let rows = |lane: Lane| -> Vec<Row> {
-            let sums = collector.runs.sums(lane, octets);
-            let all = sums.iter().enumerate().filter(|(_, sum)| sum.records > 0);
-            let row = |(slot, sum): (usize, &crate::collect::Sum)| {
-                let (words, group) = slot_words(lane, slot);
-                let share = percent(sum.octets, octets);
-                let (records, octets) = (sum.records, sum.octets);
-                Row { lane, group, label: slot_label(lane, slot), words, records, octets, share }
-            };
-            all.map(row).collect()
-        };
         let layers = [Lane::Container, Lane::Libxl, Lane::Libxc];
-        let mut stream: Vec<Row> = layers.into_iter().flat_map(rows).collect();
+        let mut stream: Vec<Row> =
+            layers.into_iter().flat_map(|lane| rows(collector, lane, octets)).collect();
         stream.sort_by_key(|row| std::cmp::Reverse(row.octets));
         let largest = stream.first().map_or(1, |row| row.octets.max(1));
         // A scale on which each step is a thousand times more: sizes reach from 8 octets to terabytes.
@@ -58,11 +46,29 @@ impl Sizes {
         let top = (largest as f64).log2().max(10.0);
         let grid = UNITS.iter().zip(0..).map(|(unit, step)| (f64::from(10 * step) / top * 100.0, *unit));
         let grid = grid.take_while(|(place, _)| *place <= 100.0).collect();
-        Sizes { stream, hvm: rows(Lane::Hvm), grid, top }
+        Sizes { stream, grid, top }
     }
 
     /// Where a number of octets lies on the scale.
     pub(crate) fn place(&self, octets: &u64) -> f64 {
         ((*octets).max(1) as f64).log2() / self.top * 100.0
     }
+}
+
+/// The types of a lane, in their own order.
+pub(crate) fn rows(collector: &Collector, lane: Lane, whole: u64) -> Vec<Row> {
+    let sums = collector.runs.sums(lane, whole);
+    let row = |(slot, Sum { records, octets }): (usize, Sum)| {
+        let (words, group) = slot_words(lane, slot);
+        Row {
+            lane,
+            group,
+            label: slot_label(lane, slot),
+            words,
+            records,
+            octets,
+            share: percent(octets, whole),
+        }
+    };
+    sums.into_iter().enumerate().filter(|(_, sum)| sum.records > 0).map(row).collect()
 }
