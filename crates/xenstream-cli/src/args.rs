@@ -9,7 +9,7 @@ use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile
 
 use crate::progress::When;
 use crate::rules::suggestions;
-use crate::verify_stream_v2;
+use crate::{report, verify_stream_v2};
 
 // A test runs every example.
 
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Pass a stream from standard input to standard output while it is verified
     Relay(RelayArguments),
+    /// Make a page with pictures of an image, to be looked at in a browser
+    Report(report::Arguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -268,11 +270,11 @@ fn level_error(rule: &str, error: LevelError) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
-fn format_parser() -> impl TypedValueParser<Value = Format> {
+pub(crate) fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
-fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+pub(crate) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
     named(Profile::ALL.map(|profile| (profile.name(), profile)))
 }
 

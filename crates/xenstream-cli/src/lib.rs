@@ -10,6 +10,7 @@ mod listing;
 mod output;
 mod progress;
 mod relay;
+mod report;
 mod rules;
 mod verify;
 mod verify_stream_v2;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),

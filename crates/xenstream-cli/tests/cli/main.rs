@@ -7,5 +7,6 @@ mod help;
 mod json;
 mod progress;
 mod relay;
+mod report;
 mod verify;
 mod verify_stream_v2;

@@ -186,7 +186,7 @@ fn standard_input_is_read_when_nothing_is_named() {
 }
 
 /// A terminal: what it shows, and the end that a program has.
-fn terminal() -> (OwnedFd, File) {
+pub(crate) fn terminal() -> (OwnedFd, File) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let screen = rustix::pty::openpt(flags).unwrap();
     rustix::pty::grantpt(&screen).unwrap();

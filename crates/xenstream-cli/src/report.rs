@@ -1,0 +1,170 @@
+//! `xenstream report`.
+
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
+use tempfile::NamedTempFile;
+use xenstream::batch::Target;
+use xenstream::{Error, Format, Input, Options, Profile, Report, verify};
+use xenstream_report::{Collector, write_page};
+
+use crate::args::{Changes, Program, format_parser, profile_parser};
+use crate::progress::{Meter, When};
+use crate::{FAILED, INVALID, VALID, output};
+
+const HELP: &str = "\
+Examples:
+  xenstream report guest.save -o report.html
+  xenstream report --profile hardened guest.save > report.html
+
+Exit status:
+  0  the image is valid
+  1  it is invalid; the page says what is wrong
+  2  usage, input or output error";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// The image, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    image: PathBuf,
+
+    /// Where to put the page; - or nothing is standard output
+    #[arg(short, long, value_name = "FILE|-", default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+
+    /// Format of the image; auto goes by its first octets
+    #[arg(short, long, default_value = "auto", value_parser = format_parser())]
+    format: Format,
+
+    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
+    /// people you do not trust
+    #[arg(long, default_value = "spec", value_parser = profile_parser())]
+    profile: Profile,
+
+    #[command(flatten)]
+    changes: Changes,
+
+    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    progress: Option<When>,
+}
+
+/// Makes a page about an image, invalid ones included. Returns the exit status.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    let Arguments { image, output, .. } = arguments;
+    let to_stdout = is_dash(output);
+    if to_stdout && io::stdout().is_terminal() {
+        usage(
+            "a page is for a browser: name a file for it, as in -o report.html, or redirect standard output",
+        );
+    }
+    if is_dash(image) && io::stdin().is_terminal() {
+        usage("name an image, or redirect standard input from one");
+    }
+    if !to_stdout && is_same_file(image, output) {
+        usage("the page would take the image's place");
+    }
+    let (report, collector) = match read(arguments) {
+        Ok(read) => read,
+        Err(error) => {
+            output::failure(image, &error);
+            return Ok(FAILED);
+        }
+    };
+    let name = match image.file_name() {
+        _ if is_dash(image) => "standard input".to_owned(),
+        name => output::name(name.unwrap_or(image.as_os_str())),
+    };
+    let page = |out: &mut dyn Write| write_page(out, &name, &report, &collector);
+    if to_stdout {
+        let mut out = BufWriter::new(io::stdout().lock());
+        page(&mut out)?;
+        out.flush()?;
+    } else {
+        if let Err(error) = write_file(output, page) {
+            output::complain(&format!("{}: cannot write it: {error}", output::name(output)));
+            return Ok(FAILED);
+        }
+        let mut out = output::stdout();
+        output::report(&mut out, image, &report)?;
+        out.flush()?;
+    }
+    Ok(if report.is_valid() { VALID } else { INVALID })
+}
+
+/// Verifies the image, and collects what the page is made of.
+fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
+    let Arguments { image, format, profile, changes, progress, .. } = arguments;
+    let options = Options::new(changes.policy(*profile).with_keep_going(true)).with_format(*format);
+    let target = if is_dash(image) { Target::Stdin } else { Target::File(image.clone()) };
+    Meter::watch(progress.unwrap_or(When::Auto), false, &[target], |meter| {
+        let mut observer = meter.observer(Collector::new());
+        let stdin = io::stdin();
+        let input = if is_dash(image) { Input::Descriptor(stdin.as_fd()) } else { Input::Path(image) };
+        let report = verify(input, &options, &mut observer)?;
+        let collector = observer.into_inner(report.summary.octets);
+        Ok((report, collector))
+    })
+}
+
+/// Writes a file all at once: whoever looks sees what was there before, or all of the page.
+fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let there = fs::metadata(path).ok();
+    if there.as_ref().is_some_and(is_written_through) {
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        page(&mut out)?;
+        return out.flush();
+    }
+    // Of a symbolic link it is the target that is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What the user's umask allows, as for any file that a program creates.
+    let permissions = there.map_or(Permissions::from_mode(0o666), |there| there.permissions());
+    let file = tempfile::Builder::new().permissions(permissions).tempfile_in(directory)?;
+    persist(file, &path, page)
+}
+
+fn persist(
+    file: NamedTempFile,
+    path: &Path,
+    page: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    page(&mut out)?;
+    out.into_inner()?.persist(path)?;
+    Ok(())
+}
+
+/// Is this something that cannot be replaced, such as a pipe or a device?
+fn is_written_through(there: &Metadata) -> bool {
+    let kind = there.file_type();
+    kind.is_fifo() || kind.is_char_device() || kind.is_block_device() || kind.is_socket()
+}
+
+/// Do both names, or standard input, mean one file?
+fn is_same_file(image: &Path, output: &Path) -> bool {
+    let identity = |there: Metadata| (there.dev(), there.ino());
+    let image = if is_dash(image) { Path::new("/dev/stdin") } else { image };
+    match (fs::metadata(image), fs::metadata(output)) {
+        (Ok(image), Ok(output)) => identity(image) == identity(output),
+        _ => false,
+    }
+}
+
+fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// A usage error that no parser can see.
+fn usage(message: &str) -> ! {
+    let mut program = Program::command();
+    let command =
+        program.find_subcommand_mut("report").map(|command| command.clone().bin_name("xenstream report"));
+    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
+}

@@ -1,0 +1,103 @@
+//! What is kept of a stream while it passes.
+
+mod condensed;
+mod memory;
+mod rounds;
+mod runs;
+mod vcpus;
+
+use xenstream::wire::{libvirt, libxc, libxl, xenopsd, xl};
+use xenstream::{Header, Observer, PageBatch, Pfns, Record};
+
+pub(crate) use memory::{Cell, Memory, halved};
+pub(crate) use rounds::{Round, Rounds};
+pub(crate) use runs::{Run, Runs, Sum, slot_label, slot_words};
+use vcpus::Vcpus;
+
+use crate::kinds::Lane;
+
+/// Listens while an image is verified, and keeps what the page is made of: a few megabytes at most.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    pub(crate) runs: Runs,
+    pub(crate) memory: Memory,
+    pub(crate) rounds: Rounds,
+    pub(crate) vcpus: Vcpus,
+}
+
+impl Collector {
+    /// One that has heard nothing.
+    #[must_use]
+    pub fn new() -> Collector {
+        Collector {
+            runs: Runs::new(),
+            memory: Memory::default(),
+            rounds: Rounds::new(),
+            vcpus: Vcpus::default(),
+        }
+    }
+}
+
+impl Default for Collector {
+    fn default() -> Collector {
+        Collector::new()
+    }
+}
+
+impl Observer for Collector {
+    fn header(&mut self, header: &Header) {
+        let (lane, name, offset, octets) = match *header {
+            Header::Xl { offset, optional_data_len, .. } => {
+                (Lane::Container, "xl header", offset, xl::HEADER + u64::from(optional_data_len))
+            }
+            Header::Libvirt { offset, xml_len, .. } => {
+                (Lane::Container, "libvirt header", offset, libvirt::HEADER + u64::from(xml_len))
+            }
+            Header::Xenopsd { offset } => {
+                (Lane::Container, "xenopsd signature", offset, xenopsd::SIGNATURE.len() as u64)
+            }
+            Header::Libxl { offset, .. } => (Lane::Libxl, "libxl header", offset, libxl::HEADER),
+            Header::LibxcImage { offset, .. } => (Lane::Libxc, "image header", offset, libxc::IMAGE_HEADER),
+            Header::LibxcDomain { offset, .. } => {
+                (Lane::Libxc, "domain header", offset, libxc::DOMAIN_HEADER)
+            }
+            // A header that this crate does not know has no place in its pictures.
+            _ => return,
+        };
+        self.runs.header(Run::header(lane, name, offset, octets));
+    }
+
+    fn record(&mut self, record: &Record) {
+        let Some(lane) = Lane::of(record.layer) else { return };
+        self.runs.record(lane, record);
+        self.vcpus.record(lane, record.kind);
+        if lane != Lane::Libxc {
+            return;
+        }
+        match u32::try_from(record.kind) {
+            Ok(libxc::types::PAGE_DATA) => {
+                let octets = record.body_offset.saturating_add(record.body_length) - record.offset;
+                self.rounds.record(record.offset, octets);
+            }
+            Ok(libxc::types::VERIFY) => self.rounds.verify(),
+            Ok(libxc::types::CHECKPOINT) => self.rounds.checkpoint(),
+            _ => {}
+        }
+    }
+
+    fn pfns(&mut self, entries: Pfns<'_>) {
+        let (mut pages, mut again) = (0, 0);
+        for entry in entries.iter() {
+            let round = self.rounds.entry(entry.pfn());
+            if let Some(is_new) = self.memory.note(entry, round) {
+                pages += 1;
+                again += u64::from(!is_new);
+            }
+        }
+        self.rounds.count(entries.iter().len() as u64, pages, again);
+    }
+
+    fn page_batch(&mut self, batch: &PageBatch) {
+        self.runs.batch(u64::from(batch.count), batch.pages);
+    }
+}

@@ -1,0 +1,142 @@
+//! The head of the page: the verdict, and what kind of image it is.
+
+use xenstream::{Format, Guest, Report, Summary, Violation};
+
+use crate::collect::Collector;
+use crate::numbers::{counted, grouped, octets};
+
+/// The head of the page.
+pub(crate) struct Facts {
+    pub(crate) is_valid: bool,
+    /// The verdict in a sentence.
+    pub(crate) sentence: String,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A thing that can be said of an image.
+pub(crate) struct Fact {
+    /// Its id in the page.
+    pub(crate) id: &'static str,
+    pub(crate) term: &'static str,
+    pub(crate) text: String,
+    /// The number in it, for programs.
+    pub(crate) number: Option<u64>,
+    pub(crate) aside: String,
+}
+
+impl Facts {
+    pub(crate) fn new(report: &Report, collector: &Collector) -> Facts {
+        Facts {
+            is_valid: report.is_valid(),
+            sentence: sentence(report),
+            facts: facts(report, collector),
+            notes: notes(report),
+        }
+    }
+}
+
+fn sentence(report: &Report) -> String {
+    let warnings = report.warnings.listed().len();
+    match report.violation() {
+        Some(Violation { offset, .. }) if report.findings.listed().len() > 1 => {
+            let profile = report.profile;
+            format!(
+                "Several rules of profile {profile} are broken, the first at offset {}.",
+                grouped(*offset)
+            )
+        }
+        Some(violation) => {
+            let rule = violation.rule;
+            format!("{rule}: {}, at offset {}.", violation.message(), grouped(violation.offset))
+        }
+        None if warnings > 0 => {
+            format!("Profile {} finds nothing to refuse, but something to warn of.", report.profile)
+        }
+        None => format!("Profile {} finds nothing wrong.", report.profile),
+    }
+}
+
+fn facts(report: &Report, collector: &Collector) -> Vec<Fact> {
+    let summary = &report.summary;
+    let mut facts = Vec::new();
+    let mut add = |id, term, text: String, number, aside: String| {
+        facts.push(Fact { id, term, text, number, aside });
+    };
+    if report.format != Format::Auto {
+        let aside = report.compression.map(|method| format!("in {method}")).unwrap_or_default();
+        add("format", "Format", report.format.to_string(), None, aside);
+    }
+    if let Some(guest) = summary.guest {
+        let text = match (guest, collector.vcpus.is_pvh()) {
+            (Guest::Pv, _) => "PV",
+            (Guest::Hvm, Some(true)) => "PVH",
+            (Guest::Hvm, Some(false)) => "HVM",
+            (Guest::Hvm, None) => "HVM or PVH",
+        };
+        let width = summary.guest_width.map(|width| format!("{}-bit", u32::from(width) * 8));
+        let vcpus = collector.vcpus.number();
+        let vcpus = (vcpus > 0).then(|| format!("{} online", counted(vcpus, "vcpu")));
+        let aside: Vec<_> = width.into_iter().chain(vcpus).collect();
+        add("guest", "Guest", text.to_owned(), None, aside.join(", "));
+    }
+    if let Some((major, minor)) = summary.xen {
+        let aside =
+            summary.libxc_version.map(|version| format!("stream version {version}")).unwrap_or_default();
+        let text = match major {
+            // The converter of legacy streams puts its own version into the minor one.
+            0 => format!("legacy converter {minor}"),
+            _ => format!("Xen {major}.{minor}"),
+        };
+        add("xen", "Written by", text, None, aside);
+    }
+    add("profile", "Profile", report.profile.to_string(), None, String::new());
+    let size = format!("{} octets", grouped(summary.octets));
+    add("octets", "Stream", octets(summary.octets), Some(summary.octets), size);
+    let pages = summary.pages.with_data();
+    add("pages", "Pages with data", grouped(pages), Some(pages), octets(summary.pages.octets()));
+    let records = summary.records.total();
+    add("records", "Records", grouped(records), Some(records), beside_records(summary));
+    let read = format!("{} read", octets(report.octets_read));
+    add("time", "Verified in", duration(report.elapsed.as_secs_f64()), None, read);
+    facts
+}
+
+fn beside_records(summary: &Summary) -> String {
+    match (summary.records.xenopsd(), summary.checkpoints, summary.restorable_to_checkpoint) {
+        (0, 0, _) => String::new(),
+        (0, n, None) => counted(n, "checkpoint"),
+        (0, n, Some(last)) => {
+            format!("{}, restorable to number {}", counted(n, "checkpoint"), grouped(last))
+        }
+        (headers, ..) => format!("and {} of xenopsd", counted(headers, "header")),
+    }
+}
+
+fn notes(report: &Report) -> Vec<String> {
+    let derived = report.derived_limits.iter().map(|derived| {
+        format!(
+            "Limit {} was lowered to {:#x}, from the {} of memory in the configuration.",
+            derived.limit,
+            derived.value,
+            octets(derived.memory_kib.saturating_mul(1024))
+        )
+    });
+    // Past a rule of this kind nothing can be framed.
+    let last = report.findings.listed().last().or(report.violation());
+    let stopped = last.is_some_and(|violation| violation.rule.is_structural()).then(|| {
+        format!(
+            "The pictures show the stream up to octet {}, as far as it was read.",
+            grouped(report.summary.octets)
+        )
+    });
+    derived.chain(stopped).collect()
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..0.001 => format!("{:.0} µs", seconds * 1e6),
+        ..1.0 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{seconds:.1} s"),
+    }
+}
