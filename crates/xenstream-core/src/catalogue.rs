@@ -9,10 +9,10 @@ catalogue! {
     // The octets themselves.
     StreamUnrecognised "stream::unrecognised" S S S
         title: "not a known format"
-        refuses: "Input that begins with the magic of none of the known formats, empty input included."
+        refuses: "Input that begins with the magic of none of the known formats, or not with that of the format it was said to be in; empty input included."
         why: "Without a magic nothing tells where the first field lies. Most often the file is something else, or its first octets were lost in a copy."
         source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
-        message: "this is no xl, libvirt, xenopsd, libxl or libxc stream: none of their magics stands at the start"
+        message: "{expected:format} at the start"
     StreamLegacy "stream::legacy" S S S
         title: "legacy image of Xen 4.5 or older"
         refuses: "An image in the framing that Xen 4.5 and older wrote, or octets that should be a libxc stream and do not begin with its marker."
@@ -105,7 +105,7 @@ catalogue! {
         why: "xl hands the octets to its JSON parser as a C string, so without the NUL the parser reads on past the end of the buffer."
         source: "xl header, optional data; xl passes no length to the JSON parser"
         message: "the JSON configuration is empty or does not end in NUL, and xl reads past it"
-    XlConfigJson "xl::config-json" W A W
+    XlConfigJson "xl::config-json" W W W
         title: "configuration is not JSON"
         refuses: "A configuration that the header flags as JSON and that is not well-formed JSON."
         why: "The description of the virtual machine cannot be read, so xl restore needs another one from a configuration file. The stream behind it may be whole."
@@ -143,7 +143,7 @@ catalogue! {
         why: "libvirt hands the octets to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies behind, and what it makes of that is luck."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
         message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
-    LibvirtXmlSyntax "libvirt::xml-syntax" W A W
+    LibvirtXmlSyntax "libvirt::xml-syntax" W W W
         title: "XML is not well formed"
         refuses: "A domain XML that is not well formed."
         why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream behind it may be whole."
@@ -584,7 +584,7 @@ catalogue! {
         refuses: "A start_pfn above end_pfn, or an end_pfn at or above the limit p2m-pfn."
         why: "The restorer checks the order. The size it believes: it allocates and fills about 12 octets for each pfn up to end_pfn, 48 GiB for the largest, on the word of one small record."
         source: "libxc specification, \"X86_PV_P2M_FRAMES\"; restorer, expand_p2m(); limit of the policy"
-        message: "end_pfn is {found:x} against {expected:x}: it may not lie below start_pfn, nor reach the limit p2m-pfn"
+        message: "end_pfn {found:x} {range}"
     LibxcP2mFramesEmpty "libxc::p2m-frames-empty" D D D
         title: "p2m that is never made"
         refuses: "An end_pfn of 0 while no earlier record had a larger one."
@@ -646,7 +646,7 @@ catalogue! {
         refuses: "A pfn above a PV guest's largest, or at or above the limit hvm-pfn; spec and restore judge those HVM entries only that the restorer populates."
         why: "For PV the restorer fails. For HVM it takes any 52-bit pfn and grows a bitmap up to it, so that a single entry can make it touch gigabytes or run the host out of memory."
         source: "restorer, x86_pv_pfn_is_valid() and pfn_set_populated(); limit of the policy"
-        message: "pfn {found:x} is out of range; the bound is {expected:x} (the largest pfn of a PV guest, or the limit hvm-pfn)"
+        message: "pfn {found:x} is out of range, which ends in front of {expected:x} (behind a PV guest's p2m, or at the limit hvm-pfn)"
     LibxcPageDataTableType "libxc::page-data-table-type" W A W
         title: "page-table type in an HVM stream"
         refuses: "An entry of PAGE_DATA in an HVM stream with the type of a page table."
@@ -887,6 +887,12 @@ catalogue! {
         why: "Xen does not skip what it does not know: it refuses the context, and the restore fails when all memory has been transferred."
         source: "Xen's hvm_load(): no handler for the typecode"
         message: "typecode {found} is unknown to Xen"
+    HvmInstance "hvm::instance" W D D
+        title: "no such instance"
+        refuses: "A PIC entry of an instance above 1, or an entry of a vcpu whose id is at or above the limit vcpus."
+        why: "An instance is a device or a vcpu of the domain. Xen refuses the context for one that is not there, when all memory has been transferred."
+        source: "Xen's vpic_load(): there are two; the load handlers of what each vcpu has look the vcpu up; limit of the policy"
+        message: "instance {found} is not below {expected} (the number of PICs, or the limit vcpus)"
     HvmEntryLength "hvm::entry-length" D D D
         title: "wrong length for the typecode"
         refuses: "An entry of a length that Xen does not take for its typecode."

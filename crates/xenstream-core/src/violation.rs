@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::rule::Rule;
+use crate::summary::Format;
 use crate::wire::{hvm, libxc, libxl, xenopsd};
 
 /// A layer of the format, and the place in which a rule is at home.
@@ -182,6 +183,16 @@ impl fmt::Display for Message<'_> {
                     Some(_) => "a record",
                     None => "a header",
                 })?,
+                "expected:format" => match usize::try_from(expected).ok().and_then(|n| Format::ALL.get(n)) {
+                    None | Some(Format::Auto) => {
+                        f.write_str("no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands")?
+                    }
+                    Some(format) => {
+                        write!(f, "the magic of format {format}, which it was said to be in, does not stand")?
+                    }
+                },
+                "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
+                "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.

@@ -2,11 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use xenstream_core::{Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
+use xenstream_core::{Format, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 8] =
-    ["found", "found:x", "expected", "expected:x", "found:libxc", "found:libxl", "reading", "torn"];
+const PLACEHOLDERS: [&str; 10] = [
+    "found",
+    "found:x",
+    "expected",
+    "expected:x",
+    "expected:format",
+    "found:libxc",
+    "found:libxl",
+    "range",
+    "reading",
+    "torn",
+];
 
 /// Breaks the assertions of one test for all rules at once, so that a failure names every offender.
 #[track_caller]
@@ -125,6 +135,8 @@ fn messages_render() {
                 "found:libxc" => "STATIC_DATA_END",
                 "found:x" | "found:libxl" => "0x10",
                 "torn" => "torn",
+                "expected:format" => "no magic",
+                "range" => "below",
                 _ => "a header",
             })
         })
@@ -147,12 +159,41 @@ fn failover_tells_the_checkpoint() {
     assert!(whole.message().to_string().ends_with("restorable to checkpoint 16"), "{}", whole.message());
 }
 
+#[test]
+fn a_beginning_is_told_by_what_was_expected_of_it() {
+    let message = |expected| {
+        let violation = Violation { expected, ..violation(Rule::StreamUnrecognised, None) };
+        violation.message().to_string()
+    };
+    for unknown in [0, 99, u64::MAX] {
+        assert_eq!(
+            message(unknown),
+            "no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands at the start"
+        );
+    }
+    assert_eq!(
+        message(Format::Libvirt as u64),
+        "the magic of format libvirt, which it was said to be in, does not stand at the start"
+    );
+}
+
+#[test]
+fn a_range_of_pfns_is_told_by_the_end_that_is_wrong() {
+    let message = |found| {
+        let violation = Violation { found, ..violation(Rule::LibxcP2mFramesRange, None) };
+        violation.message().to_string()
+    };
+    assert_eq!(message(0xFFFF), "end_pfn 0xffff lies below start_pfn 0x10000");
+    assert_eq!(message(0x1_0000), "end_pfn 0x10000 reaches the limit p2m-pfn of 0x10000");
+}
+
 /// Who meets a limit must learn which one to raise.
 #[test]
 fn every_limit_is_named_in_a_message() {
     for limit in Limit::ALL {
         let phrase = format!("limit {limit}");
-        let mut messages = Rule::all().map(|rule| rule.entry().message);
+        let whole = |rule| Violation { found: u64::MAX, ..violation(rule, None) }.message().to_string();
+        let mut messages = Rule::all().map(whole);
         assert!(messages.any(|message| message.contains(&phrase)), "no message names the {phrase}");
     }
 }

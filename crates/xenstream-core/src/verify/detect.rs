@@ -71,12 +71,12 @@ impl Verifier {
         let found = u64::from_be_bytes(first);
         let format = match (self.summary.format, looks) {
             (Format::Auto, Some(format)) => format,
-            (Format::Auto, None) => return self.find(Rule::StreamUnrecognised, 0, found, 0, o),
+            (Format::Auto, None) => return self.unrecognised(found, o),
             (format, looks) if looks == Some(format) => format,
             // The marker is what tells a libxc stream from a legacy image, which has no magic of its own.
             (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, found, 0, o),
             (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, found, 0, o),
-            _ => return self.find(Rule::StreamUnrecognised, 0, found, 0, o),
+            _ => return self.unrecognised(found, o),
         };
         self.summary.format = format;
         match format {
@@ -93,6 +93,14 @@ impl Verifier {
             _ => self.await_magic(1, xenopsd::SIGNATURE.len()),
         }
         Ok(())
+    }
+
+    /// What stands at the start is no magic, or not that of the format which was told.
+    pub(crate) fn unrecognised<O: Observer + ?Sized>(&mut self, found: u64, o: &mut O) -> Result<(), Stop> {
+        let told = if self.detect.auto { Format::Auto } else { self.summary.format };
+        // A beginning that looked like one is none either.
+        self.summary.format = told;
+        self.find(Rule::StreamUnrecognised, 0, found, told as u64, o)
     }
 
     fn await_magic(&mut self, at: u8, whole: usize) {
@@ -116,13 +124,13 @@ impl Verifier {
                 } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {
                     self.find(Rule::StreamLegacy, 0, 0, 0, o)
                 } else {
-                    self.find(Rule::StreamUnrecognised, 0, 0, 0, o)
+                    self.unrecognised(0, o)
                 };
             }
         };
         let matches = expected.get(start..).and_then(<[u8]>::first_chunk::<8>) == Some(&value);
         if !matches {
-            return self.find(Rule::StreamUnrecognised, 0, 0, 0, o);
+            return self.unrecognised(0, o);
         }
         if start.saturating_add(8) < expected.len() {
             self.next(0, verify::Field::Detect(Field::Magic(at.saturating_add(8))));

@@ -22,7 +22,7 @@ impl Verifier {
     pub(crate) fn end_of_input<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let end = self.position();
         if self.detect.is_open() {
-            return self.find(Rule::StreamUnrecognised, 0, 0, 0, o);
+            return self.unrecognised(0, o);
         }
         let checkpoints = self.libxc.complete;
         if checkpoints > 0 && self.fails_over() {

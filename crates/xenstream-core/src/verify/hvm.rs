@@ -1,12 +1,13 @@
 //! The chain of entries inside HVM_CONTEXT, walked as Xen's `hvm_load` walks it.
 
 use crate::observer::{Observer, Record};
+use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::Order;
-use crate::wire::hvm::{self, types};
+use crate::wire::hvm::{self, Instances, types};
 
 /// Fields of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +176,15 @@ impl Verifier {
         let known = hvm::entry(typecode);
         if known.is_none() {
             self.hvm_find(Rule::HvmTypecode, at, kind, 0, o)?;
+        }
+        let instances = match hvm::instances(typecode) {
+            Instances::Any => u64::MAX,
+            Instances::Pics => hvm::PICS,
+            Instances::Vcpus => self.policy.limit(Limit::Vcpus),
+        };
+        if u64::from(instance) >= instances {
+            let field = at.saturating_add(hvm::INSTANCE_AT);
+            self.hvm_find(Rule::HvmInstance, field, u64::from(instance), instances, o)?;
         }
         if self.hvm.repeats(typecode, instance) {
             self.hvm_find(Rule::HvmEntryRepeated, at, kind, u64::from(instance), o)?;

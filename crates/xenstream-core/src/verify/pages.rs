@@ -306,7 +306,7 @@ impl Verifier {
         // For the other types the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
         if over(pfn, highest) && populates {
-            self.find(Rule::LibxcPageDataPfnRange, at, pfn, highest, o)?;
+            self.find(Rule::LibxcPageDataPfnRange, at, pfn, highest.wrapping_add(1), o)?;
         }
         if page::is_table(kind) {
             self.pages_table(kind, at, o)?;

@@ -2,6 +2,8 @@
 
 /// Size of an entry's header: `u16 typecode, u16 instance, u32 length`.
 pub const ENTRY_HEADER: u64 = 8;
+/// Offset of `instance` in an entry.
+pub const INSTANCE_AT: u64 = 2;
 /// Offset of `length` in an entry.
 pub const LENGTH_AT: u64 = 4;
 
@@ -93,4 +95,29 @@ pub const fn entry(typecode: u16) -> Option<(&'static str, Length)> {
         20 => ("CPU_MSR", Length::AtLeast(MSR_HEADER + MSR)),
         _ => return None,
     })
+}
+
+/// What an entry's instance counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instances {
+    /// Nothing: Xen does not look at it.
+    Any,
+    /// The two PICs.
+    Pics,
+    /// The domain's vcpus.
+    Vcpus,
+}
+
+/// How many PICs there are.
+pub const PICS: u64 = 2;
+
+/// What the instance of a typecode counts.
+#[inline]
+#[must_use]
+pub const fn instances(typecode: u16) -> Instances {
+    match typecode {
+        3 => Instances::Pics,
+        2 | 5 | 6 | 14 | 16..=20 => Instances::Vcpus,
+        _ => Instances::Any,
+    }
 }

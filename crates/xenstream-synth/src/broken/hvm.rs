@@ -1,8 +1,10 @@
 //! The chain inside HVM_CONTEXT.
 
-use xenstream_core::wire::hvm::{ENTRY_HEADER, LENGTH_AT, Length, MSR, MSR_HEADER, entry, types};
+use xenstream_core::wire::hvm::{
+    ENTRY_HEADER, INSTANCE_AT, Instances, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, entry, instances, types,
+};
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
-use xenstream_core::{Layer, RecordRef, Rule};
+use xenstream_core::{Layer, Limit, RecordRef, Rule};
 
 use super::{BODY, Break, Draft, Fault};
 use crate::body::{Body, Field};
@@ -43,6 +45,18 @@ pub(super) const BREAKS: &[Break] = &[
         let index = 1 + d.choices.index(chain.entries.len() - 1)?;
         let typecode = d.one_of(&[types::KNOWN, 0x100, u16::MAX])?;
         chain.retyped(d, index, typecode)
+    }),
+    Break::new(Rule::HvmInstance, ENTRY, |d| {
+        let chain = Chain::any(d)?;
+        let index = chain.any_between(d)?;
+        let least = match instances(chain.entries[index].typecode) {
+            Instances::Any => return None,
+            Instances::Pics => PICS as u16,
+            // Out of range under every profile.
+            Instances::Vcpus => Limit::Vcpus.defaults()[0] as u16,
+        };
+        let instance = d.number(u64::from(least), (1 << 16) - u64::from(least)) as u16;
+        chain.edited(d, index, INSTANCE_AT, Field::Octets(instance.to_le_bytes().to_vec()))
     }),
     Break::new(Rule::HvmEntryLength, ENTRY, |d| {
         let chain = Chain::any(d)?;

@@ -1,8 +1,8 @@
 //! The chain inside HVM_CONTEXT.
 
-use xenstream_core::wire::hvm::{ENTRY_HEADER, LENGTH_AT, MSR, MSR_HEADER, XSAVE_MIN, types};
+use xenstream_core::wire::hvm::{ENTRY_HEADER, INSTANCE_AT, LENGTH_AT, MSR, MSR_HEADER, XSAVE_MIN, types};
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
-use xenstream_core::{Layer, RecordRef, Rule};
+use xenstream_core::{Layer, Profile, RecordRef, Rule};
 
 use super::{BODY, Case};
 use crate::hvm::{Chain, Entry};
@@ -13,6 +13,7 @@ use crate::minimal;
 /// Typecodes that `wire` needs no names for.
 const CPU: u16 = 2;
 const PIC: u16 = 3;
+const TSC_ADJUST: u16 = 19;
 
 pub(super) fn cases() -> Vec<Case> {
     [headers(), entries(), ends()].concat()
@@ -66,6 +67,12 @@ fn entries() -> Vec<Case> {
         case(Rule::HvmEntryLength, variant, &around(entry), &around(fine), 1, LENGTH_AT)
     };
     let sized = |typecode, size: u64| Entry::new(typecode, 0, vec![0; size as usize]);
+    // One more than there are, beside the last one.
+    let instance = |variant, typecode, first: u16| {
+        let [broken, fine] =
+            [first, first - 1].map(|instance| around(Entry::new(typecode, instance, [0; 8])));
+        case(Rule::HvmInstance, variant, &broken, &fine, 1, INSTANCE_AT)
+    };
     let msrs = || Entry::msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
     let reserved = |variant, n: u64| {
         let at = MSR_HEADER + n * MSR + 4;
@@ -90,6 +97,9 @@ fn entries() -> Vec<Case> {
             1,
             0,
         ),
+        instance("", PIC, 2),
+        instance("vcpu", TSC_ADJUST, 8192),
+        instance("vcpu-hardened", TSC_ADJUST, 512).silent(Profile::Spec).silent(Profile::Restore),
         length("", sized(PIC, 9), sized(PIC, 8)),
         length("shorter", sized(PIC, 7), sized(PIC, 8)),
         length("cpu", sized(CPU, 1033), sized(CPU, 1032)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use arbitrary::Arbitrary;
 use xenstream_core::Guest;
-use xenstream_core::wire::hvm::{self, Length};
+use xenstream_core::wire::hvm::{self, Instances, Length};
 use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
 
 use super::few;
@@ -113,7 +113,7 @@ pub struct Registers {
 pub struct HvmEntry {
     /// The typecode, folded into those that Xen knows.
     pub typecode: u8,
-    /// The instance, 0 to 63.
+    /// The instance, of PICs 0 or 1, of others 0 to 63.
     pub instance: u8,
     /// How much it is shorter than Xen writes it, or longer, where that is allowed; MSRs of a CPU_MSR.
     pub size: u16,
@@ -205,7 +205,7 @@ impl State {
 
     fn chain(&self) -> Chain {
         let mut come = BTreeSet::new();
-        let entries = self.entries.iter().filter(|entry| come.insert((entry.number(), entry.instance % 64)));
+        let entries = self.entries.iter().filter(|entry| come.insert((entry.number(), entry.instance())));
         Chain::around(entries.map(HvmEntry::entry))
     }
 
@@ -258,8 +258,16 @@ impl HvmEntry {
         2 + u16::from(self.typecode) % (hvm::types::KNOWN - 2)
     }
 
+    fn instance(&self) -> u16 {
+        let n = match hvm::instances(self.number()) {
+            Instances::Pics => hvm::PICS as u8,
+            Instances::Vcpus | Instances::Any => 64,
+        };
+        u16::from(self.instance % n)
+    }
+
     fn entry(&self) -> Entry {
-        let (typecode, instance) = (self.number(), u16::from(self.instance % 64));
+        let (typecode, instance) = (self.number(), self.instance());
         if typecode == hvm::types::CPU_MSR {
             let msrs: Vec<(u32, u64)> =
                 (0..=u32::from(self.size % 4)).map(|n| (n, u64::from(self.fill))).collect();
