@@ -76,16 +76,18 @@ impl fmt::Display for Compression {
 }
 
 /// Feeds what is compressed in `input`, to its end: only there the decompressor knows that it was sound.
+/// `ends_with_stream` tells that octets behind the stream's end belong to nothing.
 pub(crate) fn drive<O: Observer + ?Sized>(
     compression: Compression,
     input: impl Read,
+    ends_with_stream: bool,
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
     session.compression = Some(compression);
     let meter = Meter::default();
     let source = Metered { inner: input, meter: &meter };
     let outcome = match decoder(compression, source) {
-        Ok(mut decoder) => decode(compression, &mut *decoder, &meter, session),
+        Ok(mut decoder) => decode(compression, &mut *decoder, &meter, ends_with_stream, session),
         Err(error) => Err(failure(compression, 0, &meter, error).into()),
     };
     session.octets_read = meter.octets.get();
@@ -112,11 +114,13 @@ fn decode<O: Observer + ?Sized>(
     compression: Compression,
     decoder: &mut dyn Read,
     meter: &Meter,
+    ends_with_stream: bool,
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
     let mut chunk = vec![0; CHUNK];
     let mut verdict = Ok(());
-    let mut trails = false;
+    // Where octets may follow the stream, none of them is a finding.
+    let mut trails = !ends_with_stream;
     let mut offset = 0;
     loop {
         let octets = match decoder.read(&mut chunk) {
@@ -130,7 +134,8 @@ fn decode<O: Observer + ?Sized>(
             verdict = judge(octets, &mut trails, session);
         }
     }
-    // Checksums come last: what looks like an invalid stream may be one that was damaged after it was compressed.
+    // Checksums come last: what looks like an invalid stream, or like none at all, may be one that was damaged after it
+    // was compressed.
     verdict.and_then(|()| session.finish())
 }
 
@@ -195,13 +200,41 @@ impl<R: Read> Lz4Frames<R> {
         let watched = Watched { inner: BufReader::new(input), frame_octets: 0, ended: false };
         Lz4Frames { decoder: Some(FrameDecoder::new(watched)) }
     }
+
+    /// Begins the frame that lies so many octets further on.
+    fn next_frame(&mut self, gap: u32) -> io::Result<()> {
+        let Some(decoder) = self.decoder.take() else { return Ok(()) };
+        let mut watched = decoder.into_inner();
+        let gap = u64::from(gap);
+        if io::copy(&mut (&mut watched).take(gap), &mut io::sink())? < gap {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        watched.frame_octets = 0;
+        self.decoder = Some(FrameDecoder::new(watched));
+        Ok(())
+    }
+}
+
+/// Length of a frame that decoders pass over, in octets behind its header, which has been read.
+fn skippable(error: &io::Error) -> Option<u32> {
+    match error.get_ref()?.downcast_ref::<lz4_flex::frame::Error>()? {
+        lz4_flex::frame::Error::SkippableFrame(length) => Some(*length),
+        _ => None,
+    }
 }
 
 impl<R: Read> Read for Lz4Frames<R> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let n = decoder.read(octets)?;
+            let n = match decoder.read(octets) {
+                Ok(n) => n,
+                Err(error) => {
+                    let Some(length) = skippable(&error) else { return Err(error) };
+                    self.next_frame(length)?;
+                    continue;
+                }
+            };
             if n > 0 || octets.is_empty() {
                 return Ok(n);
             }
@@ -210,13 +243,7 @@ impl<R: Read> Read for Lz4Frames<R> {
                 (true, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // The frame's end mark has passed. The next frame may have blocks of another size, and a decoder is
                 // made for one.
-                (false, _) => {
-                    self.decoder = self.decoder.take().map(|decoder| {
-                        let mut watched = decoder.into_inner();
-                        watched.frame_octets = 0;
-                        FrameDecoder::new(watched)
-                    });
-                }
+                (false, _) => self.next_frame(0)?,
             }
         }
     }
@@ -266,6 +293,19 @@ mod tests {
                 assert_eq!(out.len() % text.len(), 0);
             }
         }
+    }
+
+    #[test]
+    fn lz4_frames_that_hold_nothing_are_passed_over() {
+        let frame = lz4(&[7; 1000], lz4_flex::frame::BlockSize::Max64KB);
+        let skippable =
+            |body: &[u8]| [&[0x50, 0x2A, 0x4D, 0x18][..], &(body.len() as u32).to_le_bytes(), body].concat();
+        let input = [&frame[..], &skippable(b"abcd"), &skippable(b""), &frame, &skippable(&[1; 99])].concat();
+        let mut out = Vec::new();
+        Lz4Frames::new(&input[..]).read_to_end(&mut out).unwrap();
+        assert_eq!(out, [7; 2000]);
+        let torn = Lz4Frames::new(&input[..input.len() - 1]).read_to_end(&mut out).unwrap_err();
+        assert_eq!(torn.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

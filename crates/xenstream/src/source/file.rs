@@ -100,7 +100,8 @@ fn walk<O: Observer + ?Sized>(
         if first {
             first = false;
             if let Some(compression) = recognise(file, octets, session)? {
-                return compressed::drive(compression, Cursor { file, position: 0 }, session);
+                let cursor = Cursor { file, position: 0 };
+                return compressed::drive(compression, cursor, file.ends_with_stream(), session);
             }
         }
         session.push(octets)?;

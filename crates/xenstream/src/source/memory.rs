@@ -8,7 +8,7 @@ use crate::source::compressed;
 /// Feeds a slice.
 pub(crate) fn drive<O: Observer + ?Sized>(octets: &[u8], session: &mut Session<'_, O>) -> Result<(), Stop> {
     if let Some(compression) = session.recognise(octets) {
-        return compressed::drive(compression, octets, session);
+        return compressed::drive(compression, octets, true, session);
     }
     let taken = session.push(octets);
     session.octets_read = session.position();

@@ -54,8 +54,9 @@ pub(crate) fn drive<O: Observer + ?Sized>(
     let start = take_magic(stream, &mut window, session)?;
     if let Some(compression) = session.recognise(start) {
         session.octets_read = 0;
+        let ends_with_stream = stream.ends_with_stream();
         let whole = start.chain(Compressed(stream));
-        return compressed::drive(compression, whole, session);
+        return compressed::drive(compression, whole, ends_with_stream, session);
     }
     session.push(start)?;
     while !session.is_ended() {
