@@ -1,6 +1,6 @@
 //! Every case of the rules through the std crate, which adds the rules that look at configurations.
 
-use xenstream::{Level, Options, Profile, Rule, verify_slice};
+use xenstream::{Level, Options, Policy, Profile, Report, Rule, verify_slice};
 use xenstream_synth::cases;
 
 #[test]
@@ -29,14 +29,24 @@ fn no_neighbour_breaks_the_rule_of_its_case() {
 #[test]
 fn configurations_are_judged_here_by_level() {
     for case in cases::all().iter().filter(|case| case.is_for_std()) {
-        for (profile, warns) in [(Profile::Spec, true), (Profile::Restore, false), (Profile::Hardened, true)]
-        {
-            let options = Options::new(case.policy(profile)).with_format(case.format);
-            let report = verify_slice(&case.stream, &options).unwrap();
-            let told = report.warnings.listed().iter().any(|warning| {
+        let judged = |policy: Policy| {
+            verify_slice(&case.stream, &Options::new(policy).with_format(case.format)).unwrap()
+        };
+        let warns = |report: &Report| {
+            report.warnings.listed().iter().any(|warning| {
                 (warning.rule, warning.offset) == (case.rule, case.offset) && warning.record.is_none()
-            });
-            assert_eq!(told, warns, "{} under {profile}", case.rule);
+            })
+        };
+        for profile in Profile::ALL {
+            let policy = case.policy(profile);
+            let expected = case.outcome(profile).warnings.contains(&case.rule);
+            assert_eq!(warns(&judged(policy.clone())), expected, "{} under {profile}", case.rule);
+            let at = |level| policy.clone().with_level(case.rule, level).unwrap();
+            assert!(warns(&judged(at(Level::Warn))));
+            assert!(!warns(&judged(at(Level::Allow))) && judged(at(Level::Allow)).is_valid());
+            let refused =
+                judged(at(Level::Deny)).violation().map(|violation| (violation.rule, violation.offset));
+            assert_eq!(refused, Some((case.rule, case.offset)));
         }
     }
     assert!(cases::all().iter().any(|case| case.rule == Rule::XlConfigJson));
