@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Pass a stream from standard input to standard output while it is verified
     Relay(RelayArguments),
+    /// Show what is in an image, record by record
+    Inspect(crate::inspect::Arguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -229,11 +231,11 @@ fn level_error(rule: &str, error: LevelError) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
-fn format_parser() -> impl TypedValueParser<Value = Format> {
+pub(crate) fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
-fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+pub(crate) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
     named(Profile::ALL.map(|profile| (profile.name(), profile)))
 }
 
@@ -269,7 +271,7 @@ fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
 }
 
 /// A number, in decimal or hex, with or without a power of 1024 behind it.
-fn parse_number(text: &str) -> Option<u64> {
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     if text == "none" {
         return Some(u64::MAX);
     }

@@ -4,6 +4,7 @@
 
 mod args;
 mod descriptor;
+mod inspect;
 mod listing;
 mod output;
 mod progress;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),

@@ -3,6 +3,7 @@
 mod bad_input;
 mod catalogue;
 mod common;
+mod inspect;
 mod json;
 mod progress;
 mod relay;
