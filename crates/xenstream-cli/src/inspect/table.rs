@@ -20,7 +20,7 @@ const LENGTH: usize = 11;
 /// Where the content begins.
 const CONTENT: usize = OFFSET + 2 + INDEX + 2 + LAYER + 1 + TYPE + 1 + LENGTH + 2;
 /// Where it begins on a line of its own.
-const OWN_LINE: usize = OFFSET + 2;
+const OWN_LINE: usize = OFFSET + 2 + INDEX + 2;
 /// Content is broken into lines where there is this much room for it.
 const ROOM: usize = 40;
 

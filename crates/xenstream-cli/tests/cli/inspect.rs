@@ -394,8 +394,8 @@ fn a_terminal_gets_lines_that_fit() {
     let narrow = shown(80, files.path(), &["inspect", "web"]);
     assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
     let below = "        318          1    libxc  X86_CPUID_POLICY                48
-             2 leaves, GenuineIntel, family 0x6, model 0x3a,
-             stepping 9: 0x0 (vendor), 0x1 (features)
+                        2 leaves, GenuineIntel, family 0x6, model 0x3a,
+                        stepping 9: 0x0 (vendor), 0x1 (features)
 ";
     assert!(narrow.contains(below), "{narrow}");
     let wide = shown(120, files.path(), &["inspect", "web"]);

@@ -42,7 +42,7 @@ impl View {
                 View { offset, octets: octets.to_vec() }
             }
         };
-        (!view.octets.is_empty()).then_some(view)
+        (!view.octets.is_empty() && view.offset <= offset).then_some(view)
     }
 }
 
