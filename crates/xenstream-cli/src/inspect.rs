@@ -113,7 +113,8 @@ fn tell(mut out: impl Write, path: &Path, result: &Result<Inspection, Error>) ->
         Ok(Inspection { report, view, .. }) => {
             output::report(&mut out, path, report)?;
             if let (Some(view), Some(violation)) = (view, report.violation()) {
-                hex::view(&mut out, view, violation)?;
+                // Beside others it is to be told which one is shown.
+                hex::view(&mut out, view, violation, report.findings.listed().len() > 1)?;
             }
         }
         Err(error) => {

@@ -5,14 +5,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use xenstream::inspect::{Content, Fold, Head, Inspection, Kind, LISTED, Row, Sink, inspect};
+use xenstream::wire::Order;
 use xenstream::wire::libxc::types;
 use xenstream::wire::libxl::types::EMULATOR_XENSTORE_DATA;
 use xenstream::{
     Checkpointing, Compression, Error, Header, Input, Layer, Level, Observer, Options, Policy, Profile,
     Record, Report, Rule, verify,
 };
-use xenstream_synth::{Page, Part, libxc as records, libxl, valid};
+use xenstream_synth::hvm::{Chain, Entry};
+use xenstream_synth::{Basic, Body, Field, Page, Part, Stream, libxc as records, libxl, valid};
 
 /// Files of a folder of the corpus, and of the folders in it.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -335,6 +338,171 @@ impl Read for Endless<'_> {
             self.at = (self.at + 1) % self.record.len();
         }
         Ok(octets.len())
+    }
+}
+
+/// The only row of this type, as a line and as JSON.
+fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
+    let (result, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+    assert!(result.unwrap().report.is_valid(), "{rows:?}");
+    let mut rows = rows.iter().filter(|row| row.head.kind.to_string() == kind);
+    let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one {kind}") };
+    (row.content.to_string(), serde_json::to_value(&row.content).unwrap())
+}
+
+#[test]
+fn what_records_say_is_decoded_in_either_order() {
+    let pv64 = || valid::pv64();
+    let registers = Basic::pv64().with_octets(648, &0xFFFF_FFFF_8100_0000u64.to_le_bytes()).cr3(1);
+    let xsave = Body::new().with(Field::le64(7)).with(Field::le64(0x207)).zeros(832);
+    let hvm_cpu = [0u8; 640].into_iter().chain((1..=7u64).flat_map(u64::to_le_bytes)).chain([0; 336]);
+    let chain = Chain::around([
+        Entry::new(2, 0, hvm_cpu.collect::<Vec<_>>()),
+        Entry::msrs(0, &[(0xC000_0103, 9), (0x1234, 10)]),
+    ]);
+    for (stream, kind, line, json) in [
+        (
+            pv64().replaced(Part::libxc(types::X86_TSC_INFO), records::tsc_info(1, 2_400_000, 1 << 33, 4)),
+            "X86_TSC_INFO",
+            "mode 1 (always emulated), 2400000 kHz, 8589934592 ns, incarnation 4",
+            json!({"mode": 1, "khz": 2_400_000, "nsec": 1u64 << 33, "incarnation": 4}),
+        ),
+        (
+            pv64(),
+            "X86_PV_P2M_FRAMES",
+            "pfn 0x0-0x1ff, 1 frame",
+            json!({"start_pfn": 0, "end_pfn": 511, "frames": 1}),
+        ),
+        (
+            valid::pv32(),
+            "X86_PV_INFO",
+            "32-bit, 3-level page tables",
+            json!({"guest_width": 4, "pt_levels": 3}),
+        ),
+        (
+            pv64().replaced(Part::libxc(types::X86_PV_VCPU_BASIC), records::vcpu_basic(0, &registers)),
+            "X86_PV_VCPU_BASIC",
+            "vcpu 0, 5168 octets, rip 0xffffffff81000000, page table in pfn 0x1",
+            json!({"vcpu_id": 0, "blob_length": 5168, "rip": 0xFFFF_FFFF_8100_0000u64, "cr3_pfn": 1}),
+        ),
+        (
+            pv64().replaced(
+                Part::libxc(types::X86_PV_VCPU_XSAVE),
+                records::vcpu(types::X86_PV_VCPU_XSAVE, 0, xsave),
+            ),
+            "X86_PV_VCPU_XSAVE",
+            "vcpu 0, 848 octets, xcr0 0x7, ever used 0x207",
+            json!({"vcpu_id": 0, "blob_length": 848, "xcr0": 7, "xcr0_accum": 0x207}),
+        ),
+        (
+            pv64().replaced(
+                Part::libxc(types::X86_PV_VCPU_MSRS),
+                records::vcpu_msrs(0, &[(0x48, 1), (0xD_1234, 2)]),
+            ),
+            "X86_PV_VCPU_MSRS",
+            "vcpu 0, 2 MSRs: SPEC_CTRL 0x1, [0xd1234] 0x2",
+            json!({"vcpu_id": 0, "count": 2, "msrs": [
+                {"index": 0x48, "name": "SPEC_CTRL", "value": 1}, {"index": 0xD_1234, "name": null, "value": 2},
+            ]}),
+        ),
+        (
+            valid::hvm()
+                .replaced(Part::libxc(types::HVM_PARAMS), records::hvm_params(&[(1, 0xFEFFC), (3, 4)])),
+            "HVM_PARAMS",
+            "2 parameters: STORE_PFN 0xfeffc, [0x3] 0x4",
+            json!({"count": 2, "params": [
+                {"index": 1, "name": "STORE_PFN", "value": 0xFEFFC}, {"index": 3, "name": null, "value": 4},
+            ]}),
+        ),
+        (
+            valid::hvm().replaced(
+                Part::libxc(types::X86_CPUID_POLICY),
+                records::cpuid_policy(&[
+                    [0, u32::MAX, 2, 0x756E_6547, 0x6C65_746E, 0x4965_6E69],
+                    [1, u32::MAX, 0x000A_0655, 0, 0, 0],
+                    [2, u32::MAX, 0, 0, 0, 0],
+                    [4, 0, 1, 0, 0, 0],
+                    [4, 1, 2, 0, 0, 0],
+                    [0x21, u32::MAX, 0, 0, 0, 1],
+                ]),
+            ),
+            "X86_CPUID_POLICY",
+            "6 leaves, GenuineIntel, family 0x6, model 0xa5, stepping 5: 0x0 (vendor), 0x1 (features), 0x4 (caches) x2, \
+             0x21; 1 empty",
+            Value::Null,
+        ),
+        (
+            valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
+            "CPU",
+            "vcpu 0, rip 0x1, cr0 0x3, cr3 0x5, cr4 0x6",
+            json!({"vcpu_id": 0, "rip": 1, "cr0": 3, "cr3": 5, "cr4": 6}),
+        ),
+        (
+            valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
+            "CPU_MSR",
+            "vcpu 0, 2 MSRs: TSC_AUX 0x9, [0x1234] 0xa",
+            json!({"vcpu_id": 0, "count": 2, "msrs": [
+                {"index": 0xC000_0103u32, "name": "TSC_AUX", "value": 9},
+                {"index": 0x1234, "name": null, "value": 10},
+            ]}),
+        ),
+    ] {
+        for order in [Order::Little, Order::Big] {
+            let (found, object) = decoded(&stream.clone().with_order(order), kind);
+            assert_eq!(found, line, "{kind} {order:?}");
+            assert!(json.is_null() || object == json, "{kind} {order:?}: {object}");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_model_says_is_decoded() {
+    let data = libxl::xenstore(&[("physmap/f0000000/size", "0x1000000"), ("physmap/f0000000/name", "vga")]);
+    let stream =
+        valid::hvm().in_libxl().with_device_model().replaced(Part::libxl(EMULATOR_XENSTORE_DATA), data);
+    let (line, json) = decoded(&stream, "EMULATOR_XENSTORE_DATA");
+    let expected =
+        "qemu upstream, 2 pairs: physmap/f0000000/size=\"0x1000000\", physmap/f0000000/name=\"vga\"";
+    assert_eq!(line, expected);
+    assert_eq!(
+        json,
+        json!({"emulator_id": 2, "emulator": "qemu upstream", "emulator_index": 0, "count": 2, "pairs": [
+            {"key": "physmap/f0000000/size", "value": "0x1000000"}, {"key": "physmap/f0000000/name", "value": "vga"},
+        ]})
+    );
+    let (line, json) = decoded(&stream, "EMULATOR_CONTEXT");
+    assert_eq!(line, "qemu upstream, 25 octets of state, version 3");
+    assert_eq!((&json["blob_length"], &json["qemu_version"]), (&json!(25), &json!(3)));
+}
+
+#[test]
+fn what_a_configuration_says_is_decoded() {
+    let xl = |config: &str| valid::hvm().in_libxl().in_xl_with(3, format!("{config}\0").as_bytes());
+    let libvirt = |xml: &str| valid::hvm().in_libxl().in_libvirt_with(format!("{xml}\0").as_bytes());
+    let long = format!("{{\"c_info\": {{\"name\": \"{}\"}}}}", "n".repeat(70));
+    for (stream, line) in [
+        (xl(r#"{"c_info": {"name": "a"}, "b_info": {"target_memkb": 1025}}"#), "name \"a\", 1025 KiB"),
+        (xl(r#"{"b_info": {"max_memkb": 18446744073709551615, "max_vcpus": 2}}"#), "2 vcpus"),
+        (xl(&long), &format!("name \"{}... (6 more)\"", "n".repeat(64))),
+        (xl(r#"{"c_info": {"name": 5}}"#), ""),
+        (xl(r#"{"c_info": {}, "c_info": {}}"#), ""),
+        (xl("[]"), ""),
+        (
+            libvirt(
+                "<domain type='xen'><name>a&amp;b&#33;</name><uuid>u</uuid><memory unit='GiB'>2</memory>\
+                 <vcpu placement='static'> 3 </vcpu><devices><name>no</name></devices></domain>",
+            ),
+            "name \"a&b!\", uuid u, 2048 MiB, 3 vcpus",
+        ),
+        (libvirt("<domain><memory>4096</memory><vcpu>many</vcpu></domain>"), "4 MiB"),
+        (libvirt("<domain><memory unit='MB'>1</memory></domain>"), "976 KiB"),
+        (libvirt("<domain><memory unit='EiB'>1</memory></domain>"), ""),
+        (libvirt("<domain><name>a<b>c</b>d</name></domain>"), "name \"ad\""),
+        (libvirt("<domain/>"), ""),
+    ] {
+        let (_, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+        let row = rows.iter().find(|row| row.head.kind == Kind::Header("configuration")).unwrap();
+        assert_eq!(row.content.to_string(), line);
     }
 }
 

@@ -37,7 +37,7 @@ const TABLE: &str = r#"     offset      index  layer    type                    
       16926          7    libxc  SHARED_INFO                   4096
       21030          8    libxc  X86_PV_VCPU_BASIC             5176  vcpu 0, 5168 octets, rip 0x0, page table in pfn 0x1
       26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu 0, 64 octets
-      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu 0, 848 octets
+      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu 0, 848 octets, xcr0 0x0, ever used 0x0
       27158         11    libxc  X86_PV_VCPU_MSRS                24  vcpu 0, 1 MSR: TSC_AUX 0x0
       27190         12    libxc  END                              0
       27198          1   libxl   END                              0

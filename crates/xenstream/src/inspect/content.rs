@@ -84,6 +84,11 @@ pub enum Content {
         /// Its virtual processors, at the most.
         vcpus: Option<u64>,
     },
+    /// Xenops of a xenopsd image.
+    Xenops {
+        /// The machine's metadata, an s-expression.
+        metadata: Text,
+    },
     /// PAGE_DATA.
     PageData(Batch),
     /// X86_PV_INFO.
@@ -114,6 +119,9 @@ pub enum Content {
         /// pfn of its page table, in BASIC.
         #[serde(skip_serializing_if = "Option::is_none")]
         cr3_pfn: Option<u64>,
+        /// Features that it uses and ever used, in XSAVE.
+        #[serde(flatten)]
+        xsave: Option<Xsave>,
     },
     /// X86_MSR_POLICY, X86_PV_VCPU_MSRS, or CPU_MSR of HVM_CONTEXT.
     Msrs {
@@ -220,10 +228,9 @@ pub enum Content {
     HvmXsave {
         /// The vcpu.
         vcpu_id: u32,
-        /// Features that the guest uses.
-        xcr0: u64,
-        /// Features that it ever used.
-        xcr0_accum: u64,
+        /// Features that it uses and ever used.
+        #[serde(flatten)]
+        xsave: Xsave,
     },
     /// Another entry of HVM_CONTEXT that a vcpu has.
     HvmVcpu {
@@ -243,6 +250,15 @@ impl Content {
     pub fn is_nothing(&self) -> bool {
         *self == Content::Nothing
     }
+}
+
+/// Processor features of which a vcpu's state is saved, as bits of XCR0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Xsave {
+    /// Those that it uses.
+    pub xcr0: u64,
+    /// Those that it ever used.
+    pub xcr0_accum: u64,
 }
 
 /// A number, and what is called so.

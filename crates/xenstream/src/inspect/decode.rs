@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 
 use xenstream_core::wire::libxc::{p2m, params, policy, types, vcpu};
 use xenstream_core::wire::libxl::{EMULATOR_HEADER, types as libxl};
+use xenstream_core::wire::xenopsd::types as xenopsd;
 use xenstream_core::wire::{Order, hvm};
 use xenstream_core::{Layer, Record};
 
 use crate::config;
-use crate::inspect::content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature};
+use crate::inspect::content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
 use crate::inspect::{Text, names};
 
 /// Octets of a body that are kept to be decoded.
@@ -63,6 +64,7 @@ pub(super) fn has_content(record: &Record) -> bool {
     let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
     match record.layer {
         Layer::Xl | Layer::Libvirt => true,
+        Layer::Xenopsd => record.kind == xenopsd::XENOPS,
         Layer::Libxl => {
             matches!(kind, libxl::EMULATOR_XENSTORE_DATA | libxl::EMULATOR_CONTEXT | libxl::CHECKPOINT_STATE)
         }
@@ -92,6 +94,9 @@ pub(super) fn content(record: &Record, body: &Body, order: Order, guest_width: u
         Layer::Xl | Layer::Libvirt => configuration(record, &body.start),
         Layer::Libxl => libxl_content(record, kind, fields, body.nuls),
         Layer::Libxc => libxc_content(record, kind, fields, guest_width),
+        Layer::Xenopsd if record.kind == xenopsd::XENOPS => {
+            Some(Content::Xenops { metadata: Text::cut(&body.start, record.body_length) })
+        }
         Layer::Hvm => hvm_content(record, Fields { order: Order::Little, ..fields }),
         _ => None,
     };
@@ -167,15 +172,21 @@ fn libxc_content(record: &Record, kind: u32, fields: Fields<'_>, guest_width: u8
             frames: length.saturating_sub(p2m::HEADER) / 8,
         },
         types::X86_PV_VCPU_BASIC | types::X86_PV_VCPU_EXTENDED | types::X86_PV_VCPU_XSAVE => {
-            let basic = (kind == types::X86_PV_VCPU_BASIC).then(|| fields.from(vcpu::HEADER));
+            let basic = (kind == types::X86_PV_VCPU_BASIC).then(|| fields.blob(vcpu::HEADER));
             let (rip, cr3_pfn) = basic.map_or((None, None), |blob| pv_registers(blob, guest_width));
-            let blob_length = length.saturating_sub(vcpu::HEADER);
-            Content::PvVcpu { vcpu_id: fields.u32(0)?, blob_length, rip, cr3_pfn }
+            let has_xsave = kind == types::X86_PV_VCPU_XSAVE;
+            Content::PvVcpu {
+                vcpu_id: fields.u32(0)?,
+                blob_length: length.saturating_sub(vcpu::HEADER),
+                rip,
+                cr3_pfn,
+                xsave: if has_xsave { xsave(fields.blob(vcpu::HEADER)) } else { None },
+            }
         }
         types::X86_PV_VCPU_MSRS => Content::Msrs {
             vcpu_id: Some(fields.u32(0)?),
             count: length.saturating_sub(vcpu::HEADER) / vcpu::MSR,
-            msrs: msrs(fields.from(vcpu::HEADER)),
+            msrs: msrs(fields.blob(vcpu::HEADER)),
         },
         types::X86_MSR_POLICY => {
             Content::Msrs { vcpu_id: None, count: length / policy::MSR, msrs: msrs(fields) }
@@ -211,6 +222,11 @@ fn pv_registers(blob: Fields<'_>, guest_width: u8) -> (Option<u64>, Option<u64>)
         let layout = vcpu::LAYOUT_64;
         (blob.u64(PV_RIP_64), blob.u64(layout.cr3).map(|cr3| cr3 >> 12))
     }
+}
+
+/// The first words of an XSAVE blob.
+fn xsave(blob: Fields<'_>) -> Option<Xsave> {
+    Some(Xsave { xcr0: blob.u64(0)?, xcr0_accum: blob.u64(8)? })
 }
 
 /// Entries of `u32 index, u32, u64 value`.
@@ -267,9 +283,8 @@ fn hvm_content(record: &Record, fields: Fields<'_>) -> Option<Content> {
                 gtsc_khz,
             })
         }),
-        (hvm::types::CPU_XSAVE, _) => fields
-            .u64(16)
-            .and_then(|xcr0_accum| Some(Content::HvmXsave { vcpu_id, xcr0: fields.u64(8)?, xcr0_accum })),
+        // Behind a word about the processor.
+        (hvm::types::CPU_XSAVE, _) => xsave(fields.from(8)).map(|xsave| Content::HvmXsave { vcpu_id, xsave }),
         (hvm::types::CPU_MSR, _) => Some(Content::Msrs {
             vcpu_id: Some(vcpu_id),
             count: record.body_length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR,
@@ -323,6 +338,11 @@ impl<'a> Fields<'a> {
     fn from(self, offset: u64) -> Fields<'a> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         Fields { octets: self.octets.get(offset..).unwrap_or_default(), ..self }
+    }
+
+    /// The same, where it is a blob in the guest's own order.
+    fn blob(self, offset: u64) -> Fields<'a> {
+        Fields { order: Order::Little, ..self.from(offset) }
     }
 
     /// Entries of one size, the first of them.

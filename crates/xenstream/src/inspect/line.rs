@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use xenstream_core::wire::{Order, xl};
 
-use crate::inspect::content::{Batch, Content, Emulator, Leaf, Named, Pair, Signature};
+use crate::inspect::content::{Batch, Content, Emulator, Leaf, Named, Pair, Signature, Xsave};
 use crate::inspect::{Text, names};
 
 /// Most items of a list that a line shows.
@@ -38,6 +38,7 @@ impl Display for Content {
             Content::Configuration { name, uuid, kind, memory_kib, vcpus } => {
                 configuration(f, name.as_ref(), uuid.as_ref(), kind.as_ref(), *memory_kib, *vcpus)
             }
+            Content::Xenops { metadata } => write!(f, "{metadata}"),
             Content::PageData(batch) => page_data(f, batch),
             Content::PvInfo { guest_width, pt_levels } => {
                 write!(f, "{}-bit, {pt_levels}-level page tables", u32::from(*guest_width) * 8)
@@ -45,12 +46,15 @@ impl Display for Content {
             Content::P2mFrames { start_pfn, end_pfn, frames } => {
                 write!(f, "pfn {start_pfn:#x}-{end_pfn:#x}, {}", Count(*frames, "frame"))
             }
-            Content::PvVcpu { vcpu_id, blob_length, rip, cr3_pfn } => {
+            Content::PvVcpu { vcpu_id, blob_length, rip, cr3_pfn, xsave } => {
                 write!(f, "vcpu {vcpu_id}, {}", Count(*blob_length, "octet"))?;
                 if let Some(rip) = rip {
                     write!(f, ", rip {rip:#x}")?;
                 }
-                cr3_pfn.map_or(Ok(()), |pfn| write!(f, ", page table in pfn {pfn:#x}"))
+                if let Some(pfn) = cr3_pfn {
+                    write!(f, ", page table in pfn {pfn:#x}")?;
+                }
+                xsave.map_or(Ok(()), |xsave| write!(f, ", {xsave}"))
             }
             Content::Msrs { vcpu_id, count, msrs } => {
                 if let Some(vcpu_id) = vcpu_id {
@@ -84,9 +88,7 @@ impl Display for Content {
             Content::HvmCpu { vcpu_id, rip, cr0, cr3, cr4 } => {
                 write!(f, "vcpu {vcpu_id}, rip {rip:#x}, cr0 {cr0:#x}, cr3 {cr3:#x}, cr4 {cr4:#x}")
             }
-            Content::HvmXsave { vcpu_id, xcr0, xcr0_accum } => {
-                write!(f, "vcpu {vcpu_id}, xcr0 {xcr0:#x}, ever {xcr0_accum:#x}")
-            }
+            Content::HvmXsave { vcpu_id, xsave } => write!(f, "vcpu {vcpu_id}, {xsave}"),
             Content::HvmVcpu { vcpu_id } => write!(f, "vcpu {vcpu_id}"),
             Content::HvmInstance { instance } => write!(f, "instance {instance}"),
         }
@@ -224,6 +226,12 @@ impl Display for Named {
 impl Display for Pair {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}=\"{}\"", self.key, self.value)
+    }
+}
+
+impl Display for Xsave {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "xcr0 {:#x}, ever used {:#x}", self.xcr0, self.xcr0_accum)
     }
 }
 

@@ -35,7 +35,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::session::Session;
 use crate::source::file::Descriptor;
 use crate::{Error, Input, Options, Report, verify};
-pub use content::{Batch, Content, Emulator, LISTED, Leaf, Named, Pair, Signature};
+pub use content::{Batch, Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
 pub use fold::Fold;
 pub use inspector::Inspector;
 pub use row::{Head, Kind, Row};

@@ -21,8 +21,13 @@ impl Text {
     pub const SHOWN: usize = 64;
 
     pub(crate) fn new(octets: &[u8]) -> Text {
-        let kept = octets.len().min(Text::KEPT);
-        Text { octets: octets[..kept].to_vec(), length: octets.len() as u64 }
+        Text::cut(octets, octets.len() as u64)
+    }
+
+    /// The start of a string of this length.
+    pub(crate) fn cut(start: &[u8], length: u64) -> Text {
+        let kept = start.len().min(Text::KEPT);
+        Text { octets: start[..kept].to_vec(), length: length.max(kept as u64) }
     }
 
     /// The octets that are kept.
