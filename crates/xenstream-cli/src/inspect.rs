@@ -49,9 +49,6 @@ pub(crate) struct Arguments {
     #[arg(long)]
     keep_going: bool,
 
-    #[command(flatten)]
-    choice: Choice,
-
     /// Print a line for each PAGE_DATA record, and not one for a run of them
     #[arg(long)]
     pages: bool,
@@ -63,6 +60,9 @@ pub(crate) struct Arguments {
     /// Print a JSON object for each record, on a line of its own, and one for the verdict at the end
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    choice: Choice,
 }
 
 /// Shows what is in the image that the command line names. Returns the exit status.
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let path = &arguments.target;
     let folds = !arguments.pages && !arguments.hex;
     if arguments.json {
-        let mut rows = Chosen::new(&arguments.choice, folds, Objects::new(out));
+        let mut rows = Chosen::new(&arguments.choice, folds, Objects::new(out, is_slow(path)));
         let result = inspect_path(path, &options, &mut rows);
         rows.finish()?.verdict(path, &result, arguments.profile)?;
         Ok(status(&result))

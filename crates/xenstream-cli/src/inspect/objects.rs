@@ -16,11 +16,13 @@ use crate::output::Out;
 /// One object for each row, on a line of its own.
 pub(crate) struct Objects {
     out: Out,
+    /// Each object is to be seen at once.
+    prompt: bool,
 }
 
 impl Objects {
-    pub(crate) fn new(out: Out) -> Objects {
-        Objects { out }
+    pub(crate) fn new(out: Out, prompt: bool) -> Objects {
+        Objects { out, prompt }
     }
 
     /// The last object, which is that of `xenstream verify --json`, with the octets around what is wrong.
@@ -53,7 +55,8 @@ impl Objects {
 
 impl Rows for Objects {
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        self.print(row)
+        self.print(row)?;
+        if self.prompt { self.out.flush() } else { Ok(()) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::page;
-use xenstream_core::{Guest, PfnEntry, Pfns};
+use xenstream_core::{Guest, Pfns};
 
 use crate::inspect::Text;
 
@@ -384,11 +384,15 @@ impl Batch {
 
     pub(super) fn note(&mut self, entries: Pfns<'_>) {
         let (mut low, mut high) = self.pfns.unwrap_or((u64::MAX, 0));
-        for entry in entries.iter() {
-            let (pfn, kind) = (entry.pfn(), PfnEntry::kind(entry) as usize % self.types.len());
-            low = low.min(pfn);
-            high = high.max(pfn);
-            self.types[kind] += 1;
+        // Neighbours are mostly of one type, and to count one after the other in the same place takes its time.
+        let mut counts = [[0u32; 16]; 4];
+        for (n, entry) in entries.iter().enumerate() {
+            low = low.min(entry.pfn());
+            high = high.max(entry.pfn());
+            counts[n % 4][entry.kind() as usize % 16] += 1;
+        }
+        for (kind, sum) in self.types.iter_mut().enumerate() {
+            *sum += counts.iter().map(|counts| u64::from(counts[kind])).sum::<u64>();
         }
         self.pfns = (low <= high).then_some((low, high));
     }

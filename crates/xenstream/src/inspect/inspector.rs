@@ -84,6 +84,10 @@ impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
     /// Something begins.
     fn begin(&mut self, head: Head) {
         self.hand_over(head.offset);
+        if head.layer != Layer::Hvm {
+            // The last entry of a chain may claim to be longer than its record.
+            self.wanted = 0..0;
+        }
         if self.sink.begin(&head) && self.tap.is_some() {
             // An entry lies inside its record, which may be wanted whole.
             self.wanted.start = if self.wanted.is_empty() { head.offset } else { self.wanted.start };
