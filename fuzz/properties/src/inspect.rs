@@ -2,7 +2,7 @@
 //! octets that are handed out are the stream's.
 
 use xenstream::inspect::{Head, Inspection, Row, Sink, inspect as inspect_input};
-use xenstream::{Compression, Error, Input, Options, Report, verify_slice};
+use xenstream::{Compression, Error, Input, Layer, Options, Report, verify_slice};
 
 use crate::setup::Setup;
 
@@ -69,6 +69,9 @@ impl Sink for Rows<'_> {
             assert!(!last.torn, "{last} is the last");
             assert!(last.head.offset < head.offset, "{head:?} follows {last}");
         }
+        if head.layer != Layer::Hvm {
+            self.due = None;
+        }
         let wanted = self.bodies && self.begun.is_multiple_of(2);
         if wanted {
             let (start, end) = self.due.unwrap_or((head.offset, 0));
@@ -89,6 +92,10 @@ impl Sink for Rows<'_> {
 
     fn row(&mut self, row: Row) {
         self.rows += 1;
+        let is_chain = row.head.layer == Layer::Hvm || row.head.kind.to_string() == "HVM_CONTEXT";
+        if let Some((start, end)) = self.due.filter(|_| !row.torn && !is_chain) {
+            assert_eq!(start, end, "all octets come in front of {row}");
+        }
         let line = row.content.to_string();
         assert!(line.len() <= LINE_MAX && line.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{line:?}");
         let json = serde_json::to_string(&row).expect("a row has nothing that JSON has not");

@@ -87,23 +87,22 @@ impl Table {
 
     /// The content, behind the columns or below them.
     fn content(&mut self, text: &str) -> io::Result<()> {
-        let Some(width) = self.width.filter(|width| CONTENT + text.len() > *width) else {
-            return if text.is_empty() { Ok(()) } else { write!(self.out, "  {text}") };
-        };
-        let (start, first) = if width >= CONTENT + ROOM { (CONTENT, "  ") } else { (OWN_LINE, "\n") };
-        if first == "\n" {
-            write!(self.out, "\n{:start$}", "")?;
-        } else {
-            self.out.write_all(first.as_bytes())?;
+        if text.is_empty() {
+            return Ok(());
         }
+        let Some(width) = self.width.filter(|width| CONTENT + text.len() > *width) else {
+            return write!(self.out, "  {text}");
+        };
+        let beside = width >= CONTENT + ROOM;
+        let start = if beside { CONTENT } else { OWN_LINE };
         let room = textwrap::Options::new(width.saturating_sub(start).max(ROOM))
             .word_separator(WordSeparator::Custom(items))
             .word_splitter(WordSplitter::NoHyphenation);
-        for (n, line) in textwrap::wrap(text, room).iter().enumerate() {
-            if n > 0 {
-                write!(self.out, "\n{:start$}", "")?;
-            }
-            self.out.write_all(line.as_bytes())?;
+        let next = format!("\n{:start$}", "");
+        let mut before = if beside { "  " } else { &next };
+        for line in textwrap::wrap(text, room) {
+            write!(self.out, "{before}{line}")?;
+            before = &next;
         }
         Ok(())
     }

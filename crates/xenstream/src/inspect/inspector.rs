@@ -76,14 +76,13 @@ impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
 
     /// Nothing more comes; so many octets of the stream have passed. Tells the last row.
     pub fn finish(mut self, octets: u64) {
-        self.hand_over(u64::MAX);
         let torn = self.open.as_ref().is_some_and(|open| open.head.end() > octets);
-        self.close(torn);
+        self.close(torn, u64::MAX);
     }
 
     /// Something begins.
     fn begin(&mut self, head: Head) {
-        self.hand_over(head.offset);
+        self.close(false, head.offset);
         if head.layer != Layer::Hvm {
             // The last entry of a chain may claim to be longer than its record.
             self.wanted = 0..0;
@@ -95,7 +94,9 @@ impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
         }
     }
 
-    fn close(&mut self, torn: bool) {
+    /// What was open is over, in front of this offset.
+    fn close(&mut self, torn: bool, end: u64) {
+        self.hand_over(end);
         let Some(Open { head, record, body, batch }) = self.open.take() else { return };
         let content = match record.layer {
             Layer::Libxc if record.kind == u64::from(types::PAGE_DATA) => Content::PageData(batch),
@@ -167,7 +168,6 @@ impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
                 body_length: record.body_length,
                 octets: (record.body_offset - offset).saturating_add(record.body_length),
             };
-            self.close(false);
             self.open(record, head);
         }
         !self.wanted.is_empty() || decode::has_content(record)
@@ -184,7 +184,6 @@ impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
             Header::LibxcDomain { .. } => {}
             _ => self.contained = true,
         }
-        self.close(false);
         let head = Head {
             offset,
             layer,
@@ -200,10 +199,6 @@ impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
     }
 
     fn record(&mut self, record: &Record) {
-        self.close(false);
-        if record.layer == Layer::Libxc && record.kind == u64::from(types::CHECKPOINT) {
-            self.checkpoints = self.checkpoints.saturating_add(1);
-        }
         let (own_header, behind) = match record.layer {
             Layer::Xenopsd => (wire::xenopsd::HEADER, 0),
             Layer::Hvm => (wire::hvm::ENTRY_HEADER, 0),
@@ -220,6 +215,9 @@ impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
             octets: own_header.saturating_add(record.body_length).saturating_add(behind),
         };
         self.open(record, head);
+        if record.layer == Layer::Libxc && record.kind == u64::from(types::CHECKPOINT) {
+            self.checkpoints = self.checkpoints.saturating_add(1);
+        }
     }
 
     fn body(&mut self, offset: u64, octets: &[u8]) {
