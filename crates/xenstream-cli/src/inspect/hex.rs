@@ -76,27 +76,35 @@ impl Dump {
     }
 }
 
-/// The octets around what is wrong, with an arrow at the first of them. `named` tells that the rule is to stand beside
-/// it.
+/// The octets around what is wrong, with arrows at the field. `named` tells that the rule is to stand beside them.
 pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
     writeln!(out)?;
     let at = violation.offset;
     let end = view.offset.saturating_add(view.octets.len() as u64);
+    // Octets that are not there have no arrow, but for the one at which the input ends.
+    let wrong = at..at.saturating_add(view.width).min(end.max(at.saturating_add(1)));
+    let remark = match violation.rule {
+        Rule::StreamTruncated | Rule::StreamFailover => " the input ends here".to_owned(),
+        rule if named => format!(" {rule}"),
+        _ => String::new(),
+    };
     let first = view.offset - view.offset % LINE as u64;
     // The arrow has a line above it, be it empty.
     for start in (first..=at.max(end.saturating_sub(1))).step_by(LINE) {
         let place = |offset: u64| (offset.clamp(view.offset, end) - view.offset) as usize;
-        let octets = &view.octets[place(start)..place(start.saturating_add(LINE as u64))];
-        let blank = view.offset.saturating_sub(start) as usize;
-        line(out, start, blank, octets)?;
-        if at - at % LINE as u64 == start {
-            let before = " ".repeat(offset_width(start) + 2 + column((at - start) as usize));
-            let remark = match violation.rule {
-                Rule::StreamTruncated | Rule::StreamFailover => " the input ends here".to_owned(),
-                rule if named => format!(" {rule}"),
-                _ => String::new(),
-            };
-            writeln!(out, "{INDENT}{before}{BAD}^^{remark}{BAD:#}")?;
+        let next = start.saturating_add(LINE as u64);
+        let octets = &view.octets[place(start)..place(next)];
+        line(out, start, view.offset.saturating_sub(start) as usize, octets)?;
+        let here = wrong.start.max(start)..wrong.end.min(next);
+        if !here.is_empty() {
+            let mut arrows = [b' '; 3 * LINE + 1];
+            for octet in here.clone() {
+                arrows[column((octet - start) as usize)..][..2].copy_from_slice(b"^^");
+            }
+            let arrows = String::from_utf8_lossy(&arrows);
+            let remark = if here.contains(&at) { &remark } else { "" };
+            let before = " ".repeat(offset_width(start) + 2);
+            writeln!(out, "{INDENT}{before}{BAD}{}{remark}{BAD:#}", arrows.trim_end())?;
         }
     }
     Ok(())
@@ -162,7 +170,7 @@ mod tests {
         let options = Options::default().with_format(xenstream::Format::Libxl);
         let expected = "
     00000000  4c 69 62 78 6c 46 6d 74  00 00 00 07              |LibxlFmt....|
-                                       ^^ libxl::version
+                                       ^^ ^^ ^^ ^^ libxl::version
 ";
         assert_eq!(shown(b"LibxlFmt\0\0\0\x07", &options), expected);
         let expected = "

@@ -64,6 +64,7 @@ impl Rows for Objects {
 struct Octets {
     offset: u64,
     octets: String,
+    width: u64,
 }
 
 impl Octets {
@@ -72,7 +73,7 @@ impl Octets {
             let _ = write!(octets, "{octet:02x}");
             octets
         });
-        Octets { offset: view.offset, octets }
+        Octets { offset: view.offset, octets, width: view.width }
     }
 }
 

@@ -83,8 +83,9 @@ const FAULT: &str = "  error: libxc::page-data-type: page type 0x6 is reserved
     000001b0  00 00 ff 01 00 00 04 00  00 00 00 00 00 00 01 00  |................|
     000001c0  00 00 38 40 00 00 06 00  00 00 00 00 00 00 00 00  |..8@............|
     000001d0  00 00 00 00 00 f0 01 00  00 00 00 00 00 c0 02 00  |................|
-                                                         ^^
+                                                         ^^ ^^
     000001e0  00 00 00 00 00 60 03 00  00 00 00 00 00 00 04 00  |.....`..........|
+              ^^ ^^ ^^ ^^ ^^ ^^
     000001f0  00 00 00 00 00 00 05 00  00 00 00 00 00 e0 01 30  |...............0|
 ";
 
@@ -307,6 +308,7 @@ fn objects_say_the_same_as_the_table() {
     assert_eq!(verdict["violation"]["offset"], 458);
     let view = &verdict["view"];
     let (start, hex) = (view["offset"].as_u64().unwrap() as usize, view["octets"].as_str().unwrap());
+    assert_eq!(view["width"], 4);
     let expected: String = bad[start..start + 96].iter().map(|octet| format!("{octet:02x}")).collect();
     assert_eq!((start, hex), (400, expected.as_str()));
 }

@@ -130,9 +130,6 @@ fn inspect_input<S: Sink + ?Sized>(
     let result = session.into_report(outcome);
     inspector.finish(position);
     let report = result?;
-    let view = report.violation().and_then(|violation| {
-        let is_plain = report.compression.is_none();
-        View::around(violation.offset, is_plain.then_some(&input), &tap.borrow())
-    });
+    let view = View::of(&report, &input, &tap.borrow());
     Ok(Inspection { report, view })
 }

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use crate::Input;
+use xenstream_core::Rule;
+
 use crate::inspect::tap::Tap;
 use crate::source::ahead::read_at;
+use crate::{Input, Report};
 
 /// Octets in a line of a view.
 const LINE: u64 = 16;
@@ -20,33 +22,98 @@ pub struct View {
     pub offset: u64,
     /// The octets.
     pub octets: Vec<u8>,
+    /// Octets of the field that is wrong, from the violation's offset on.
+    pub width: u64,
 }
 
 impl View {
-    /// The octets around this offset: read again where the input can be, else what is left of those that passed.
-    pub(super) fn around(offset: u64, input: Option<&Input<'_>>, tap: &Tap) -> Option<View> {
+    /// The octets around what is wrong: read again where the input can be, else what is left of those that passed.
+    pub(super) fn of(report: &Report, input: &Input<'_>, tap: &Tap) -> Option<View> {
+        let violation = report.violation()?;
+        let offset = violation.offset;
+        let width = width(violation.rule, report.summary.guest_width);
         let line = offset - offset % LINE;
         let start = line.saturating_sub(BEFORE * LINE);
         let range = start..line.saturating_add((1 + BEHIND) * LINE);
-        let view = match input {
-            Some(Input::Positioned(file)) => {
+        let (start, octets) = match input {
+            // What was read again would be compressed.
+            _ if report.compression.is_some() => kept(range, tap),
+            Input::Positioned(file) => {
                 let mut octets = [0; ((BEFORE + 1 + BEHIND) * LINE) as usize];
                 let octets = &mut octets[..(range.end - range.start) as usize];
                 // That it cannot be read once more is no reason to say nothing.
-                let read = read_at(*file, octets, start).unwrap_or_default();
-                View { offset: start, octets: read.to_vec() }
+                (start, read_at(*file, octets, start).unwrap_or_default().to_vec())
             }
-            Some(Input::Slice(octets)) => View { offset: start, octets: part(octets, &range).to_vec() },
-            _ => {
-                let (offset, octets) = tap.kept(range);
-                View { offset, octets: octets.to_vec() }
-            }
+            Input::Slice(octets) => (start, part(octets, &range).to_vec()),
+            _ => kept(range, tap),
         };
-        (!view.octets.is_empty() && view.offset <= offset).then_some(view)
+        (!octets.is_empty() && start <= offset).then_some(View { offset: start, octets, width })
     }
+}
+
+fn kept(range: Range<u64>, tap: &Tap) -> (u64, Vec<u8>) {
+    let (start, octets) = tap.kept(range);
+    (start, octets.to_vec())
 }
 
 fn part<'a>(octets: &'a [u8], range: &Range<u64>) -> &'a [u8] {
     let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(octets.len());
     &octets[place(range.start)..place(range.end)]
+}
+
+/// Octets of the field at which a rule is found broken. Most are a type, a length or another word of 32 bits.
+fn width(rule: Rule, guest_width: Option<u8>) -> u64 {
+    match rule {
+        Rule::StreamUnrecognised
+        | Rule::XenopsdHeaderType
+        | Rule::XenopsdLengthNegative
+        | Rule::XenopsdLength
+        | Rule::XenopsdUnsupported
+        | Rule::XenopsdMissingLibxc
+        | Rule::XenopsdOpaque
+        | Rule::XenopsdOrder
+        | Rule::LibxlIdent
+        | Rule::LibxcMarker
+        | Rule::LibxcP2mFramesEntry
+        | Rule::LibxcPageDataType
+        | Rule::LibxcPageDataPfnReserved
+        | Rule::LibxcPageDataPfnRange
+        | Rule::LibxcPageDataTableType
+        | Rule::LibxcHvmParamsIndex
+        | Rule::LibxcHvmParamsRefused
+        | Rule::LibxcHvmParamsRepeated
+        | Rule::PvPteRange
+        | Rule::PvTableBatch => 8,
+        Rule::LibxcPvInfoReserved => 6,
+        Rule::LibxcHeaderReserved
+        | Rule::LibxcOptionsReserved
+        | Rule::LibxcBigEndian
+        | Rule::LibxcPageShift
+        | Rule::LibxcDomainReserved
+        | Rule::LibxcPvInfoCombination
+        | Rule::HvmTypecode => 2,
+        Rule::StreamTruncated
+        | Rule::StreamFailover
+        | Rule::StreamTrailingData
+        | Rule::XlConfigTerminator
+        | Rule::XlConfigJson
+        | Rule::LibvirtXmlTerminator
+        | Rule::LibvirtXmlSyntax
+        | Rule::LibxlPadding
+        | Rule::LibxlXenstoreTerminator
+        | Rule::LibxlXenstorePairs
+        | Rule::LibxlXenstoreKeyEmpty
+        | Rule::LibxlXenstoreKeyAbsolute
+        | Rule::LibxlXenstoreKeyCharset
+        | Rule::LibxlXenstoreValueCharset
+        | Rule::LibxcPadding
+        | Rule::HvmEndMissing
+        | Rule::HvmTrailing => 1,
+        Rule::PvStartInfoRange
+        | Rule::PvGdtCount
+        | Rule::PvGdtRange
+        | Rule::PvCr3Range
+        | Rule::PvCr1Range => u64::from(guest_width.unwrap_or(8)),
+        _ => 4,
+    }
 }
