@@ -8,10 +8,9 @@ use xenstream_core::wire::libxl::types as libxl;
 use xenstream_core::wire::{self, Order, RECORD_HEADER, padding};
 use xenstream_core::{Header, Layer, Observer, Pfns, Record};
 
-use crate::inspect::content::{Batch, Content};
 use crate::inspect::decode::{self, Body};
 use crate::inspect::tap::Tap;
-use crate::inspect::{Head, Kind, Row, Sink};
+use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 
 /// An observer that makes rows of what it hears. A row is complete, and told, once the next one begins, so that the
 /// last one is told by [`finish`](Inspector::finish).

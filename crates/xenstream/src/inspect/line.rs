@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use xenstream_core::wire::{Order, xl};
 
-use crate::inspect::content::{Batch, Content, Emulator, Leaf, Named, Pair, Signature, Xsave};
-use crate::inspect::{Text, names};
+use crate::inspect::content::{Content, Emulator, Leaf, Named, Pair, Signature, Xsave};
+use crate::inspect::{Batch, Text, names};
 
 /// Most items of a list that a line shows.
 const SHOWN: usize = 16;

@@ -17,6 +17,7 @@
 //! assert_eq!(names[..3], ["image header", "domain header", "STATIC_DATA_END"]);
 //! ```
 
+mod batch;
 mod content;
 mod decode;
 mod fold;
@@ -35,7 +36,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::session::Session;
 use crate::source::file::Descriptor;
 use crate::{Error, Input, Options, Report, verify};
-pub use content::{Batch, Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
+pub use batch::Batch;
+pub use content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
 pub use fold::Fold;
 pub use inspector::Inspector;
 pub use row::{Head, Kind, Row};

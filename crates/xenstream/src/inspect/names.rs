@@ -41,7 +41,7 @@ const HVM_PARAMS: [(u64, &str); 36] = [
 ];
 
 /// CPUID leaves (the processor manuals of Intel and AMD, `public/arch-x86/cpuid.h`), by number.
-const CPUID_LEAVES: [(u64, &str); 52] = [
+const CPUID_LEAVES: [(u64, &str); 56] = [
     (0x0, "vendor"),
     (0x1, "features"),
     (0x2, "cache descriptors"),
@@ -93,7 +93,11 @@ const CPUID_LEAVES: [(u64, &str); 52] = [
     (0x8000_001C, "lightweight profiling"),
     (0x8000_001D, "caches"),
     (0x8000_001E, "topology"),
+    (0x8000_001F, "memory encryption"),
+    (0x8000_0020, "quality of service"),
     (0x8000_0021, "extended features, second"),
+    (0x8000_0022, "performance monitoring"),
+    (0x8000_0026, "extended topology"),
 ];
 
 /// Model-specific registers that policies and vcpu records carry, by index.
@@ -134,7 +138,7 @@ const MSRS: [(u64, &str); 31] = [
 /// What emulates a guest's devices, by `emulator_id`.
 const EMULATORS: [(u64, &str); 3] = [(0, "unknown emulator"), (1, "qemu-traditional"), (2, "qemu upstream")];
 
-/// Modes of the time-stamp counter (`XEN_CPUID_TSC_MODE`), by number.
+/// Modes of the time-stamp counter (`XEN_DOMCTL_settscinfo`), by number.
 const TSC_MODES: [(u64, &str); 3] = [(0, "default"), (1, "always emulated"), (2, "never emulated")];
 
 /// Messages of COLO, by `control_id`.
