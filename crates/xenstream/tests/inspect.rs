@@ -12,7 +12,7 @@ use xenstream::wire::libxc::types;
 use xenstream::wire::libxl::types::EMULATOR_XENSTORE_DATA;
 use xenstream::{
     Checkpointing, Compression, Error, Header, Input, Layer, Level, Observer, Options, Policy, Profile,
-    Record, Report, Rule, verify,
+    Record, Report, Rule, Violation, verify,
 };
 use xenstream_synth::hvm::{Chain, Entry};
 use xenstream_synth::{Basic, Body, Field, Page, Part, Stream, libxc as records, libxl, valid};
@@ -181,6 +181,29 @@ fn every_record_of_real_images_has_a_row_and_is_decoded() {
             assert!(blobs.contains(&&*kind), "{name}: {row}");
         }
     }
+}
+
+/// A smallest stream that breaks a rule and its neighbour that does not differ in the field that is wrong.
+#[test]
+fn the_field_that_is_wrong_is_shown_whole() {
+    let mut fields = 0;
+    for path in files("rules").into_iter().filter(|path| !path.to_string_lossy().contains(".ok.")) {
+        let (bad, good) = (octets(&path), octets(&path.with_extension("ok.bin")));
+        let (result, _) = rows(Input::Slice(&bad), &Options::default());
+        let Inspection { report, view: Some(view), .. } = result.unwrap() else { continue };
+        let Violation { rule, offset, .. } = report.violation().unwrap();
+        let at = *offset as usize;
+        if bad.len() != good.len() {
+            continue;
+        }
+        let differs = |at: &usize| bad[*at] != good[*at];
+        let Some(last) = (at..bad.len().min(at + 8)).rfind(differs) else { continue };
+        fields += 1;
+        // A length does not go with a count, and it is the count that differs.
+        let counts = rule.name().ends_with("-length") || rule.name().ends_with("-empty");
+        assert!(last < at + view.width as usize || counts, "{}: {last} is wrong too", path.display());
+    }
+    assert!(fields > 50, "{fields}");
 }
 
 #[test]

@@ -51,7 +51,8 @@ struct Open {
 }
 
 impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
-    /// An inspector that tells its rows to this sink.
+    /// An inspector that tells its rows to this sink. Octets it has none: an observer sees no headers of records. For
+    /// those there is [`inspect`](crate::inspect::inspect()).
     pub fn new(sink: &'s mut S) -> Inspector<'s, S> {
         Inspector {
             sink,

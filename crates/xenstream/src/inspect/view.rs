@@ -6,7 +6,7 @@ use xenstream_core::Rule;
 
 use crate::inspect::tap::Tap;
 use crate::source::ahead::read_at;
-use crate::{Input, Report};
+use crate::{Format, Input, Report};
 
 /// Octets in a line of a view.
 const LINE: u64 = 16;
@@ -31,7 +31,7 @@ impl View {
     pub(super) fn of(report: &Report, input: &Input<'_>, tap: &Tap) -> Option<View> {
         let violation = report.violation()?;
         let offset = violation.offset;
-        let width = width(violation.rule, report.summary.guest_width);
+        let width = width(violation.rule, report);
         let line = offset - offset % LINE;
         let start = line.saturating_sub(BEFORE * LINE);
         let range = start..line.saturating_add((1 + BEHIND) * LINE);
@@ -62,7 +62,7 @@ fn part<'a>(octets: &'a [u8], range: &Range<u64>) -> &'a [u8] {
 }
 
 /// Octets of the field at which a rule is found broken. Most are a type, a length or another word of 32 bits.
-fn width(rule: Rule, guest_width: Option<u8>) -> u64 {
+fn width(rule: Rule, report: &Report) -> u64 {
     match rule {
         Rule::StreamUnrecognised
         | Rule::XenopsdHeaderType
@@ -85,8 +85,7 @@ fn width(rule: Rule, guest_width: Option<u8>) -> u64 {
         | Rule::PvPteRange
         | Rule::PvTableBatch => 8,
         Rule::LibxcPvInfoReserved => 6,
-        Rule::LibxcHeaderReserved
-        | Rule::LibxcOptionsReserved
+        Rule::LibxcOptionsReserved
         | Rule::LibxcBigEndian
         | Rule::LibxcPageShift
         | Rule::LibxcDomainReserved
@@ -113,7 +112,9 @@ fn width(rule: Rule, guest_width: Option<u8>) -> u64 {
         | Rule::PvGdtCount
         | Rule::PvGdtRange
         | Rule::PvCr3Range
-        | Rule::PvCr1Range => u64::from(guest_width.unwrap_or(8)),
+        | Rule::PvCr1Range => u64::from(report.summary.guest_width.unwrap_or(8)),
+        // Where a legacy image has no header of its own, the place of a marker tells it.
+        Rule::StreamLegacy if !matches!(report.format, Format::Xl | Format::Libvirt) => 8,
         _ => 4,
     }
 }
