@@ -19,11 +19,12 @@ const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 const CRATES: [&str; 3] = ["xenstream-cli", "xenstream-save-helper", "xenstream-capi"];
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("LICENSE-MIT", "usr/share/doc/xenstream/copyright"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
+    ("docs/inspect.md", "usr/share/doc/xenstream/inspect.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
 ];

@@ -9,7 +9,7 @@ use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile
 
 use crate::progress::When;
 use crate::rules::suggestions;
-use crate::{report, verify_stream_v2};
+use crate::{inspect, report, verify_stream_v2};
 
 // A test runs every example.
 
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Pass a stream from standard input to standard output while it is verified
     Relay(RelayArguments),
+    /// Show what is in an image, record by record
+    Inspect(inspect::Arguments),
     /// Make a page with pictures of an image, to be looked at in a browser
     Report(report::Arguments),
     /// List the rules
@@ -310,7 +312,7 @@ fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
 }
 
 /// A number, in decimal or hex, with or without a power of 1024 behind it.
-fn parse_number(text: &str) -> Option<u64> {
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     if text == "none" {
         return Some(u64::MAX);
     }

@@ -6,6 +6,7 @@
 
 mod args;
 mod descriptor;
+mod inspect;
 mod listing;
 mod output;
 mod progress;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),

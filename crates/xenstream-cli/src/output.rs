@@ -11,10 +11,11 @@ use anstyle::{AnsiColor, Style};
 use xenstream::{Error, Findings, Hint, Report, Summary, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-const RULE: Style = Style::new().bold();
-const ASIDE: Style = Style::new().dimmed();
+const RULE: Style = NAME;
+pub(crate) const NAME: Style = Style::new().bold();
+pub(crate) const ASIDE: Style = Style::new().dimmed();
 
 /// Standard output: with colors on a terminal, unless `NO_COLOR` or `CLICOLOR` say otherwise.
 pub(crate) type Out = BufWriter<AutoStream<Stdout>>;

@@ -72,7 +72,14 @@ pub(crate) fn suggestions(name: &str) -> String {
         let (own, rule_layer) = own(rule.name());
         strsim::jaro_winkler(&wanted, &own) + if layer == rule_layer { 0.01 } else { 0.0 }
     };
-    let mut near: Vec<_> = Rule::all().map(|rule| (likeness(rule), rule.name())).collect();
+    match did_you_mean(Rule::all().map(|rule| (likeness(rule), rule.name())).collect()) {
+        None => "; `xenstream rules` lists them all".to_owned(),
+        Some(names) => format!("; did you mean {names}?"),
+    }
+}
+
+/// The names of greatest likeness, `None` if there is none to speak of.
+pub(crate) fn did_you_mean(mut near: Vec<(f64, &'static str)>) -> Option<String> {
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
     let names: Vec<_> = near
@@ -81,10 +88,7 @@ pub(crate) fn suggestions(name: &str) -> String {
         .filter(|(likeness, _)| *likeness > 0.85 && *likeness > best - 0.05)
         .map(|(_, name)| name)
         .collect();
-    match &names[..] {
-        [] => "; `xenstream rules` lists them all".to_owned(),
-        names => format!("; did you mean {}?", names.join(" or ")),
-    }
+    (!names.is_empty()).then(|| names.join(" or "))
 }
 
 fn labelled(label: &str, text: &str) -> String {

@@ -178,6 +178,119 @@ fn xml_fault(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// What a configuration says of its domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Domain {
+    pub(crate) name: Option<String>,
+    pub(crate) uuid: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) memory_kib: Option<u64>,
+    pub(crate) vcpus: Option<u64>,
+}
+
+/// The same of libxl's JSON. It is apart from [`DomainConfig`], so that nothing odd in it makes a limit unknown.
+#[derive(Deserialize)]
+struct DomainDescription {
+    c_info: Option<CreateInfo>,
+    b_info: Option<BuildDescription>,
+}
+
+#[derive(Deserialize)]
+struct CreateInfo {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    name: Option<String>,
+    uuid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct BuildDescription {
+    max_vcpus: Option<u64>,
+    max_memkb: Option<u64>,
+    target_memkb: Option<u64>,
+}
+
+/// What libxl's JSON says of its domain.
+pub(crate) fn json_domain(json: &[u8]) -> Option<Domain> {
+    let DomainDescription { c_info, b_info } = serde_json::from_slice(json).ok()?;
+    let (name, uuid, kind) = c_info.map_or((None, None, None), |info| (info.name, info.uuid, info.kind));
+    // libxl leaves a size that was not set at all ones.
+    let set = |size: Option<u64>| size.filter(|size| *size != u64::MAX);
+    let sizes = b_info.as_ref().map(|info| (set(info.max_memkb), set(info.target_memkb)));
+    let memory_kib = sizes.and_then(|(most, target)| most.max(target));
+    Some(Domain { name, uuid, kind, memory_kib, vcpus: b_info.and_then(|info| info.max_vcpus) })
+}
+
+/// What libvirt's XML says of its domain.
+pub(crate) fn xml_domain(xml: &[u8]) -> Option<Domain> {
+    let mut reader = Reader::from_str(std::str::from_utf8(xml).ok()?);
+    let mut domain = Domain::default();
+    let mut depth = 0u64;
+    // The element right inside <domain> whose text is being read, and KiB in the unit of its number.
+    let mut field: Option<(String, Option<u128>)> = None;
+    let mut text = String::new();
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => {
+                depth += 1;
+                if depth == 2 {
+                    text.clear();
+                    let unit = tag.try_get_attribute("unit").ok().flatten();
+                    let unit = unit.as_ref().map_or("KiB", |unit| &unit.value);
+                    field = Some((tag.name().as_ref().to_owned(), octets_in(unit)));
+                }
+            }
+            Event::Text(characters) if depth == 2 => text.push_str(&characters),
+            Event::GeneralRef(name) if depth == 2 => match name.resolve_char_ref().ok()? {
+                Some(character) => text.push(character),
+                None => text.push_str(quick_xml::escape::resolve_xml_entity(&name)?),
+            },
+            Event::End(_) => {
+                if depth == 2
+                    && let Some((name, unit)) = field.take()
+                {
+                    domain.set(&name, text.trim(), unit);
+                }
+                depth = depth.saturating_sub(1);
+            }
+            Event::Eof => return Some(domain),
+            _ => {}
+        }
+    }
+}
+
+impl Domain {
+    fn set(&mut self, element: &str, text: &str, unit: Option<u128>) {
+        let number = || text.parse::<u64>().ok();
+        match element {
+            "name" => self.name = Some(text.to_owned()),
+            "uuid" => self.uuid = Some(text.to_owned()),
+            "vcpu" => self.vcpus = number(),
+            "memory" => {
+                let octets = number().zip(unit).map(|(n, unit)| u128::from(n).saturating_mul(unit));
+                self.memory_kib = octets.and_then(|octets| u64::try_from(octets / 1024).ok());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A unit of libvirt's `memory`.
+fn octets_in(unit: &str) -> Option<u128> {
+    Some(match unit {
+        "" | "bytes" => 1,
+        "KB" => 1000,
+        "k" | "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "M" | "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "G" | "GiB" => 1 << 30,
+        "TB" => 1_000_000_000_000,
+        "T" | "TiB" => 1 << 40,
+        _ => return None,
+    })
+}
+
 /// The memory sizes of libxl's JSON (`libxl_domain_config`, `libxl_domain_build_info`).
 #[derive(Deserialize)]
 struct DomainConfig {

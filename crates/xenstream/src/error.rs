@@ -32,10 +32,10 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// Nobody reads the output of a relay any more.
+    /// Nobody reads the output of a relay any more, or wants more of an inspection.
     #[error("the consumer has gone at offset {offset}")]
     ConsumerGone {
-        /// Octets of the stream that were passed on.
+        /// Octets of the stream that were passed on or inspected.
         offset: u64,
     },
     /// A relay was told to wait no longer.

@@ -61,8 +61,14 @@ impl<'a> Line<'a> {
     /// The line for what came of verifying the image of this name under this profile.
     #[must_use]
     pub fn new(path: &'a Path, result: &Result<Report, Error>, profile: Profile) -> Line<'a> {
+        Line::of(path, result.as_ref(), profile)
+    }
+
+    /// The same for a report or error that somebody else has.
+    #[must_use]
+    pub fn of(path: &'a Path, result: Result<&Report, &Error>, profile: Profile) -> Line<'a> {
         let octets = path.as_os_str().as_bytes();
-        let report = result.as_ref().ok();
+        let report = result.ok();
         Line {
             path: path.to_string_lossy().into_owned(),
             path_octets: path.to_str().is_none().then_some(octets),
@@ -71,7 +77,7 @@ impl<'a> Line<'a> {
                 .filter(|format| *format != Format::Auto)
                 .map(Format::name),
             compression: report.and_then(|report| report.compression).map(crate::Compression::name),
-            verdict: match result {
+            verdict: match &result {
                 Ok(report) if report.is_valid() => "valid",
                 Ok(_) => "invalid",
                 Err(_) => "error",
@@ -79,7 +85,7 @@ impl<'a> Line<'a> {
             profile: profile.name(),
             violation: report.and_then(Report::violation).map(ViolationObject::new),
             hint: report.and_then(Report::hint).map(|hint| hint.to_string()),
-            error: result.as_ref().err().map(ErrorObject::new),
+            error: result.err().map(ErrorObject::new),
             body: report.map(Body::new),
         }
     }

@@ -12,6 +12,7 @@
 //!   [`verify()`] tells an [`Observer`] what is in it besides.
 //! * [`relay()`] passes a stream on while it verifies it.
 //! * [`batch`] verifies many on all cores, directories included.
+//! * [`inspect`] tells what is in a stream, record by record, with its contents decoded.
 //! * [`json`] is the report as JSON.
 //!
 //! An [`Error`] says that no verdict could be reached; an invalid stream is a verdict and no error. What a file holds is
@@ -25,6 +26,7 @@ pub mod batch;
 mod config;
 mod error;
 mod hint;
+pub mod inspect;
 pub mod json;
 mod listener;
 mod options;

@@ -1,9 +1,11 @@
 //! One verification under way: the verifier, who listens to it, and what is counted for the report.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use xenstream_core::{Need, Observer, Verifier, Violation};
 
+use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
 use crate::report::{DerivedLimit, Report, Verdict};
 use crate::source::compressed::Compression;
@@ -29,6 +31,8 @@ pub(crate) struct Session<'o, O: ?Sized> {
     verifier: Verifier,
     listener: Listener<'o, O>,
     options: Options,
+    /// Who wants to see the octets that pass.
+    tap: Option<&'o RefCell<Tap>>,
     derived_limits: Vec<DerivedLimit>,
     started: Instant,
     /// How the input turned out to be compressed.
@@ -43,11 +47,18 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
             verifier: Verifier::new(options.format, &options.policy),
             listener: Listener::new(options, observer),
             options: options.clone(),
+            tap: None,
             derived_limits: Vec::new(),
             started: Instant::now(),
             compression: None,
             octets_read: 0,
         }
+    }
+
+    /// The same, with the octets that pass for an inspector.
+    pub(crate) fn with_tap(mut self, tap: &'o RefCell<Tap>) -> Session<'o, O> {
+        self.tap = Some(tap);
+        self
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -83,9 +94,23 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
                 let certain = usize::try_from(self.verifier.need().certain).unwrap_or(usize::MAX);
                 piece = &piece[..piece.len().min(certain)];
             }
+            if let Some(tap) = self.tap {
+                piece = self.note(piece, &mut tap.borrow_mut())?;
+            }
             taken += self.push_piece(piece)?;
         }
         Ok(taken)
+    }
+
+    /// Tells the tap of the next octets; gives back those that it takes at a time.
+    fn note<'c>(&self, piece: &'c [u8], tap: &mut Tap) -> Result<&'c [u8], Stop> {
+        let offset = self.position();
+        if tap.abandoned {
+            return Err(Error::ConsumerGone { offset }.into());
+        }
+        let piece = &piece[..piece.len().min(tap::PIECE)];
+        tap.note(offset, piece);
+        Ok(piece)
     }
 
     /// Passes over octets that are [skippable](Need::skippable).

@@ -84,19 +84,27 @@ pub fn verify_slice(octets: &[u8], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// The input could not be opened, read or decompressed.
 pub fn verify<O: Observer + ?Sized>(
-    input: Input<'_>,
+    mut input: Input<'_>,
     options: &Options,
     observer: &mut O,
 ) -> Result<Report, Error> {
     let mut session = Session::new(options, observer);
-    let outcome = match input {
-        Input::Path(path) => path_outcome(path, &mut session),
-        Input::Descriptor(fd) => descriptor_outcome(fd, false, &mut session),
-        Input::Positioned(file) => file::drive(file, &mut session),
-        Input::Reader(reader) => stream::drive(&mut stream::Reader(reader), &mut session),
-        Input::Slice(octets) => memory::drive(octets, &mut session),
-    };
+    let outcome = drive(&mut input, &mut session);
     session.into_report(outcome)
+}
+
+/// Feeds a session from an input.
+pub(crate) fn drive<O: Observer + ?Sized>(
+    input: &mut Input<'_>,
+    session: &mut Session<'_, O>,
+) -> Result<(), Stop> {
+    match input {
+        Input::Path(path) => path_outcome(path, session),
+        Input::Descriptor(fd) => descriptor_outcome(*fd, false, session),
+        Input::Positioned(file) => file::drive(*file, session),
+        Input::Reader(reader) => stream::drive(&mut stream::Reader(*reader), session),
+        Input::Slice(octets) => memory::drive(octets, session),
+    }
 }
 
 fn path_outcome<O: Observer + ?Sized>(path: &Path, session: &mut Session<'_, O>) -> Result<(), Stop> {

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 
+use xenstream::inspect::{Content, Fold, Row, inspect};
 use xenstream::wire::libxc::{page, types};
 use xenstream::wire::{PAGE_SIZE, RECORD_HEADER};
-use xenstream::{Options, Policy, verify_path};
+use xenstream::{Input, Options, Policy, verify_path};
 use xenstream_synth::{Part, valid};
 
 const RECORDS: u64 = 64 << 30 >> 22;
@@ -42,7 +43,8 @@ fn of_64_gib_only_headers_are_read() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let size = write_image(file.as_file());
     assert!(size > 64 << 30);
-    let report = verify_path(file.path(), &Options::new(Policy::spec())).unwrap();
+    let options = Options::new(Policy::spec());
+    let report = verify_path(file.path(), &options).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
     assert_eq!(report.summary.octets, size);
     assert_eq!(report.summary.pages.normal(), RECORDS * page::BATCH + 1);
@@ -52,4 +54,17 @@ fn of_64_gib_only_headers_are_read() {
         (necessary..necessary + (64 << 10)).contains(&read),
         "{read} octets read, {necessary} are necessary"
     );
+
+    // To see all that is in it takes little more than that.
+    let (mut fold, mut rows) = (Fold::default(), Vec::new());
+    let mut sink = |row: Row| rows.extend(fold.take(row));
+    let inspection = inspect(Input::Path(file.path()), &options, &mut sink).unwrap();
+    assert_eq!(inspection.report.verdict, report.verdict);
+    let read = inspection.report.octets_read;
+    assert!((necessary..necessary + (64 << 10)).contains(&read), "{read} octets read to inspect it");
+    let runs = rows.iter().filter_map(|row| match &row.content {
+        Content::PageData(batch) => Some((row.records(), batch.pages())),
+        _ => None,
+    });
+    assert_eq!(runs.collect::<Vec<_>>(), [(RECORDS + 2, RECORDS * page::BATCH + 1)]);
 }

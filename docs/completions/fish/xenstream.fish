@@ -28,6 +28,7 @@ complete -c xenstream -n "__fish_xenstream_needs_command" -s h -l help -d 'Print
 complete -c xenstream -n "__fish_xenstream_needs_command" -s V -l version -d 'Print version'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "inspect" -d 'Show what is in an image, record by record'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "rules" -d 'List the rules'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "explain" -d 'Explain a rule'
@@ -79,6 +80,38 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l report -d 
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l json -d 'Print the report as a JSON object on a line'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s q -l quiet -d 'Say nothing of a valid stream'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -s f -l format -d 'Format of the image; auto goes by its first octets' -r -f -a "auto\t''
+xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
+restore\t''
+hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l warn -d 'Only warn when this rule is broken' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l allow -d 'Ignore this rule' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l limit -d 'Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l checkpointing -d 'What kind of stream it is, where that cannot be told from it' -r -f -a "auto\t''
+plain\t''
+remus\t''
+colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l record -d 'Show the record with this index in the libxc layer, or in that of --layer' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l type -d 'Show records of this type, such as PAGE_DATA or 0x80000001; may be given several times' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l layer -d 'Show records of this layer' -r -f -a "xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''
+hvm\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l from -d 'Show records that reach to this offset or beyond' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l to -d 'Show records that begin at this offset or before' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l keep-going -d 'Go on behind what is wrong, where the framing is intact'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l pages -d 'Print a line for each PAGE_DATA record, and not one for a run of them'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l hex -d 'Dump the octets of each record that is shown'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l json -d 'Print a JSON object for each record, on a line of its own, and one for the verdict at the end'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s o -l output -d 'Where to put the page; - or nothing is standard output' -r -F
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s f -l format -d 'Format of the image; auto goes by its first octets' -r -f -a "auto\t''
 xl\t''
@@ -112,10 +145,11 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s q -l quiet -d 'Say nothing at all'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -l syslog -d 'Talk to the system\'s log; errors go to standard error too'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay report rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "inspect" -d 'Show what is in an image, record by record'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arbitrary_bytes;
+pub mod inspect;
 pub mod relay;
 pub mod restorer;
 pub mod script;
@@ -16,6 +17,7 @@ pub mod structured;
 pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
+pub use inspect::inspect;
 pub use relay::relay;
 pub use restorer::restorer;
 pub use setup::Setup;

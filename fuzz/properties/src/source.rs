@@ -1,5 +1,6 @@
 //! The std readers over input that misbehaves: short reads, interruptions, errors, files that shrink. Whatever it
-//! does, the verdict is the right one or there is none, and the verification comes to an end.
+//! does, the verdict is the right one or there is none, and the verification comes to an end. So it does for who
+//! inspects the stream.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -8,6 +9,7 @@ use xenstream::{
     Error, Input, Level, Options, ReadAt, Report, Rule, Verdict, Violation, verify, verify_slice,
 };
 
+use crate::inspect;
 use crate::script::Script;
 use crate::setup::Setup;
 
@@ -24,6 +26,7 @@ pub fn source(data: &[u8]) {
     let policy = policy.expect("stream::trailing-data is not structural");
     let options = Options::new(policy).with_format(setup.format);
     let expected = verify_slice(stream, &options);
+    inspect(setup, stream);
 
     let mut reader = Reader { rest: stream, script: Script::new(script) };
     let read = verify(Input::Reader(&mut reader), &options, &mut ());

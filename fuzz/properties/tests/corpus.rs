@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile};
-use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, relay, source, splits};
+use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, inspect, relay, source, splits};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -142,6 +143,35 @@ fn sources_and_relays_that_misbehave_read_the_corpus() {
     }
 }
 
+#[test]
+fn inspection_of_the_corpus_comes_to_the_verdict() {
+    for (name, octets) in everything() {
+        for setup in setups() {
+            let run = std::panic::catch_unwind(|| inspect(setup, &octets));
+            assert!(run.is_ok(), "{name} {setup:?}");
+        }
+    }
+}
+
+/// A stream of the corpus, not too long, cut off somewhere and with some octets changed.
+fn damaged(which: Index, cut: Option<Index>, changes: &[(Index, u8)]) -> Vec<u8> {
+    thread_local! {
+        static SMALL: Vec<Vec<u8>> = {
+            let all = files("rules").into_iter().chain(files("valid"));
+            all.map(|(_, octets)| octets).filter(|octets| (1..20_000).contains(&octets.len())).collect()
+        };
+    }
+    let mut octets = SMALL.with(|small| which.get(small).clone());
+    for (at, flip) in changes {
+        let place = at.index(octets.len());
+        octets[place] ^= flip;
+    }
+    if let Some(cut) = cut {
+        octets.truncate(cut.index(octets.len()) + 1);
+    }
+    octets
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -159,25 +189,31 @@ proptest! {
     /// Any stream of the corpus, cut off anywhere and with one octet changed, in pieces of any sizes.
     #[test]
     fn any_split_of_a_damaged_stream_tells_the_same(
-        which in any::<prop::sample::Index>(),
-        cut in any::<prop::sample::Index>(),
-        at in any::<prop::sample::Index>(),
+        which in any::<Index>(),
+        cut in any::<Index>(),
+        at in any::<Index>(),
         flip in any::<u8>(),
         bodies in any::<bool>(),
         sizes in prop::collection::vec(1usize..300, 1..40),
     ) {
-        thread_local! {
-            static SMALL: Vec<Vec<u8>> = {
-                let all = files("rules").into_iter().chain(files("valid"));
-                all.map(|(_, octets)| octets).filter(|octets| (1..20_000).contains(&octets.len())).collect()
-            };
-        }
-        let mut octets = SMALL.with(|small| which.get(small).clone());
-        let place = at.index(octets.len());
-        octets[place] ^= flip;
-        octets.truncate(cut.index(octets.len()) + 1);
+        let octets = damaged(which, Some(cut), &[(at, flip)]);
         let mut sizes = sizes.iter().copied().cycle();
         let setup = Setup { bodies, ..Setup::default() };
         splits::same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+    }
+
+    /// Any stream of the corpus, damaged in several places: where the policy keeps going, much of it is seen.
+    #[test]
+    fn inspection_of_a_damaged_stream_comes_to_the_verdict(
+        which in any::<Index>(),
+        cut in any::<Index>(),
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..6),
+        whole in any::<bool>(),
+        choice in any::<[u8; 2]>(),
+    ) {
+        let octets = damaged(which, (!whole).then_some(cut), &changes);
+        let (setup, _) = Setup::split(&choice);
+        inspect(setup, &octets);
+        inspect(Setup { format: Format::Auto, profile: Profile::Restore, ..setup }, &octets);
     }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod catalogue;
 mod common;
 mod help;
+mod inspect;
 mod json;
 mod progress;
 mod relay;

@@ -1,0 +1,140 @@
+//! `xenstream inspect`.
+
+mod choice;
+mod hex;
+mod objects;
+mod table;
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use xenstream::inspect::{Inspection, Sink, inspect};
+use xenstream::{Error, Format, Input, Options, Profile, Report};
+
+use crate::args::{self, Changes};
+use crate::{FAILED, INVALID, VALID, output};
+
+use choice::{Choice, Chosen};
+use objects::Objects;
+use table::Table;
+
+const HELP: &str = "\
+Examples:
+  xenstream inspect guest.save                      every record, with what is in it
+  xenstream inspect broken.save                     up to what is wrong, and the octets there
+  xenstream inspect --type HVM_CONTEXT guest.save   records of a type
+  xenstream inspect --record 3 --hex guest.save     the octets of one
+  xenstream inspect --json guest.save | wc -l       for programs
+
+Exit status:
+  0  the image is valid
+  1  the image is invalid; what was found up to there is shown
+  2  usage, input or output error";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Image, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    target: PathBuf,
+
+    /// Format of the image; auto goes by its first octets
+    #[arg(short, long, default_value = "auto", value_parser = args::format_parser())]
+    format: Format,
+
+    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
+    /// people you do not trust
+    #[arg(long, default_value = "spec", value_parser = args::profile_parser())]
+    profile: Profile,
+
+    #[command(flatten)]
+    changes: Changes,
+
+    /// Go on behind what is wrong, where the framing is intact
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Print a line for each PAGE_DATA record, and not one for a run of them
+    #[arg(long)]
+    pages: bool,
+
+    /// Dump the octets of each record that is shown
+    #[arg(long, conflicts_with = "json")]
+    hex: bool,
+
+    /// Print a JSON object for each record, on a line of its own, and one for the verdict at the end
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Shows what is in the image that the command line names. Returns the exit status.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    let policy = arguments.changes.policy(arguments.profile).with_keep_going(arguments.keep_going);
+    let options = Options::new(policy).with_format(arguments.format);
+    let out = output::stdout();
+    let path = &arguments.target;
+    let folds = !arguments.pages && !arguments.hex;
+    if arguments.json {
+        let mut rows = Chosen::new(&arguments.choice, folds, Objects::new(out, is_slow(path)));
+        let result = inspect_path(path, &options, &mut rows);
+        rows.finish()?.verdict(path, &result, arguments.profile)?;
+        Ok(status(&result))
+    } else {
+        let table = Table::new(out, arguments.hex, is_slow(path));
+        let mut rows = Chosen::new(&arguments.choice, folds, table);
+        let result = inspect_path(path, &options, &mut rows);
+        let shown = rows.shown();
+        let mut table = rows.finish()?;
+        if shown == 0 && !arguments.choice.is_everything() {
+            table.note("no record is of this kind or in this place")?;
+        }
+        let out = table.into_out()?;
+        tell(out, path, &result)?;
+        Ok(status(&result))
+    }
+}
+
+fn inspect_path<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Result<Inspection, Error> {
+    if path == Path::new("-") {
+        inspect(Input::Descriptor(io::stdin().as_fd()), options, sink)
+    } else {
+        inspect(Input::Path(path), options, sink)
+    }
+}
+
+/// May rows be long in coming, or is somebody waiting for them?
+fn is_slow(path: &Path) -> bool {
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    !is_file || io::stdout().is_terminal()
+}
+
+fn tell(mut out: impl Write, path: &Path, result: &Result<Inspection, Error>) -> io::Result<()> {
+    match result {
+        Ok(Inspection { report, view, .. }) => {
+            output::report(&mut out, path, report)?;
+            if let (Some(view), Some(violation)) = (view, report.violation()) {
+                // Beside others it is to be told which one is shown.
+                hex::view(&mut out, view, violation, report.findings.listed().len() > 1)?;
+            }
+        }
+        Err(error) => {
+            // Behind the rows, whatever order the two are read in.
+            out.flush()?;
+            output::failure(path, error);
+        }
+    }
+    out.flush()
+}
+
+fn status(result: &Result<Inspection, Error>) -> u8 {
+    match result.as_ref().map(|inspection| &inspection.report).map(Report::is_valid) {
+        Ok(true) => VALID,
+        Ok(false) => INVALID,
+        Err(_) => FAILED,
+    }
+}

@@ -1,0 +1,206 @@
+//! Which records are shown, and one row for a run of PAGE_DATA.
+
+use std::io;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use xenstream::Layer;
+use xenstream::inspect::{Fold, Head, Kind, Row, Sink};
+
+use crate::args::parse_number;
+use crate::rules::did_you_mean;
+
+/// Layers that have records or headers.
+const LAYERS: [Layer; 6] =
+    [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which records")]
+pub(crate) struct Choice {
+    /// Show the record with this index in the libxc layer, or in that of --layer
+    #[arg(long, value_name = "INDEX", value_parser = number)]
+    record: Option<u64>,
+
+    /// Show records of this type, such as PAGE_DATA or 0x80000001; may be given several times
+    #[arg(long = "type", value_name = "NAME", value_parser = type_name)]
+    types: Vec<String>,
+
+    /// Show records of this layer
+    #[arg(long, value_parser = layer_parser())]
+    layer: Option<Layer>,
+
+    /// Show records that reach to this offset or beyond
+    #[arg(long, value_name = "OFFSET", value_parser = number)]
+    from: Option<u64>,
+
+    /// Show records that begin at this offset or before
+    #[arg(long, value_name = "OFFSET", value_parser = number)]
+    to: Option<u64>,
+}
+
+impl Choice {
+    /// Is nothing left out?
+    pub(crate) fn is_everything(&self) -> bool {
+        self.record.is_none()
+            && self.types.is_empty()
+            && self.layer.is_none()
+            && self.from.is_none()
+            && self.to.is_none()
+    }
+
+    fn is_in_place(&self, head: &Head) -> bool {
+        self.from.is_none_or(|from| head.end() > from) && self.to.is_none_or(|to| head.offset <= to)
+    }
+
+    fn is_of_kind(&self, head: &Head) -> bool {
+        let layer = self.layer.or(self.record.map(|_| Layer::Libxc));
+        layer.is_none_or(|layer| layer == head.layer)
+            && self.record.is_none_or(|index| head.index == Some(index))
+            && (self.types.is_empty() || self.has_type(&head.kind))
+    }
+
+    fn has_type(&self, kind: &Kind) -> bool {
+        let name = plain(&kind.to_string());
+        self.types.contains(&name)
+    }
+
+    /// Do the entries of a record that is shown belong to it?
+    fn takes_entries(&self) -> bool {
+        self.layer.is_none() && (self.record.is_some() || !self.types.is_empty())
+    }
+}
+
+/// Where rows that were chosen go.
+pub(crate) trait Rows {
+    /// A row begins. Are its octets wanted?
+    fn begin(&mut self, head: &Head) -> io::Result<bool> {
+        let _ = head;
+        Ok(false)
+    }
+
+    /// Octets of a row.
+    fn octets(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        let _ = (offset, octets);
+        Ok(())
+    }
+
+    /// A row is complete.
+    fn row(&mut self, row: &Row) -> io::Result<()>;
+}
+
+/// Picks rows, and folds them.
+pub(crate) struct Chosen<'c, R> {
+    choice: &'c Choice,
+    fold: Option<Fold>,
+    rows: R,
+    /// The row that has begun is shown.
+    shows: bool,
+    /// So is the record whose entries come.
+    shows_record: bool,
+    shown: u64,
+    written: io::Result<()>,
+}
+
+impl<'c, R: Rows> Chosen<'c, R> {
+    pub(crate) fn new(choice: &'c Choice, folds: bool, rows: R) -> Chosen<'c, R> {
+        Chosen {
+            choice,
+            fold: folds.then(Fold::default),
+            rows,
+            shows: false,
+            shows_record: false,
+            shown: 0,
+            written: Ok(()),
+        }
+    }
+
+    /// How many rows were shown so far, records of a run counted each for itself.
+    pub(crate) fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    /// The rest is over, too.
+    ///
+    /// # Errors
+    /// A row could not be written.
+    pub(crate) fn finish(mut self) -> io::Result<R> {
+        self.written?;
+        if let Some(row) = self.fold.as_mut().and_then(Fold::finish) {
+            self.rows.row(&row)?;
+        }
+        Ok(self.rows)
+    }
+}
+
+impl<R: Rows> Sink for Chosen<'_, R> {
+    fn begin(&mut self, head: &Head) -> bool {
+        let mut of_kind = self.choice.is_of_kind(head);
+        if head.layer == Layer::Hvm {
+            of_kind |= self.shows_record && self.choice.takes_entries();
+        } else {
+            self.shows_record = of_kind;
+        }
+        self.shows = of_kind && self.choice.is_in_place(head);
+        self.shown += u64::from(self.shows);
+        if !self.shows || self.written.is_err() {
+            return false;
+        }
+        match self.rows.begin(head) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                self.written = Err(error);
+                false
+            }
+        }
+    }
+
+    fn octets(&mut self, offset: u64, octets: &[u8]) {
+        if self.written.is_ok() {
+            self.written = self.rows.octets(offset, octets);
+        }
+    }
+
+    fn row(&mut self, row: Row) {
+        if !self.shows || self.written.is_err() {
+            return;
+        }
+        self.written = match &mut self.fold {
+            Some(fold) => fold.take(row).try_for_each(|row| self.rows.row(&row)),
+            None => self.rows.row(&row),
+        };
+    }
+
+    fn wants_more(&self) -> bool {
+        self.written.is_ok()
+    }
+}
+
+fn layer_parser() -> impl TypedValueParser<Value = Layer> {
+    PossibleValuesParser::new(LAYERS.map(Layer::name)).map(|given| {
+        // No other name passes the parser in front.
+        LAYERS.into_iter().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
+    })
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    parse_number(text).ok_or_else(|| format!("'{text}' is no number: try 4096, 0x1000 or 4K (also M, G, T)"))
+}
+
+/// A name that a type has, as it is compared.
+fn type_name(text: &str) -> Result<String, String> {
+    let wanted = plain(text);
+    let is_number = wanted.strip_prefix("0x").is_some_and(|digits| u64::from_str_radix(digits, 16).is_ok());
+    if is_number || Kind::names().any(|name| plain(name) == wanted) {
+        return Ok(wanted);
+    }
+    let near = Kind::names().map(|name| (strsim::jaro_winkler(&wanted, &plain(name)), name)).collect();
+    Err(match did_you_mean(near) {
+        Some(names) => format!("no type is called so; did you mean {names}?"),
+        None => "no type is called so".to_owned(),
+    })
+}
+
+/// A name without what people mistake.
+fn plain(name: &str) -> String {
+    name.replace(['-', '_', ' '], "").to_lowercase()
+}

@@ -1,0 +1,116 @@
+//! Rows as JSON, for `docs/inspect.md`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter};
+use xenstream::inspect::{Inspection, Row, View};
+use xenstream::{Error, Profile, json};
+
+use crate::inspect::choice::Rows;
+use crate::output::Out;
+
+/// One object for each row, on a line of its own.
+pub(crate) struct Objects {
+    out: Out,
+    /// Each object is to be seen at once.
+    prompt: bool,
+}
+
+impl Objects {
+    pub(crate) fn new(out: Out, prompt: bool) -> Objects {
+        Objects { out, prompt }
+    }
+
+    /// The last object, which is that of `xenstream verify --json`, with the octets around what is wrong.
+    pub(crate) fn verdict(
+        mut self,
+        path: &Path,
+        result: &Result<Inspection, Error>,
+        profile: Profile,
+    ) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Verdict<'a> {
+            #[serde(flatten)]
+            line: json::Line<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            view: Option<Octets>,
+        }
+        let (view, report) = match result {
+            Ok(Inspection { report, view, .. }) => (view.as_ref().map(Octets::new), Ok(report)),
+            Err(error) => (None, Err(error)),
+        };
+        self.print(&Verdict { line: json::Line::of(path, report, profile), view })?;
+        self.out.flush()
+    }
+
+    fn print(&mut self, object: &impl Serialize) -> io::Result<()> {
+        object.serialize(&mut Serializer::with_formatter(&mut self.out, Ascii))?;
+        writeln!(self.out)
+    }
+}
+
+impl Rows for Objects {
+    fn row(&mut self, row: &Row) -> io::Result<()> {
+        self.print(row)?;
+        if self.prompt { self.out.flush() } else { Ok(()) }
+    }
+}
+
+#[derive(Serialize)]
+struct Octets {
+    offset: u64,
+    octets: String,
+    width: u64,
+}
+
+impl Octets {
+    fn new(view: &View) -> Octets {
+        let octets = view.octets.iter().fold(String::new(), |mut octets, octet| {
+            let _ = write!(octets, "{octet:02x}");
+            octets
+        });
+        Octets { offset: view.offset, octets, width: view.width }
+    }
+}
+
+/// Compact, and ASCII: what a guest put into a string may steer the terminal that shows it.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+            return CompactFormatter.write_string_fragment(out, fragment);
+        }
+        let mut units = [0; 2];
+        for character in fragment.chars() {
+            match character {
+                ' '..='~' => write!(out, "{character}")?,
+                _ => {
+                    for unit in character.encode_utf16(&mut units) {
+                        write!(out, "\\u{unit:04x}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_ascii_and_mean_the_same() {
+        for text in ["plain", "\u{9b}31m", "\x7f\x1b\n\"\\", "\u{1F980} \u{fc}", ""] {
+            let mut json = Vec::new();
+            text.serialize(&mut Serializer::with_formatter(&mut json, Ascii)).unwrap();
+            assert!(json.iter().all(|octet| matches!(octet, b' '..=b'~')), "{text:?}");
+            assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Rows as a table.
+
+use std::io::{self, Write};
+
+use rustix::termios::tcgetwinsize;
+use textwrap::core::Word;
+use textwrap::{WordSeparator, WordSplitter};
+use xenstream::inspect::{Head, Row};
+
+use crate::inspect::choice::Rows;
+use crate::inspect::hex::Dump;
+use crate::output::{ASIDE, BAD, NAME, Out};
+
+/// Widths of the columns before the content.
+const OFFSET: usize = 11;
+const INDEX: usize = 9;
+const LAYER: usize = 8;
+const TYPE: usize = 22;
+const LENGTH: usize = 11;
+/// Where the content begins.
+const CONTENT: usize = OFFSET + 2 + INDEX + 2 + LAYER + 1 + TYPE + 1 + LENGTH + 2;
+/// Where it begins on a line of its own.
+const OWN_LINE: usize = OFFSET + 2 + INDEX + 2;
+/// Content is broken into lines where there is this much room for it.
+const ROOM: usize = 40;
+
+/// Rows, aligned. On a terminal long ones are broken into lines, elsewhere each is one line.
+pub(crate) struct Table {
+    out: Out,
+    /// Octets are dumped.
+    hex: bool,
+    /// Each row is to be seen at once.
+    prompt: bool,
+    width: Option<usize>,
+    titled: bool,
+    dump: Dump,
+}
+
+impl Table {
+    pub(crate) fn new(out: Out, hex: bool, prompt: bool) -> Table {
+        let width = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|n| *n > 0);
+        Table { out, hex, prompt, width, titled: false, dump: Dump::default() }
+    }
+
+    /// A remark in place of rows.
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{ASIDE}{text}{ASIDE:#}")
+    }
+
+    /// What the rows were written to, once they are over.
+    pub(crate) fn into_out(mut self) -> io::Result<Out> {
+        self.dump.end(&mut self.out)?;
+        if self.titled {
+            writeln!(self.out)?;
+        }
+        Ok(self.out)
+    }
+
+    fn title(&mut self) -> io::Result<()> {
+        if !self.titled {
+            self.titled = true;
+            let content = if self.hex { "" } else { "  content" };
+            writeln!(
+                self.out,
+                "{ASIDE}{:>OFFSET$}  {:>INDEX$}  {:LAYER$} {:TYPE$} {:>LENGTH$}{content}{ASIDE:#}",
+                "offset", "index", "layer", "type", "length"
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The columns before the content.
+    fn columns(&mut self, head: &Head, last_index: Option<u64>) -> io::Result<()> {
+        self.title()?;
+        let Head { offset, layer, depth, kind, body_length, .. } = head;
+        let index = match (head.index, last_index) {
+            (Some(first), Some(last)) => format!("{first}-{last}"),
+            (Some(index), None) => index.to_string(),
+            (None, _) => String::new(),
+        };
+        let layer = format!("{:indent$}{layer}", "", indent = usize::from(*depth));
+        write!(
+            self.out,
+            "{offset:>OFFSET$}  {index:>INDEX$}  {layer:LAYER$} {NAME}{kind:TYPE$}{NAME:#} {body_length:>LENGTH$}"
+        )
+    }
+
+    /// The content, behind the columns or below them.
+    fn content(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let Some(width) = self.width.filter(|width| CONTENT + text.len() > *width) else {
+            return write!(self.out, "  {text}");
+        };
+        let beside = width >= CONTENT + ROOM;
+        let start = if beside { CONTENT } else { OWN_LINE };
+        let room = textwrap::Options::new(width.saturating_sub(start).max(ROOM))
+            .word_separator(WordSeparator::Custom(items))
+            .word_splitter(WordSplitter::NoHyphenation);
+        let next = format!("\n{:start$}", "");
+        let mut before = if beside { "  " } else { &next };
+        for line in textwrap::wrap(text, room) {
+            write!(self.out, "{before}{line}")?;
+            before = &next;
+        }
+        Ok(())
+    }
+
+    fn torn(&mut self, row: &Row) -> io::Result<()> {
+        if row.torn { write!(self.out, "  {BAD}torn{BAD:#}") } else { Ok(()) }
+    }
+}
+
+/// Lines are broken between the items of a list.
+fn items<'l>(line: &'l str) -> Box<dyn Iterator<Item = Word<'l>> + 'l> {
+    Box::new(line.split_inclusive(", ").map(Word::from))
+}
+
+impl Rows for Table {
+    fn begin(&mut self, head: &Head) -> io::Result<bool> {
+        if self.hex {
+            self.dump.end(&mut self.out)?;
+            self.columns(head, None)?;
+            writeln!(self.out)?;
+        }
+        Ok(self.hex)
+    }
+
+    fn octets(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        self.dump.push(&mut self.out, offset, octets)
+    }
+
+    fn row(&mut self, row: &Row) -> io::Result<()> {
+        let text = row.content.to_string();
+        if self.hex {
+            self.dump.end(&mut self.out)?;
+            if text.is_empty() && !row.torn {
+                return Ok(());
+            }
+            write!(self.out, "    = {text}")?;
+        } else {
+            self.columns(&row.head, row.last_index)?;
+            self.content(&text)?;
+        }
+        self.torn(row)?;
+        writeln!(self.out)?;
+        if self.prompt { self.out.flush() } else { Ok(()) }
+    }
+}

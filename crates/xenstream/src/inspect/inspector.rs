@@ -1,0 +1,273 @@
+//! From what the core tells to rows.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::libxl::types as libxl;
+use xenstream_core::wire::{self, Order, RECORD_HEADER, padding};
+use xenstream_core::{Header, Layer, Observer, Pfns, Record};
+
+use crate::inspect::decode::{self, Body};
+use crate::inspect::tap::Tap;
+use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
+
+/// An observer that makes rows of what it hears. A row is complete, and told, once the next one begins, so that the
+/// last one is told by [`finish`](Inspector::finish).
+///
+/// ```
+/// use xenstream::inspect::{Inspector, Row};
+/// use xenstream::{Input, Options, verify};
+///
+/// let mut rows = Vec::new();
+/// let mut sink = |row: Row| rows.push(row);
+/// let mut inspector = Inspector::new(&mut sink);
+/// let report = verify(Input::Slice(b"LibxlFmt\0\0\0\x02\0\0\0\0"), &Options::default(), &mut inspector).unwrap();
+/// inspector.finish(report.summary.octets);
+/// assert_eq!(rows[0].to_string(), "0 libxl header: little-endian, options 0x0");
+/// ```
+pub struct Inspector<'s, S: ?Sized> {
+    sink: &'s mut S,
+    tap: Option<&'s RefCell<Tap>>,
+    /// There is a container around the libxl or libxc stream.
+    contained: bool,
+    in_libxl: bool,
+    libxl_order: Order,
+    libxc_order: Order,
+    guest_width: u8,
+    /// CHECKPOINT records so far.
+    checkpoints: u64,
+    /// The row that is not complete yet.
+    open: Option<Open>,
+    /// Octets that the sink asked for and has not got yet.
+    wanted: Range<u64>,
+}
+
+struct Open {
+    head: Head,
+    record: Record,
+    body: Body,
+    batch: Batch,
+}
+
+impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
+    /// An inspector that tells its rows to this sink. Octets it has none: an observer sees no headers of records. For
+    /// those there is [`inspect`](crate::inspect::inspect()).
+    pub fn new(sink: &'s mut S) -> Inspector<'s, S> {
+        Inspector {
+            sink,
+            tap: None,
+            contained: false,
+            in_libxl: false,
+            libxl_order: Order::Little,
+            libxc_order: Order::Little,
+            guest_width: 8,
+            checkpoints: 0,
+            open: None,
+            wanted: 0..0,
+        }
+    }
+
+    /// The same, with octets for the sink too.
+    pub(super) fn with_tap(mut self, tap: &'s RefCell<Tap>) -> Inspector<'s, S> {
+        self.tap = Some(tap);
+        self
+    }
+
+    /// Nothing more comes; so many octets of the stream have passed. Tells the last row.
+    pub fn finish(mut self, octets: u64) {
+        let torn = self.open.as_ref().is_some_and(|open| open.head.end() > octets);
+        self.close(torn, u64::MAX);
+    }
+
+    /// Something begins.
+    fn begin(&mut self, head: Head) {
+        self.close(false, head.offset);
+        if head.layer != Layer::Hvm {
+            // The last entry of a chain may claim to be longer than its record.
+            self.wanted = 0..0;
+        }
+        if self.sink.begin(&head) && self.tap.is_some() {
+            // An entry lies inside its record, which may be wanted whole.
+            self.wanted.start = if self.wanted.is_empty() { head.offset } else { self.wanted.start };
+            self.wanted.end = self.wanted.end.max(head.end());
+        }
+    }
+
+    /// What was open is over, in front of this offset.
+    fn close(&mut self, torn: bool, end: u64) {
+        self.hand_over(end);
+        let Some(Open { head, record, body, batch }) = self.open.take() else { return };
+        let content = match record.layer {
+            Layer::Libxc if record.kind == u64::from(types::PAGE_DATA) => Content::PageData(batch),
+            Layer::Libxc if record.kind == u64::from(types::CHECKPOINT) => {
+                Content::Checkpoint { checkpoint: self.checkpoints }
+            }
+            Layer::Libxl if record.kind == u64::from(libxl::CHECKPOINT_END) => {
+                Content::Checkpoint { checkpoint: self.checkpoints }
+            }
+            Layer::Libxl => decode::content(&record, &body, self.libxl_order, self.guest_width),
+            _ => decode::content(&record, &body, self.libxc_order, self.guest_width),
+        };
+        if let Content::PvInfo { guest_width, .. } = content {
+            self.guest_width = guest_width;
+        }
+        self.row(Row { head, last_index: None, torn, content });
+    }
+
+    fn row(&mut self, row: Row) {
+        self.sink.row(row);
+        if let Some(tap) = self.tap
+            && !self.sink.wants_more()
+        {
+            tap.borrow_mut().abandoned = true;
+        }
+    }
+
+    /// Hands wanted octets over that lie in front of this offset and have passed.
+    fn hand_over(&mut self, end: u64) {
+        let Some(tap) = self.tap.filter(|_| !self.wanted.is_empty()) else { return };
+        let tap = tap.borrow();
+        let (offset, octets) = tap.kept(self.wanted.start..self.wanted.end.min(end));
+        if !octets.is_empty() {
+            self.sink.octets(offset, octets);
+            self.wanted.start = offset.saturating_add(octets.len() as u64);
+        }
+    }
+
+    fn depth(&self, layer: Layer) -> u8 {
+        let (contained, in_libxl) = (u8::from(self.contained), u8::from(self.in_libxl));
+        match layer {
+            Layer::Libxl => contained,
+            Layer::Libxc => contained + in_libxl,
+            Layer::Hvm => contained + in_libxl + 1,
+            _ => 0,
+        }
+    }
+
+    fn open(&mut self, record: &Record, head: Head) {
+        self.begin(head);
+        self.open = Some(Open { head, record: *record, body: Body::default(), batch: Batch::new() });
+    }
+}
+
+impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
+    fn wants_body(&mut self, record: &Record) -> bool {
+        if decode::is_configuration(record) {
+            // Nothing else tells of it. Of libvirt's the fields that announce it belong to the header.
+            let offset = match record.layer {
+                Layer::Xl => record.offset,
+                _ => record.body_offset,
+            };
+            let head = Head {
+                offset,
+                layer: record.layer,
+                depth: 0,
+                index: None,
+                kind: Kind::Header("configuration"),
+                body_length: record.body_length,
+                octets: (record.body_offset - offset).saturating_add(record.body_length),
+            };
+            self.open(record, head);
+        }
+        !self.wanted.is_empty() || decode::has_content(record)
+    }
+
+    fn header(&mut self, header: &Header) {
+        let Some((layer, name, offset, octets, content)) = describe(header) else { return };
+        match header {
+            Header::Libxl { order, .. } => {
+                self.in_libxl = true;
+                self.libxl_order = *order;
+            }
+            Header::LibxcImage { order, .. } => self.libxc_order = *order,
+            Header::LibxcDomain { .. } => {}
+            _ => self.contained = true,
+        }
+        let head = Head {
+            offset,
+            layer,
+            depth: self.depth(layer),
+            index: None,
+            kind: Kind::Header(name),
+            body_length: octets,
+            octets,
+        };
+        self.begin(head);
+        self.hand_over(head.end());
+        self.row(Row { head, last_index: None, torn: false, content });
+    }
+
+    fn record(&mut self, record: &Record) {
+        let (own_header, behind) = match record.layer {
+            Layer::Xenopsd => (wire::xenopsd::HEADER, 0),
+            Layer::Hvm => (wire::hvm::ENTRY_HEADER, 0),
+            _ => (RECORD_HEADER, padding(record.body_length)),
+        };
+        let Some(label) = record.reference().type_label() else { return };
+        let head = Head {
+            offset: record.offset,
+            layer: record.layer,
+            depth: self.depth(record.layer),
+            index: Some(record.index),
+            kind: Kind::Record(label),
+            body_length: record.body_length,
+            octets: own_header.saturating_add(record.body_length).saturating_add(behind),
+        };
+        self.open(record, head);
+        if record.layer == Layer::Libxc && record.kind == u64::from(types::CHECKPOINT) {
+            self.checkpoints = self.checkpoints.saturating_add(1);
+        }
+    }
+
+    fn body(&mut self, offset: u64, octets: &[u8]) {
+        let end = offset.saturating_add(octets.len() as u64);
+        self.hand_over(end);
+        let Some(open) = &mut self.open else { return };
+        // The chain of HVM_CONTEXT passes as one body, with the entries' headers.
+        let start = open.record.body_offset.max(offset);
+        let stop = open.record.body_offset.saturating_add(open.record.body_length).min(end);
+        if start < stop {
+            let place = |at: u64| usize::try_from(at - offset).unwrap_or(usize::MAX);
+            if let Some(octets) = octets.get(place(start)..place(stop)) {
+                open.body.note(&open.record, octets);
+            }
+        }
+    }
+
+    fn pfns(&mut self, entries: Pfns<'_>) {
+        if let Some(open) = &mut self.open {
+            open.batch.note(entries);
+        }
+    }
+}
+
+/// Layer, name, offset, size and content of a header; `None` for one that this crate does not know.
+fn describe(header: &Header) -> Option<(Layer, &'static str, u64, u64, Content)> {
+    Some(match *header {
+        Header::Xl { offset, order, mandatory_flags, optional_flags, optional_data_len } => {
+            let content = Content::XlHeader { order, mandatory_flags, optional_flags, optional_data_len };
+            (Layer::Xl, "header", offset, wire::xl::HEADER, content)
+        }
+        Header::Libvirt { offset, order, version, xml_len } => {
+            let content = Content::LibvirtHeader { order, version, xml_len };
+            (Layer::Libvirt, "header", offset, wire::libvirt::HEADER, content)
+        }
+        Header::Xenopsd { offset } => {
+            let octets = wire::xenopsd::SIGNATURE.len() as u64;
+            (Layer::Xenopsd, "signature", offset, octets, Content::Nothing)
+        }
+        Header::Libxl { offset, order, options } => {
+            (Layer::Libxl, "header", offset, wire::libxl::HEADER, Content::LibxlHeader { order, options })
+        }
+        Header::LibxcImage { offset, order, version, options } => {
+            let content = Content::ImageHeader { order, version, options };
+            (Layer::Libxc, "image header", offset, wire::libxc::IMAGE_HEADER, content)
+        }
+        Header::LibxcDomain { offset, guest, xen: (xen_major, xen_minor) } => {
+            let content = Content::DomainHeader { guest, xen_major, xen_minor };
+            (Layer::Libxc, "domain header", offset, wire::libxc::DOMAIN_HEADER, content)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,137 @@
+//! What is in a stream: a row for each header, each record, and each entry of HVM_CONTEXT, with its content decoded, in
+//! constant memory and in stream order.
+//!
+//! [`inspect()`] goes through an input and tells a [`Sink`] its [rows](Row), and octets where it asks for them. A stream
+//! that breaks a rule is told of up to there; then the [`Report`] says what broke, and a [`View`] shows the place.
+//! [`Fold`] makes one row of runs of PAGE_DATA. Rows serialize to JSON; `docs/inspect.md` describes it.
+//!
+//! ```
+//! use xenstream::inspect::{Row, inspect};
+//! use xenstream::{Input, Options};
+//!
+//! # let octets = xenstream_synth::minimal::hvm().octets();
+//! let mut names = Vec::new();
+//! let mut sink = |row: Row| names.push(row.head.kind.to_string());
+//! let inspection = inspect(Input::Slice(&octets), &Options::default(), &mut sink).unwrap();
+//! assert!(inspection.report.is_valid());
+//! assert_eq!(names[..3], ["image header", "domain header", "STATIC_DATA_END"]);
+//! ```
+
+mod batch;
+mod content;
+mod decode;
+mod fold;
+mod inspector;
+mod line;
+mod names;
+mod row;
+pub(crate) mod tap;
+mod text;
+mod view;
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::session::Session;
+use crate::source::file::Descriptor;
+use crate::{Error, Input, Options, Report, verify};
+pub use batch::Batch;
+pub use content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
+pub use fold::Fold;
+pub use inspector::Inspector;
+pub use row::{Head, Kind, Row};
+pub use text::Text;
+pub use view::View;
+
+/// Who is told what is in a stream. A closure that takes rows is one.
+pub trait Sink {
+    /// Something begins; its row follows once it is over. Are its octets wanted too, header, body and padding? They
+    /// come between this call and the row. Entries of HVM_CONTEXT begin inside their record's octets.
+    fn begin(&mut self, head: &Head) -> bool {
+        let _ = head;
+        false
+    }
+
+    /// Octets that were asked for, in order. `offset` is the absolute offset of the first.
+    fn octets(&mut self, offset: u64, octets: &[u8]) {
+        let _ = (offset, octets);
+    }
+
+    /// Something is over, or the stream has ended inside it.
+    fn row(&mut self, row: Row);
+
+    /// Asked after each row: is anything still wanted? If not, the input is read no further.
+    fn wants_more(&self) -> bool {
+        true
+    }
+}
+
+impl<F: FnMut(Row)> Sink for F {
+    fn row(&mut self, row: Row) {
+        self(row);
+    }
+}
+
+/// What came of an inspection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The verdict, as [`verify`](crate::verify()) comes to it.
+    pub report: Report,
+    /// The octets around what is wrong, if something is and they could be had.
+    pub view: Option<View>,
+}
+
+/// Goes through an input and tells what is in it.
+///
+/// # Errors
+/// The input could not be opened, read or decompressed; or nobody [wants more](Sink::wants_more)
+/// ([`Error::ConsumerGone`]). Rows up to there have been told.
+pub fn inspect<S: Sink + ?Sized>(
+    input: Input<'_>,
+    options: &Options,
+    sink: &mut S,
+) -> Result<Inspection, Error> {
+    match input {
+        Input::Path(path) => {
+            let file = File::open(path).map_err(Error::Open)?;
+            inspect_descriptor(file.as_fd(), true, options, sink)
+        }
+        Input::Descriptor(fd) => inspect_descriptor(fd, false, options, sink),
+        input => inspect_input(input, options, sink),
+    }
+}
+
+/// What can be read at any place is read again for the view.
+fn inspect_descriptor<S: Sink + ?Sized>(
+    fd: BorrowedFd<'_>,
+    is_ours: bool,
+    options: &Options,
+    sink: &mut S,
+) -> Result<Inspection, Error> {
+    let Some(file) = Descriptor::new(fd)? else {
+        return inspect_input(Input::Descriptor(fd), options, sink);
+    };
+    if is_ours {
+        file.advise();
+    }
+    inspect_input(Input::Positioned(&file), options, sink)
+}
+
+fn inspect_input<S: Sink + ?Sized>(
+    mut input: Input<'_>,
+    options: &Options,
+    sink: &mut S,
+) -> Result<Inspection, Error> {
+    let tap = RefCell::default();
+    let mut inspector = Inspector::new(sink).with_tap(&tap);
+    let mut session = Session::new(options, &mut inspector).with_tap(&tap);
+    let outcome = verify::drive(&mut input, &mut session);
+    let position = session.position();
+    let result = session.into_report(outcome);
+    inspector.finish(position);
+    let report = result?;
+    let view = View::of(&report, &input, &tap.borrow());
+    Ok(Inspection { report, view })
+}

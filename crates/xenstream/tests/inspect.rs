@@ -1,0 +1,560 @@
+//! Inspection of every stream of the corpus: each record has one row, in stream order, and the verdict is that of
+//! verification.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use xenstream::inspect::{Content, Fold, Head, Inspection, Kind, LISTED, Row, Sink, inspect};
+use xenstream::wire::Order;
+use xenstream::wire::libxc::types;
+use xenstream::wire::libxl::types::EMULATOR_XENSTORE_DATA;
+use xenstream::{
+    Checkpointing, Compression, Error, Header, Input, Layer, Level, Observer, Options, Policy, Profile,
+    Record, Report, Rule, Violation, verify,
+};
+use xenstream_synth::hvm::{Chain, Entry};
+use xenstream_synth::{Basic, Body, Field, Page, Part, Stream, libxc as records, libxl, valid};
+
+/// Files of a folder of the corpus, and of the folders in it.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(folder);
+    let files = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
+    let files: Vec<_> = files
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "bin" || extension == "xz"))
+        .collect();
+    assert!(!files.is_empty(), "{folder}");
+    files
+}
+
+fn octets(path: &Path) -> Vec<u8> {
+    let mut octets = std::fs::read(path).unwrap();
+    if Compression::recognise(&octets).is_some() {
+        octets.clear();
+        liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut octets).unwrap();
+    }
+    octets
+}
+
+/// What a row is about: layer, index, absolute offset.
+type Place = (Layer, Option<u64>, u64);
+
+/// Headers and records as they are met, without any of the code under test.
+#[derive(Default)]
+struct Places(Vec<Place>);
+
+impl Observer for Places {
+    fn header(&mut self, header: &Header) {
+        self.0.push(match *header {
+            Header::Xl { offset, .. } => (Layer::Xl, None, offset),
+            Header::Libvirt { offset, .. } => (Layer::Libvirt, None, offset),
+            Header::Xenopsd { offset } => (Layer::Xenopsd, None, offset),
+            Header::Libxl { offset, .. } => (Layer::Libxl, None, offset),
+            Header::LibxcImage { offset, .. } | Header::LibxcDomain { offset, .. } => {
+                (Layer::Libxc, None, offset)
+            }
+            _ => panic!("a header of a new kind: {header:?}"),
+        });
+    }
+
+    fn wants_body(&mut self, record: &Record) -> bool {
+        match record.layer {
+            Layer::Xl => self.0.push((Layer::Xl, None, 48)),
+            Layer::Libvirt => self.0.push((Layer::Libvirt, None, 64)),
+            _ => {}
+        }
+        false
+    }
+
+    fn record(&mut self, record: &Record) {
+        self.0.push((record.layer, Some(record.index), record.offset));
+    }
+}
+
+fn place(head: &Head) -> Place {
+    (head.layer, head.index, head.offset)
+}
+
+fn rows(input: Input<'_>, options: &Options) -> (Result<Inspection, Error>, Vec<Row>) {
+    let mut rows = Vec::new();
+    let result = inspect(input, options, &mut |row: Row| rows.push(row));
+    (result, rows)
+}
+
+/// Inspects it and checks that against a verification.
+fn check(octets: &[u8], options: &Options, name: &str) -> Vec<Row> {
+    let mut places = Places::default();
+    let verified = verify(Input::Slice(octets), options, &mut places).unwrap();
+    let (inspected, rows) = rows(Input::Slice(octets), options);
+    let Inspection { report, view, .. } = inspected.unwrap();
+    assert_eq!(report.verdict, verified.verdict, "{name}");
+    assert_eq!((&report.warnings, &report.findings), (&verified.warnings, &verified.findings), "{name}");
+    assert_eq!(report.summary, verified.summary, "{name}");
+    assert_eq!(rows.iter().map(|row| place(&row.head)).collect::<Vec<_>>(), places.0, "{name}");
+    assert!(places.0.is_sorted_by(|(.., a), (.., b)| a < b), "{name}: {places:?}", places = places.0);
+    for row in &rows {
+        let line = row.content.to_string();
+        assert!(
+            line.bytes().all(|octet| matches!(octet, b' '..=b'~')) && line.len() < 8192,
+            "{name}: {line:?}"
+        );
+        assert!(serde_json::to_string(row).is_ok());
+    }
+    for pair in rows.windows(2) {
+        // HVM_CONTEXT's row stands in front of its entries.
+        assert!(!pair[0].torn, "{name}: {} is followed by {}", pair[0], pair[1]);
+    }
+    match (report.violation(), view) {
+        (None, view) => assert_eq!(view, None),
+        (Some(violation), Some(view)) => {
+            let at = view.offset as usize;
+            assert_eq!(octets[at..at + view.octets.len()], view.octets, "{name}");
+            assert!(view.offset <= violation.offset, "{name}");
+        }
+        // There is nothing around the only octet that is not there.
+        (Some(violation), None) => assert!(violation.offset >= octets.len() as u64, "{name}: {violation}"),
+    }
+    rows
+}
+
+fn every_options() -> impl Iterator<Item = Options> {
+    let kinds = [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
+    Profile::ALL.into_iter().flat_map(move |profile| {
+        kinds.into_iter().flat_map(move |kind| {
+            let policy =
+                move |keep_going| Policy::new(profile).with_checkpointing(kind).with_keep_going(keep_going);
+            [Options::new(policy(false)), Options::new(policy(true))]
+        })
+    })
+}
+
+#[test]
+fn every_record_of_made_streams_has_a_row() {
+    for path in files("rules").into_iter().chain(files("valid")).chain(files("crashes")) {
+        let octets = octets(&path);
+        for options in every_options() {
+            check(&octets, &options, &format!("{} {:?}", path.display(), options.policy.profile()));
+        }
+    }
+}
+
+#[test]
+fn every_record_of_real_images_has_a_row_and_is_decoded() {
+    for path in files("real") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let rows = check(&octets(&path), &Options::default(), name);
+        let guest = name.split(['-', '.', '6', '3', '_']).next().unwrap();
+        let is_xl =
+            |row: &&Row| row.head.layer == Layer::Xl && row.head.kind == Kind::Header("configuration");
+        let Content::Configuration { name: Some(domain), uuid, kind, memory_kib, vcpus } =
+            &rows.iter().find(is_xl).unwrap().content
+        else {
+            panic!("{name}: {rows:?}")
+        };
+        assert!(name.starts_with(&domain.to_string()), "{name}: {domain}");
+        assert_eq!(uuid.as_ref().unwrap().octets().len(), 36);
+        assert_eq!(kind.as_ref().unwrap().to_string(), guest, "{name}");
+        assert!(memory_kib.unwrap() >= 8192 && (1..=2).contains(&vcpus.unwrap()));
+        // What Xen writes leaves nothing open but empty records and blobs.
+        for row in rows.iter().filter(|row| row.content.is_nothing()) {
+            let kind = row.head.kind.to_string();
+            let blobs = [
+                "LIBXC_CONTEXT",
+                "STATIC_DATA_END",
+                "VERIFY",
+                "END",
+                "SHARED_INFO",
+                "HVM_CONTEXT",
+                "IOAPIC",
+                "PCI_IRQ",
+                "ISA_IRQ",
+                "PCI_LINK",
+                "PIT",
+                "RTC",
+                "HPET",
+                "PMTIMER",
+                "VIRIDIAN_DOMAIN",
+            ];
+            assert!(blobs.contains(&&*kind), "{name}: {row}");
+        }
+    }
+}
+
+/// A smallest stream that breaks a rule and its neighbour that does not differ in the field that is wrong.
+#[test]
+fn the_field_that_is_wrong_is_shown_whole() {
+    let mut fields = 0;
+    for path in files("rules").into_iter().filter(|path| !path.to_string_lossy().contains(".ok.")) {
+        let (bad, good) = (octets(&path), octets(&path.with_extension("ok.bin")));
+        let (result, _) = rows(Input::Slice(&bad), &Options::default());
+        let Inspection { report, view: Some(view), .. } = result.unwrap() else { continue };
+        let Violation { rule, offset, .. } = report.violation().unwrap();
+        let at = *offset as usize;
+        if bad.len() != good.len() {
+            continue;
+        }
+        let differs = |at: &usize| bad[*at] != good[*at];
+        let Some(last) = (at..bad.len().min(at + 8)).rfind(differs) else { continue };
+        fields += 1;
+        // A length does not go with a count, and it is the count that differs.
+        let counts = rule.name().ends_with("-length") || rule.name().ends_with("-empty");
+        assert!(last < at + view.width as usize || counts, "{}: {last} is wrong too", path.display());
+    }
+    assert!(fields > 50, "{fields}");
+}
+
+#[test]
+fn rows_are_the_same_from_every_source() {
+    /// One octet at a time.
+    struct Drops<'o>(&'o [u8]);
+    impl Read for Drops<'_> {
+        fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
+            let one = octets.len().min(1);
+            self.0.read(&mut octets[..one])
+        }
+    }
+    for path in files("rules").into_iter().step_by(3).chain(files("valid")) {
+        let octets = octets(&path);
+        let options = Options::default();
+        let (expected, from_slice) = rows(Input::Slice(&octets), &options);
+        let expected = expected.unwrap();
+        let packed = zstd::encode_all(&octets[..], 1).unwrap();
+        let file = rows(Input::Path(&path), &options);
+        let reader = rows(Input::Reader(&mut &octets[..]), &options);
+        let drops = rows(Input::Reader(&mut Drops(&octets)), &options);
+        let compressed = rows(Input::Slice(&packed), &options);
+        for (how, (result, rows)) in
+            [("file", file), ("reader", reader), ("drops", drops), ("zstd", compressed)]
+        {
+            let name = format!("{}, {how}", path.display());
+            let Inspection { report, view, .. } = result.unwrap();
+            if how != "reader" && how != "drops" {
+                assert_eq!(report.verdict, expected.report.verdict, "{name}");
+            }
+            assert_eq!(rows, from_slice, "{name}");
+            // In order nothing is read behind the fault; what is shown is shown truly.
+            let (Some(view), Some(whole)) = (view, &expected.view) else { continue };
+            let at = (view.offset - whole.offset) as usize;
+            assert_eq!(view.octets, whole.octets[at..at + view.octets.len()], "{name}");
+            assert!(how != "file" || view == *whole, "{name}");
+        }
+    }
+}
+
+/// Asks for the octets of every record of a layer.
+struct Octets {
+    layer: Layer,
+    heads: Vec<Head>,
+    octets: Vec<(u64, Vec<u8>)>,
+}
+
+impl Octets {
+    fn of(layer: Layer, input: Input<'_>) -> (Octets, Report) {
+        let mut sink = Octets { layer, heads: Vec::new(), octets: Vec::new() };
+        let report = inspect(input, &Options::default(), &mut sink).unwrap().report;
+        (sink, report)
+    }
+}
+
+impl Sink for Octets {
+    fn begin(&mut self, head: &Head) -> bool {
+        let wanted = head.layer == self.layer;
+        if wanted {
+            self.heads.push(*head);
+        }
+        wanted
+    }
+
+    fn octets(&mut self, offset: u64, octets: &[u8]) {
+        match self.octets.last_mut() {
+            Some((start, all)) if *start + all.len() as u64 == offset => all.extend_from_slice(octets),
+            _ => self.octets.push((offset, octets.to_vec())),
+        }
+    }
+
+    fn row(&mut self, _: Row) {}
+}
+
+#[test]
+fn octets_that_are_asked_for_come_whole() {
+    for path in files("valid") {
+        let image = octets(&path);
+        let name = path.display();
+        for layer in Layer::ALL {
+            let (from_file, report) = Octets::of(layer, Input::Path(&path));
+            assert!(report.is_valid());
+            let (from_reader, _) = Octets::of(layer, Input::Reader(&mut &image[..]));
+            assert_eq!(from_file.octets, from_reader.octets, "{name}");
+            for (offset, octets) in &from_file.octets {
+                let at = *offset as usize;
+                assert!(image[at..at + octets.len()] == octets[..], "{name}: octets at {offset}");
+            }
+            // Layers that nest are in one another's octets.
+            let asked: u64 = from_file.heads.iter().map(|head| head.octets).sum();
+            let given: u64 = from_file.octets.iter().map(|(_, octets)| octets.len() as u64).sum();
+            assert_eq!(asked, given, "{name}, {layer}");
+        }
+    }
+}
+
+#[test]
+fn runs_of_page_data_fold() {
+    let page = |pfn| records::page_data(&[Page::normal(pfn), Page::absent(pfn + 1)]);
+    let part = Part::libxc(types::X86_TSC_INFO);
+    // In front of what is there, the last one first.
+    let stream =
+        valid::hvm().before(part, page(0x20)).before(part, records::verify()).before(part, page(0x10));
+    let octets = stream.octets();
+    let (_, rows) = rows(Input::Slice(&octets), &Options::default());
+    let mut fold = Fold::default();
+    let mut folded: Vec<_> = rows.into_iter().flat_map(|row| fold.take(row)).collect();
+    folded.extend(fold.finish());
+    let runs: Vec<_> = folded.iter().filter(|row| matches!(row.content, Content::PageData(_))).collect();
+    let [first, second] = runs[..] else { panic!("{runs:?}") };
+    assert_eq!((first.records(), first.head.index, first.last_index), (3, Some(3), Some(5)));
+    assert_eq!(
+        first.content.to_string(),
+        "3 records, 8 entries, pfn 0x0-0xfefff: 2 NOTAB, 1 BROKEN, 1 XALLOC, 4 XTAB"
+    );
+    assert_eq!(second.content.to_string(), "2 entries, pfn 0x10-0x11: 1 NOTAB, 1 XTAB");
+    let end = folded.iter().find(|row| row.head.kind.to_string() == "VERIFY").unwrap();
+    assert_eq!((first.head.end(), second.last_index), (end.head.offset, None));
+}
+
+#[test]
+fn who_wants_no_more_is_not_read_on_for() {
+    struct Few(usize);
+    impl Sink for Few {
+        fn row(&mut self, _: Row) {
+            self.0 += 1;
+        }
+        fn wants_more(&self) -> bool {
+            self.0 < 4
+        }
+    }
+    // Without an end: read on it would be for ever.
+    let stream = valid::hvm();
+    let octets = stream.octets();
+    let page = stream.offset(stream.find(Part::libxc(types::PAGE_DATA))) as usize;
+    let (start, rest) = octets.split_at(page);
+    let record = &rest[..8 + 16 + 4096];
+    let endless = start.chain(Endless { record, at: 0 });
+    let mut few = Few(0);
+    let result = inspect(Input::Reader(&mut { endless }), &Options::default(), &mut few);
+    assert!(matches!(result, Err(Error::ConsumerGone { .. })), "{result:?}");
+    assert_eq!(few.0, 4 + 1, "and the one that had begun");
+}
+
+/// The same octets again and again.
+struct Endless<'o> {
+    record: &'o [u8],
+    at: usize,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
+        for octet in &mut *octets {
+            *octet = self.record[self.at];
+            self.at = (self.at + 1) % self.record.len();
+        }
+        Ok(octets.len())
+    }
+}
+
+/// The only row of this type, as a line and as JSON.
+fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
+    let (result, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+    assert!(result.unwrap().report.is_valid(), "{rows:?}");
+    let mut rows = rows.iter().filter(|row| row.head.kind.to_string() == kind);
+    let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one {kind}") };
+    (row.content.to_string(), serde_json::to_value(&row.content).unwrap())
+}
+
+#[test]
+fn what_records_say_is_decoded_in_either_order() {
+    let pv64 = || valid::pv64();
+    let registers = Basic::pv64().with_octets(648, &0xFFFF_FFFF_8100_0000u64.to_le_bytes()).cr3(1);
+    let xsave = Body::new().with(Field::le64(7)).with(Field::le64(0x207)).zeros(832);
+    let hvm_cpu = [0u8; 640].into_iter().chain((1..=7u64).flat_map(u64::to_le_bytes)).chain([0; 336]);
+    let chain = Chain::around([
+        Entry::new(2, 0, hvm_cpu.collect::<Vec<_>>()),
+        Entry::msrs(0, &[(0xC000_0103, 9), (0x1234, 10)]),
+    ]);
+    for (stream, kind, line, json) in [
+        (
+            pv64().replaced(Part::libxc(types::X86_TSC_INFO), records::tsc_info(1, 2_400_000, 1 << 33, 4)),
+            "X86_TSC_INFO",
+            "mode 1 (always emulated), 2400000 kHz, 8589934592 ns, incarnation 4",
+            json!({"mode": 1, "khz": 2_400_000, "nsec": 1u64 << 33, "incarnation": 4}),
+        ),
+        (
+            pv64(),
+            "X86_PV_P2M_FRAMES",
+            "pfn 0x0-0x1ff, 1 frame",
+            json!({"start_pfn": 0, "end_pfn": 511, "frames": 1}),
+        ),
+        (
+            valid::pv32(),
+            "X86_PV_INFO",
+            "32-bit, 3-level page tables",
+            json!({"guest_width": 4, "pt_levels": 3}),
+        ),
+        (
+            pv64().replaced(Part::libxc(types::X86_PV_VCPU_BASIC), records::vcpu_basic(0, &registers)),
+            "X86_PV_VCPU_BASIC",
+            "vcpu 0, 5168 octets, rip 0xffffffff81000000, page table in pfn 0x1",
+            json!({"vcpu_id": 0, "blob_length": 5168, "rip": 0xFFFF_FFFF_8100_0000u64, "cr3_pfn": 1}),
+        ),
+        (
+            pv64().replaced(
+                Part::libxc(types::X86_PV_VCPU_XSAVE),
+                records::vcpu(types::X86_PV_VCPU_XSAVE, 0, xsave),
+            ),
+            "X86_PV_VCPU_XSAVE",
+            "vcpu 0, 848 octets, xcr0 0x7, ever used 0x207",
+            json!({"vcpu_id": 0, "blob_length": 848, "xcr0": 7, "xcr0_accum": 0x207}),
+        ),
+        (
+            pv64().replaced(
+                Part::libxc(types::X86_PV_VCPU_MSRS),
+                records::vcpu_msrs(0, &[(0x48, 1), (0xD_1234, 2)]),
+            ),
+            "X86_PV_VCPU_MSRS",
+            "vcpu 0, 2 MSRs: SPEC_CTRL 0x1, [0xd1234] 0x2",
+            json!({"vcpu_id": 0, "count": 2, "msrs": [
+                {"index": 0x48, "name": "SPEC_CTRL", "value": 1}, {"index": 0xD_1234, "name": null, "value": 2},
+            ]}),
+        ),
+        (
+            valid::hvm()
+                .replaced(Part::libxc(types::HVM_PARAMS), records::hvm_params(&[(1, 0xFEFFC), (3, 4)])),
+            "HVM_PARAMS",
+            "2 parameters: STORE_PFN 0xfeffc, [0x3] 0x4",
+            json!({"count": 2, "params": [
+                {"index": 1, "name": "STORE_PFN", "value": 0xFEFFC}, {"index": 3, "name": null, "value": 4},
+            ]}),
+        ),
+        (
+            valid::hvm().replaced(
+                Part::libxc(types::X86_CPUID_POLICY),
+                records::cpuid_policy(&[
+                    [0, u32::MAX, 2, 0x756E_6547, 0x6C65_746E, 0x4965_6E69],
+                    [1, u32::MAX, 0x000A_0655, 0, 0, 0],
+                    [2, u32::MAX, 0, 0, 0, 0],
+                    [4, 0, 1, 0, 0, 0],
+                    [4, 1, 2, 0, 0, 0],
+                    [0x21, u32::MAX, 0, 0, 0, 1],
+                ]),
+            ),
+            "X86_CPUID_POLICY",
+            "6 leaves, GenuineIntel, family 0x6, model 0xa5, stepping 5: 0x0 (vendor), 0x1 (features), 0x4 (caches) x2, \
+             0x21; 1 empty",
+            Value::Null,
+        ),
+        (
+            valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
+            "CPU",
+            "vcpu 0, rip 0x1, cr0 0x3, cr3 0x5, cr4 0x6",
+            json!({"vcpu_id": 0, "rip": 1, "cr0": 3, "cr3": 5, "cr4": 6}),
+        ),
+        (
+            valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
+            "CPU_MSR",
+            "vcpu 0, 2 MSRs: TSC_AUX 0x9, [0x1234] 0xa",
+            json!({"vcpu_id": 0, "count": 2, "msrs": [
+                {"index": 0xC000_0103u32, "name": "TSC_AUX", "value": 9},
+                {"index": 0x1234, "name": null, "value": 10},
+            ]}),
+        ),
+    ] {
+        for order in [Order::Little, Order::Big] {
+            let (found, object) = decoded(&stream.clone().with_order(order), kind);
+            assert_eq!(found, line, "{kind} {order:?}");
+            assert!(json.is_null() || object == json, "{kind} {order:?}: {object}");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_model_says_is_decoded() {
+    let data = libxl::xenstore(&[("physmap/f0000000/size", "0x1000000"), ("physmap/f0000000/name", "vga")]);
+    let stream =
+        valid::hvm().in_libxl().with_device_model().replaced(Part::libxl(EMULATOR_XENSTORE_DATA), data);
+    let (line, json) = decoded(&stream, "EMULATOR_XENSTORE_DATA");
+    let expected =
+        "qemu upstream, 2 pairs: physmap/f0000000/size=\"0x1000000\", physmap/f0000000/name=\"vga\"";
+    assert_eq!(line, expected);
+    assert_eq!(
+        json,
+        json!({"emulator_id": 2, "emulator": "qemu upstream", "emulator_index": 0, "count": 2, "pairs": [
+            {"key": "physmap/f0000000/size", "value": "0x1000000"}, {"key": "physmap/f0000000/name", "value": "vga"},
+        ]})
+    );
+    let (line, json) = decoded(&stream, "EMULATOR_CONTEXT");
+    assert_eq!(line, "qemu upstream, 25 octets of state, version 3");
+    assert_eq!((&json["blob_length"], &json["qemu_version"]), (&json!(25), &json!(3)));
+}
+
+#[test]
+fn what_a_configuration_says_is_decoded() {
+    let xl = |config: &str| valid::hvm().in_libxl().in_xl_with(3, format!("{config}\0").as_bytes());
+    let libvirt = |xml: &str| valid::hvm().in_libxl().in_libvirt_with(format!("{xml}\0").as_bytes());
+    let long = format!("{{\"c_info\": {{\"name\": \"{}\"}}}}", "n".repeat(70));
+    for (stream, line) in [
+        (xl(r#"{"c_info": {"name": "a"}, "b_info": {"target_memkb": 1025}}"#), "name \"a\", 1025 KiB"),
+        (xl(r#"{"b_info": {"max_memkb": 18446744073709551615, "max_vcpus": 2}}"#), "2 vcpus"),
+        (xl(&long), &format!("name \"{}... (6 more)\"", "n".repeat(64))),
+        (xl(r#"{"c_info": {"name": 5}}"#), ""),
+        (xl(r#"{"c_info": {}, "c_info": {}}"#), ""),
+        (xl("[]"), ""),
+        (
+            libvirt(
+                "<domain type='xen'><name>a&amp;b&#33;</name><uuid>u</uuid><memory unit='GiB'>2</memory>\
+                 <vcpu placement='static'> 3 </vcpu><devices><name>no</name></devices></domain>",
+            ),
+            "name \"a&b!\", uuid u, 2048 MiB, 3 vcpus",
+        ),
+        (libvirt("<domain><memory>4096</memory><vcpu>many</vcpu></domain>"), "4 MiB"),
+        (libvirt("<domain><memory unit='MB'>1</memory></domain>"), "976 KiB"),
+        (libvirt("<domain><memory unit='EiB'>1</memory></domain>"), ""),
+        (libvirt("<domain><name>a<b>c</b>d</name></domain>"), "name \"ad\""),
+        (libvirt("<domain/>"), ""),
+    ] {
+        let (_, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+        let row = rows.iter().find(|row| row.head.kind == Kind::Header("configuration")).unwrap();
+        assert_eq!(row.content.to_string(), line);
+    }
+}
+
+#[test]
+fn content_is_bounded_whatever_is_in_it() {
+    let leaves: Vec<_> = (0..60_000).map(|leaf| [leaf, u32::MAX, 1, 2, 3, 4]).collect();
+    let stream = valid::hvm().replaced(Part::libxc(types::X86_CPUID_POLICY), records::cpuid_policy(&leaves));
+    let rows = check(&stream.octets(), &Options::default(), "leaves");
+    let row = rows.iter().find(|row| row.head.kind.to_string() == "X86_CPUID_POLICY").unwrap();
+    let line = row.content.to_string();
+    assert!(line.starts_with("60000 leaves, ") && line.ends_with(", and 59960 more"), "{line}");
+    let Content::CpuidPolicy { count: 60_000, leaves, .. } = &row.content else { panic!("{row}") };
+    assert_eq!(leaves.len(), LISTED);
+}
+
+#[test]
+fn strings_of_a_guest_are_bounded_and_harmless() {
+    let value = "\x1b[2J\u{9b}31m".repeat(1000);
+    let pairs: Vec<_> = (0..1000).map(|n| (format!("key/{n}"), value.clone())).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let stream = valid::hvm()
+        .in_libxl()
+        .with_device_model()
+        .replaced(Part::libxl(EMULATOR_XENSTORE_DATA), libxl::xenstore(&pairs));
+    let options =
+        Options::new(Policy::spec().with_level(Rule::LibxlXenstoreValueCharset, Level::Allow).unwrap());
+    let rows = check(&stream.octets(), &options, "pairs");
+    let row = rows.iter().find(|row| row.head.kind.to_string() == "EMULATOR_XENSTORE_DATA").unwrap();
+    let line = row.content.to_string();
+    let start = "qemu upstream, 1000 pairs: key/0=\"\\x1b[2J";
+    assert!(line.starts_with(start) && line.ends_with("more)\", and 999 more"), "{line}");
+}
