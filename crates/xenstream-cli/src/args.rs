@@ -9,7 +9,7 @@ use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile
 
 use crate::progress::When;
 use crate::rules::suggestions;
-use crate::verify_stream_v2;
+use crate::{scrub, verify_stream_v2};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Pass a stream from standard input to standard output while it is verified
     Relay(RelayArguments),
+    /// Write the same stream with the guest's memory blanked, so that it can be shown to others
+    Scrub(scrub::Arguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -229,15 +231,15 @@ fn level_error(rule: &str, error: LevelError) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
-fn format_parser() -> impl TypedValueParser<Value = Format> {
+pub(crate) fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
-fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+pub(crate) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
     named(Profile::ALL.map(|profile| (profile.name(), profile)))
 }
 
-fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
+pub(crate) fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
     named([
         ("auto", Checkpointing::Auto),
         ("plain", Checkpointing::Plain),

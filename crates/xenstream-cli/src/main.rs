@@ -9,6 +9,7 @@ mod output;
 mod progress;
 mod relay;
 mod rules;
+mod scrub;
 mod verify;
 mod verify_stream_v2;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Scrub(arguments) => scrub::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),

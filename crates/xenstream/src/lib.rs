@@ -11,6 +11,7 @@
 //! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
 //!   [`verify()`] tells an [`Observer`] what is in it besides.
 //! * [`relay()`] passes a stream on while it verifies it.
+//! * [`scrub`] blanks what a stream holds of its guest, so that it can be shown to others.
 //! * [`batch`] verifies many on all cores, directories included.
 //! * [`json`] is the report as JSON.
 //!
@@ -29,6 +30,7 @@ mod listener;
 mod options;
 mod relay;
 mod report;
+pub mod scrub;
 mod session;
 mod source;
 mod verify;

@@ -50,6 +50,11 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
         }
     }
 
+    /// Who hears of the stream.
+    pub(crate) fn observer(&mut self) -> &mut O {
+        self.listener.observer()
+    }
+
     pub(crate) fn position(&self) -> u64 {
         self.verifier.position()
     }

@@ -100,7 +100,7 @@ fn walk<O: Observer + ?Sized>(
         if first {
             first = false;
             if let Some(compression) = recognise(file, octets, session)? {
-                return compressed::drive(compression, Cursor { file, position: 0 }, session);
+                return compressed::drive(compression, Cursor::new(file), session);
             }
         }
         session.push(octets)?;
@@ -156,9 +156,15 @@ pub(crate) fn overfull() -> io::Error {
 }
 
 /// Reads a file in order, for a decompressor.
-struct Cursor<'f> {
+pub(crate) struct Cursor<'f> {
     file: &'f dyn ReadAt,
     position: u64,
+}
+
+impl<'f> Cursor<'f> {
+    pub(crate) fn new(file: &'f dyn ReadAt) -> Cursor<'f> {
+        Cursor { file, position: 0 }
+    }
 }
 
 impl Read for Cursor<'_> {

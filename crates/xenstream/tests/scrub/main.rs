@@ -1,0 +1,6 @@
+//! Scrubbing: what goes, what stays, what is refused, and that nothing is left where it fails.
+
+mod common;
+mod corpus;
+mod damaged;
+mod table;
