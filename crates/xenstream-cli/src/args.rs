@@ -9,7 +9,7 @@ use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile
 
 use crate::progress::When;
 use crate::rules::suggestions;
-use crate::{scrub, verify_stream_v2};
+use crate::{scrub, synth, verify_stream_v2};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Relay(RelayArguments),
     /// Write the same stream with the guest's memory blanked, so that it can be shown to others
     Scrub(scrub::Arguments),
+    /// Make a stream of a guest of a given shape and size, valid or broken
+    Synth(synth::Arguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -248,6 +250,15 @@ pub(crate) fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpoint
     ])
 }
 
+/// Any of these values, by name.
+pub(crate) fn values<T: Copy + Send + Sync + 'static, const N: usize>(
+    values: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values.map(name))
+        .try_map(move |given| values.into_iter().find(|value| name(*value) == given).ok_or("no such value"))
+}
+
 /// One of a few names, each with its value.
 fn named<T: Copy + Default + Send + Sync + 'static, const N: usize>(
     values: [(&'static str, T); N],
@@ -271,7 +282,7 @@ fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
 }
 
 /// A number, in decimal or hex, with or without a power of 1024 behind it.
-fn parse_number(text: &str) -> Option<u64> {
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     if text == "none" {
         return Some(u64::MAX);
     }

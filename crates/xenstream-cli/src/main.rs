@@ -10,6 +10,7 @@ mod progress;
 mod relay;
 mod rules;
 mod scrub;
+mod synth;
 mod verify;
 mod verify_stream_v2;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
         Command::Scrub(arguments) => scrub::run(&arguments),
+        Command::Synth(arguments) => synth::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),

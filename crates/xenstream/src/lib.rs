@@ -27,6 +27,7 @@ mod config;
 mod error;
 pub mod json;
 mod listener;
+mod new_file;
 mod options;
 mod relay;
 mod report;
@@ -37,6 +38,7 @@ mod verify;
 mod walk;
 
 pub use error::Error;
+pub use new_file::NewFile;
 pub use options::Options;
 pub use relay::{Relay, Relayed, relay, relay_with};
 pub use report::{DerivedLimit, Findings, Report, Verdict};

@@ -6,5 +6,6 @@ mod common;
 mod json;
 mod progress;
 mod relay;
+mod synth;
 mod verify;
 mod verify_stream_v2;

@@ -31,12 +31,12 @@ pub use self::table::{Blanked, Part, TABLE, remains};
 
 use self::filter::{Events, Filter};
 use self::input::{File, Live, Octets};
-use self::output::{Plain, Sink, Target};
+use self::output::{Plain, Sink, Sparse};
 use crate::session::{Session, Stop};
 use crate::source::compressed::Decompressor;
 use crate::source::file::{self, ReadAt, WINDOW};
 use crate::source::stream;
-use crate::{Error, Input, Options, Report};
+use crate::{Error, Input, NewFile, Options, Report};
 
 /// What is blanked beside the contents of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -191,10 +191,10 @@ fn to_output(
 ) -> Result<Scrubbed, Error> {
     match output {
         Output::Path { path, overwrite } => {
-            let mut target = Target::new(path, overwrite)?;
-            let scrubbed = run(input, &mut target.sink, options, what)?;
+            let new = NewFile::create(path, overwrite)?;
+            let scrubbed = run(input, &mut Sparse::new(new.file()), options, what)?;
             if scrubbed.octets.is_some() {
-                target.publish()?;
+                new.publish()?;
             }
             Ok(scrubbed)
         }
