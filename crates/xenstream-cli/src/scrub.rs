@@ -12,6 +12,7 @@ use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
 use xenstream::{Checkpointing, Error, Format, Input, Options, Policy, Profile};
 
 use crate::args::{Program, checkpointing_parser, format_parser, profile_parser};
+use crate::descriptor::Stdout;
 use crate::{FAILED, INVALID, VALID, output};
 
 const EXIT_STATUS: &str = "\
@@ -106,9 +107,8 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
     if io::stdout().is_terminal() {
         usage("redirect standard output to who is to get the stream");
     }
-    // Without a buffer of lines.
-    let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Error::Create)?);
-    if is_same_file(&arguments.input, &stdout) {
+    let mut stdout = Stdout::new().map_err(Error::Create)?;
+    if is_same_file(&arguments.input, stdout.file()) {
         return Err(Error::SameFile);
     }
     scrub(input, Output::Writer(&mut stdout), &options, what)

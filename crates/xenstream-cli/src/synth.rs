@@ -1,9 +1,7 @@
 //! `xenstream synth`.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
@@ -14,6 +12,7 @@ use xenstream_synth::image::{Container, Contents, Shape};
 use xenstream_synth::valid::Machine;
 
 use crate::args::{Program, parse_number, values};
+use crate::descriptor::Stdout;
 use crate::output::{complain, name, octets, plural};
 use crate::rules::suggestions;
 use crate::{FAILED, VALID, output};
@@ -210,14 +209,12 @@ fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -
 /// Where a stream goes.
 enum Out {
     File(NewFile),
-    Standard(File),
+    Standard(Stdout),
 }
 
 fn out(arguments: &Arguments) -> Result<Out, Error> {
     if arguments.output == Path::new("-") {
-        // Without a buffer of lines.
-        let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Create)?;
-        return Ok(Out::Standard(stdout.into()));
+        return Stdout::new().map(Out::Standard).map_err(Error::Create);
     }
     NewFile::create(&arguments.output, arguments.force).map(Out::File)
 }

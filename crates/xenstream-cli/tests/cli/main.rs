@@ -6,6 +6,7 @@ mod common;
 mod json;
 mod progress;
 mod relay;
+mod scrub;
 mod synth;
 mod verify;
 mod verify_stream_v2;

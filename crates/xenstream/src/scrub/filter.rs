@@ -8,121 +8,24 @@ use std::io::{self, Read, Seek};
 
 use tempfile::SpooledTempFile;
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::{Order, libvirt, libxc, libxl, padding, xenopsd, xl};
-use xenstream_core::{Header, Layer, Observer, Record, Rule, Violation};
+use xenstream_core::wire::{Order, libxc, padding};
+use xenstream_core::{Layer, Record, Rule};
 
 use crate::scrub::Scrub;
-use crate::scrub::body::{Context, Step, WRONG, Walk};
+use crate::scrub::body::{Context, Step, Walk, count_only};
+use crate::scrub::events::{Event, Events};
+use crate::scrub::header::{self, WRONG};
 use crate::scrub::output::Sink;
 
 /// What is kept back of a record is in memory up to this size, four times what a saver writes, and in an unnamed file
 /// beyond it.
 const SPOOL: usize = 32 << 10;
 
-/// Types of records that are known or will be for a long time: larger numbers are no types.
-const TYPES: u64 = 0x1000;
-
-/// What the verifier said, with the offset from which it applies.
-#[derive(Debug, Default)]
-pub(super) struct Events(VecDeque<(u64, Event)>);
-
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Xl {
-        order: Order,
-        length: u64,
-        is_json: bool,
-    },
-    Libvirt {
-        length: u64,
-    },
-    Libxl(Order),
-    Image(Order),
-    Header,
-    Domain(xenstream_core::Guest),
-    Record(Record),
-    /// From here on nothing is known.
-    Damage,
-}
-
-impl Observer for Events {
-    fn header(&mut self, header: &Header) {
-        let (end, event) = match *header {
-            Header::Xl { offset, order, optional_data_len, mandatory_flags, .. } => {
-                let is_json = mandatory_flags & xl::FLAG_JSON != 0;
-                let length = u64::from(optional_data_len);
-                (offset + xl::HEADER, Event::Xl { order, length, is_json })
-            }
-            Header::Libvirt { offset, xml_len, .. } => {
-                (offset + libvirt::HEADER, Event::Libvirt { length: u64::from(xml_len) })
-            }
-            Header::Xenopsd { offset } => (offset + xenopsd::SIGNATURE.len() as u64, Event::Header),
-            Header::Libxl { offset, order, .. } => (offset + libxl::HEADER, Event::Libxl(order)),
-            Header::LibxcImage { offset, order, .. } => (offset + libxc::IMAGE_HEADER, Event::Image(order)),
-            Header::LibxcDomain { offset, guest, .. } => {
-                (offset + libxc::DOMAIN_HEADER, Event::Domain(guest))
-            }
-            _ => return,
-        };
-        self.0.push_back((end, event));
-    }
-
-    fn record(&mut self, record: &Record) {
-        if record.layer != Layer::Hvm {
-            self.0.push_back((record.body_offset, Event::Record(*record)));
-        }
-    }
-
-    fn finding(&mut self, finding: &Violation) {
-        if let Some(field) = frames(finding.rule) {
-            self.0.push_back((finding.offset.saturating_add(field), Event::Damage));
-        }
-    }
-}
-
-/// Is it a rule on where something ends? Then nobody knows what is behind. The size of the field that says so.
-fn frames(rule: Rule) -> Option<u64> {
-    match rule {
-        Rule::XenopsdLength => Some(8),
-        // The count, with which the length does not agree, stands behind it.
-        Rule::LibxcPageDataLength => Some(4 + page::HEADER),
-        Rule::XlOptionalDataLength
-        | Rule::XlConfigLength
-        | Rule::LibvirtXmlLength
-        | Rule::LibxlRecordLength
-        | Rule::LibxlEndLength
-        | Rule::LibxlLibxcContextLength
-        | Rule::LibxlCheckpointEndLength
-        | Rule::LibxlCheckpointStateLength
-        | Rule::LibxlEmulatorHeader
-        | Rule::LibxlEmulatorLength
-        | Rule::LibxcRecordLength
-        | Rule::LibxcEndLength
-        | Rule::LibxcVerifyLength
-        | Rule::LibxcCheckpointLength
-        | Rule::LibxcStaticDataEndLength
-        | Rule::LibxcPvInfoLength
-        | Rule::LibxcP2mFramesLength
-        | Rule::LibxcVcpuHeader
-        | Rule::LibxcVcpuBasicLength
-        | Rule::LibxcVcpuExtendedLength
-        | Rule::LibxcVcpuXsaveLength
-        | Rule::LibxcVcpuMsrsLength
-        | Rule::LibxcSharedInfoLength
-        | Rule::LibxcTscInfoLength
-        | Rule::LibxcHvmParamsLength
-        | Rule::LibxcHvmContextEmpty
-        | Rule::LibxcCpuidPolicyLength
-        | Rule::LibxcMsrPolicyLength => Some(4),
-        _ => None,
-    }
-}
-
 /// The stream on its way.
 pub(super) struct Filter {
     what: Scrub,
     context: Context,
-    events: Events,
+    events: VecDeque<(u64, Event)>,
     position: u64,
     at: At,
     /// Padding behind the body.
@@ -149,8 +52,8 @@ impl Filter {
     pub(super) fn new(what: Scrub) -> Filter {
         Filter {
             what,
-            context: Context { wide: true, ..Context::default() },
-            events: Events::default(),
+            context: Context::default(),
+            events: VecDeque::new(),
             position: 0,
             at: At::Header,
             padding: 0,
@@ -182,13 +85,13 @@ impl Filter {
         mut octets: &[u8],
         out: &mut dyn Sink,
     ) -> io::Result<()> {
-        self.events.0.append(&mut said.0);
+        self.events.append(&mut said.queue);
         loop {
             self.settle(out)?;
             if octets.is_empty() {
                 return Ok(());
             }
-            let room = self.events.0.front().map_or(u64::MAX, |(at, _)| at - self.position);
+            let room = self.events.front().map_or(u64::MAX, |(at, _)| at - self.position);
             let piece = head(octets, room);
             let taken = self.take(piece, out)?;
             self.position += taken as u64;
@@ -215,12 +118,17 @@ impl Filter {
     /// known.
     pub(super) fn end(&mut self, refused: Option<Rule>, out: &mut dyn Sink) -> io::Result<()> {
         if matches!(self.at, At::Header) {
-            self.torn_header(refused);
+            match refused.filter(|rule| *rule != Rule::StreamTruncated) {
+                Some(rule) => header::refused(rule, self.order(rule.layer()), &mut self.held),
+                // The torn header of a record may be octets of anything.
+                None if self.records > 0 => self.held.fill(0),
+                None => {}
+            }
         }
         if !matches!(self.at, At::Damage) && refused.is_some_and(|rule| rule != Rule::StreamTruncated) {
             self.damaged_from = Some(self.position);
         }
-        self.damage(out)
+        self.damage(Fate::Torn, out)
     }
 
     /// Where it was not known any more what is what.
@@ -233,7 +141,7 @@ impl Filter {
         loop {
             if let At::Body(walk) = &mut self.at {
                 if let Some(stays) = walk.release() {
-                    self.release(stays, out)?;
+                    self.release(if stays { Fate::Stays } else { Fate::Disagrees }, out)?;
                     continue;
                 }
                 if walk.step() == Step::Done {
@@ -243,12 +151,17 @@ impl Filter {
             if matches!(self.at, At::Padding(0)) {
                 self.at = At::Header;
             }
-            match self.events.0.front() {
+            match self.events.front() {
                 Some((at, _)) if *at <= self.position => {}
                 _ => return Ok(()),
             }
-            if let Some((_, event)) = self.events.0.pop_front() {
+            if let Some((at, event)) = self.events.pop_front() {
+                // Of an image header is told when the one behind it has begun.
+                let begun = if matches!(event, Event::Image(_)) { self.position - at } else { 0 };
+                let whole = self.held.len().saturating_sub(usize::try_from(begun).unwrap_or(0));
+                let behind = self.held.split_off(whole);
                 self.apply(event, out)?;
+                self.held = behind;
             }
         }
     }
@@ -258,22 +171,32 @@ impl Filter {
             return Ok(());
         }
         match event {
-            Event::Damage => {
+            Event::Damage(rule) => {
+                if matches!(self.at, At::Header) {
+                    header::wrong_length(rule, self.order(rule.layer()), &mut self.held);
+                }
                 self.damaged_from = Some(self.position);
-                return self.damage(out);
+                return self.damage(Fate::Disagrees, out);
             }
             Event::Record(record) => self.accepted(&record),
             Event::Libxl(order) => self.context.libxl = order,
             Event::Image(order) => {
-                self.context =
-                    Context { libxl: self.context.libxl, libxc: order, wide: true, ..Context::default() }
+                header::likely_image(&mut self.held);
+                self.context = Context { libxl: self.context.libxl, libxc: order, ..Context::default() };
             }
-            Event::Domain(guest) => self.context.guest = Some(guest),
+            Event::Domain(guest) => {
+                header::likely_domain(self.context.libxc, &mut self.held);
+                self.context.guest = Some(guest);
+            }
             Event::Header => {}
             Event::Xl { order, length, is_json } => {
+                header::likely_xl(order, &mut self.held);
                 self.begin(Walk::optional_data(self.what, length, order, is_json), 0);
             }
-            Event::Libvirt { length } => self.begin(Walk::xml(self.what, length), 0),
+            Event::Libvirt { order, length } => {
+                header::likely_libvirt(order, &mut self.held);
+                self.begin(Walk::xml(self.what, length), 0);
+            }
         }
         out.write(&self.held)?;
         self.held.clear();
@@ -289,10 +212,8 @@ impl Filter {
     fn accepted(&mut self, record: &Record) {
         use libxc::types::{PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES};
         self.records += 1;
-        let optional = u64::from(libxc::types::OPTIONAL);
-        if self.what.damaged && record.layer != Layer::Xenopsd && record.kind >= optional + TYPES {
-            let order = self.order(record.layer);
-            self.held[..4].copy_from_slice(&order.put_u32(libxc::types::OPTIONAL));
+        if self.what.damaged && record.layer != Layer::Xenopsd {
+            header::likely_type(self.order(record.layer), &mut self.held);
         }
         let walk = Walk::record(self.what, record, &self.context);
         let pads = record.layer != Layer::Xenopsd;
@@ -307,49 +228,6 @@ impl Filter {
             Layer::Libxl => self.context.libxl,
             Layer::Libxc => self.context.libxc,
             _ => Order::Little,
-        }
-    }
-
-    /// What is held is a header that was refused, or a part of one. It may be octets of anything where an earlier
-    /// length lied: what is kept of it says why it was refused, and no more.
-    fn torn_header(&mut self, refused: Option<Rule>) {
-        /// No record has this type.
-        const NONE: u32 = 0x7FFF_FFFF;
-        let held = &mut self.held;
-        let Some(rule) = refused.filter(|rule| *rule != Rule::StreamTruncated) else {
-            if self.records > 0 {
-                held.fill(0);
-            }
-            return;
-        };
-        match rule {
-            Rule::LibxlRecordType | Rule::LibxcRecordType if held.len() >= 8 => {
-                let order =
-                    if rule == Rule::LibxlRecordType { self.context.libxl } else { self.context.libxc };
-                let start = held.len() - 8;
-                let kind = order.u32([held[start], held[start + 1], held[start + 2], held[start + 3]]);
-                let kind = if u64::from(kind) < TYPES { kind } else { NONE };
-                held[start..start + 4].copy_from_slice(&order.put_u32(kind));
-                held[start + 4..].fill(0);
-            }
-            Rule::XenopsdHeaderType if held.len() >= 16 => {
-                let start = held.len() - 16;
-                held[start..].fill(0);
-                held[start..start + 4].copy_from_slice(&NONE.to_le_bytes());
-            }
-            Rule::XenopsdLengthNegative if held.len() >= 16 => {
-                let length = held.len() - 8;
-                held[length..].copy_from_slice(&i64::MIN.to_le_bytes());
-            }
-            Rule::LibxlIdent | Rule::LibxcMarker if held.len() >= 8 => {
-                let start = held.len() - 8;
-                held[start..].fill(0);
-            }
-            Rule::LibxcId if held.len() >= 4 => {
-                let start = held.len() - 4;
-                held[start..].fill(0);
-            }
-            _ => {}
         }
     }
 
@@ -400,6 +278,7 @@ impl Filter {
                 self.held.extend_from_slice(piece);
                 if self.held.len() as u64 == n {
                     let hold = walk.unit(&mut self.held);
+                    walk.teach(&mut self.context);
                     if hold {
                         io::Write::write_all(&mut self.spool, &self.held)?;
                         self.spooled += n;
@@ -432,26 +311,44 @@ impl Filter {
         out.zeros(n)
     }
 
-    /// What was kept back may stay, or only the count that it begins with.
-    fn release(&mut self, stays: bool, out: &mut dyn Sink) -> io::Result<()> {
-        let spooled = std::mem::take(&mut self.spooled);
-        let kept = if stays { spooled } else { spooled.min(page::HEADER) };
+    /// What was kept back stays, or goes but for the count that it begins with.
+    fn release(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+        let mut rest = std::mem::take(&mut self.spooled);
+        if rest == 0 {
+            return Ok(());
+        }
         self.spool.rewind()?;
+        if fate != Fate::Stays {
+            let mut header = [0; page::HEADER as usize];
+            self.spool.read_exact(&mut header)?;
+            if fate == Fate::Disagrees {
+                // Without its entries a smaller count might agree with the length.
+                header[..4].fill(0xFF);
+            }
+            count_only(self.context.libxc, &mut header);
+            out.write(&header)?;
+            out.zeros(rest - page::HEADER)?;
+            return self.spool.rewind();
+        }
         self.scratch.resize(SPOOL, 0);
-        let mut rest = kept;
+        // A piece is whole entries, and in front of the first the count.
+        let mut entries = page::HEADER as usize;
         while rest > 0 {
             let n = usize::try_from(rest).unwrap_or(SPOOL).min(SPOOL);
             self.spool.read_exact(&mut self.scratch[..n])?;
+            if self.what.damaged {
+                header::likely_entries(self.context.libxc, &mut self.scratch[entries..n]);
+            }
+            entries = 0;
             out.write(&self.scratch[..n])?;
             rest -= n as u64;
         }
-        self.spool.rewind()?;
-        out.zeros(spooled - kept)
+        self.spool.rewind()
     }
 
     /// Nothing is known from here on; what of a body was not yet known to be structure is not.
-    fn damage(&mut self, out: &mut dyn Sink) -> io::Result<()> {
-        self.release(false, out)?;
+    fn damage(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+        self.release(fate, out)?;
         if matches!(self.at, At::Header) {
             out.write(&self.held)?;
         } else {
@@ -461,6 +358,16 @@ impl Filter {
         self.at = At::Damage;
         Ok(())
     }
+}
+
+/// What becomes of the entries of PAGE_DATA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// There are not as many pages behind them as they announce.
+    Disagrees,
+    /// The stream ends among them.
+    Torn,
 }
 
 /// The first `n` octets, or as many as there are.

@@ -14,7 +14,9 @@
 //! ```
 
 mod body;
+mod events;
 mod filter;
+mod header;
 mod input;
 mod output;
 mod table;
@@ -25,11 +27,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use xenstream_core::{Rule, Violation};
+use xenstream_core::Rule;
 
 pub use self::table::{Blanked, Part, TABLE, remains};
 
-use self::filter::{Events, Filter};
+use self::events::Events;
+use self::filter::Filter;
 use self::input::{File, Live, Octets};
 use self::output::{Plain, Sink, Sparse};
 use crate::session::{Session, Stop};
@@ -228,19 +231,16 @@ fn run(
     let outcome = work.drive(&mut session);
     let octets = match &outcome {
         Ok(()) => Some(work.finish(None)?),
-        Err(Stop::Invalid(violation)) if what.damaged && !is_no_image(violation) => {
-            Some(work.finish(Some(violation))?)
-        }
+        Err(Stop::Invalid(violation)) if what.damaged => match session.observer().refused_for(violation) {
+            // Nothing of what is in no known format is structure.
+            Rule::StreamUnrecognised | Rule::StreamLegacy => None,
+            rule => Some(work.finish(Some(rule))?),
+        },
         Err(_) => None,
     };
     session.octets_read = work.input.octets_read();
     let zero_from = octets.and(work.filter.damaged_from());
     Ok(Scrubbed { report: session.into_report(outcome)?, octets, zero_from })
-}
-
-/// Nothing of what is in no known format is structure.
-fn is_no_image(violation: &Violation) -> bool {
-    matches!(violation.rule, Rule::StreamUnrecognised | Rule::StreamLegacy)
 }
 
 /// A stream on its way from the input to the output.
@@ -302,7 +302,8 @@ impl Work<'_> {
         }
         let before = session.position();
         let verdict = session.push(&window[..read]);
-        let judged = session.position() - before;
+        // Of an entry that is refused, octets in front of these may have counted as passed.
+        let judged = session.position().saturating_sub(before).min(read as u64);
         self.behind = read as u64 - judged;
         self.written += judged;
         let octets = &window[..read - self.behind as usize];
@@ -311,10 +312,8 @@ impl Work<'_> {
     }
 
     /// Blanks what is left, if it belongs to the output, and returns the output's size.
-    fn finish(&mut self, refused: Option<&Violation>) -> Result<u64, Error> {
-        self.filter
-            .end(refused.map(|violation| violation.rule), self.out)
-            .map_err(|error| self.failure(error))?;
+    fn finish(&mut self, refused: Option<Rule>) -> Result<u64, Error> {
+        self.filter.end(refused, self.out).map_err(|error| self.failure(error))?;
         self.blank(self.behind)?;
         if refused.is_some() || self.input.reads_on() {
             loop {

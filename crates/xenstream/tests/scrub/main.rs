@@ -3,4 +3,8 @@
 mod common;
 mod corpus;
 mod damaged;
+mod files;
+mod markers;
+mod mutants;
+mod planted;
 mod table;

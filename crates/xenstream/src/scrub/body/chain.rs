@@ -3,7 +3,8 @@
 use xenstream_core::wire::hvm::{self, types};
 
 use crate::scrub::Scrub;
-use crate::scrub::body::{ENTRIES_MAX, Step, XSAVE_MAX, is_plain_msr};
+use crate::scrub::body::registers::is_plain_msr;
+use crate::scrub::body::{ENTRIES_MAX, Step, XSAVE_MAX};
 
 /// Typecodes that Xen does not know are kept if they are as small as typecodes are.
 const TYPECODES: u16 = 256;

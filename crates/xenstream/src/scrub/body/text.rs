@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 
 use crate::config::{json_fault, xml_fault};
 use crate::scrub::Scrub;
-use crate::scrub::body::WRONG;
+use crate::scrub::header::WRONG;
 
 /// What stands for any octet of text.
 const BLANK: u8 = b'x';
@@ -191,6 +191,120 @@ impl Pairs {
                 *octet = WRONG;
             } else if self.in_value && what.names {
                 *octet = BLANK;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn blanked(text: Text, before: &str) -> String {
+        let mut octets = before.as_bytes().to_vec();
+        text.blank(&mut octets, true);
+        assert_eq!(octets.len(), before.len());
+        // Nothing more is found in what is blanked already.
+        let once = octets.clone();
+        text.blank(&mut octets, true);
+        assert_eq!(octets, once);
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn json_keeps_keys_and_numbers() {
+        for (before, after) in [
+            (r#"{"name": "guest", "memory": 16384}"#, r#"{"name": "xxxxx", "memory": 16384}"#),
+            (r#"{"a" : ["b", {"c":"d"}], "e":true}"#, r#"{"a" : ["x", {"c":"x"}], "e":true}"#),
+            (r#"["\"", "\\", "\u00fc:\"", "é"]"#, r#"["xx", "xx", "xxxxxxxxx", "xx"]"#),
+            (r#""name""#, r#""xxxx""#),
+            ("{\"a\": \"b\"}\0", "{\"a\": \"x\"}\0"),
+            ("{}", "{}"),
+            ("{\"a\": }", "xxxxxxx"),
+            ("{\"a\": \"b\"\0", "xxxxxxxxx\0"),
+            ("\0", "\0"),
+            ("", ""),
+        ] {
+            assert_eq!(blanked(Text::Json, before), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn xml_keeps_elements_memory_and_vcpus() {
+        for (before, after) in [
+            (
+                "<domain type='xen'><name>a&amp;b</name></domain>",
+                "<domain type='xxx'><name>xxxxxxx</name></domain>",
+            ),
+            ("<d><memory unit='KiB'>16384</memory>\n</d>", "<d><memory unit='KiB'>16384</memory>\n</d>"),
+            (
+                "<d><vcpu current='1' cpuset='a1'>2</vcpu></d>",
+                "<d><vcpu current='1' cpuset='xx'>2</vcpu></d>",
+            ),
+            (
+                "<d><memory>lots</memory><port>5900</port></d>",
+                "<d><memory>xxxx</memory><port>xxxx</port></d>",
+            ),
+            ("<d><memory/>12<!-- c --><![CDATA[<x>]]></d>", "<d><memory/>xx<!-- x --><![CDATA[xxx]]></d>"),
+            ("<?xml version='1.0'?>\n<d a=\"x>'y\"/>", "<?xml version='1.0'?>\n<d a=\"xxxx\"/>"),
+            ("<d>&#233;é</d>\n\0", "<d>xxxxxxxx</d>\n\0"),
+            ("<?pi x?><d/>", "xxxxxxxxxxxx"),
+            ("<!DOCTYPE d [<!ENTITY e 'name'>]><d/>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+            ("<d>", "xxx"),
+            ("name", "xxxx"),
+        ] {
+            assert_eq!(blanked(Text::Xml, before), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn other_text_keeps_its_form_at_most() {
+        for (text, before, after) in [
+            (Text::Expression, "((name guest)\n(id \"a b\"))", "((xxxx xxxxx)\n(xx xx xx))"),
+            (Text::Plain, "name = 'guest'\n\0", "xxxxxxxxxxxxxxx\0"),
+        ] {
+            assert_eq!(blanked(text, before), after);
+        }
+    }
+
+    #[test]
+    fn text_stays_if_it_is_text() {
+        for (text, before, stays) in [
+            (Text::Json, &b"{\"name\": \"guest\"}\0"[..], true),
+            (Text::Json, b"{\"name\": \"guest\"", false),
+            (Text::Xml, b"<d>x</d>", true),
+            (Text::Xml, b"<d>x</e>", false),
+            (Text::Plain, b"name = 'guest'\n\0", true),
+            (Text::Plain, b"name\x01", false),
+            (Text::Plain, b"a\0b", false),
+            (Text::Expression, b"((name guest))", true),
+            (Text::Expression, b"((name \xFF))", false),
+        ] {
+            let mut after = before.to_vec();
+            text.blank(&mut after, false);
+            assert_eq!(after == before, stays, "{before:?}");
+            assert!(stays || after.iter().all(|octet| matches!(octet, b'x' | 0)), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn pairs_keep_their_keys_and_what_is_wrong_with_them() {
+        let names = Scrub::MEMORY.with_names(true);
+        let damaged = names.with_damaged(true);
+        for (what, before, after) in [
+            (Scrub::MEMORY, &b"key\0a value\0k2\0\0"[..], &b"key\0a value\0k2\0\0"[..]),
+            (names, b"key\0a value\0k2\0\0", b"key\0xxxxxxx\0k2\0\0"),
+            (names, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01y\0xxx\x01x\0k2\0x\0"),
+            (damaged, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01xxxxxxxxxxxxx"),
+        ] {
+            for cut in 0..before.len() {
+                let mut octets = before.to_vec();
+                let mut pairs = Pairs::default();
+                let (first, second) = octets.split_at_mut(cut);
+                pairs.mask(first, what);
+                pairs.mask(second, what);
+                assert_eq!(octets.escape_ascii().to_string(), after.escape_ascii().to_string());
             }
         }
     }
