@@ -226,16 +226,29 @@ fn run(
     let mut events = Events::default();
     let mut session = Session::new(&options, &mut events);
     session.compression = input.compression();
-    let mut work =
-        Work { input, out, filter: Filter::new(what), window: vec![0; WINDOW], written: 0, behind: 0 };
+    let mut work = Work {
+        input,
+        out,
+        filter: Filter::new(what),
+        window: vec![0; WINDOW],
+        written: 0,
+        behind: 0,
+        ended: false,
+    };
     let outcome = work.drive(&mut session);
     let octets = match &outcome {
         Ok(()) => Some(work.finish(None)?),
+        Err(Stop::Invalid(_)) if what.damaged && work.ended => Some(work.finish(None)?),
         Err(Stop::Invalid(violation)) if what.damaged => match session.observer().refused_for(violation) {
             // Nothing of what is in no known format is structure.
             Rule::StreamUnrecognised | Rule::StreamLegacy => None,
             rule => Some(work.finish(Some(rule))?),
         },
+        // Checksums come last: it may have been damaged after it was compressed.
+        Err(Stop::Invalid(_)) if work.input.compression().is_some() => {
+            work.rest(|_, _| Ok(()))?;
+            None
+        }
         Err(_) => None,
     };
     session.octets_read = work.input.octets_read();
@@ -252,6 +265,8 @@ struct Work<'w> {
     written: u64,
     /// Octets that were read and lie behind the stream's end, or behind what it is refused for.
     behind: u64,
+    /// The stream has come to its end, valid or not.
+    ended: bool,
 }
 
 impl Work<'_> {
@@ -262,7 +277,8 @@ impl Work<'_> {
                 break;
             }
         }
-        if session.is_ended() && self.input.reads_on() {
+        self.ended = session.is_ended();
+        if self.ended && self.input.reads_on() {
             if self.behind == 0 {
                 self.behind = self.input.read(&mut self.window[..1])? as u64;
             }
@@ -315,20 +331,26 @@ impl Work<'_> {
     fn finish(&mut self, refused: Option<Rule>) -> Result<u64, Error> {
         self.filter.end(refused, self.out).map_err(|error| self.failure(error))?;
         self.blank(self.behind)?;
-        if refused.is_some() || self.input.reads_on() {
-            loop {
-                let n = match self.input.skip(u64::MAX)? {
-                    Some(n) => n,
-                    None => self.input.read(&mut self.window)? as u64,
-                };
-                if n == 0 {
-                    break;
-                }
-                self.blank(n)?;
-            }
+        // Where a stream is damaged nobody knows where it ends.
+        if self.filter.damaged_from().is_some() || self.input.reads_on() {
+            self.rest(Work::blank)?;
         }
         self.out.flush().map_err(|error| self.failure(error))?;
         Ok(self.written)
+    }
+
+    /// Takes what is left of the input.
+    fn rest(&mut self, mut taken: impl FnMut(&mut Self, u64) -> Result<(), Error>) -> Result<(), Error> {
+        loop {
+            let n = match self.input.skip(u64::MAX)? {
+                Some(n) => n,
+                None => self.input.read(&mut self.window)? as u64,
+            };
+            if n == 0 {
+                return Ok(());
+            }
+            taken(self, n)?;
+        }
     }
 
     fn blank(&mut self, n: u64) -> Result<(), Error> {

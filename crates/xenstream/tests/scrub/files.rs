@@ -115,10 +115,19 @@ fn what_fails_leaves_nothing() {
     // Compressed data that is damaged where it is of no interest any more.
     let mut compressed = zstd::encode_all(&octets[..], 1).unwrap();
     compressed.pop();
+    // The same of a stream that is invalid: that may come of the damage.
+    let mut invalid = octets.clone();
+    invalid[37] = 0xFF;
+    let mut invalid = zstd::encode_all(&invalid[..], 1).unwrap();
+    let refused = to_file(Input::Slice(&invalid), &out, false, Scrub::MEMORY).unwrap();
+    assert_eq!(refused.octets, None);
+    invalid.pop();
     for what in [Scrub::MEMORY, DAMAGED] {
-        let result = to_file(Input::Slice(&compressed), &out, false, what);
-        assert!(matches!(result, Err(Error::Decompress { .. })), "{result:?}");
-        nothing("compressed");
+        for compressed in [&compressed, &invalid] {
+            let result = to_file(Input::Slice(compressed), &out, false, what);
+            assert!(matches!(result, Err(Error::Decompress { .. })), "{result:?}");
+            nothing("compressed");
+        }
         // An input that cannot be read from some octet on.
         for from in [0, 1, 1000, octets.len()] {
             let mut reader = octets[..from].chain(Failing);
@@ -189,10 +198,16 @@ fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
     assert_eq!(out.len(), behind.len());
     assert!(out[octets.len()..].iter().all(|octet| *octet == 0));
 
-    let mut reader = &behind[..];
-    let mut out = Vec::new();
-    scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::default(), Scrub::MEMORY).unwrap();
-    assert_eq!((out.len(), reader.len()), (octets.len(), 10_000));
+    // Of a stream that breaks a rule and comes to its end all the same, too.
+    let mut odd = behind.clone();
+    odd[octets.len() - 8 - 1] ^= 1;
+    for (behind, what) in [(&behind, Scrub::MEMORY), (&behind, DAMAGED), (&odd, DAMAGED)] {
+        let mut reader = &behind[..];
+        let mut out = Vec::new();
+        let result = scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::default(), what);
+        assert_eq!(result.unwrap().zero_from, None);
+        assert_eq!((out.len(), reader.len()), (octets.len(), 10_000));
+    }
 }
 
 #[test]
