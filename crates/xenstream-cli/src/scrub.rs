@@ -148,12 +148,12 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
     }
     output::report(out, &arguments.input, report)?;
     let Some(octets) = scrubbed.octets else {
-        if !arguments.damaged {
-            writeln!(
-                out,
-                "not scrubbed: --damaged scrubs invalid streams as far as it can be told what is what"
-            )?;
-        }
+        let why = if arguments.damaged {
+            "nothing is known of what is in no known format"
+        } else {
+            "--damaged scrubs invalid streams as far as it can be told what is what"
+        };
+        writeln!(out, "not scrubbed: {why}")?;
         return out.flush();
     };
     writeln!(out, "{}: scrubbed: {}", output::name(&arguments.output), output::octets(octets))?;

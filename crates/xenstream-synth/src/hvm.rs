@@ -148,15 +148,6 @@ impl Chain {
         Chain::around(per_vcpu(vcpus, &[2, 5, 6, 14, types::CPU_XSAVE, 18, 19]))
     }
 
-    /// With entries of this typecode as long as this, zero where they become longer.
-    #[must_use]
-    pub fn with_length(mut self, typecode: u16, length: usize) -> Chain {
-        for entry in self.entries.iter_mut().filter(|entry| entry.typecode == typecode) {
-            entry.body.resize(length, 0);
-        }
-        self
-    }
-
     /// With octets behind the last entry.
     #[must_use]
     pub fn with_tail(mut self, octets: impl Into<Vec<u8>>) -> Chain {

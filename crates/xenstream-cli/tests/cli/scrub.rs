@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write, pipe};
 use std::process::{Output, Stdio};
 
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::fs::{Mode, OFlags, fcntl_setfl};
 use xenstream::wire::libxc::types::{PAGE_DATA, X86_TSC_INFO};
 use xenstream_synth::{Field, Page, Part, libxc};
 
@@ -119,6 +119,10 @@ fn an_invalid_stream_is_refused_unless_it_may_be_damaged() {
     }
     let run = run_in(files.path(), ["scrub", "--damaged", "none", "other"]);
     assert_eq!(run.status, 1);
+    assert!(
+        run.stderr.ends_with("not scrubbed: nothing is known of what is in no known format\n"),
+        "{run:?}"
+    );
     assert!(!files.path().join("other").exists());
 }
 
@@ -247,4 +251,30 @@ fn a_consumer_that_is_slow_is_waited_for() {
     reader.read_to_end(&mut out).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(out.len() == octets.len() && out.len() > 128 << 10 && !occurs(&out));
+}
+
+#[test]
+fn of_a_program_that_is_killed_nothing_is_left() {
+    let files = directory(&[]);
+    let unnamed = rustix::fs::open(files.path(), OFlags::TMPFILE | OFlags::WRONLY, Mode::RWXU);
+    let octets = secret();
+    let (reader, mut writer) = pipe().unwrap();
+    let mut child = xenstream()
+        .current_dir(files.path())
+        .args(["scrub", "-", "out"])
+        .stdin(reader.try_clone().unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    writer.write_all(&octets[..octets.len() - 8]).unwrap();
+    // It has read all of that once the pipe is empty.
+    while rustix::io::ioctl_fionread(&reader).unwrap() > 0 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Where the file system has no files without a name there may be one with another.
+    let left =
+        fs::read_dir(files.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert!(!left.contains(&"out".into()) && (unnamed.is_err() || left.is_empty()), "{left:?}");
 }

@@ -10,7 +10,7 @@ use super::memory::{GDT, Memory, ROOT, START_INFO};
 use super::{Container, Shape, config};
 use crate::body::Body;
 use crate::container::{xenopsd_record, xenopsd_signature};
-use crate::hvm::Chain;
+use crate::hvm::{Chain, Entry};
 use crate::item::{Item, Part};
 use crate::stream::Stream;
 use crate::valid::{EXTENDED, Machine, XSAVE};
@@ -108,13 +108,26 @@ fn pv_vcpu(machine: Machine, vcpu: u32) -> [Item; 3] {
     ]
 }
 
+/// HVM_CONTEXT: entries of zeros in the order in which Xen 4.17 writes them, each type for all vcpus in turn.
 fn chain(shape: &Shape) -> Chain {
-    let chain = match shape.machine {
-        Machine::Hvm => Chain::with_devices(shape.vcpus),
-        _ => Chain::without_devices(shape.vcpus),
-    };
-    // Zeroed entries are as short as Xen takes them; a guest that uses AVX has longer ones.
-    chain.with_length(CPU_XSAVE, 24 + XSAVE as usize)
+    const PIC: u16 = 3;
+    const LAPIC: u16 = 5;
+    const HVM: &[u16] = &[2, PIC, 4, LAPIC, 6, 7, 8, 9, 10, 11, 12, 13, 14, CPU_XSAVE, 18, 19];
+    const PVH: &[u16] = &[2, LAPIC, 6, 7, 8, 9, 14, CPU_XSAVE, 18, 19];
+    let typecodes = if shape.machine == Machine::Hvm { HVM } else { PVH };
+    Chain::around(typecodes.iter().flat_map(|typecode| {
+        let instances = match *typecode {
+            PIC => 2,
+            4 | 7..=13 => 1,
+            _ => shape.vcpus,
+        };
+        (0..instances).map(move |instance| match *typecode {
+            // What Xen writes of these is shorter than what it takes, or longer than it needs.
+            LAPIC => Entry::new(LAPIC, instance, [0; 24]),
+            CPU_XSAVE => Entry::new(CPU_XSAVE, instance, vec![0; 24 + XSAVE as usize]),
+            typecode => Entry::zeroed(typecode, instance),
+        })
+    }))
 }
 
 /// Pairs of index and value: where rings and tables are, as Xen 4.17 has them.
