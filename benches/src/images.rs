@@ -3,26 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Advice;
 use tempfile::TempDir;
-use xenstream_core::Format;
 use xenstream_core::wire::PAGE_SIZE;
-use xenstream_core::wire::libxc::{page, types};
-use xenstream_synth::{Item, Page, Part, Stream, libxc, valid};
-
-/// What the pages of a guest hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Contents {
-    /// Nothing, in a file of holes: whatever the guest's size, the file takes room for its record headers only.
-    Sparse,
-    /// Noise, which no layer below the file system makes smaller.
-    Noise,
-    /// Zeros, text and noise, as guests have them: compressors make about a third of it.
-    Mixed,
-}
+use xenstream_core::wire::libxc::types;
+use xenstream_synth::image::{Contents, Fill, Writer};
+use xenstream_synth::{Part, Stream, valid};
 
 /// Images in a directory that is removed with this. Each is made when it is first asked for.
 #[derive(Debug)]
@@ -78,45 +67,27 @@ fn frame() -> Stream {
     valid::hvm().in_libxl().with_device_model().in_xl()
 }
 
-/// Writes a guest's image, a few records at a time: it may be larger than memory.
+/// Writes a guest's image, a record at a time: it may be larger than memory.
 fn write(path: &Path, memory: u64, contents: Contents) -> io::Result<()> {
-    /// Pages that are built together.
-    const TOGETHER: u64 = 16 * page::BATCH;
-    let frame = frame();
-    let (head, tail) = frame.items().split_at(frame.find(Part::libxc(types::PAGE_DATA)));
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut put = |items: Vec<Item>| {
-        let stream = Stream::new(Format::Xl, items);
-        match contents {
-            Contents::Sparse => stream.write_sparse(&mut out),
-            Contents::Noise | Contents::Mixed => stream.write_to(&mut out),
-        }
-    };
-    let pages = memory / PAGE_SIZE;
-    put(head.to_vec())?;
-    for first in (0..pages).step_by(TOGETHER as usize) {
-        let pfns = first..pages.min(first + TOGETHER);
-        put(libxc::batches(pfns, |pfn| Page::normal(pfn).holding(page_of(contents, pfn))).collect())?;
+    let file = File::create(path)?;
+    match contents {
+        Contents::Sparse => write_to(Writer::sparse(&file), memory, contents)?,
+        Contents::Noise | Contents::Mixed => write_to(Writer::plain(&file), memory, contents)?,
     }
-    put(tail.to_vec())?;
-    out.flush()?;
     // What has not been written back is busy, and cannot be dropped from the cache.
-    out.get_ref().sync_data()
+    file.sync_data()
 }
 
-fn page_of(contents: Contents, pfn: u64) -> Vec<u8> {
-    let mut random = fastrand::Rng::with_seed(pfn);
-    let mut octets = vec![0; PAGE_SIZE as usize];
-    match contents {
-        Contents::Sparse => octets.clear(),
-        Contents::Noise => random.fill(&mut octets),
-        Contents::Mixed => match pfn % 4 {
-            0 => octets.clear(),
-            1 => random.fill(&mut octets),
-            _ => octets.fill_with(|| b"etaoin shrdlu"[random.usize(0..13)]),
-        },
-    }
-    octets
+fn write_to(mut out: Writer<impl Write>, memory: u64, contents: Contents) -> io::Result<()> {
+    let frame = frame();
+    let (head, tail) = frame.items().split_at(frame.find(Part::libxc(types::PAGE_DATA)));
+    out.items(head)?;
+    // Pages of type NOTAB, whose entries are their pfns.
+    let fill = |pfn: u64, page: &mut [u8]| contents.fill(0, pfn, page);
+    let fill = (contents != Contents::Sparse).then_some(&fill as Fill<'_>);
+    out.memory(0..memory / PAGE_SIZE, fill)?;
+    out.items(tail)?;
+    out.finish().map(|_| ())
 }
 
 /// Brings a file into the cache.

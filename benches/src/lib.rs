@@ -14,10 +14,11 @@ mod pipes;
 mod program;
 mod rounds;
 
-pub use images::{Contents, Images, evict, first_record, warm};
+pub use images::{Images, evict, first_record, warm};
 pub use pipes::Flow;
 pub use program::{Program, Usage, usage_of};
 pub use rounds::{Contender, interleave, timed};
+pub use xenstream_synth::image::Contents;
 
 /// One gibioctet.
 pub const GIB: u64 = 1 << 30;

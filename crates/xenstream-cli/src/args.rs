@@ -9,7 +9,7 @@ use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile
 
 use crate::progress::When;
 use crate::rules::suggestions;
-use crate::{inspect, report, verify_stream_v2};
+use crate::{inspect, report, scrub, synth, verify_stream_v2};
 
 // A test runs every example.
 
@@ -83,6 +83,10 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     /// Make a page with pictures of an image, to be looked at in a browser
     Report(report::Arguments),
+    /// Write the same stream with the guest's memory blanked, so that it can be shown to others
+    Scrub(scrub::Arguments),
+    /// Make a stream of a guest of a given shape and size, valid or broken
+    Synth(synth::Arguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule
@@ -280,13 +284,22 @@ pub(crate) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
     named(Profile::ALL.map(|profile| (profile.name(), profile)))
 }
 
-fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
+pub(crate) fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
     named([
         ("auto", Checkpointing::Auto),
         ("plain", Checkpointing::Plain),
         ("remus", Checkpointing::Remus),
         ("colo", Checkpointing::Colo),
     ])
+}
+
+/// Any of these values, by name.
+pub(crate) fn values<T: Copy + Send + Sync + 'static, const N: usize>(
+    values: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values.map(name))
+        .try_map(move |given| values.into_iter().find(|value| name(*value) == given).ok_or("no such value"))
 }
 
 /// One of a few names, each with its value.

@@ -1,11 +1,14 @@
-//! Descriptors of which only the number is known.
+//! Descriptors: one of which only the number is known, and standard output.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 /// A duplicate of the descriptor with this number, which whoever started the program left open. It shares its offset.
@@ -25,4 +28,40 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
         _ => None,
     });
     descriptor.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Standard output for a stream: octets go out as they are written, not line by line, and are waited for where whoever
+/// started the program left the descriptor non-blocking.
+pub(crate) struct Stdout(File);
+
+impl Stdout {
+    pub(crate) fn new() -> io::Result<Stdout> {
+        Ok(Stdout(io::stdout().as_fd().try_clone_to_owned()?.into()))
+    }
+
+    /// The file that it is, if it is one.
+    pub(crate) fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        loop {
+            match rustix::io::write(&self.0, octets) {
+                Err(Errno::AGAIN) => {
+                    let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
+                    match poll(&mut fds, None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -13,6 +13,8 @@ mod progress;
 mod relay;
 mod report;
 mod rules;
+mod scrub;
+mod synth;
 mod verify;
 mod verify_stream_v2;
 
@@ -44,6 +46,8 @@ pub fn main() -> ExitCode {
         Command::Relay(arguments) => relay::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Scrub(arguments) => scrub::run(&arguments),
+        Command::Synth(arguments) => synth::run(&arguments),
         Command::Rules(arguments) => rules::list(&arguments),
         Command::Explain(arguments) => rules::explain(&arguments),
         Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),

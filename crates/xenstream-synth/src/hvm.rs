@@ -78,6 +78,18 @@ impl Entry {
         self
     }
 
+    /// The typecode.
+    #[must_use]
+    pub fn typecode(&self) -> u16 {
+        self.typecode
+    }
+
+    /// The instance.
+    #[must_use]
+    pub fn instance(&self) -> u16 {
+        self.instance
+    }
+
     /// Size in octets, header included.
     #[must_use]
     pub fn size(&self) -> u64 {

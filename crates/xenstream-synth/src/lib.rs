@@ -26,6 +26,7 @@
 //! * [`plan`] describes valid streams of any shape, to be made up by a fuzzer, and [`broken`] breaks one rule in them.
 //! * [`cases`] has a stream for every rule that breaks it and no other, where, and an accepted neighbour.
 //! * [`corpus`] is all of that as files.
+//! * [`image`] has whole images of guests of any size.
 
 #![forbid(unsafe_code)]
 
@@ -35,6 +36,7 @@ pub mod cases;
 pub mod container;
 pub mod corpus;
 pub mod hvm;
+pub mod image;
 mod item;
 pub mod libxc;
 pub mod libxl;

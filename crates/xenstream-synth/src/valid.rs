@@ -14,9 +14,9 @@ use crate::stream::Stream;
 use crate::vcpu::Basic;
 
 /// Size of XSAVE's blob for a guest that uses AVX.
-const XSAVE: u64 = 848;
+pub(crate) const XSAVE: u64 = 848;
 /// Size of EXTENDED's blob (`xen_domctl_ext_vcpucontext` of 64-bit toolstacks).
-const EXTENDED: usize = 64;
+pub(crate) const EXTENDED: usize = 64;
 
 /// A kind of guest, as people tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]

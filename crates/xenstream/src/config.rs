@@ -126,7 +126,7 @@ impl Collector {
 }
 
 /// Where the text stops being JSON.
-fn json_fault(text: &[u8]) -> Option<usize> {
+pub(crate) fn json_fault(text: &[u8]) -> Option<usize> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => return Some(error.valid_up_to()),
@@ -138,7 +138,7 @@ fn json_fault(text: &[u8]) -> Option<usize> {
 }
 
 /// Where the text stops being an XML document.
-fn xml_fault(text: &[u8]) -> Option<usize> {
+pub(crate) fn xml_fault(text: &[u8]) -> Option<usize> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => return Some(error.valid_up_to()),

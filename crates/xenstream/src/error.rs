@@ -24,7 +24,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The output of a relay could not be written.
+    /// The output could not be written.
     #[error("cannot write at offset {offset}")]
     Write {
         /// Octets of the stream in front of those that could not be written.
@@ -32,7 +32,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// Nobody reads the output of a relay any more, or wants more of an inspection.
+    /// Nobody reads the output any more, or wants more of an inspection.
     #[error("the consumer has gone at offset {offset}")]
     ConsumerGone {
         /// Octets of the stream that were passed on or inspected.
@@ -54,6 +54,18 @@ pub enum Error {
         /// What the decompressor said.
         source: io::Error,
     },
+    /// The output could not be created.
+    #[error("cannot create it")]
+    Create(#[source] io::Error),
+    /// The output exists, and was not to be replaced.
+    #[error("it exists")]
+    Exists,
+    /// The output exists, and is nothing that another file could replace: a directory, a device, a pipe.
+    #[error("it exists and is no regular file")]
+    NoFile,
+    /// The output is the input.
+    #[error("it is the input")]
+    SameFile,
     /// A directory could not be listed.
     #[error("cannot list {}", path.display())]
     List {
@@ -76,6 +88,10 @@ impl Error {
             | Error::Inspect(_)
             | Error::Read { .. }
             | Error::Write { .. }
+            | Error::Create(_)
+            | Error::Exists
+            | Error::NoFile
+            | Error::SameFile
             | Error::List { .. } => "io",
             Error::ConsumerGone { .. } => "consumer-gone",
             Error::Interrupted { .. } => "interrupted",

@@ -11,6 +11,7 @@
 //! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
 //!   [`verify()`] tells an [`Observer`] what is in it besides.
 //! * [`relay()`] passes a stream on while it verifies it.
+//! * [`scrub`] blanks what a stream holds of its guest, so that it can be shown to others.
 //! * [`batch`] verifies many on all cores, directories included.
 //! * [`inspect`] tells what is in a stream, record by record, with its contents decoded.
 //! * [`json`] is the report as JSON.
@@ -29,9 +30,11 @@ mod hint;
 pub mod inspect;
 pub mod json;
 mod listener;
+mod new_file;
 mod options;
 mod relay;
 mod report;
+pub mod scrub;
 mod session;
 mod source;
 mod verify;
@@ -39,6 +42,7 @@ mod walk;
 
 pub use error::Error;
 pub use hint::Hint;
+pub use new_file::NewFile;
 pub use options::Options;
 pub use relay::{Relay, Relayed, relay, relay_with};
 pub use report::{DerivedLimit, Findings, Report, Verdict};

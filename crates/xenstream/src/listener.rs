@@ -41,6 +41,10 @@ impl<'o, O: Observer + ?Sized> Listener<'o, O> {
         }
     }
 
+    pub(crate) fn observer(&mut self) -> &mut O {
+        self.observer
+    }
+
     /// Octets up to the next page of guest memory, for an offset among page contents.
     pub(crate) fn left_in_page(&self, offset: u64) -> Option<u64> {
         self.contents.contains(&offset).then(|| PAGE_SIZE - (offset - self.contents.start) % PAGE_SIZE)

@@ -61,6 +61,11 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
         self
     }
 
+    /// Who hears of the stream.
+    pub(crate) fn observer(&mut self) -> &mut O {
+        self.listener.observer()
+    }
+
     pub(crate) fn position(&self) -> u64 {
         self.verifier.position()
     }

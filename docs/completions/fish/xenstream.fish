@@ -30,6 +30,8 @@ complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify" -d 'Say
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "inspect" -d 'Show what is in an image, record by record'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "scrub" -d 'Write the same stream with the guest\'s memory blanked, so that it can be shown to others'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "synth" -d 'Make a stream of a guest of a given shape and size, valid or broken'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "rules" -d 'List the rules'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "explain" -d 'Explain a rule'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
@@ -134,6 +136,45 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l progress 
 always\t'Always; line by line where it is no terminal'
 never\t'Never'"
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s f -l format -d 'Format of the stream; auto goes by its first octets' -r -f -a "auto\t''
+xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l profile -d 'What makes a stream invalid: the written specification, what Xen refuses to restore, or more' -r -f -a "spec\t''
+restore\t''
+hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l checkpointing -d 'What kind of stream it is, where that cannot be told from it' -r -f -a "auto\t''
+plain\t''
+remus\t''
+colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l registers -d 'Blank registers and devices too: vcpu records, HVM_CONTEXT, the device model\'s state'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l names -d 'Blank names too: values in xenstore, strings of the configuration, xenopsd\'s metadata'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l damaged -d 'Scrub an invalid stream too, and everything that can be blanked; where it is not known any more what is what, and behind that, everything becomes zero'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l force -d 'Replace OUT if it exists'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s q -l quiet -d 'Say nothing of a valid stream'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l guest -d 'The kind of guest' -r -f -a "pv64\t''
+pv32\t''
+hvm\t''
+pvh\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l memory -d 'The guest\'s memory, such as 4G' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l container -d 'What is around the libxc stream' -r -f -a "xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l vcpus -d 'How many vcpus the guest has' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l live -d 'Send memory as a live migration does: all of it, and in so many further passes less and less of it again' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l checkpoints -d 'Take so many checkpoints, as Remus does, in libxl' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l version -d 'Version of the libxc stream: 3, or 2 as Xen wrote before 4.14' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l seed -d 'What contents and names are made from' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l break -d 'Write a small stream that breaks this rule, and say where' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l sparse -d 'Leave the guest\'s pages empty: in a file they are holes. Otherwise they are noise'
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l force -d 'Replace OUT if it exists'
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -s q -l quiet -d 'Say nothing of a stream that was written'
+complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -l json -d 'Print a JSON object for each rule, on a line of its own'
 complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand explain" -s h -l help -d 'Print help'
@@ -145,11 +186,13 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s q -l quiet -d 'Say nothing at all'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -l syslog -d 'Talk to the system\'s log; errors go to standard error too'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "inspect" -d 'Show what is in an image, record by record'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "inspect" -d 'Show what is in an image, record by record'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "scrub" -d 'Write the same stream with the guest\'s memory blanked, so that it can be shown to others'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "synth" -d 'Make a stream of a guest of a given shape and size, valid or broken'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

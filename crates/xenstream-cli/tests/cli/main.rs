@@ -9,5 +9,7 @@ mod json;
 mod progress;
 mod relay;
 mod report;
+mod scrub;
+mod synth;
 mod verify;
 mod verify_stream_v2;

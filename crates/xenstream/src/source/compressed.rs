@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 use liblzma::read::XzDecoder;
@@ -84,14 +85,52 @@ pub(crate) fn drive<O: Observer + ?Sized>(
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
     session.compression = Some(compression);
-    let meter = Meter::default();
-    let source = Metered { inner: input, meter: &meter };
-    let outcome = match decoder(compression, source) {
-        Ok(mut decoder) => decode(compression, &mut *decoder, &meter, ends_with_stream, session),
-        Err(error) => Err(failure(compression, 0, &meter, error).into()),
-    };
-    session.octets_read = meter.octets.get();
+    let mut decompressor = Decompressor::new(compression, input)?;
+    let outcome = decode(&mut decompressor, ends_with_stream, session);
+    session.octets_read = decompressor.octets_read();
     outcome
+}
+
+/// Decompresses an input.
+pub(crate) struct Decompressor<'i> {
+    compression: Compression,
+    decoder: Box<dyn Read + 'i>,
+    meter: Rc<Meter>,
+    offset: u64,
+}
+
+impl<'i> Decompressor<'i> {
+    pub(crate) fn new(compression: Compression, input: impl Read + 'i) -> Result<Decompressor<'i>, Error> {
+        let meter = Rc::new(Meter::default());
+        let source = Metered { inner: input, meter: Rc::clone(&meter) };
+        match decoder(compression, source) {
+            Ok(decoder) => Ok(Decompressor { compression, decoder, meter, offset: 0 }),
+            Err(error) => Err(failure(compression, 0, &meter, error)),
+        }
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// Octets that were read from the input.
+    pub(crate) fn octets_read(&self) -> u64 {
+        self.meter.octets.get()
+    }
+
+    /// Some decompressed octets, none at the end.
+    pub(crate) fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            match self.decoder.read(octets) {
+                Ok(n) => {
+                    self.offset += n as u64;
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failure(self.compression, self.offset, &self.meter, error)),
+            }
+        }
+    }
 }
 
 fn decoder<'i>(compression: Compression, input: impl Read + 'i) -> io::Result<Box<dyn Read + 'i>> {
@@ -111,9 +150,7 @@ fn decoder<'i>(compression: Compression, input: impl Read + 'i) -> io::Result<Bo
 }
 
 fn decode<O: Observer + ?Sized>(
-    compression: Compression,
-    decoder: &mut dyn Read,
-    meter: &Meter,
+    decompressor: &mut Decompressor<'_>,
     ends_with_stream: bool,
     session: &mut Session<'_, O>,
 ) -> Result<(), Stop> {
@@ -121,15 +158,11 @@ fn decode<O: Observer + ?Sized>(
     let mut verdict = Ok(());
     // Where octets may follow the stream, none of them is a finding.
     let mut trails = !ends_with_stream;
-    let mut offset = 0;
     loop {
-        let octets = match decoder.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(n) => &chunk[..n],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(failure(compression, offset, meter, error).into()),
+        let octets = match decompressor.read(&mut chunk)? {
+            0 => break,
+            n => &chunk[..n],
         };
-        offset += octets.len() as u64;
         if verdict.is_ok() {
             verdict = judge(octets, &mut trails, session);
         }
@@ -166,12 +199,12 @@ struct Meter {
     failed: RefCell<Option<io::Error>>,
 }
 
-struct Metered<'m, R> {
+struct Metered<R> {
     inner: R,
-    meter: &'m Meter,
+    meter: Rc<Meter>,
 }
 
-impl<R: Read> Read for Metered<'_, R> {
+impl<R: Read> Read for Metered<R> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let error = match self.inner.read(octets) {
             Ok(n) if n <= octets.len() => {

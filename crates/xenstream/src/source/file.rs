@@ -100,8 +100,7 @@ fn walk<O: Observer + ?Sized>(
         if first {
             first = false;
             if let Some(compression) = recognise(file, octets, session)? {
-                let cursor = Cursor { file, position: 0 };
-                return compressed::drive(compression, cursor, file.ends_with_stream(), session);
+                return compressed::drive(compression, Cursor::new(file), file.ends_with_stream(), session);
             }
         }
         session.push(octets)?;
@@ -157,9 +156,15 @@ pub(crate) fn overfull() -> io::Error {
 }
 
 /// Reads a file in order, for a decompressor.
-struct Cursor<'f> {
+pub(crate) struct Cursor<'f> {
     file: &'f dyn ReadAt,
     position: u64,
+}
+
+impl<'f> Cursor<'f> {
+    pub(crate) fn new(file: &'f dyn ReadAt) -> Cursor<'f> {
+        Cursor { file, position: 0 }
+    }
 }
 
 impl Read for Cursor<'_> {

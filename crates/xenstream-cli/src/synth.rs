@@ -1,0 +1,254 @@
+//! `xenstream synth`.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
+use xenstream::{Checkpointing, Error, NewFile, Rule};
+use xenstream_synth::broken::Broken;
+use xenstream_synth::image::{Container, Contents, Shape};
+use xenstream_synth::valid::Machine;
+
+use crate::args::{Program, parse_number, values};
+use crate::descriptor::Stdout;
+use crate::output::{complain, name, octets, plural};
+use crate::rules::suggestions;
+use crate::{FAILED, VALID, output};
+
+const HELP: &str = "\
+Examples:
+  xenstream synth guest.img                                        a small HVM guest
+  xenstream synth --guest pv64 --memory 1T --sparse guest.img      as large as can be, in no space
+  xenstream synth --guest pvh --live 3 --container libxl live.img
+  xenstream synth --break libxc::page-data-count broken.img        broken in one way
+  xenstream synth --memory 8M | xenstream verify -
+
+Exit status:
+  0  it was written
+  2  usage or output error; there is no OUT";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// A new file for the stream, or - for standard output, where it also goes when nothing is named
+    #[arg(value_name = "OUT|-", default_value = "-")]
+    output: PathBuf,
+
+    /// The kind of guest
+    #[arg(long, default_value = "hvm", value_parser = values(Machine::ALL, Machine::name))]
+    guest: Machine,
+
+    /// The guest's memory, such as 4G
+    #[arg(long, value_name = "OCTETS", default_value = "64M", value_parser = parse_octets)]
+    memory: u64,
+
+    /// What is around the libxc stream
+    #[arg(long, default_value = "xl", value_parser = values(Container::ALL, Container::name))]
+    container: Container,
+
+    /// How many vcpus the guest has
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    vcpus: u16,
+
+    /// Send memory as a live migration does: all of it, and in so many further passes less and less of it again
+    #[arg(long, value_name = "PASSES", default_value_t = 0)]
+    live: u32,
+
+    /// Take so many checkpoints, as Remus does, in libxl
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    checkpoints: u32,
+
+    /// Version of the libxc stream: 3, or 2 as Xen wrote before 4.14
+    #[arg(long, default_value_t = 3)]
+    version: u32,
+
+    /// What contents and names are made from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Leave the guest's pages empty: in a file they are holes. Otherwise they are noise
+    #[arg(long)]
+    sparse: bool,
+
+    /// Write a small stream that breaks this rule, and say where
+    #[arg(long = "break", value_name = "RULE", conflicts_with_all = ["memory", "vcpus", "live", "sparse"])]
+    rule: Option<String>,
+
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+
+    /// Say nothing of a stream that was written
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Arguments {
+    fn shape(&self) -> Shape {
+        Shape {
+            container: self.container,
+            vcpus: self.vcpus,
+            rounds: self.live,
+            checkpoints: self.checkpoints,
+            version: self.version,
+            seed: self.seed,
+            contents: if self.sparse { Contents::Sparse } else { Contents::Noise },
+            ..Shape::new(self.guest, self.memory)
+        }
+    }
+}
+
+/// Makes one stream. Returns the exit status.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    let shape = arguments.shape();
+    if let Err(error) = shape.check() {
+        complain(&error.to_string());
+        return Ok(FAILED);
+    }
+    if arguments.output == Path::new("-") && io::stdout().is_terminal() {
+        usage("name a file, or redirect standard output to who is to get the stream");
+    }
+    let written = match &arguments.rule {
+        None => whole(arguments, &shape),
+        Some(rule) => match rule.parse::<Rule>() {
+            Ok(rule) => broken(arguments, &shape, rule),
+            Err(_) => {
+                complain(&format!("no rule is called '{}'{}", name(rule), suggestions(rule)));
+                return Ok(FAILED);
+            }
+        },
+    };
+    match written {
+        Ok(message) => {
+            if !arguments.quiet {
+                let mut err = anstream::stderr().lock();
+                write!(err, "{message}")?;
+                err.flush()?;
+            }
+            Ok(VALID)
+        }
+        Err(error) => {
+            output::failure(&arguments.output, &error);
+            Ok(FAILED)
+        }
+    }
+}
+
+/// Writes a valid stream, and says what it is.
+fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
+    let size = match out(arguments)? {
+        Out::File(new) => {
+            let size = shape.write_sparse(new.file()).map_err(failure)?;
+            new.publish()?;
+            size
+        }
+        Out::Standard(stdout) => shape.write_to(stdout).map_err(failure)?,
+    };
+    let Shape { machine, memory, container, vcpus, rounds, checkpoints, .. } = shape;
+    let mut message = format!(
+        "{}: written: {}, {}, {} of memory, {vcpus} {}",
+        name(&arguments.output),
+        container.name(),
+        machine.name(),
+        octets(*memory),
+        plural(u64::from(*vcpus), "vcpu"),
+    );
+    for (n, noun) in [(*rounds, "further pass"), (*checkpoints, "checkpoint")] {
+        if n > 0 {
+            let nouns =
+                if n > 1 && noun.ends_with('s') { format!("{noun}es") } else { plural(u64::from(n), noun) };
+            let _ = write!(message, ", {n} {nouns}");
+        }
+    }
+    let _ = writeln!(message, ", {}", octets(size));
+    Ok(message)
+}
+
+/// Writes a broken stream, and says where it is.
+fn broken(arguments: &Arguments, shape: &Shape, rule: Rule) -> Result<String, Error> {
+    let Some((actual, broken)) = shape.broken(rule) else {
+        // A test walks the catalogue.
+        return Err(Error::Create(io::Error::other(format!("{rule} cannot be broken"))));
+    };
+    match out(arguments)? {
+        Out::File(new) => {
+            broken.stream.write_to(new.file()).map_err(failure)?;
+            new.publish()?;
+        }
+        Out::Standard(mut stdout) => stdout.write_all(&broken.octets()).map_err(failure)?,
+    }
+    Ok(told(arguments, shape, &actual, &broken))
+}
+
+fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -> String {
+    let path = name(&arguments.output);
+    let Broken { rule, offset, record, format, checkpointing, limit, .. } = broken;
+    let mut message = format!("{path}: written: breaks {rule}\n  at offset {offset} ({offset:#x})");
+    if let Some(record) = record {
+        let _ = write!(message, ", in {record}");
+    }
+    message.push('\n');
+    if (asked.machine, asked.container, asked.version) != (actual.machine, actual.container, actual.version)
+        || (asked.checkpoints > 0) != (actual.checkpoints > 0)
+    {
+        let guest = actual.machine.name();
+        let checkpoints = if actual.checkpoints > 0 { " with checkpoints" } else { "" };
+        let _ = writeln!(
+            message,
+            "  what was asked for has nothing to break it with: this is a {guest} guest in {}, version {}{checkpoints}",
+            actual.container.name(),
+            actual.version
+        );
+    }
+    let _ = write!(message, "  seen by: xenstream verify -f {format} --deny {rule}");
+    let kind = match checkpointing {
+        Checkpointing::Auto => None,
+        Checkpointing::Plain => Some("plain"),
+        Checkpointing::Remus => Some("remus"),
+        Checkpointing::Colo => Some("colo"),
+    };
+    if let Some(kind) = kind {
+        let _ = write!(message, " --checkpointing {kind}");
+    }
+    if let Some((limit, value)) = limit {
+        let _ = write!(message, " --limit {limit}={value}");
+    }
+    let _ = writeln!(message, " {path}");
+    message
+}
+
+/// Where a stream goes.
+enum Out {
+    File(NewFile),
+    Standard(Stdout),
+}
+
+fn out(arguments: &Arguments) -> Result<Out, Error> {
+    if arguments.output == Path::new("-") {
+        return Stdout::new().map(Out::Standard).map_err(Error::Create);
+    }
+    NewFile::create(&arguments.output, arguments.force).map(Out::File)
+}
+
+/// What went wrong with writing; how far it had come nobody needs to know.
+fn failure(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Error::ConsumerGone { offset: 0 }
+    } else {
+        Error::Create(error)
+    }
+}
+
+fn parse_octets(text: &str) -> Result<u64, String> {
+    parse_number(text).ok_or_else(|| format!("'{text}' is no size: try 4G (also K, M, T)"))
+}
+
+/// A usage error that no parser can see.
+fn usage(message: &str) -> ! {
+    let mut program = Program::command();
+    let command =
+        program.find_subcommand_mut("synth").map(|command| command.clone().bin_name("xenstream synth"));
+    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
+}

@@ -1,0 +1,153 @@
+//! A file that has its name only when it is whole.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use tempfile::{Builder, TempPath};
+
+use crate::Error;
+
+/// Permissions of a new file, of which the system takes what its mask takes.
+const MODE: u32 = 0o666;
+
+/// What names for the time being begin with.
+const PREFIX: &str = ".xenstream-";
+
+/// A file that has its name only when it is whole: whatever happens before, nothing is left of it. On file systems
+/// that have files without a name, that goes for a killed program too.
+///
+/// ```
+/// use std::io::Write;
+/// use xenstream::NewFile;
+///
+/// # let directory = tempfile::tempdir().unwrap();
+/// let path = directory.path().join("image");
+/// let mut new = NewFile::create(&path, false).unwrap();
+/// new.file().write_all(b"all of it").unwrap();
+/// assert!(!path.exists());
+/// new.publish().unwrap();
+/// assert!(path.exists() && NewFile::create(&path, false).is_err());
+/// ```
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    directory: PathBuf,
+    overwrite: bool,
+    file: File,
+    /// A name for the time being, where the file system has no files without one.
+    temporary: Option<TempPath>,
+}
+
+impl NewFile {
+    /// A file that will have this name, in place of another regular file only if that may be.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::NoFile`], and [`Error::Create`] with what the system says.
+    pub fn create(path: &Path, overwrite: bool) -> Result<NewFile, Error> {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        match fs::symlink_metadata(path) {
+            Ok(_) if !overwrite => return Err(Error::Exists),
+            Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => return Err(Error::NoFile),
+            _ => {}
+        }
+        let (file, temporary) = match unnamed(&directory) {
+            Ok(file) => (file, None),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {
+                let (file, temporary) = named(&directory).map_err(Error::Create)?;
+                (file, Some(temporary))
+            }
+            Err(error) => return Err(Error::Create(error.into())),
+        };
+        Ok(NewFile { path: path.to_owned(), directory, overwrite, file, temporary })
+    }
+
+    /// The file, open for writing.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// As for [`create`](NewFile::create): somebody else may have taken the name meanwhile.
+    pub fn publish(mut self) -> Result<(), Error> {
+        let temporary = match self.temporary.take() {
+            Some(temporary) => temporary,
+            None if !self.overwrite => return self.link(&self.path).map_err(existing),
+            // A file without a name cannot replace one that has it, so it takes another first.
+            None => Builder::new()
+                .prefix(PREFIX)
+                .make_in(&self.directory, |path| self.link(path))
+                .map_err(Error::Create)?
+                .into_temp_path(),
+        };
+        if self.overwrite {
+            temporary.persist(&self.path).map_err(|error| Error::Create(error.error))
+        } else {
+            temporary.persist_noclobber(&self.path).map_err(|error| existing(error.error))
+        }
+    }
+
+    fn link(&self, path: &Path) -> io::Result<()> {
+        let own = format!("/proc/self/fd/{}", self.file.as_fd().as_raw_fd());
+        Ok(rustix::fs::linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    }
+}
+
+/// A file without a name.
+fn unnamed(directory: &Path) -> Result<File, Errno> {
+    // Where /proc is missing it could not be given one.
+    if !Path::new("/proc/self/fd").exists() {
+        return Err(Errno::NOSYS);
+    }
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::from_raw_mode(MODE)).map(File::from)
+}
+
+/// A file with a name that is removed with it.
+fn named(directory: &Path) -> io::Result<(File, TempPath)> {
+    let permissions = Permissions::from_mode(MODE);
+    Ok(Builder::new().prefix(PREFIX).permissions(permissions).tempfile_in(directory)?.into_parts())
+}
+
+fn existing(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::AlreadyExists { Error::Exists } else { Error::Create(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn files_with_a_name_for_the_time_being_come_to_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let new = |overwrite| {
+            let (mut file, temporary) = named(directory.path()).unwrap();
+            file.write_all(b"new").unwrap();
+            let (path, directory) = (path.clone(), directory.path().to_owned());
+            NewFile { path, directory, overwrite, file, temporary: Some(temporary) }
+        };
+        drop(new(false));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        new(false).publish().unwrap();
+        assert!(matches!(new(false).publish(), Err(Error::Exists)));
+        let before = fs::metadata(&path).unwrap().ino();
+        new(true).publish().unwrap();
+        assert_ne!(fs::metadata(&path).unwrap().ino(), before);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

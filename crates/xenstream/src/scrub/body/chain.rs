@@ -1,0 +1,121 @@
+//! The chain of HVM_CONTEXT: what says where an entry begins stays, and what an entry holds may go.
+
+use xenstream_core::wire::hvm::{self, types};
+
+use crate::scrub::Scrub;
+use crate::scrub::body::registers::is_plain_msr;
+use crate::scrub::body::{ENTRIES_MAX, Step, XSAVE_MAX};
+
+/// Typecodes that Xen does not know are kept if they are as small as typecodes are.
+const TYPECODES: u16 = 256;
+
+/// Magic and version of HEADER; behind them it says what the saving host is.
+const HEADER_KEPT: u64 = 8;
+
+/// Where a walk through the chain is.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    at: At,
+    /// An entry has come.
+    begun: bool,
+}
+
+#[derive(Debug, Default)]
+enum At {
+    /// An entry's header.
+    #[default]
+    Entry,
+    /// What is left of an entry.
+    Keep(u64),
+    Zero(u64),
+    /// What stays of HEADER.
+    Header(u64),
+    /// The count of CPU_MSR, of a body of this length.
+    MsrCount(u64),
+    /// MSRs, so many octets of them.
+    Msrs(u64),
+    /// Nothing in the rest is known.
+    Lost,
+}
+
+impl Chain {
+    pub(super) fn step(&self, left: u64) -> Step {
+        match self.at {
+            At::Entry if left >= hvm::ENTRY_HEADER => Step::Unit(hvm::ENTRY_HEADER),
+            At::Entry | At::Lost => Step::Zero(left),
+            At::Keep(n) | At::Header(n) => Step::Keep(n),
+            At::Zero(n) => Step::Zero(n),
+            At::MsrCount(_) => Step::Unit(hvm::MSR_HEADER),
+            At::Msrs(_) => Step::Unit(hvm::MSR),
+        }
+    }
+
+    pub(super) fn passed(&mut self, n: u64) {
+        self.at = match self.at {
+            At::Keep(left) if left > n => At::Keep(left - n),
+            At::Zero(left) if left > n => At::Zero(left - n),
+            At::Keep(_) | At::Zero(_) => At::Entry,
+            At::Header(left) if left > n => At::Header(left - n),
+            At::Header(_) => At::Zero(hvm::HEADER_LENGTH - HEADER_KEPT),
+            _ => At::Lost,
+        };
+    }
+
+    pub(super) fn unit(&mut self, octets: &mut [u8], left: u64, what: Scrub) {
+        self.at = match self.at {
+            At::Entry => self.entry(octets, left, what),
+            At::MsrCount(length) => {
+                let count = u64::from(u32_at(octets, 0));
+                octets[4..].fill(0);
+                let msrs = length - hvm::MSR_HEADER;
+                if count * hvm::MSR == msrs && count <= ENTRIES_MAX { At::Msrs(msrs) } else { At::Zero(msrs) }
+            }
+            At::Msrs(msrs) => {
+                octets[8..].fill(0);
+                let rest = msrs - hvm::MSR;
+                some(if is_plain_msr(octets) { At::Msrs } else { At::Zero }, rest)
+            }
+            _ => {
+                octets.fill(0);
+                At::Lost
+            }
+        };
+    }
+
+    /// An entry's header.
+    fn entry(&mut self, octets: &mut [u8], left: u64, what: Scrub) -> At {
+        let typecode = u16::from_le_bytes([octets[0], octets[1]]);
+        let length = u64::from(u32_at(octets, hvm::LENGTH_AT as usize));
+        let first = !std::mem::replace(&mut self.begun, true);
+        if typecode == types::END && !first {
+            return At::Lost;
+        }
+        if length > left || typecode >= TYPECODES || first != (typecode == types::HEADER) {
+            // What is wrong with it stays, and no more.
+            let typecode = if typecode < TYPECODES { typecode } else { u16::MAX };
+            let length = if length > left { u32::MAX } else { 0 };
+            octets.fill(0);
+            octets[..2].copy_from_slice(&typecode.to_le_bytes());
+            octets[hvm::LENGTH_AT as usize..].copy_from_slice(&length.to_le_bytes());
+            return At::Lost;
+        }
+        let known = hvm::entry(typecode).is_some_and(|(_, lengths)| lengths.allows(length));
+        match typecode {
+            _ if !known => some(At::Zero, length),
+            types::HEADER if what.registers => At::Header(HEADER_KEPT),
+            types::CPU_MSR if what.registers => At::MsrCount(length),
+            types::CPU_XSAVE if length > XSAVE_MAX => At::Zero(length),
+            _ if what.registers => some(At::Zero, length),
+            _ => some(At::Keep, length),
+        }
+    }
+}
+
+/// So many octets; without any the next entry follows.
+fn some(at: fn(u64) -> At, n: u64) -> At {
+    if n == 0 { At::Entry } else { at(n) }
+}
+
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    octets.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |octets| u32::from_le_bytes(*octets))
+}

@@ -1,0 +1,65 @@
+//! The entries of PAGE_DATA, of which nobody knows that they are any before all of them have come.
+
+use xenstream_core::wire::libxc::page;
+use xenstream_core::wire::{Order, PAGE_SIZE};
+
+use crate::scrub::body::pair;
+
+/// The entries of PAGE_DATA, which say whether there are as many pages as they announce.
+#[derive(Debug)]
+pub(super) struct Entries {
+    order: Order,
+    /// Octets of the body, header included.
+    length: u64,
+    /// Octets of entries that are still to come.
+    pub(super) left: u64,
+    count: u64,
+    with_data: u64,
+    torn: [u8; 8],
+    have: usize,
+}
+
+impl Entries {
+    /// The entries that a body's header announces, if it has room for them.
+    pub(super) fn announced(order: Order, header: &[u8], left: u64) -> Option<Entries> {
+        let count = u64::from(pair(order, header).0);
+        let entries = count * page::ENTRY;
+        (count > 0 && entries <= left).then_some(Entries {
+            order,
+            length: page::HEADER + left,
+            left: entries,
+            count,
+            with_data: 0,
+            torn: [0; 8],
+            have: 0,
+        })
+    }
+
+    pub(super) fn take(&mut self, mut octets: &[u8]) {
+        self.left -= octets.len() as u64;
+        while self.have > 0 || octets.len() < 8 {
+            let Some((octet, rest)) = octets.split_first() else { return };
+            self.torn[self.have] = *octet;
+            self.have = (self.have + 1) % 8;
+            octets = rest;
+            if self.have == 0 {
+                self.count(self.torn);
+            }
+        }
+        let (words, rest) = octets.as_chunks::<8>();
+        for word in words {
+            self.count(*word);
+        }
+        self.torn[..rest.len()].copy_from_slice(rest);
+        self.have = rest.len();
+    }
+
+    fn count(&mut self, word: [u8; 8]) {
+        self.with_data += u64::from(page::has_data(page::kind(self.order.u64(word))));
+    }
+
+    /// Are there as many pages as the entries announce?
+    pub(super) fn agree(&self) -> bool {
+        page::HEADER + self.count * page::ENTRY + self.with_data * PAGE_SIZE == self.length
+    }
+}

@@ -1,0 +1,311 @@
+//! Text: configurations, metadata, xenstore's pairs. Every octet that is blanked becomes the same letter, so lengths
+//! stay; what should be text and is none is blanked as a whole.
+
+use std::ops::Range;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::config::{json_fault, xml_fault};
+use crate::scrub::Scrub;
+use crate::scrub::header::WRONG;
+
+/// What stands for any octet of text.
+const BLANK: u8 = b'x';
+
+/// What a text is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// libxl's configuration.
+    Json,
+    /// xl's configuration of old.
+    Plain,
+    /// libvirt's configuration.
+    Xml,
+    /// The s-expression of xenopsd.
+    Expression,
+}
+
+impl Text {
+    /// Blanks a whole text, but for its final NUL: the names in it, or all of it if it is not what it should be.
+    pub(super) fn blank(self, text: &mut [u8], names: bool) {
+        let length = text.len() - usize::from(text.last() == Some(&0));
+        let text = &mut text[..length];
+        let known = match self {
+            Text::Json => json_fault(text).is_none() && (!names || blank_json(text)),
+            Text::Xml => xml_fault(text).is_none() && (!names || blank_xml(text)),
+            Text::Plain => is_text(text) && !names,
+            Text::Expression => is_text(text) && (!names || blank_expression(text)),
+        };
+        if !known {
+            text.fill(BLANK);
+        }
+    }
+
+    /// Blanks some of a text that is too long to be looked at.
+    pub(super) fn fill(self, octets: &mut [u8]) {
+        for octet in octets.iter_mut().filter(|octet| **octet != 0) {
+            *octet = BLANK;
+        }
+    }
+}
+
+fn is_text(text: &[u8]) -> bool {
+    let plain = |c: char| !c.is_control() || c.is_ascii_whitespace();
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(plain))
+}
+
+/// Blanks the strings of JSON that are no keys; numbers stay, and with them the memory and the vcpus.
+fn blank_json(text: &mut [u8]) -> bool {
+    let mut at = 0;
+    while let Some(start) = find(text, at, |octet| octet == b'"') {
+        let mut end = start + 1;
+        while text.get(end).is_some_and(|octet| *octet != b'"') {
+            end += if text[end] == b'\\' { 2 } else { 1 };
+        }
+        if end >= text.len() {
+            return false;
+        }
+        at = end + 1;
+        let is_key =
+            find(text, at, |octet| !octet.is_ascii_whitespace()).is_some_and(|next| text[next] == b':');
+        if !is_key {
+            text[start + 1..end].fill(BLANK);
+        }
+    }
+    true
+}
+
+fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    Some(from + text.get(from..)?.iter().position(|octet| wanted(*octet))?)
+}
+
+/// Blanks character data and attributes of XML, but for the numbers of memory and vcpus. False if there is something in
+/// it that this does not know how to blank.
+fn blank_xml(text: &mut [u8]) -> bool {
+    let Some(blanks) = xml_blanks(text) else { return false };
+    for range in blanks {
+        for octet in &mut text[range] {
+            if !octet.is_ascii_whitespace() {
+                *octet = BLANK;
+            }
+        }
+    }
+    xml_fault(text).is_none()
+}
+
+fn xml_blanks(text: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut blanks = Vec::new();
+    let mut reader = Reader::from_str(std::str::from_utf8(text).ok()?);
+    let mut counts = false;
+    loop {
+        let start = usize::try_from(reader.buffer_position()).ok()?;
+        let event = reader.read_event().ok()?;
+        let end = usize::try_from(reader.buffer_position()).ok()?;
+        let inner = |lead: &str, tail: &str| {
+            let range = start + lead.len()..end.checked_sub(tail.len())?;
+            (range.start <= range.end).then_some(range)
+        };
+        match event {
+            Event::Eof => return Some(blanks),
+            Event::Start(tag) => {
+                counts = is_quantity(tag.local_name().as_ref());
+                attributes(text, start..end, counts, &mut blanks)?;
+            }
+            Event::Empty(tag) => {
+                attributes(text, start..end, is_quantity(tag.local_name().as_ref()), &mut blanks)?;
+            }
+            Event::End(_) => counts = false,
+            Event::Text(_) if counts && is_number(&text[start..end]) => {}
+            Event::Text(_) | Event::GeneralRef(_) => blanks.push(start..end),
+            Event::CData(_) => blanks.push(inner("<![CDATA[", "]]>")?),
+            Event::Comment(_) => blanks.push(inner("<!--", "-->")?),
+            // It says which version and encoding of XML this is.
+            Event::Decl(_) => {}
+            // Entities and instructions are nothing that libvirt writes.
+            Event::PI(_) | Event::DocType(_) => return None,
+        }
+    }
+}
+
+/// The values of a tag's attributes: whatever is between quotes.
+fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Range<usize>>) -> Option<()> {
+    const UNITS: [&[u8]; 5] = [b"b", b"KiB", b"MiB", b"GiB", b"TiB"];
+    let tag_end = tag.end;
+    let mut at = tag.start;
+    while let Some(open) = find(&text[..tag_end], at, |octet| matches!(octet, b'"' | b'\'')) {
+        let close = find(&text[..tag_end], open + 1, |octet| octet == text[open])?;
+        let value = &text[open + 1..close];
+        if !counts || !(is_number(value) || UNITS.contains(&value)) {
+            blanks.push(open + 1..close);
+        }
+        at = close + 1;
+    }
+    Some(())
+}
+
+/// Elements of libvirt's XML that hold the guest's memory and vcpus.
+fn is_quantity(name: &str) -> bool {
+    ["memory", "currentMemory", "maxMemory", "vcpu"].contains(&name)
+}
+
+fn is_number(text: &[u8]) -> bool {
+    text.iter().all(|octet| octet.is_ascii_digit() || octet.is_ascii_whitespace())
+}
+
+/// Blanks the atoms of an s-expression.
+fn blank_expression(text: &mut [u8]) -> bool {
+    for octet in text.iter_mut().filter(|octet| !octet.is_ascii_whitespace() && !b"()".contains(octet)) {
+        *octet = BLANK;
+    }
+    true
+}
+
+/// The pairs of EMULATOR_XENSTORE_DATA.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    in_value: bool,
+    /// There was something that is in no key and no value.
+    odd: bool,
+}
+
+impl Pairs {
+    pub(super) fn mask(&mut self, octets: &mut [u8], what: Scrub) {
+        for octet in octets {
+            // Of a damaged stream these may be no pairs at all.
+            if self.odd && what.damaged {
+                *octet = BLANK;
+                continue;
+            }
+            if *octet == 0 {
+                self.in_value = !self.in_value;
+                continue;
+            }
+            let plain = if self.in_value {
+                matches!(*octet, b' '..=b'~')
+            } else {
+                octet.is_ascii_alphanumeric() || b"-/_@".contains(octet)
+            };
+            self.odd |= !plain;
+            if !plain {
+                *octet = WRONG;
+            } else if self.in_value && what.names {
+                *octet = BLANK;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn blanked(text: Text, before: &str) -> String {
+        let mut octets = before.as_bytes().to_vec();
+        text.blank(&mut octets, true);
+        assert_eq!(octets.len(), before.len());
+        // Nothing more is found in what is blanked already.
+        let once = octets.clone();
+        text.blank(&mut octets, true);
+        assert_eq!(octets, once);
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn json_keeps_keys_and_numbers() {
+        for (before, after) in [
+            (r#"{"name": "guest", "memory": 16384}"#, r#"{"name": "xxxxx", "memory": 16384}"#),
+            (r#"{"a" : ["b", {"c":"d"}], "e":true}"#, r#"{"a" : ["x", {"c":"x"}], "e":true}"#),
+            (r#"["\"", "\\", "\u00fc:\"", "é"]"#, r#"["xx", "xx", "xxxxxxxxx", "xx"]"#),
+            (r#""name""#, r#""xxxx""#),
+            ("{\"a\": \"b\"}\0", "{\"a\": \"x\"}\0"),
+            ("{}", "{}"),
+            ("{\"a\": }", "xxxxxxx"),
+            ("{\"a\": \"b\"\0", "xxxxxxxxx\0"),
+            ("\0", "\0"),
+            ("", ""),
+        ] {
+            assert_eq!(blanked(Text::Json, before), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn xml_keeps_elements_memory_and_vcpus() {
+        for (before, after) in [
+            (
+                "<domain type='xen'><name>a&amp;b</name></domain>",
+                "<domain type='xxx'><name>xxxxxxx</name></domain>",
+            ),
+            ("<d><memory unit='KiB'>16384</memory>\n</d>", "<d><memory unit='KiB'>16384</memory>\n</d>"),
+            (
+                "<d><vcpu current='1' cpuset='a1'>2</vcpu></d>",
+                "<d><vcpu current='1' cpuset='xx'>2</vcpu></d>",
+            ),
+            (
+                "<d><memory>lots</memory><port>5900</port></d>",
+                "<d><memory>xxxx</memory><port>xxxx</port></d>",
+            ),
+            ("<d><memory/>12<!-- c --><![CDATA[<x>]]></d>", "<d><memory/>xx<!-- x --><![CDATA[xxx]]></d>"),
+            ("<?xml version='1.0'?>\n<d a=\"x>'y\"/>", "<?xml version='1.0'?>\n<d a=\"xxxx\"/>"),
+            ("<d>&#233;é</d>\n\0", "<d>xxxxxxxx</d>\n\0"),
+            ("<?pi x?><d/>", "xxxxxxxxxxxx"),
+            ("<!DOCTYPE d [<!ENTITY e 'name'>]><d/>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+            ("<d>", "xxx"),
+            ("name", "xxxx"),
+        ] {
+            assert_eq!(blanked(Text::Xml, before), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn other_text_keeps_its_form_at_most() {
+        for (text, before, after) in [
+            (Text::Expression, "((name guest)\n(id \"a b\"))", "((xxxx xxxxx)\n(xx xx xx))"),
+            (Text::Plain, "name = 'guest'\n\0", "xxxxxxxxxxxxxxx\0"),
+        ] {
+            assert_eq!(blanked(text, before), after);
+        }
+    }
+
+    #[test]
+    fn text_stays_if_it_is_text() {
+        for (text, before, stays) in [
+            (Text::Json, &b"{\"name\": \"guest\"}\0"[..], true),
+            (Text::Json, b"{\"name\": \"guest\"", false),
+            (Text::Xml, b"<d>x</d>", true),
+            (Text::Xml, b"<d>x</e>", false),
+            (Text::Plain, b"name = 'guest'\n\0", true),
+            (Text::Plain, b"name\x01", false),
+            (Text::Plain, b"a\0b", false),
+            (Text::Expression, b"((name guest))", true),
+            (Text::Expression, b"((name \xFF))", false),
+        ] {
+            let mut after = before.to_vec();
+            text.blank(&mut after, false);
+            assert_eq!(after == before, stays, "{before:?}");
+            assert!(stays || after.iter().all(|octet| matches!(octet, b'x' | 0)), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn pairs_keep_their_keys_and_what_is_wrong_with_them() {
+        let names = Scrub::MEMORY.with_names(true);
+        let damaged = names.with_damaged(true);
+        for (what, before, after) in [
+            (Scrub::MEMORY, &b"key\0a value\0k2\0\0"[..], &b"key\0a value\0k2\0\0"[..]),
+            (names, b"key\0a value\0k2\0\0", b"key\0xxxxxxx\0k2\0\0"),
+            (names, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01y\0xxx\x01x\0k2\0x\0"),
+            (damaged, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01xxxxxxxxxxxxx"),
+        ] {
+            for cut in 0..before.len() {
+                let mut octets = before.to_vec();
+                let mut pairs = Pairs::default();
+                let (first, second) = octets.split_at_mut(cut);
+                pairs.mask(first, what);
+                pairs.mask(second, what);
+                assert_eq!(octets.escape_ascii().to_string(), after.escape_ascii().to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a verifier says of a stream, put in a row.
+
+use std::collections::VecDeque;
+
+use xenstream_core::wire::{Order, libvirt, libxc, libxl, xenopsd, xl};
+use xenstream_core::{Guest, Header, Layer, Observer, Record, Rule, Violation};
+
+/// What the verifier said, with the offset from which it applies.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    pub(super) queue: VecDeque<(u64, Event)>,
+    /// The rule that was broken last. A policy that keeps going stops at the first that is structural, and tells the
+    /// first of all for a verdict.
+    last: Option<Rule>,
+}
+
+/// What a verifier says of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Xl {
+        order: Order,
+        length: u64,
+        is_json: bool,
+    },
+    Libvirt {
+        order: Order,
+        length: u64,
+    },
+    Libxl(Order),
+    Image(Order),
+    Header,
+    Domain(Guest),
+    Record(Record),
+    /// From here on nothing is known, since this rule is broken.
+    Damage(Rule),
+}
+
+impl Events {
+    /// The rule for which a stream was refused, of which this is the first violation.
+    pub(super) fn refused_for(&self, first: &Violation) -> Rule {
+        self.last.unwrap_or(first.rule)
+    }
+}
+
+impl Observer for Events {
+    fn header(&mut self, header: &Header) {
+        let (end, event) = match *header {
+            Header::Xl { offset, order, optional_data_len, mandatory_flags, .. } => {
+                let is_json = mandatory_flags & xl::FLAG_JSON != 0;
+                let length = u64::from(optional_data_len);
+                (offset + xl::HEADER, Event::Xl { order, length, is_json })
+            }
+            Header::Libvirt { offset, order, xml_len, .. } => {
+                (offset + libvirt::HEADER, Event::Libvirt { order, length: u64::from(xml_len) })
+            }
+            Header::Xenopsd { offset } => (offset + xenopsd::SIGNATURE.len() as u64, Event::Header),
+            Header::Libxl { offset, order, .. } => (offset + libxl::HEADER, Event::Libxl(order)),
+            Header::LibxcImage { offset, order, .. } => (offset + libxc::IMAGE_HEADER, Event::Image(order)),
+            Header::LibxcDomain { offset, guest, .. } => {
+                (offset + libxc::DOMAIN_HEADER, Event::Domain(guest))
+            }
+            _ => return,
+        };
+        self.queue.push_back((end, event));
+    }
+
+    fn record(&mut self, record: &Record) {
+        if record.layer != Layer::Hvm {
+            self.queue.push_back((record.body_offset, Event::Record(*record)));
+        }
+    }
+
+    fn finding(&mut self, finding: &Violation) {
+        self.last = Some(finding.rule);
+        if let Some(field) = frames(finding.rule) {
+            self.queue.push_back((finding.offset.saturating_add(field), Event::Damage(finding.rule)));
+        }
+    }
+}
+
+/// Is it a rule on where something ends? Then nobody knows what is behind. The size of the field that says so.
+fn frames(rule: Rule) -> Option<u64> {
+    match rule {
+        Rule::XenopsdLength => Some(8),
+        // The count or range, with which the length does not agree, stands behind it.
+        Rule::LibxcPageDataLength | Rule::LibxcP2mFramesLength | Rule::LibxcHvmParamsLength => Some(4 + 8),
+        Rule::XlOptionalDataLength
+        | Rule::XlConfigLength
+        | Rule::LibvirtXmlLength
+        | Rule::LibxlRecordLength
+        | Rule::LibxlEndLength
+        | Rule::LibxlLibxcContextLength
+        | Rule::LibxlCheckpointEndLength
+        | Rule::LibxlCheckpointStateLength
+        | Rule::LibxlEmulatorHeader
+        | Rule::LibxlEmulatorLength
+        | Rule::LibxcRecordLength
+        | Rule::LibxcEndLength
+        | Rule::LibxcVerifyLength
+        | Rule::LibxcCheckpointLength
+        | Rule::LibxcStaticDataEndLength
+        | Rule::LibxcPvInfoLength
+        | Rule::LibxcVcpuHeader
+        | Rule::LibxcVcpuBasicLength
+        | Rule::LibxcVcpuExtendedLength
+        | Rule::LibxcVcpuXsaveLength
+        | Rule::LibxcVcpuMsrsLength
+        | Rule::LibxcSharedInfoLength
+        | Rule::LibxcTscInfoLength
+        | Rule::LibxcHvmContextEmpty
+        | Rule::LibxcCpuidPolicyLength
+        | Rule::LibxcMsrPolicyLength => Some(4),
+        _ => None,
+    }
+}

@@ -1,0 +1,376 @@
+//! Takes a stream as it passes, with what a verifier said of it, and writes what may be kept.
+//!
+//! Headers are kept back until the verifier has accepted them, bodies are walked by [`Walk`], padding becomes zero.
+//! Where the stream turns out to be damaged nothing more is known: from there on everything is zero.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Seek};
+
+use tempfile::SpooledTempFile;
+use xenstream_core::wire::libxc::page;
+use xenstream_core::wire::{Order, libxc, padding};
+use xenstream_core::{Layer, Record, Rule};
+
+use crate::scrub::Scrub;
+use crate::scrub::body::{Context, Step, Walk, count_only};
+use crate::scrub::events::{Event, Events};
+use crate::scrub::header::{self, WRONG};
+use crate::scrub::output::Sink;
+
+/// What is kept back of a record is in memory up to this size, four times what a saver writes, and in an unnamed file
+/// beyond it.
+const SPOOL: usize = 32 << 10;
+
+/// The stream on its way.
+pub(super) struct Filter {
+    what: Scrub,
+    context: Context,
+    events: VecDeque<(u64, Event)>,
+    position: u64,
+    at: At,
+    /// Padding behind the body.
+    padding: u64,
+    /// Octets of a header, or of a unit of a body, that are not complete.
+    held: Vec<u8>,
+    spool: SpooledTempFile,
+    spooled: u64,
+    records: u64,
+    damaged_from: Option<u64>,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum At {
+    Header,
+    Body(Walk),
+    Padding(u64),
+    /// Nothing is known of what is here.
+    Damage,
+}
+
+impl Filter {
+    pub(super) fn new(what: Scrub) -> Filter {
+        Filter {
+            what,
+            context: Context::default(),
+            events: VecDeque::new(),
+            position: 0,
+            at: At::Header,
+            padding: 0,
+            held: Vec::new(),
+            spool: SpooledTempFile::new(SPOOL),
+            spooled: 0,
+            records: 0,
+            damaged_from: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// How many of the next octets become zero whatever they are.
+    pub(super) fn blank_ahead(&self) -> u64 {
+        match &self.at {
+            At::Header | At::Padding(_) => 0,
+            At::Damage => u64::MAX,
+            At::Body(walk) => match walk.step() {
+                Step::Zero(n) => n,
+                _ => 0,
+            },
+        }
+    }
+
+    /// Octets that have passed the verifier, and what it said of them.
+    pub(super) fn pass(
+        &mut self,
+        said: &mut Events,
+        mut octets: &[u8],
+        out: &mut dyn Sink,
+    ) -> io::Result<()> {
+        self.events.append(&mut said.queue);
+        loop {
+            self.settle(out)?;
+            if octets.is_empty() {
+                return Ok(());
+            }
+            let room = self.events.front().map_or(u64::MAX, |(at, _)| at - self.position);
+            let piece = head(octets, room);
+            let taken = self.take(piece, out)?;
+            self.position += taken as u64;
+            octets = &octets[taken..];
+        }
+    }
+
+    /// Octets that were passed over, and what the verifier said after them.
+    pub(super) fn skip(&mut self, said: &mut Events, mut octets: u64, out: &mut dyn Sink) -> io::Result<()> {
+        // Nothing is said inside of what is passed over.
+        while octets > 0 {
+            self.settle(out)?;
+            let n = octets.min(self.blank_ahead());
+            if n == 0 {
+                return Err(io::Error::other("octets that were to be kept were passed over"));
+            }
+            self.blank(n, out)?;
+            octets -= n;
+        }
+        self.pass(said, &[], out)
+    }
+
+    /// The stream, or the input, has ended, or the verifier refused what comes next for a broken rule: nothing more is
+    /// known.
+    pub(super) fn end(&mut self, refused: Option<Rule>, out: &mut dyn Sink) -> io::Result<()> {
+        if matches!(self.at, At::Header) {
+            match refused.filter(|rule| *rule != Rule::StreamTruncated) {
+                Some(rule) => header::refused(rule, self.order(rule.layer()), &mut self.held),
+                // The torn header of a record may be octets of anything.
+                None if self.records > 0 => self.held.fill(0),
+                None => {}
+            }
+        }
+        if !matches!(self.at, At::Damage) && refused.is_some_and(|rule| rule != Rule::StreamTruncated) {
+            self.damaged_from = Some(self.position);
+        }
+        self.damage(Fate::Torn, out)
+    }
+
+    /// Where it was not known any more what is what.
+    pub(super) fn damaged_from(&self) -> Option<u64> {
+        self.damaged_from
+    }
+
+    /// Does what is due in front of the next octet.
+    fn settle(&mut self, out: &mut dyn Sink) -> io::Result<()> {
+        loop {
+            if let At::Body(walk) = &mut self.at {
+                if let Some(stays) = walk.release() {
+                    self.release(if stays { Fate::Stays } else { Fate::Disagrees }, out)?;
+                    continue;
+                }
+                if walk.step() == Step::Done {
+                    self.at = At::Padding(self.padding);
+                }
+            }
+            if matches!(self.at, At::Padding(0)) {
+                self.at = At::Header;
+            }
+            match self.events.front() {
+                Some((at, _)) if *at <= self.position => {}
+                _ => return Ok(()),
+            }
+            if let Some((at, event)) = self.events.pop_front() {
+                // Of an image header is told when the one behind it has begun.
+                let begun = if matches!(event, Event::Image(_)) { self.position - at } else { 0 };
+                let whole = self.held.len().saturating_sub(usize::try_from(begun).unwrap_or(0));
+                let behind = self.held.split_off(whole);
+                self.apply(event, out)?;
+                self.held = behind;
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event, out: &mut dyn Sink) -> io::Result<()> {
+        if matches!(self.at, At::Damage) {
+            return Ok(());
+        }
+        match event {
+            Event::Damage(rule) => {
+                if matches!(self.at, At::Header) {
+                    header::wrong_length(rule, self.order(rule.layer()), &mut self.held);
+                }
+                self.damaged_from = Some(self.position);
+                return self.damage(Fate::Disagrees, out);
+            }
+            Event::Record(record) => self.accepted(&record),
+            Event::Libxl(order) => self.context.libxl = order,
+            Event::Image(order) => {
+                header::likely_image(&mut self.held);
+                self.context = Context { libxl: self.context.libxl, libxc: order, ..Context::default() };
+            }
+            Event::Domain(guest) => {
+                header::likely_domain(self.context.libxc, &mut self.held);
+                self.context.guest = Some(guest);
+            }
+            Event::Header => {}
+            Event::Xl { order, length, is_json } => {
+                header::likely_xl(order, &mut self.held);
+                self.begin(Walk::optional_data(self.what, length, order, is_json), 0);
+            }
+            Event::Libvirt { order, length } => {
+                header::likely_libvirt(order, &mut self.held);
+                self.begin(Walk::xml(self.what, length), 0);
+            }
+        }
+        out.write(&self.held)?;
+        self.held.clear();
+        Ok(())
+    }
+
+    fn begin(&mut self, walk: Walk, padding: u64) {
+        self.at = At::Body(walk);
+        self.padding = padding;
+    }
+
+    /// A record's header was accepted: its body begins.
+    fn accepted(&mut self, record: &Record) {
+        use libxc::types::{PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES};
+        self.records += 1;
+        if self.what.damaged && record.layer != Layer::Xenopsd {
+            header::likely_type(self.order(record.layer), &mut self.held);
+        }
+        let walk = Walk::record(self.what, record, &self.context);
+        let pads = record.layer != Layer::Xenopsd;
+        self.begin(walk, if pads { padding(record.body_length) } else { 0 });
+        let ends_static =
+            [PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES].map(u64::from).contains(&record.kind);
+        self.context.static_data_ended |= record.layer == Layer::Libxc && ends_static;
+    }
+
+    fn order(&self, layer: Layer) -> Order {
+        match layer {
+            Layer::Libxl => self.context.libxl,
+            Layer::Libxc => self.context.libxc,
+            _ => Order::Little,
+        }
+    }
+
+    /// Takes some octets, one at least.
+    fn take(&mut self, octets: &[u8], out: &mut dyn Sink) -> io::Result<usize> {
+        let walk = match &mut self.at {
+            At::Header => {
+                self.held.extend_from_slice(octets);
+                return Ok(octets.len());
+            }
+            At::Padding(n) => {
+                let piece = head(octets, *n);
+                *n -= piece.len() as u64;
+                for octet in piece {
+                    out.write(&[if *octet == 0 { 0 } else { WRONG }])?;
+                }
+                return Ok(piece.len());
+            }
+            At::Damage => {
+                out.zeros(octets.len() as u64)?;
+                return Ok(octets.len());
+            }
+            At::Body(walk) => walk,
+        };
+        match walk.step() {
+            Step::Keep(n) => {
+                let piece = head(octets, n);
+                walk.passed(piece.len() as u64);
+                out.write(piece)?;
+                Ok(piece.len())
+            }
+            Step::Zero(n) => {
+                let piece = head(octets, n);
+                walk.passed(piece.len() as u64);
+                out.zeros(piece.len() as u64)?;
+                Ok(piece.len())
+            }
+            Step::Mask(n) => {
+                let piece = head(octets, n);
+                self.scratch.clear();
+                self.scratch.extend_from_slice(piece);
+                walk.mask(&mut self.scratch);
+                out.write(&self.scratch)?;
+                Ok(piece.len())
+            }
+            Step::Unit(n) => {
+                let piece = head(octets, n - self.held.len() as u64);
+                self.held.extend_from_slice(piece);
+                if self.held.len() as u64 == n {
+                    let hold = walk.unit(&mut self.held);
+                    walk.teach(&mut self.context);
+                    if hold {
+                        io::Write::write_all(&mut self.spool, &self.held)?;
+                        self.spooled += n;
+                    } else {
+                        out.write(&self.held)?;
+                    }
+                    self.held.clear();
+                }
+                Ok(piece.len())
+            }
+            Step::Hold(n) => {
+                let piece = head(octets, n);
+                walk.hold(piece);
+                io::Write::write_all(&mut self.spool, piece)?;
+                self.spooled += piece.len() as u64;
+                Ok(piece.len())
+            }
+            // Settled before.
+            Step::Done => Err(io::Error::other("octets behind a body's end")),
+        }
+    }
+
+    /// Octets that become zero unread.
+    fn blank(&mut self, n: u64, out: &mut dyn Sink) -> io::Result<()> {
+        match &mut self.at {
+            At::Body(walk) => walk.passed(n),
+            At::Header | At::Padding(_) | At::Damage => {}
+        }
+        self.position += n;
+        out.zeros(n)
+    }
+
+    /// What was kept back stays, or goes but for the count that it begins with.
+    fn release(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+        let mut rest = std::mem::take(&mut self.spooled);
+        if rest == 0 {
+            return Ok(());
+        }
+        self.spool.rewind()?;
+        if fate != Fate::Stays {
+            let mut header = [0; page::HEADER as usize];
+            self.spool.read_exact(&mut header)?;
+            if fate == Fate::Disagrees {
+                // Without its entries a smaller count might agree with the length.
+                header[..4].fill(0xFF);
+            }
+            count_only(self.context.libxc, &mut header);
+            out.write(&header)?;
+            out.zeros(rest - page::HEADER)?;
+            return self.spool.rewind();
+        }
+        self.scratch.resize(SPOOL, 0);
+        // A piece is whole entries, and in front of the first the count.
+        let mut entries = page::HEADER as usize;
+        while rest > 0 {
+            let n = usize::try_from(rest).unwrap_or(SPOOL).min(SPOOL);
+            self.spool.read_exact(&mut self.scratch[..n])?;
+            if self.what.damaged {
+                header::likely_entries(self.context.libxc, &mut self.scratch[entries..n]);
+            }
+            entries = 0;
+            out.write(&self.scratch[..n])?;
+            rest -= n as u64;
+        }
+        self.spool.rewind()
+    }
+
+    /// Nothing is known from here on; what of a body was not yet known to be structure is not.
+    fn damage(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+        self.release(fate, out)?;
+        if matches!(self.at, At::Header) {
+            out.write(&self.held)?;
+        } else {
+            out.zeros(self.held.len() as u64)?;
+        }
+        self.held.clear();
+        self.at = At::Damage;
+        Ok(())
+    }
+}
+
+/// What becomes of the entries of PAGE_DATA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// There are not as many pages behind them as they announce.
+    Disagrees,
+    /// The stream ends among them.
+    Torn,
+}
+
+/// The first `n` octets, or as many as there are.
+fn head(octets: &[u8], n: u64) -> &[u8] {
+    &octets[..usize::try_from(n).unwrap_or(usize::MAX).min(octets.len())]
+}

@@ -1,0 +1,188 @@
+//! Where a stream that is scrubbed comes from.
+
+use std::io::{self, Read};
+
+use crate::Error;
+use crate::source::ahead::read_at;
+use crate::source::compressed::{Compression, Decompressor};
+use crate::source::file::{Cursor, ReadAt, overfull};
+use crate::source::stream::{Stream, WORTH_SPLICING};
+
+/// Octets in order.
+pub(super) trait Octets {
+    /// Some octets, none at the input's end.
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error>;
+
+    /// Passes over some octets, `n` at the most. `None`: they are to be read.
+    fn skip(&mut self, n: u64) -> Result<Option<u64>, Error>;
+
+    /// May octets be taken that belong to no stream? They are gone for who reads on.
+    fn reads_on(&self) -> bool;
+
+    /// How the input is compressed.
+    fn compression(&self) -> Option<Compression> {
+        None
+    }
+
+    /// Octets that were read from the input, as it is stored.
+    fn octets_read(&self) -> u64;
+}
+
+/// A file, or what else can be read at any place.
+pub(super) struct File<'f> {
+    file: &'f dyn ReadAt,
+    position: u64,
+    size: u64,
+    octets_read: u64,
+}
+
+impl<'f> File<'f> {
+    pub(super) fn new(file: &'f dyn ReadAt) -> Result<File<'f>, Error> {
+        let size = file.size().map_err(Error::Inspect)?;
+        Ok(File { file, position: 0, size, octets_read: 0 })
+    }
+
+    /// The octets of the file decompressed, if they are compressed.
+    pub(super) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
+        let mut magic = [0; Compression::MAGIC_MAX];
+        let mut have = 0;
+        while have < magic.len() {
+            match read_at(self.file, &mut magic[have..], have as u64)?.len() {
+                0 => break,
+                n => have += n,
+            }
+        }
+        match Compression::recognise(&magic[..have]) {
+            Some(compression) if decompress => {
+                Decompressor::new(compression, Cursor::new(self.file)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Octets for File<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+        let n = read_at(self.file, octets, self.position)?.len();
+        self.position += n as u64;
+        self.octets_read += n as u64;
+        Ok(n)
+    }
+
+    fn skip(&mut self, n: u64) -> Result<Option<u64>, Error> {
+        // Never past the file's end: octets that are not there cannot be passed over.
+        let there = n.min(self.size.saturating_sub(self.position));
+        self.position += there;
+        Ok((there > 0).then_some(there))
+    }
+
+    fn reads_on(&self) -> bool {
+        self.file.ends_with_stream()
+    }
+
+    fn octets_read(&self) -> u64 {
+        self.octets_read
+    }
+}
+
+/// A pipe, a socket, a reader.
+pub(super) struct Live<'s> {
+    stream: &'s mut dyn Stream,
+    position: u64,
+    /// Octets that were read to see whether they are compressed.
+    ahead: Vec<u8>,
+    octets_read: u64,
+}
+
+impl<'s> Live<'s> {
+    /// Begins to read, so much as surely belongs to any stream.
+    pub(super) fn new(stream: &'s mut dyn Stream) -> Result<Live<'s>, Error> {
+        let mut live = Live { stream, position: 0, ahead: Vec::new(), octets_read: 0 };
+        let mut magic = [0; Compression::MAGIC_MAX];
+        let mut have = 0;
+        while have < magic.len() {
+            match Octets::read(&mut live, &mut magic[have..])? {
+                0 => break,
+                n => have += n,
+            }
+        }
+        live.ahead.extend_from_slice(&magic[..have]);
+        live.position = 0;
+        Ok(live)
+    }
+
+    /// How what it begins with is compressed.
+    pub(super) fn recognise(&self) -> Option<Compression> {
+        Compression::recognise(&self.ahead)
+    }
+}
+
+impl Octets for Live<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+        if !self.ahead.is_empty() {
+            let n = self.ahead.len().min(octets.len());
+            octets[..n].copy_from_slice(&self.ahead[..n]);
+            self.ahead.drain(..n);
+            self.position += n as u64;
+            return Ok(n);
+        }
+        let offset = self.position;
+        let fault = |source| Error::Read { offset, source };
+        let n = self.stream.read(octets).map_err(fault)?;
+        if n > octets.len() {
+            return Err(fault(overfull()));
+        }
+        self.position += n as u64;
+        self.octets_read += n as u64;
+        Ok(n)
+    }
+
+    fn skip(&mut self, n: u64) -> Result<Option<u64>, Error> {
+        if n < WORTH_SPLICING || !self.ahead.is_empty() || !self.stream.discards() {
+            return Ok(None);
+        }
+        let offset = self.position;
+        let skipped = self.stream.discard(n).map_err(|source| Error::Read { offset, source })?;
+        self.position += skipped.unwrap_or(0);
+        Ok(skipped.filter(|n| *n > 0))
+    }
+
+    fn reads_on(&self) -> bool {
+        self.stream.ends_with_stream()
+    }
+
+    fn octets_read(&self) -> u64 {
+        self.octets_read
+    }
+}
+
+impl Read for Live<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        Octets::read(self, octets).map_err(|error| match error {
+            Error::Read { source, .. } => source,
+            other => io::Error::other(other),
+        })
+    }
+}
+
+impl Octets for Decompressor<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+        Decompressor::read(self, octets)
+    }
+
+    fn skip(&mut self, _: u64) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
+    fn reads_on(&self) -> bool {
+        true
+    }
+
+    fn compression(&self) -> Option<Compression> {
+        Some(Decompressor::compression(self))
+    }
+
+    fn octets_read(&self) -> u64 {
+        Decompressor::octets_read(self)
+    }
+}

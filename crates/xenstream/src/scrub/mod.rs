@@ -1,0 +1,384 @@
+//! The same stream with what it holds of a guest blanked: its size, its records and their lengths stay.
+//!
+//! Page contents always become zero, and so does whatever is not known to be structure: padding, octets behind a
+//! record's last field, records of unknown types. [`Scrub`] says what goes besides, [`TABLE`] what goes when, and
+//! [`remains`] what is still there. An output verifies under every profile under which its input did.
+//!
+//! ```
+//! use xenstream::scrub::{Output, Scrub, scrub};
+//! use xenstream::{Input, Options};
+//!
+//! let mut out = Vec::new();
+//! let refused = scrub(Input::Slice(b"not an image"), Output::Writer(&mut out), &Options::default(), Scrub::default());
+//! assert!(!refused.unwrap().report.is_valid() && out.is_empty());
+//! ```
+
+mod body;
+mod events;
+mod filter;
+mod header;
+mod input;
+mod output;
+mod table;
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use xenstream_core::Rule;
+
+pub use self::table::{Blanked, Part, TABLE, remains};
+
+use self::events::Events;
+use self::filter::Filter;
+use self::input::{File, Live, Octets};
+use self::output::{Plain, Sink, Sparse};
+use crate::session::{Session, Stop};
+use crate::source::compressed::Decompressor;
+use crate::source::file::{self, ReadAt, WINDOW};
+use crate::source::stream;
+use crate::{Error, Input, NewFile, Options, Report};
+
+/// What is blanked beside the contents of pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scrub {
+    /// Registers and devices: vcpu records, HVM_CONTEXT, the state of the device model.
+    pub registers: bool,
+    /// Names: values of xenstore, strings of the configuration, xenopsd's metadata.
+    pub names: bool,
+    /// Invalid streams are scrubbed too, and all of the above is blanked: where a length is wrong any body may hold
+    /// anything. From the octet on behind which records cannot be told any more, everything becomes zero.
+    pub damaged: bool,
+}
+
+impl Scrub {
+    /// The contents of pages, and nothing more than must be.
+    pub const MEMORY: Scrub = Scrub { registers: false, names: false, damaged: false };
+
+    /// The same, blanking registers and devices or not.
+    #[must_use]
+    pub const fn with_registers(mut self, registers: bool) -> Scrub {
+        self.registers = registers;
+        self
+    }
+
+    /// The same, blanking names or not.
+    #[must_use]
+    pub const fn with_names(mut self, names: bool) -> Scrub {
+        self.names = names;
+        self
+    }
+
+    /// The same, taking damaged streams or not.
+    #[must_use]
+    pub const fn with_damaged(mut self, damaged: bool) -> Scrub {
+        self.damaged = damaged;
+        self
+    }
+
+    /// With what one wish means for the others.
+    fn settled(self) -> Scrub {
+        Scrub { registers: self.registers || self.damaged, names: self.names || self.damaged, ..self }
+    }
+}
+
+/// Where the scrubbed stream goes.
+#[non_exhaustive]
+pub enum Output<'a> {
+    /// A new file of this name. It appears when it is whole, and has holes where there are zeros. The input is never
+    /// overwritten, another file only if that is asked for.
+    Path {
+        /// The name.
+        path: &'a Path,
+        /// Another file of this name may be replaced.
+        overwrite: bool,
+    },
+    /// Anything that writes. Octets go out as they come in, and so they have gone out when the stream turns out to be
+    /// invalid behind them.
+    Writer(&'a mut dyn Write),
+}
+
+/// What came of scrubbing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Scrubbed {
+    /// What the input was found to be. Of an invalid stream there is an output only if
+    /// [damaged](Scrub::damaged) ones were asked for.
+    pub report: Report,
+    /// Octets of the output; `None` if the input was refused.
+    pub octets: Option<u64>,
+    /// Where it is not known any more what is what in a damaged stream: from here on the output is zero.
+    pub zero_from: Option<u64>,
+}
+
+/// Scrubs a stream. What is invalid under the policy is refused, unless [damaged](Scrub::damaged) streams are to be
+/// scrubbed; a compressed input comes out decompressed.
+///
+/// # Errors
+/// The input could not be read or decompressed, or the output not be written: it exists, it is the input, the disk is
+/// full. There is no file then.
+pub fn scrub(
+    input: Input<'_>,
+    output: Output<'_>,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    let what = what.settled();
+    match input {
+        Input::Path(path) => {
+            let file = fs::File::open(path).map_err(Error::Open)?;
+            from_descriptor(file.as_fd(), true, output, options, what)
+        }
+        Input::Descriptor(fd) => from_descriptor(fd, false, output, options, what),
+        Input::Positioned(file) => from_file(file, output, options, what),
+        Input::Reader(reader) => from_stream(&mut stream::Reader(reader), output, options, what),
+        Input::Slice(octets) => from_file(&Memory(octets), output, options, what),
+    }
+}
+
+fn from_descriptor(
+    fd: BorrowedFd<'_>,
+    is_ours: bool,
+    output: Output<'_>,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    if let Output::Path { path, .. } = output {
+        distinct(fd, path)?;
+    }
+    let Some(file) = file::Descriptor::new(fd)? else {
+        return from_stream(&mut stream::Descriptor::new(fd)?, output, options, what);
+    };
+    if is_ours {
+        file.advise();
+    }
+    from_file(&file, output, options, what)
+}
+
+fn from_file(
+    file: &dyn ReadAt,
+    output: Output<'_>,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    let mut input = File::new(file)?;
+    match input.decompressed(options.decompress)? {
+        Some(mut decompressed) => to_output(&mut decompressed, output, options, what),
+        None => to_output(&mut input, output, options, what),
+    }
+}
+
+fn from_stream(
+    stream: &mut dyn stream::Stream,
+    output: Output<'_>,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    let mut input = Live::new(stream)?;
+    match input.recognise() {
+        Some(compression) if options.decompress => {
+            to_output(&mut Decompressor::new(compression, input)?, output, options, what)
+        }
+        _ => to_output(&mut input, output, options, what),
+    }
+}
+
+fn to_output(
+    input: &mut dyn Octets,
+    output: Output<'_>,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    match output {
+        Output::Path { path, overwrite } => {
+            let new = NewFile::create(path, overwrite)?;
+            let scrubbed = run(input, &mut Sparse::new(new.file()), options, what)?;
+            if scrubbed.octets.is_some() {
+                new.publish()?;
+            }
+            Ok(scrubbed)
+        }
+        Output::Writer(writer) => run(input, &mut Plain::new(writer), options, what),
+    }
+}
+
+/// Is the output another file than the input, whatever it is called?
+fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
+    let input = rustix::fs::fstat(input).map_err(|error| Error::Inspect(error.into()))?;
+    match fs::metadata(output) {
+        Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),
+        _ => Ok(()),
+    }
+}
+
+/// Scrubs one stream, up to its end or, if it is damaged, the input's.
+fn run(
+    input: &mut dyn Octets,
+    out: &mut dyn Sink,
+    options: &Options,
+    what: Scrub,
+) -> Result<Scrubbed, Error> {
+    let policy = options.policy.clone().with_keep_going(what.damaged);
+    let options = Options { policy, ..options.clone() };
+    let mut events = Events::default();
+    let mut session = Session::new(&options, &mut events);
+    session.compression = input.compression();
+    let mut work = Work {
+        input,
+        out,
+        filter: Filter::new(what),
+        window: vec![0; WINDOW],
+        written: 0,
+        behind: 0,
+        ended: false,
+    };
+    let outcome = work.drive(&mut session);
+    let octets = match &outcome {
+        Ok(()) => Some(work.finish(None)?),
+        Err(Stop::Invalid(_)) if what.damaged && work.ended => Some(work.finish(None)?),
+        Err(Stop::Invalid(violation)) if what.damaged => match session.observer().refused_for(violation) {
+            // Nothing of what is in no known format is structure.
+            Rule::StreamUnrecognised | Rule::StreamLegacy => None,
+            rule => Some(work.finish(Some(rule))?),
+        },
+        // Checksums come last: it may have been damaged after it was compressed.
+        Err(Stop::Invalid(_)) if work.input.compression().is_some() => {
+            work.rest(|_, _| Ok(()))?;
+            None
+        }
+        Err(_) => None,
+    };
+    session.octets_read = work.input.octets_read();
+    let zero_from = octets.and(work.filter.damaged_from());
+    Ok(Scrubbed { report: session.into_report(outcome)?, octets, zero_from })
+}
+
+/// A stream on its way from the input to the output.
+struct Work<'w> {
+    input: &'w mut dyn Octets,
+    out: &'w mut dyn Sink,
+    filter: Filter,
+    window: Vec<u8>,
+    written: u64,
+    /// Octets that were read and lie behind the stream's end, or behind what it is refused for.
+    behind: u64,
+    /// The stream has come to its end, valid or not.
+    ended: bool,
+}
+
+impl Work<'_> {
+    /// Takes the stream up to its end or what it is refused for.
+    fn drive(&mut self, session: &mut Session<'_, Events>) -> Result<(), Stop> {
+        while !session.is_ended() {
+            if !self.pass_over(session)? && !self.pass_on(session)? {
+                break;
+            }
+        }
+        self.ended = session.is_ended();
+        if self.ended && self.input.reads_on() {
+            if self.behind == 0 {
+                self.behind = self.input.read(&mut self.window[..1])? as u64;
+            }
+            if self.behind > 0 {
+                session.trailing_data()?;
+            }
+        }
+        session.finish()
+    }
+
+    /// Passes over what nobody has to see, if that comes next.
+    fn pass_over(&mut self, session: &mut Session<'_, Events>) -> Result<bool, Stop> {
+        let blank = session.need().skippable.min(self.filter.blank_ahead());
+        if blank == 0 {
+            return Ok(false);
+        }
+        let Some(n) = self.input.skip(blank)? else { return Ok(false) };
+        let verdict = session.skip(n);
+        self.written += n;
+        self.filter.skip(session.observer(), n, self.out).map_err(|error| self.failure(error))?;
+        verdict.map(|()| true)
+    }
+
+    /// Reads some octets, has them judged, and passes on what may stay. False at the input's end.
+    fn pass_on(&mut self, session: &mut Session<'_, Events>) -> Result<bool, Stop> {
+        let window = WINDOW as u64;
+        let mut wanted = session.left_in_page().map_or(window, |left| left.min(window));
+        if !self.input.reads_on() {
+            // Whoever is behind the output gets what there is before the input is waited for.
+            self.out.pass_on().map_err(|error| self.failure(error))?;
+            wanted = wanted.min(session.need().certain);
+        }
+        let window = &mut self.window[..usize::try_from(wanted).unwrap_or(WINDOW)];
+        let read = self.input.read(window)?;
+        if read == 0 {
+            return Ok(false);
+        }
+        let before = session.position();
+        let verdict = session.push(&window[..read]);
+        // Of an entry that is refused, octets in front of these may have counted as passed.
+        let judged = session.position().saturating_sub(before).min(read as u64);
+        self.behind = read as u64 - judged;
+        self.written += judged;
+        let octets = &window[..read - self.behind as usize];
+        self.filter.pass(session.observer(), octets, self.out).map_err(|error| self.failure(error))?;
+        verdict.map(|_| true)
+    }
+
+    /// Blanks what is left, if it belongs to the output, and returns the output's size.
+    fn finish(&mut self, refused: Option<Rule>) -> Result<u64, Error> {
+        self.filter.end(refused, self.out).map_err(|error| self.failure(error))?;
+        self.blank(self.behind)?;
+        // Where a stream is damaged nobody knows where it ends.
+        if self.filter.damaged_from().is_some() || self.input.reads_on() {
+            self.rest(Work::blank)?;
+        }
+        self.out.flush().map_err(|error| self.failure(error))?;
+        Ok(self.written)
+    }
+
+    /// Takes what is left of the input.
+    fn rest(&mut self, mut taken: impl FnMut(&mut Self, u64) -> Result<(), Error>) -> Result<(), Error> {
+        loop {
+            let n = match self.input.skip(u64::MAX)? {
+                Some(n) => n,
+                None => self.input.read(&mut self.window)? as u64,
+            };
+            if n == 0 {
+                return Ok(());
+            }
+            taken(self, n)?;
+        }
+    }
+
+    fn blank(&mut self, n: u64) -> Result<(), Error> {
+        self.written += n;
+        self.out.zeros(n).map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, source: io::Error) -> Error {
+        let offset = self.written;
+        match source.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::ConsumerGone { offset },
+            _ => Error::Write { offset, source },
+        }
+    }
+}
+
+/// An image in memory.
+struct Memory<'a>(&'a [u8]);
+
+impl ReadAt for Memory<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
+        let n = rest.len().min(octets.len());
+        octets[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+}

@@ -1,0 +1,75 @@
+//! Scrubs in memory, and tells what is in a stream.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use xenstream::scrub::{Output, Scrub, Scrubbed, scrub};
+use xenstream::{Input, Layer, Observer, Options, Policy, Profile, Record, Report, verify};
+
+/// What can be asked for, but for damaged streams.
+pub(crate) const WISHES: [Scrub; 4] =
+    [wish(false, false), wish(true, false), wish(false, true), wish(true, true)];
+
+pub(crate) const DAMAGED: Scrub = wish(false, false).with_damaged(true);
+
+const fn wish(registers: bool, names: bool) -> Scrub {
+    Scrub::MEMORY.with_registers(registers).with_names(names)
+}
+
+pub(crate) fn options(profile: Profile) -> Options {
+    Options::new(Policy::new(profile))
+}
+
+/// Scrubs octets.
+pub(crate) fn scrubbed(octets: &[u8], options: &Options, what: Scrub) -> (Scrubbed, Vec<u8>) {
+    let mut out = Vec::new();
+    let scrubbed = scrub(Input::Slice(octets), Output::Writer(&mut out), options, what).unwrap();
+    (scrubbed, out)
+}
+
+/// The report on a stream, and its records.
+pub(crate) fn read(octets: &[u8], options: &Options) -> (Report, Vec<Record>) {
+    let mut records = Records::default();
+    let report = verify(Input::Slice(octets), options, &mut records).unwrap();
+    (report, records.0)
+}
+
+#[derive(Default)]
+struct Records(Vec<Record>);
+
+impl Observer for Records {
+    fn record(&mut self, record: &Record) {
+        if record.layer != Layer::Hvm {
+            self.0.push(*record);
+        }
+    }
+}
+
+/// The files below a folder of the corpus, with what is in them, decompressed.
+pub(crate) fn corpus(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("bin") => files.push((path.clone(), fs::read(path).unwrap())),
+                Some("xz") => {
+                    let mut octets = Vec::new();
+                    let file = fs::File::open(&path).unwrap();
+                    liblzma::read::XzDecoder::new(file).read_to_end(&mut octets).unwrap();
+                    files.push((path, octets));
+                }
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}

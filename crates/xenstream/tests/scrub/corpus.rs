@@ -1,0 +1,72 @@
+//! Every stream of the corpus: the output has the input's size, records and pages, and verifies wherever the input did.
+
+use xenstream::{Profile, Report};
+
+use crate::common::{DAMAGED, WISHES, corpus, options, read, scrubbed};
+
+/// What must be the same in the output.
+fn shape(report: &Report) -> impl PartialEq + std::fmt::Debug {
+    let summary = report.summary;
+    (
+        summary.format,
+        summary.guest,
+        summary.records,
+        summary.pages,
+        summary.checkpoints,
+        summary.octets,
+        summary.max_pfn,
+    )
+}
+
+#[test]
+fn what_a_profile_accepts_it_accepts_scrubbed() {
+    for (path, octets) in corpus("valid").into_iter().chain(corpus("rules")) {
+        let path = path.display();
+        let before = Profile::ALL.map(|profile| read(&octets, &options(profile)));
+        for (profile, (report, _)) in Profile::ALL.into_iter().zip(&before) {
+            for what in WISHES {
+                let (scrubbed, out) = scrubbed(&octets, &options(profile), what);
+                assert_eq!(scrubbed.report.violation(), report.violation(), "{path}, {profile}, {what:?}");
+                if !report.is_valid() {
+                    assert_eq!(scrubbed.octets, None, "{path}, {profile}, {what:?}");
+                    continue;
+                }
+                assert_eq!(scrubbed.octets, Some(octets.len() as u64));
+                assert_eq!(out.len(), octets.len(), "{path}, {profile}, {what:?}");
+                for (other, (before, records)) in Profile::ALL.into_iter().zip(&before) {
+                    if before.is_valid() {
+                        let (after, records_after) = read(&out, &options(other));
+                        assert_eq!(after.violation(), None, "{path}, {profile}, {what:?}, under {other}");
+                        assert_eq!(shape(&after), shape(before), "{path}, {profile}, {what:?}");
+                        assert_eq!(&records_after, records, "{path}, {profile}, {what:?}");
+                        assert_eq!(after.derived_limits, before.derived_limits);
+                    }
+                }
+                let (_, again) = crate::common::scrubbed(&out, &options(profile), what);
+                assert!(again == out, "{path}, {profile}, {what:?}: not the same when scrubbed twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn images_of_a_real_xen_stay_what_they_are() {
+    for (path, octets) in corpus("real") {
+        let path = path.display();
+        let before = Profile::ALL.map(|profile| read(&octets, &options(profile)));
+        for what in WISHES.into_iter().chain([DAMAGED]) {
+            let (scrubbed, out) = scrubbed(&octets, &options(Profile::Spec), what);
+            assert_eq!(scrubbed.octets, Some(octets.len() as u64));
+            assert_eq!(out.len(), octets.len(), "{path}, {what:?}");
+            for (profile, (before, records)) in Profile::ALL.into_iter().zip(&before) {
+                let (after, records_after) = read(&out, &options(profile));
+                assert_eq!(after.violation(), before.violation(), "{path}, {what:?}, under {profile}");
+                assert_eq!(shape(&after), shape(before), "{path}, {what:?}");
+                assert_eq!(&records_after, records, "{path}, {what:?}");
+                assert_eq!(after.derived_limits, before.derived_limits);
+            }
+            let (_, again) = crate::common::scrubbed(&out, &options(Profile::Spec), what);
+            assert!(again == out, "{path}, {what:?}: not the same when scrubbed twice");
+        }
+    }
+}

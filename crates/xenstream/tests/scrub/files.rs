@@ -1,0 +1,229 @@
+//! Files: the output appears whole or not at all, in the place of nothing, and with holes.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+
+use xenstream::scrub::{Output, Scrub, Scrubbed, scrub};
+use xenstream::{Compression, Error, Input, Options, ReadAt};
+use xenstream_synth::image::Shape;
+use xenstream_synth::valid::{self, Machine};
+
+use crate::common::{DAMAGED, scrubbed};
+
+fn to_file(input: Input<'_>, path: &Path, overwrite: bool, what: Scrub) -> Result<Scrubbed, Error> {
+    scrub(input, Output::Path { path, overwrite }, &Options::default(), what)
+}
+
+fn image() -> Vec<u8> {
+    valid::hvm().in_libxl().with_device_model().in_xl().octets()
+}
+
+/// How many files there are, whatever they are called.
+fn count(directory: &Path) -> usize {
+    fs::read_dir(directory).unwrap().count()
+}
+
+#[test]
+fn a_file_has_the_octets_that_a_writer_gets() {
+    let directory = tempfile::tempdir().unwrap();
+    let [input, out] = ["in", "out"].map(|name| directory.path().join(name));
+    let octets = image();
+    fs::write(&input, &octets).unwrap();
+    let (_, expected) = scrubbed(&octets, &Options::default(), Scrub::MEMORY);
+    to_file(Input::Path(&input), &out, false, Scrub::MEMORY).unwrap();
+    assert!(fs::read(&out).unwrap() == expected);
+    // As any new file, it may be read by whom the system's mask lets.
+    assert_eq!(fs::metadata(&out).unwrap().mode() & 0o777, fs::metadata(&input).unwrap().mode() & 0o777);
+
+    // A pipe, and a compressed file.
+    let compressed = zstd::encode_all(&octets[..], 1).unwrap();
+    for (octets, compression) in [(&octets, None), (&compressed, Some(Compression::Zstd))] {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let octets = octets.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&octets).unwrap());
+            let input = Input::Descriptor(reader.as_fd());
+            let scrubbed = to_file(input, &out, true, Scrub::MEMORY).unwrap();
+            assert_eq!(scrubbed.report.compression, compression);
+        });
+        assert!(fs::read(&out).unwrap() == expected);
+    }
+    assert_eq!(count(directory.path()), 2);
+}
+
+#[test]
+fn neither_the_input_nor_another_file_is_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let octets = image();
+    fs::write(path("in"), &octets).unwrap();
+    fs::hard_link(path("in"), path("hard")).unwrap();
+    symlink("in", path("soft")).unwrap();
+    symlink("nowhere", path("dangling")).unwrap();
+    fs::write(path("other"), "mine").unwrap();
+    fs::create_dir(path("directory")).unwrap();
+    let before = count(directory.path());
+    for overwrite in [false, true] {
+        for name in ["in", "hard", "soft", "./in"] {
+            let result = to_file(Input::Path(&path("in")), &path(name), overwrite, Scrub::MEMORY);
+            assert!(matches!(result, Err(Error::SameFile)), "{name}: {result:?}");
+            let file = File::open(path("in")).unwrap();
+            let result = to_file(Input::Descriptor(file.as_fd()), &path(name), overwrite, Scrub::MEMORY);
+            assert!(matches!(result, Err(Error::SameFile)), "{name}: {result:?}");
+        }
+    }
+    for name in ["other", "dangling", "directory"] {
+        let result = to_file(Input::Path(&path("in")), &path(name), false, Scrub::MEMORY);
+        assert!(matches!(result, Err(Error::Exists)), "{name}: {result:?}");
+    }
+    let result = to_file(Input::Path(&path("in")), &path("directory"), true, Scrub::MEMORY);
+    assert!(matches!(result, Err(Error::NoFile)), "{result:?}");
+    let result = to_file(Input::Path(&path("in")), &path("absent/out"), false, Scrub::MEMORY);
+    assert!(matches!(result, Err(Error::Create(_))), "{result:?}");
+    assert!(fs::read(path("in")).unwrap() == octets && fs::read(path("other")).unwrap() == b"mine");
+    assert_eq!(count(directory.path()), before);
+
+    // On demand, and then the link and not what it leads to.
+    symlink("other", path("link")).unwrap();
+    for name in ["other", "dangling", "link"] {
+        fs::write(path("other"), "mine").unwrap();
+        to_file(Input::Path(&path("in")), &path(name), true, Scrub::MEMORY).unwrap();
+        assert_eq!(fs::symlink_metadata(path(name)).unwrap().len(), octets.len() as u64, "{name}");
+        assert_eq!(fs::read(path("other")).unwrap() == b"mine", name != "other", "{name}");
+    }
+    assert_eq!(count(directory.path()), before + 1);
+}
+
+#[test]
+fn what_fails_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let octets = image();
+    let nothing = |what: &str| {
+        assert_eq!(count(directory.path()), 0, "{what}");
+    };
+
+    // A stream that is refused: at once, and at its end.
+    for cut in [0, 100, octets.len() - 1] {
+        let scrubbed = to_file(Input::Slice(&octets[..cut]), &out, false, Scrub::MEMORY).unwrap();
+        assert_eq!(scrubbed.octets, None);
+        nothing("refused");
+    }
+    // Compressed data that is damaged where it is of no interest any more.
+    let mut compressed = zstd::encode_all(&octets[..], 1).unwrap();
+    compressed.pop();
+    // The same of a stream that is invalid: that may come of the damage.
+    let mut invalid = octets.clone();
+    invalid[37] = 0xFF;
+    let mut invalid = zstd::encode_all(&invalid[..], 1).unwrap();
+    let refused = to_file(Input::Slice(&invalid), &out, false, Scrub::MEMORY).unwrap();
+    assert_eq!(refused.octets, None);
+    invalid.pop();
+    for what in [Scrub::MEMORY, DAMAGED] {
+        for compressed in [&compressed, &invalid] {
+            let result = to_file(Input::Slice(compressed), &out, false, what);
+            assert!(matches!(result, Err(Error::Decompress { .. })), "{result:?}");
+            nothing("compressed");
+        }
+        // An input that cannot be read from some octet on.
+        for from in [0, 1, 1000, octets.len()] {
+            let mut reader = octets[..from].chain(Failing);
+            let result = to_file(Input::Reader(&mut reader), &out, false, what);
+            // The octets behind a stream are left to others.
+            assert_eq!(result.is_err(), from < octets.len());
+            if let Err(error) = result {
+                assert!(matches!(error, Error::Read { offset, .. } if offset == from as u64), "{error:?}");
+                nothing("input");
+            }
+        }
+        fs::remove_file(&out).unwrap();
+        let failing = FailingAt(&octets, 5000);
+        let result = to_file(Input::Positioned(&failing), &out, false, what);
+        assert!(matches!(result, Err(Error::Read { .. })), "{result:?}");
+        nothing("positioned");
+    }
+}
+
+/// Cannot be read.
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("as it should"))
+    }
+}
+
+/// Cannot be read from some octet on.
+struct FailingAt<'a>(&'a [u8], u64);
+
+impl ReadAt for FailingAt<'_> {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        let end = self.1.min(offset + octets.len() as u64);
+        let piece = self.0.get(offset as usize..end as usize).unwrap_or_default();
+        if piece.is_empty() {
+            return Err(io::Error::other("as it should"));
+        }
+        octets[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() {
+    let octets = image();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let result =
+        scrub(Input::Slice(&octets), Output::Writer(&mut full()), &Options::default(), Scrub::MEMORY);
+    assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
+    let (reader, mut writer) = io::pipe().unwrap();
+    drop(reader);
+    let result =
+        scrub(Input::Slice(&octets), Output::Writer(&mut writer), &Options::default(), Scrub::MEMORY);
+    assert!(matches!(result, Err(Error::ConsumerGone { .. })), "{result:?}");
+}
+
+#[test]
+fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
+    let octets = image();
+    let behind = [&octets[..], &[7; 10_000]].concat();
+    let (scrubbed, out) = scrubbed(&behind, &Options::default(), Scrub::MEMORY);
+    assert!(scrubbed.report.is_valid() && scrubbed.report.warnings.listed().len() == 1);
+    assert_eq!(out.len(), behind.len());
+    assert!(out[octets.len()..].iter().all(|octet| *octet == 0));
+
+    // Of a stream that breaks a rule and comes to its end all the same, too.
+    let mut odd = behind.clone();
+    odd[octets.len() - 8 - 1] ^= 1;
+    for (behind, what) in [(&behind, Scrub::MEMORY), (&behind, DAMAGED), (&odd, DAMAGED)] {
+        let mut reader = &behind[..];
+        let mut out = Vec::new();
+        let result = scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::default(), what);
+        assert_eq!(result.unwrap().zero_from, None);
+        assert_eq!((out.len(), reader.len()), (octets.len(), 10_000));
+    }
+}
+
+#[test]
+fn of_64_gib_only_headers_are_read_and_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let [input, out] = ["in", "out"].map(|name| directory.path().join(name));
+    let shape = Shape::new(Machine::Pvh, 64 << 30);
+    shape.write_sparse(File::create(&input).unwrap()).unwrap();
+    let scrubbed = to_file(Input::Path(&input), &out, false, Scrub::MEMORY).unwrap();
+    assert!(scrubbed.report.is_valid());
+    let entries = 8 * scrubbed.report.summary.pages.by_type.iter().sum::<u64>();
+    let read = scrubbed.report.octets_read;
+    assert!((entries..entries + (1 << 20)).contains(&read), "{read} octets read, {entries} of entries");
+    let [before, after] = [&input, &out].map(|path| fs::metadata(path).unwrap());
+    assert_eq!(before.len(), after.len());
+    // Blocks of 512 octets; in each record a hole of 4 MiB begins and ends somewhere in a block of the file system.
+    let room = entries + 16384 * 2 * 4096;
+    assert!(after.blocks() * 512 <= room + (1 << 20), "{} of {room} octets", after.blocks() * 512);
+}

@@ -1,0 +1,10 @@
+//! Scrubbing: what goes, what stays, what is refused, and that nothing is left where it fails.
+
+mod common;
+mod corpus;
+mod damaged;
+mod files;
+mod markers;
+mod mutants;
+mod planted;
+mod table;

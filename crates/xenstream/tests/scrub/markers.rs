@@ -1,0 +1,74 @@
+//! What was planted goes when it should, and stays when it should.
+
+use xenstream::Layer;
+use xenstream::scrub::{Blanked, remains};
+use xenstream::wire::{libxc, libxl};
+
+use crate::common::{DAMAGED, WISHES, options, scrubbed};
+use crate::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
+
+#[test]
+fn of_what_is_to_go_nothing_is_left() {
+    for stream in streams() {
+        let octets = stream.octets();
+        let named = occurs(&octets, NAMES);
+        assert!(occurs(&octets, MEMORY) && occurs(&octets, REGISTERS));
+        for what in WISHES.into_iter().chain([DAMAGED]) {
+            let (scrubbed, out) = scrubbed(&octets, &options(xenstream::Profile::Spec), what);
+            assert_eq!(scrubbed.report.violation(), None);
+            assert_eq!(out.len(), octets.len());
+            assert!(!occurs(&out, MEMORY) && !occurs(&out, even(MEMORY)), "{what:?}");
+            assert_eq!(occurs(&out, REGISTERS), !(what.registers || what.damaged), "{what:?}");
+            assert_eq!(occurs(&out, NAMES), named && !(what.names || what.damaged), "{what:?}");
+        }
+    }
+}
+
+#[test]
+fn what_remains_is_told_of_what_is_there() {
+    for stream in streams() {
+        let (scrubbed, _) = scrubbed(&stream.octets(), &options(xenstream::Profile::Spec), WISHES[0]);
+        let summary = scrubbed.report.summary;
+        let told = |what, blanked| remains(what, &summary).filter(|part| part.blanked == blanked).count();
+        let [memory, registers, names, both] = WISHES;
+        assert_eq!(told(memory, Blanked::Always), 0);
+        assert!(told(memory, Blanked::Registers) > 0);
+        assert_eq!(told(registers, Blanked::Registers), 0);
+        let pairs = summary.records.get(Layer::Libxl, libxl::types::EMULATOR_XENSTORE_DATA);
+        let configured = matches!(stream.format().name(), "xl" | "libvirt" | "xenopsd");
+        assert_eq!(told(memory, Blanked::Names), usize::from(pairs > 0) + usize::from(configured));
+        assert_eq!(told(names, Blanked::Names), 0);
+        for what in [both, DAMAGED] {
+            assert!(remains(what, &summary).all(|part| part.blanked == Blanked::Never));
+        }
+        let parameters = remains(both, &summary).any(|part| part.place == "HVM_PARAMS");
+        assert_eq!(parameters, summary.records.get(Layer::Libxc, libxc::types::HVM_PARAMS) > 0);
+    }
+}
+
+/// What is structure, octet by octet: the records that stay as they are whatever is blanked.
+#[test]
+fn what_is_structure_stays_as_it_is() {
+    use libxc::types::{
+        HVM_PARAMS, X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO,
+    };
+    const KEPT: [u32; 6] =
+        [X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO, HVM_PARAMS];
+    for stream in streams() {
+        let octets = stream.octets();
+        let [.., both] = WISHES;
+        let (_, out) = scrubbed(&octets, &options(xenstream::Profile::Spec), both);
+        let mut kept = 0;
+        for record in stream.records() {
+            let start = record.offset as usize;
+            assert_eq!(out[start..start + 8], octets[start..start + 8], "{record:?}");
+            if record.layer == Layer::Libxc && KEPT.map(u64::from).contains(&record.kind) {
+                let end = (record.body_offset + record.body_length) as usize;
+                assert!(out[start..end] == octets[start..end], "{record:?}");
+                assert!(octets[start + 8..end].iter().any(|octet| *octet != 0), "{record:?}");
+                kept += 1;
+            }
+        }
+        assert!(kept >= 4, "{kept}");
+    }
+}
