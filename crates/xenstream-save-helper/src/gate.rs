@@ -15,7 +15,7 @@ use crate::arguments::{Call, Operation};
 use crate::error::Error;
 use crate::report::{self, Action, Entry};
 use crate::settings::{Mode, Settings};
-use crate::{child, descriptor, stream};
+use crate::{child, descriptor, handover, stream};
 
 /// How it goes on.
 pub(crate) enum Passage {
@@ -39,9 +39,7 @@ pub(crate) fn open(
         let file = stream::reopen(stream).map_err(unusable)?;
         return Ok(inspect(&file, call, settings, &path));
     }
-    let mut command = Command::new(real);
-    command.args(arguments);
-    pass_on(stream, command, call, settings, &path).map(Passage::Closed)
+    pass_on(stream, handover::command(real, arguments), call, settings, &path).map(Passage::Closed)
 }
 
 /// Verifies a file that the real helper is to read itself.

@@ -1,6 +1,7 @@
 //! Settings and reports.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
 use crate::libxl::{Kind, Libxl};
@@ -9,6 +10,7 @@ use crate::{BROKEN_RULE, broken_guest_of, guest_of};
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("settings::the_file_is_read", file),
     ("settings::what_is_not_understood_lets_nothing_pass", wrong),
+    ("settings::a_script_that_leads_back_to_us_is_noticed", loops),
     ("settings::a_report_file_gets_a_line_for_each_stream", report_file),
     ("settings::the_log_gets_a_message_for_each_stream", syslog),
     ("settings::a_report_that_cannot_be_written_decides_nothing", unwritable),
@@ -30,6 +32,7 @@ fn wrong() {
         ("XENSTREAM_MODE", "off", "XENSTREAM_MODE is \"off\""),
         ("XENSTREAM_CONFIG", "/nonexistent/xenstream.toml", "cannot read /nonexistent/xenstream.toml"),
         ("XENSTREAM_SAVE_HELPER_REAL", "/nonexistent/helper", "cannot start /nonexistent/helper"),
+        ("XENSTREAM_SAVE_HELPER_REAL", "libxl-save-helper", "libxl-save-helper is no absolute path"),
         ("XENSTREAM_SAVE_HELPER_REAL", env!("CARGO_BIN_EXE_xenstream-save-helper"), "this very program"),
     ] {
         for kind in Kind::ALL {
@@ -44,6 +47,23 @@ fn wrong() {
     let (reader, _feeder) = Kind::File.holding(&guest_of(1));
     let ended = Libxl::restore(reader).configured("mode = warn").run();
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+}
+
+fn loops() {
+    for kind in Kind::ALL {
+        let (reader, feeder) = kind.holding(&guest_of(1));
+        let libxl = Libxl::restore(reader);
+        let script = libxl.directory.path().join("wrapper");
+        // Two rounds of it have to do: without an end to it this test would not come to one.
+        let rounds = "case $ROUNDS in '') export ROUNDS=1;; 1) export ROUNDS=2;; *) exit 9;; esac";
+        let us = env!("CARGO_BIN_EXE_xenstream-save-helper");
+        fs::write(&script, format!("#!/bin/sh\n{rounds}\nexec {us} \"$@\"\n")).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let ended = libxl.set("XENSTREAM_SAVE_HELPER_REAL", script).run();
+        assert_eq!(ended.status.code(), Some(2), "{kind:?}: {ended:?}");
+        assert!(ended.stderr.contains("started in the real helper's place"), "{kind:?}: {ended:?}");
+        feeder.close();
+    }
 }
 
 fn report_file() {
