@@ -24,6 +24,8 @@ pub(crate) enum Error {
         "started in the real helper's place ({mark} is set): name the real one in XENSTREAM_SAVE_HELPER_REAL"
     )]
     InItsOwnPlace { mark: &'static str },
+    #[error("these arguments are of no known version of libxl: what cannot be verified is not passed on")]
+    Arguments,
     #[error("cannot start {}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },
     #[error("cannot use descriptor {number}: {source}")]

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use crate::arguments::Task;
 use crate::error::Error;
 use crate::gate::Passage;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 /// The stream was refused, and nobody else said so.
 const REFUSED: u8 = 1;
@@ -48,10 +48,14 @@ fn run() -> Result<u8, Error> {
     let settings = Settings::load()?;
     let real = real::find(settings.real.as_deref())?;
     match Task::parse(&arguments) {
-        Task::PassOn { warning } => {
-            if let Some(warning) = warning {
-                report::complain(warning);
-            }
+        Task::Other => Err(handover::real(&real, &arguments)),
+        Task::Unknown(_) if settings.mode == Mode::Enforce => Err(Error::Arguments),
+        Task::Unknown(_) => {
+            report::complain("not verified: these arguments are of no known version of libxl");
+            Err(handover::real(&real, &arguments))
+        }
+        Task::Checkpointed(_) => {
+            report::complain("not verified: checkpointed streams (Remus, COLO) cannot be");
             Err(handover::real(&real, &arguments))
         }
         Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {
