@@ -51,14 +51,35 @@ fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Pas
             Some(violation) if settings.mode == Mode::Warn => Action::Warned(violation),
             Some(violation) => Action::Refused(violation),
         },
-        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error),
-        Err(error) => Action::Failed(error),
+        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error.message()),
+        Err(error) => Action::Failed(error.message()),
     };
-    report::tell(&Entry { call, settings, path, action, result: &result, octets_relayed: None });
-    match action.exit_status() {
+    let passage = match action.exit_status() {
         0 => Passage::Free,
         status => Passage::Closed(status),
-    }
+    };
+    let (operation, domid) = (call.operation, Some(call.domid));
+    let result = Some(&result);
+    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed: None });
+    passage
+}
+
+/// Says that a checkpointed stream is not verified.
+pub(crate) fn leave_open(call: &Call, settings: &Settings) {
+    let path = descriptor::duplicate(call.stream).map(|stream| stream::name(&stream)).unwrap_or_default();
+    let reason = "checkpointed streams (Remus, COLO) cannot be verified";
+    tell_unverified(call.operation, Some(call.domid), settings, &path, reason);
+}
+
+/// Says that a call is not understood, and its stream not verified.
+pub(crate) fn leave_unknown(operation: Operation, settings: &Settings) {
+    let reason = "these arguments are of no known version of libxl";
+    tell_unverified(operation, None, settings, Path::new(""), reason);
+}
+
+fn tell_unverified(operation: Operation, domid: Option<u32>, settings: &Settings, path: &Path, reason: &str) {
+    let action = Action::Unverified(reason.to_owned());
+    report::tell(&Entry { operation, domid, settings, path, action, result: None, octets_relayed: None });
 }
 
 /// Runs the real helper with a pipe in place of the stream, and a relay between the two. Returns the exit status.
@@ -88,8 +109,11 @@ fn pass_on(
     })?;
     let Relayed { result, octets, .. } = &relayed;
     let action = action(result, call, settings);
-    report::tell(&Entry { call, settings, path, action, result, octets_relayed: Some(*octets) });
-    Ok(child::end_as(status, action.exit_status()))
+    let otherwise = action.exit_status();
+    let (domid, result) = (Some(call.domid), Some(result));
+    let octets_relayed = Some(*octets);
+    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed });
+    Ok(child::end_as(status, otherwise))
 }
 
 /// The command with a pipe in place of the stream, and our end of that pipe. The pipe takes the stream's own number: so
@@ -117,9 +141,9 @@ fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &S
         Err(error @ (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }))
             if call.operation == Operation::Restore =>
         {
-            return Action::Left(error);
+            return Action::Left(error.message());
         }
-        Err(error) => return Action::Failed(error),
+        Err(error) => return Action::Failed(error.message()),
     };
     if let Some(violation) = report.violation() {
         return Action::Refused(violation);

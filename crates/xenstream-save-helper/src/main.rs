@@ -50,12 +50,12 @@ fn run() -> Result<u8, Error> {
     match Task::parse(&arguments) {
         Task::Other => Err(handover::real(&real, &arguments)),
         Task::Unknown(_) if settings.mode == Mode::Enforce => Err(Error::Arguments),
-        Task::Unknown(_) => {
-            report::complain("not verified: these arguments are of no known version of libxl");
+        Task::Unknown(operation) => {
+            gate::leave_unknown(operation, &settings);
             Err(handover::real(&real, &arguments))
         }
-        Task::Checkpointed(_) => {
-            report::complain("not verified: checkpointed streams (Remus, COLO) cannot be");
+        Task::Checkpointed(call) => {
+            gate::leave_open(&call, &settings);
             Err(handover::real(&real, &arguments))
         }
         Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {

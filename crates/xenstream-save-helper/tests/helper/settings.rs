@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
-use crate::libxl::{Kind, Libxl};
+use crate::libxl::{Kind, Libxl, STREAM};
 use crate::{BROKEN_RULE, broken_guest_of, guest_of};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("settings::what_is_not_understood_lets_nothing_pass", wrong),
     ("settings::a_script_that_leads_back_to_us_is_noticed", loops),
     ("settings::a_report_file_gets_a_line_for_each_stream", report_file),
+    ("settings::a_stream_that_is_not_verified_is_reported_as_well", report_unverified),
     ("settings::the_log_gets_a_message_for_each_stream", syslog),
     ("settings::a_report_that_cannot_be_written_decides_nothing", unwritable),
 ];
@@ -110,6 +111,38 @@ fn report_file() {
     assert_eq!(lines[0]["domid"], 7);
     assert!(lines[1]["path"].as_str().unwrap().starts_with("pipe:"));
     assert!(lines.iter().all(|line| line["time"].as_u64().unwrap() > 1_700_000_000));
+}
+
+fn report_unverified() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report");
+    let calls = ["7 5 0 6 0 0 1", "7 5 0 6 0 0 2", "7 5 0 6 0 0 3"];
+    for arguments in calls {
+        let (reader, feeder) = Kind::Pipe.holding(&broken_guest_of(1));
+        let libxl = Libxl::with(reader, &format!("--restore-domain {STREAM} -1 {arguments}"));
+        let ended = libxl.set("XENSTREAM_MODE", "warn").set("XENSTREAM_REPORT", &path).run();
+        assert!(ended.is_complete(), "{ended:?}");
+        feeder.close();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), calls.len());
+    for (line, told) in lines.iter().zip(["checkpointed", "checkpointed", "no known version"]) {
+        assert_eq!(
+            (&line["operation"], &line["action"]),
+            (&"restore".into(), &"unverified".into()),
+            "{line}"
+        );
+        assert!(line["reason"].as_str().unwrap().contains(told), "{line}");
+        for absent in ["verdict", "octets_relayed"] {
+            assert_eq!(line.get(absent), Some(&serde_json::Value::Null), "{line}");
+        }
+        assert_eq!(line["profile"], "hardened", "{line}");
+    }
+    assert_eq!(lines[0]["domid"], 7);
+    assert!(lines[0]["path"].as_str().unwrap().starts_with("pipe:"));
+    assert_eq!(lines[2]["domid"], serde_json::Value::Null);
 }
 
 fn syslog() {
