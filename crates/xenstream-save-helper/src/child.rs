@@ -41,6 +41,7 @@ pub(crate) fn run(
     // Before there is a child, so that no signal is missed.
     watch_signals(events.clone()).map_err(Error::Beside)?;
     let program = command.get_program().into();
+    // By the main thread, which lives as long as this process does: it is the thread whose end the child is told of.
     let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
     // The child's end of the pipe is its own from now on.
     drop(command);

@@ -26,6 +26,8 @@ pub(crate) enum Error {
     InItsOwnPlace { mark: &'static str },
     #[error("these arguments are of no known version of libxl: what cannot be verified is not passed on")]
     Arguments,
+    #[error("whoever was to verify the stream is gone")]
+    Orphan,
     #[error("cannot start {}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },
     #[error("cannot use descriptor {number}: {source}")]

@@ -39,7 +39,7 @@ pub(crate) fn open(
         let file = stream::reopen(stream).map_err(unusable)?;
         return Ok(inspect(&file, call, settings, &path));
     }
-    pass_on(stream, handover::command(real, arguments), call, settings, &path).map(Passage::Closed)
+    pass_on(stream, handover::child(real, arguments), call, settings, &path).map(Passage::Closed)
 }
 
 /// Verifies a file that the real helper is to read itself.

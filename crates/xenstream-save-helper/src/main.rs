@@ -44,22 +44,25 @@ fn main() -> ExitCode {
 /// Does what libxl asks for. Returns only if this process does not become the real helper, nor ends as that one did.
 fn run() -> Result<u8, Error> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(error) = handover::become_if_child(&arguments) {
+        return Err(error);
+    }
     handover::check_mark()?;
     let settings = Settings::load()?;
     let real = real::find(settings.real.as_deref())?;
     match Task::parse(&arguments) {
-        Task::Other => Err(handover::real(&real, &arguments)),
+        Task::Other => Err(handover::become_real(&real, &arguments)),
         Task::Unknown(_) if settings.mode == Mode::Enforce => Err(Error::Arguments),
         Task::Unknown(operation) => {
             gate::leave_unknown(operation, &settings);
-            Err(handover::real(&real, &arguments))
+            Err(handover::become_real(&real, &arguments))
         }
         Task::Checkpointed(call) => {
             gate::leave_open(&call, &settings);
-            Err(handover::real(&real, &arguments))
+            Err(handover::become_real(&real, &arguments))
         }
         Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {
-            Passage::Free => Err(handover::real(&real, &arguments)),
+            Passage::Free => Err(handover::become_real(&real, &arguments)),
             Passage::Closed(status) => Ok(status),
         },
     }

@@ -2,14 +2,16 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use crate::guest_of;
-use crate::libxl::{Kind, Libxl};
+use crate::libxl::{Kind, Libxl, Running};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::they_reach_the_helper_and_we_die_as_it_does", forwarded),
     ("signals::a_helper_that_obeys_sigterm_has_its_say", obeyed),
+    ("signals::the_helper_does_not_survive_us", killed),
+    ("signals::a_helper_whose_parent_is_gone_is_not_started", orphaned),
     ("signals::what_is_ignored_stays_ignored", ignored),
 ];
 
@@ -44,6 +46,36 @@ fn obeyed() {
         assert_eq!(ended.stdout, format!("stopped by {SIGTERM}\n"), "{kind:?}");
         feeder.close();
     }
+}
+
+fn killed() {
+    for kind in [Kind::Pipe, Kind::Socket] {
+        let (reader, feeder) = kind.holding(&guest_of(1)[..44]);
+        let running = Libxl::restore(reader).quirks("waits").start();
+        killed_when_ready(running);
+        feeder.close();
+        let (sink, _consumer) = kind.open();
+        killed_when_ready(Libxl::save(sink, &guest_of(1)).quirks("waits").start());
+    }
+}
+
+/// Standard input stays open, and its stream can neither be read nor does it end: only a signal ends the helper, and with
+/// it its standard output.
+fn killed_when_ready(mut running: Running) {
+    while running.hear() != "ready" {}
+    running.signal(SIGKILL);
+    let ended = running.ended();
+    assert_eq!((ended.status.signal(), ended.stdout.as_str()), (Some(SIGKILL), ""), "{ended:?}");
+}
+
+fn orphaned() {
+    let real = std::env::current_exe().unwrap();
+    // Whoever it is, it is not the parent of what is started here.
+    let ended = Libxl::without(&format!("--become 1 {} --something-else", real.display())).run();
+    assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+    let parent = std::process::id();
+    let ended = Libxl::without(&format!("--become {parent} {} --something-else", real.display())).run();
+    assert!(ended.status.success() && ended.stdout.ends_with("--something-else\n"), "{ended:?}");
 }
 
 fn ignored() {
