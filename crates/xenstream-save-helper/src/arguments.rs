@@ -3,6 +3,10 @@
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
+/// First argument of a call to save a domain.
+pub(crate) const SAVE: &str = "--save-domain";
+const RESTORE: &str = "--restore-domain";
+
 /// What libxl asks of its helper.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -68,8 +72,8 @@ impl Task {
     pub(crate) fn parse(arguments: &[OsString]) -> Task {
         let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
         let (operation, words) = match *words.as_slice() {
-            ["--restore-domain", ref words @ ..] => (Operation::Restore, words),
-            ["--save-domain", ref words @ ..] => (Operation::Save, words),
+            [RESTORE, ref words @ ..] => (Operation::Restore, words),
+            [SAVE, ref words @ ..] => (Operation::Save, words),
             _ => return Task::Other,
         };
         let [stream, _, domid, .., stream_type] = words else { return Task::Unknown(operation) };

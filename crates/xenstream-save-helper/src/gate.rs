@@ -105,6 +105,8 @@ fn pass_on(
             // What the helper has written is passed on all the same, however long that takes.
             Operation::Save => Relay::new(ours.as_fd(), stream.as_fd()).stop_reading_on(stop),
         };
+        // When this is over, our end of the pipe is closed. The helper then reads the end of a torn stream, or its next
+        // write fails.
         relay.run(&options, &mut ())
     })?;
     let Relayed { result, octets, .. } = &relayed;

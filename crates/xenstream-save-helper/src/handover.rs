@@ -1,13 +1,18 @@
 //! Becoming the real helper: as this process, or as a child that does not outlive it.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::iter;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, id};
 
+use nix::unistd::execvp;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
+use crate::arguments::SAVE;
 use crate::error::Error;
 
 /// First argument of a child that is to become the real helper; libxl has none like it.
@@ -55,5 +60,23 @@ pub(crate) fn become_if_child(arguments: &[OsString]) -> Option<Error> {
     if parent.to_str() != getppid().map(Pid::as_raw_pid).map(|pid| pid.to_string()).as_deref() {
         return Some(Error::Orphan);
     }
-    Some(failed(Command::new(real).args(arguments).exec()))
+    let source = match arguments.first() {
+        Some(operation) if operation == SAVE => exec_ignoring_sigpipe(real, arguments),
+        _ => Command::new(real).args(arguments).exec(),
+    };
+    Some(failed(source))
+}
+
+/// Becomes a helper that saves, to which a stream that nobody takes any more is an error and not its death.
+///
+/// A guest that is being saved is not as it was: its memory is being tracked, it may be suspended. Xen's helper puts that
+/// right when a write fails, as it does on a full disk; dead of SIGPIPE it could not. This process ignores the signal,
+/// as Rust programs do, and `Command` would undo that.
+fn exec_ignoring_sigpipe(real: &Path, arguments: &[OsString]) -> io::Error {
+    let word = |word: &OsStr| CString::new(word.as_bytes());
+    let words = iter::once(real.as_os_str()).chain(arguments.iter().map(OsString::as_os_str)).map(word);
+    let Ok(words) = words.collect::<Result<Vec<_>, _>>() else { return io::ErrorKind::InvalidInput.into() };
+    match execvp(&words[0], &words) {
+        Err(error) => error.into(),
+    }
 }

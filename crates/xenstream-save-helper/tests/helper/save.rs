@@ -1,12 +1,15 @@
 //! Saving: to a file, a pipe, a socket.
 
+use std::fs::{self, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::libxl::{Kind, Libxl, STREAM};
+use crate::stand_in::SAVED;
 use crate::{BROKEN_RULE, broken_guest_of, guest_of};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -14,6 +17,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("save::a_broken_stream_is_cut", broken),
     ("save::in_mode_warn_a_broken_stream_is_saved", warned),
     ("save::a_consumer_that_goes_away_fails_us", consumer_gone),
+    ("save::a_helper_whose_stream_is_taken_no_further_can_put_the_guest_right", error_path),
     ("save::a_helper_that_ends_early_fails_us", leaves),
     ("save::a_helper_that_leaves_a_child_behind_does_not_keep_us", forks),
     ("save::a_helper_that_is_done_is_waited_for_while_its_stream_is_passed_on", reaped),
@@ -81,6 +85,28 @@ fn consumer_gone() {
     }
 }
 
+fn error_path() {
+    for (sink, status, told) in [("/dev/full", 2, "cannot write at offset 0"), ("/dev/null", 1, BROKEN_RULE)]
+    {
+        let file = OpenOptions::new().write(true).open(sink).unwrap();
+        let libxl = Libxl::save(file, &broken_guest_of(1));
+        // As Xen's helper, a shell keeps SIGPIPE as it finds it; and libxl sees to it that it finds the default. This
+        // one writes without end, so that a write fails at some time.
+        let helper = libxl.directory.path().join("helper");
+        let script = format!(
+            "#!/bin/sh\nexec 3>/dev/fd/{STREAM}\ncat \"${SAVED}\" >&3\n\
+             while echo more >&3; do :; done 2>/dev/null\n\
+             echo 'the guest is as it was'\necho 'complete r=-1'\n"
+        );
+        fs::write(&helper, script).unwrap();
+        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+        let ended = libxl.set("XENSTREAM_SAVE_HELPER_REAL", helper).run();
+        assert_eq!(ended.status.code(), Some(status), "{sink}: {ended:?}");
+        assert_eq!(ended.stdout, "the guest is as it was\ncomplete r=-1\n", "{sink}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{sink}: {ended:?}");
+    }
+}
+
 fn leaves() {
     let (ended, written) = save(Kind::Pipe, &guest_of(1), |libxl| libxl.quirks("leaves"));
     assert_eq!(ended.status.code(), Some(4), "{ended:?}");
@@ -136,8 +162,8 @@ fn checkpointed() {
     let stream = broken_guest_of(1);
     let libxl = Libxl::with(sink, &format!("--save-domain {STREAM} -1 7 1 12 1"));
     let saved = libxl.directory.path().join("stream");
-    std::fs::write(&saved, &stream).unwrap();
-    let running = libxl.set(crate::stand_in::SAVED, saved).start();
+    fs::write(&saved, &stream).unwrap();
+    let running = libxl.set(SAVED, saved).start();
     let pid = running.pid();
     let ended = running.finish();
     assert_eq!(ended.pid(), pid, "the real helper runs beside us");
