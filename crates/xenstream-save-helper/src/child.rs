@@ -9,9 +9,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use xenstream::Relayed;
@@ -24,8 +23,6 @@ const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2]
 enum Event {
     /// A signal came for us.
     Signal(i32),
-    /// The child has ended and is still to be waited for.
-    Ended,
     Relayed(Box<Relayed>),
 }
 
@@ -45,7 +42,6 @@ pub(crate) fn run(
     let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
     // The child's end of the pipe is its own from now on.
     drop(command);
-    watch_end(&child, events.clone());
     thread::spawn(move || {
         // When nobody listens any more, all is over.
         let _ = events.send(Event::Relayed(Box::new(relay(stop.as_fd()))));
@@ -56,15 +52,16 @@ pub(crate) fn run(
     let mut relayed = None;
     loop {
         match arrivals.recv().map_err(|error| Error::Beside(io::Error::other(error)))? {
-            Event::Signal(signal) => match status {
-                None => forward(signal, &child),
-                // Nobody but us is left to be stopped.
-                Some(_) => die_of(signal),
-            },
-            Event::Ended => {
-                status = Some(child.wait().map_err(Error::Beside)?);
-                drop(stopper.take());
+            Event::Signal(SIGCHLD) if status.is_none() => {
+                status = child.try_wait().map_err(Error::Beside)?;
+                if status.is_some() {
+                    drop(stopper.take());
+                }
             }
+            Event::Signal(SIGCHLD) => {}
+            Event::Signal(signal) if status.is_none() => forward(signal, &child),
+            // Nobody but us is left to be stopped.
+            Event::Signal(signal) => die_of(signal),
             Event::Relayed(outcome) => relayed = Some(outcome),
         }
         match (status, relayed) {
@@ -102,7 +99,9 @@ fn abort_on_panic() {
 fn watch_signals(events: Sender<Event>) -> io::Result<()> {
     let ignored = ignored_signals();
     // What is ignored is ignored by the real helper too, which inherits that.
-    let mut signals = Signals::new(FORWARDED.iter().filter(|signal| ignored >> (*signal - 1) & 1 == 0))?;
+    let forwarded = FORWARDED.iter().filter(|signal| ignored >> (*signal - 1) & 1 == 0);
+    // Of a child that ends while this is ignored nothing could be learnt.
+    let mut signals = Signals::new(forwarded.chain(&[SIGCHLD]))?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if events.send(Event::Signal(signal)).is_err() {
@@ -120,27 +119,11 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn watch_end(child: &Child, events: Sender<Event>) {
-    let id = pid_of(child).map(WaitId::Pid);
-    thread::spawn(move || {
-        // Left to be waited for: its number is not given to anybody else while signals may still be sent to it.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Some(Err(Errno::INTR)) = id.as_ref().map(|id| rustix::process::waitid(id.clone(), options))
-        {
-        }
-        let _ = events.send(Event::Ended);
-    });
-}
-
 fn forward(signal: i32, child: &Child) {
-    if let (Some(pid), Some(signal)) = (pid_of(child), Signal::from_named_raw(signal)) {
-        // It may have ended by now.
-        let _ = rustix::process::kill_process(pid, signal);
+    if let Some(signal) = Signal::from_named_raw(signal) {
+        // It may have ended by now, and is still to be waited for: its number is nobody else's.
+        let _ = rustix::process::kill_process(Pid::from_child(child), signal);
     }
-}
-
-fn pid_of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 /// Dies of a signal, as if it had never been watched for.

@@ -85,12 +85,11 @@ impl Libxl {
         self
     }
 
-    /// The helper is started by a shell, after it has run this.
-    pub(crate) fn after(mut self, script: &str) -> Libxl {
-        let script = format!("{script}; exec \"$0\" \"$@\"");
+    /// The helper is started with signals as they are not by default; the option is one of `env`.
+    pub(crate) fn with_signals(mut self, option: &str) -> Libxl {
         let program = self.program.to_str().unwrap().to_owned();
-        self.arguments.splice(0..0, ["-c".to_owned(), script, program]);
-        self.program = PathBuf::from("/bin/sh");
+        self.arguments.splice(0..0, [option.to_owned(), program]);
+        self.program = PathBuf::from("env");
         self
     }
 

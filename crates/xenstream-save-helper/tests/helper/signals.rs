@@ -10,6 +10,7 @@ use crate::libxl::{Kind, Libxl, Running};
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::they_reach_the_helper_and_we_die_as_it_does", forwarded),
     ("signals::a_helper_that_obeys_sigterm_has_its_say", obeyed),
+    ("signals::an_ignored_sigchld_does_not_hide_the_helper_s_end", ignored_end),
     ("signals::the_helper_does_not_survive_us", killed),
     ("signals::a_helper_whose_parent_is_gone_is_not_started", orphaned),
     ("signals::what_is_ignored_stays_ignored", ignored),
@@ -48,6 +49,15 @@ fn obeyed() {
     }
 }
 
+fn ignored_end() {
+    for kind in Kind::ALL {
+        let (reader, feeder) = kind.holding(&guest_of(1));
+        let ended = Libxl::restore(reader).with_signals("--ignore-signal=CHLD").run();
+        assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""), "{kind:?}: {ended:?}");
+        feeder.close();
+    }
+}
+
 fn killed() {
     for kind in [Kind::Pipe, Kind::Socket] {
         let (reader, feeder) = kind.holding(&guest_of(1)[..44]);
@@ -80,7 +90,8 @@ fn orphaned() {
 
 fn ignored() {
     let (reader, feeder) = Kind::Pipe.holding(&guest_of(1));
-    let mut running = Libxl::restore(reader).after("trap '' HUP").quirks("tells waits").start();
+    let mut running =
+        Libxl::restore(reader).with_signals("--ignore-signal=HUP").quirks("tells waits").start();
     let mask = loop {
         if let Some(mask) = running.hear().strip_prefix("SigIgn:") {
             break u64::from_str_radix(mask.trim(), 16).unwrap();
