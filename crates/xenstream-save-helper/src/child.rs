@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
+use nix::sys::signal::{self, SigSet};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
@@ -98,10 +99,13 @@ fn abort_on_panic() {
 
 fn watch_signals(events: Sender<Event>) -> io::Result<()> {
     let ignored = ignored_signals();
-    // What is ignored is ignored by the real helper too, which inherits that.
-    let forwarded = FORWARDED.iter().filter(|signal| ignored >> (*signal - 1) & 1 == 0);
-    // Of a child that ends while this is ignored nothing could be learnt.
-    let mut signals = Signals::new(forwarded.chain(&[SIGCHLD]))?;
+    // What is ignored is ignored by the real helper too, which inherits that; but Xen's wants SIGTERM in any case, and
+    // libxl sends it to helpers that it started with the signal blocked, as daemons with threads have it.
+    let is_wanted = |signal: &&i32| **signal == SIGTERM || ignored >> (**signal - 1) & 1 == 0;
+    // Of a child that ends while SIGCHLD is ignored nothing could be learnt.
+    let mut signals = Signals::new(FORWARDED.iter().filter(is_wanted).chain(&[SIGCHLD]))?;
+    // Before there is any other thread, so that all have them unblocked.
+    SigSet::from_iter([signal::SIGTERM, signal::SIGCHLD]).thread_unblock()?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if events.send(Event::Signal(signal)).is_err() {

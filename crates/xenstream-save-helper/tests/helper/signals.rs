@@ -10,6 +10,7 @@ use crate::libxl::{Kind, Libxl, Running};
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::they_reach_the_helper_and_we_die_as_it_does", forwarded),
     ("signals::a_helper_that_obeys_sigterm_has_its_say", obeyed),
+    ("signals::sigterm_reaches_a_helper_that_wants_it_in_any_case", wanted),
     ("signals::an_ignored_sigchld_does_not_hide_the_helper_s_end", ignored_end),
     ("signals::the_helper_does_not_survive_us", killed),
     ("signals::a_helper_whose_parent_is_gone_is_not_started", orphaned),
@@ -46,6 +47,21 @@ fn obeyed() {
         assert_eq!(ended.status.code(), Some(5), "{kind:?}: {ended:?}");
         assert_eq!(ended.stdout, format!("stopped by {SIGTERM}\n"), "{kind:?}");
         feeder.close();
+    }
+}
+
+fn wanted() {
+    // What Xen's helper does with SIGTERM, the stand-in does too: it handles and unblocks it, whatever it finds.
+    for option in ["--ignore-signal=TERM", "--block-signal=TERM", "--block-signal=TERM,CHLD"] {
+        for kind in Kind::ALL {
+            let (reader, feeder) = kind.holding(&guest_of(1));
+            let mut running = Libxl::restore(reader).with_signals(option).quirks("obeys").start();
+            while running.hear() != "ready" {}
+            running.signal(SIGTERM);
+            let ended = running.ended();
+            assert_eq!(ended.status.code(), Some(5), "{option}, {kind:?}: {ended:?}");
+            feeder.close();
+        }
     }
 }
 

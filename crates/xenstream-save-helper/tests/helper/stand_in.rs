@@ -10,6 +10,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{self, SigSet};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
@@ -125,6 +126,7 @@ fn begin(number: RawFd) {
     }
     if quirk("obeys") {
         let mut signals = Signals::new([SIGTERM]).unwrap();
+        SigSet::from(signal::SIGTERM).thread_unblock().unwrap();
         say("ready");
         let signal = signals.forever().next().unwrap();
         say(&format!("stopped by {signal}"));
