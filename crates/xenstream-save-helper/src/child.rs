@@ -16,10 +16,21 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use xenstream::Relayed;
 
+use crate::arguments::Operation;
 use crate::error::Error;
 
 /// Signals that are meant for the real helper, whoever gets them.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+
+/// Those of them that ask it to end.
+const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+/// What came of the stream.
+pub(crate) enum End {
+    Relayed(Box<Relayed>),
+    /// The helper was asked to end by this signal, and did; the relay was not waited for.
+    Stopped(i32),
+}
 
 enum Event {
     /// A signal came for us.
@@ -29,10 +40,14 @@ enum Event {
 
 /// Runs the real helper and the relay, and comes back when both have ended. The relay is given a descriptor that is
 /// hung up when the helper has ended.
+///
+/// What a helper has saved is still passed on when it has ended, however long that takes; but not if it was asked to end,
+/// by libxl that breaks off a migration: it may do that because the receiver takes nothing any more.
 pub(crate) fn run(
     mut command: Command,
+    operation: Operation,
     relay: impl FnOnce(BorrowedFd<'_>) -> Relayed + Send + 'static,
-) -> Result<(ExitStatus, Relayed), Error> {
+) -> Result<(ExitStatus, End), Error> {
     abort_on_panic();
     let (events, arrivals) = channel();
     let (stop, stopper) = io::pipe().map_err(Error::Beside)?;
@@ -50,7 +65,7 @@ pub(crate) fn run(
 
     let mut stopper = Some(stopper);
     let mut status = None;
-    let mut relayed = None;
+    let mut end = None;
     loop {
         match arrivals.recv().map_err(|error| Error::Beside(io::Error::other(error)))? {
             Event::Signal(SIGCHLD) if status.is_none() => {
@@ -60,32 +75,43 @@ pub(crate) fn run(
                 }
             }
             Event::Signal(SIGCHLD) => {}
-            Event::Signal(signal) if status.is_none() => forward(signal, &child),
+            Event::Signal(signal) if status.is_none() => {
+                forward(signal, &child);
+                if operation == Operation::Save && STOPPING.contains(&signal) {
+                    end.get_or_insert(End::Stopped(signal));
+                }
+            }
             // Nobody but us is left to be stopped.
             Event::Signal(signal) => die_of(signal),
-            Event::Relayed(outcome) => relayed = Some(outcome),
+            Event::Relayed(relayed) => end = Some(End::Relayed(relayed)),
         }
-        match (status, relayed) {
-            (Some(status), Some(relayed)) => return Ok((status, *relayed)),
-            (_, so_far) => relayed = so_far,
+        match (status, end) {
+            (Some(status), Some(end)) => return Ok((status, end)),
+            (_, so_far) => end = so_far,
         }
     }
 }
 
-/// Ends as the real helper did; with this exit status where that tells of no failure. Returns the exit status, if it did
-/// not die of a signal.
-pub(crate) fn end_as(status: ExitStatus, otherwise: u8) -> u8 {
+/// Ends as the real helper did; where that tells of no failure, by the signal that stopped it halfway, or else with this
+/// exit status. Returns the exit status, if it did not die of a signal.
+pub(crate) fn end_as(status: ExitStatus, end: &End, otherwise: u8) -> u8 {
     if let Some(signal) = status.signal() {
         // If there is to be a core of this, it is the real helper's.
         let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-        die_of(signal);
-        return u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128));
+        return die_as_told(signal);
     }
-    match status.code().map(u8::try_from) {
-        Some(Ok(0)) => otherwise,
-        Some(Ok(code)) => code,
+    match (status.code().map(u8::try_from), end) {
+        (Some(Ok(0)), End::Relayed(_)) => otherwise,
+        (Some(Ok(0)), End::Stopped(signal)) => die_as_told(*signal),
+        (Some(Ok(code)), _) => code,
         _ => u8::MAX,
     }
+}
+
+/// Dies of a signal, or returns the exit status by which a shell says so.
+fn die_as_told(signal: i32) -> u8 {
+    die_of(signal);
+    u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128))
 }
 
 /// A thread that panics would leave the others waiting for it.
@@ -108,8 +134,10 @@ fn watch_signals(events: Sender<Event>) -> io::Result<()> {
     SigSet::from_iter([signal::SIGTERM, signal::SIGCHLD]).thread_unblock()?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            if events.send(Event::Signal(signal)).is_err() {
-                return;
+            // Both have ended, and all that is left is to say what came of it. That may have to wait, for whoever reads
+            // standard error; then nobody but us is left to be stopped.
+            if events.send(Event::Signal(signal)).is_err() && signal != SIGCHLD {
+                die_of(signal);
             }
         }
     });

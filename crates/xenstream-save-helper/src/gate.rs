@@ -12,6 +12,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, verify_fd};
 
 use crate::arguments::{Call, Operation};
+use crate::child::End;
 use crate::error::Error;
 use crate::report::{self, Action, Entry};
 use crate::settings::{Mode, Settings};
@@ -96,7 +97,7 @@ fn pass_on(
     };
     let (ours, command) = connect(command, call).map_err(Error::Beside)?;
     let operation = call.operation;
-    let (status, relayed) = child::run(command, move |stop| {
+    let (status, end) = child::run(command, operation, move |stop| {
         let relay = match operation {
             // With the helper gone nobody counts who still holds its end.
             Operation::Restore => {
@@ -109,13 +110,20 @@ fn pass_on(
         // write fails.
         relay.run(&options, &mut ())
     })?;
-    let Relayed { result, octets, .. } = &relayed;
-    let action = action(result, call, settings);
+    let (action, result, octets_relayed) = match &end {
+        End::Relayed(relayed) => {
+            let Relayed { result, octets, .. } = &**relayed;
+            (action(result, call, settings), Some(result), Some(*octets))
+        }
+        End::Stopped(signal) => {
+            let reason = format!("the helper was stopped by signal {signal} before all of it was passed on");
+            (Action::Left(reason), None, None)
+        }
+    };
     let otherwise = action.exit_status();
-    let (domid, result) = (Some(call.domid), Some(result));
-    let octets_relayed = Some(*octets);
+    let domid = Some(call.domid);
     report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed });
-    Ok(child::end_as(status, otherwise))
+    Ok(child::end_as(status, &end, otherwise))
 }
 
 /// The command with a pipe in place of the stream, and our end of that pipe. The pipe takes the stream's own number: so
@@ -143,7 +151,7 @@ fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &S
         Err(error @ (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }))
             if call.operation == Operation::Restore =>
         {
-            return Action::Left(error.message());
+            return Action::Left(format!("the helper did not take all of it: {}", error.message()));
         }
         Err(error) => return Action::Failed(error.message()),
     };

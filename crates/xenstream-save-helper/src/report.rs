@@ -35,7 +35,7 @@ pub(crate) enum Action<'r> {
     Unverified(String),
     /// It breaks this rule, and the real helper did not get all of it.
     Refused(&'r Violation),
-    /// The real helper went away before it had all of it.
+    /// The real helper went away before all of it was passed on, of which this tells more.
     Left(String),
     /// No verdict was reached, for this reason, and the real helper did not get all of it.
     Failed(String),
@@ -70,7 +70,7 @@ impl Action<'_> {
             Action::Warned(violation) => format!("passed, though it breaks a rule: {violation}"),
             Action::Unverified(reason) => format!("passed without a verdict: {reason}"),
             Action::Refused(violation) => format!("refused: {violation}"),
-            Action::Left(reason) => format!("the helper did not take all of it: {reason}"),
+            Action::Left(reason) => reason.clone(),
             Action::Failed(reason) => format!("cut off without a verdict: {reason}"),
         }
     }

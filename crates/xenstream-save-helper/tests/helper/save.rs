@@ -5,10 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-
-use crate::libxl::{Kind, Libxl, STREAM};
+use crate::libxl::{Kind, Libxl, STREAM, fill};
 use crate::stand_in::SAVED;
 use crate::{BROKEN_RULE, broken_guest_of, guest_of};
 
@@ -130,16 +127,7 @@ fn forks() {
 fn reaped() {
     let (sink, mut consumer) = Kind::Socket.open();
     // libxl's own records have filled the socket, so not an octet of the stream goes out yet.
-    let flags = rustix::fs::fcntl_getfl(&sink).unwrap();
-    rustix::fs::fcntl_setfl(&sink, flags | OFlags::NONBLOCK).unwrap();
-    let mut before = 0;
-    loop {
-        match rustix::io::write(&sink, &[0; 4096]) {
-            Ok(n) => before += n,
-            Err(Errno::AGAIN) => break,
-            Err(error) => panic!("{error}"),
-        }
-    }
+    let before = fill(&sink);
     let stream = guest_of(3);
     let mut running = Libxl::save(sink, &stream).start();
     let pid = running.hear();

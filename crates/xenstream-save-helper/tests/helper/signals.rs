@@ -1,16 +1,20 @@
 //! Signals: passed on, passed through, left ignored.
 
+use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use crate::guest_of;
-use crate::libxl::{Kind, Libxl, Running};
+use crate::libxl::{Kind, Libxl, Running, fill};
+use crate::{broken_guest_of, guest_of};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::they_reach_the_helper_and_we_die_as_it_does", forwarded),
     ("signals::a_helper_that_obeys_sigterm_has_its_say", obeyed),
     ("signals::sigterm_reaches_a_helper_that_wants_it_in_any_case", wanted),
+    ("signals::a_save_that_stalls_can_be_stopped", stalled),
+    ("signals::a_report_that_stalls_can_be_stopped", stalled_report),
     ("signals::an_ignored_sigchld_does_not_hide_the_helper_s_end", ignored_end),
     ("signals::the_helper_does_not_survive_us", killed),
     ("signals::a_helper_whose_parent_is_gone_is_not_started", orphaned),
@@ -63,6 +67,45 @@ fn wanted() {
             feeder.close();
         }
     }
+}
+
+fn stalled() {
+    for kind in [Kind::Pipe, Kind::Socket] {
+        for (quirks, code, signal) in [("stops", None, Some(SIGTERM)), ("stops fails", Some(5), None)] {
+            let (sink, _consumer) = kind.open();
+            // The receiver of a migration takes nothing any more.
+            fill(&sink);
+            let mut running = Libxl::save(sink, &guest_of(3)).quirks(quirks).start();
+            running.say("word");
+            while running.hear() != "ready" {}
+            running.signal(SIGTERM);
+            let ended = running.ended();
+            assert_eq!((ended.status.code(), ended.status.signal()), (code, signal), "{kind:?}: {ended:?}");
+            assert_eq!(ended.stdout, format!("stopped by {SIGTERM}\n"), "{kind:?}");
+            assert!(
+                ended.stderr.contains("stopped by signal 15 before all of it was"),
+                "{kind:?}: {ended:?}"
+            );
+        }
+    }
+}
+
+fn stalled_report() {
+    let (reader, feeder) = Kind::Pipe.holding(&broken_guest_of(1));
+    let (_unread, stderr) = io::pipe().unwrap();
+    fill(&stderr);
+    let mut running = Libxl::restore(reader).start_with_stderr(stderr);
+    let pid = running.hear();
+    running.say("word");
+    while running.hear() != "complete r=-1" {}
+    // Once the real helper has gone, the signal is for nobody but us.
+    let process = Path::new("/proc").join(pid.strip_prefix("pid ").unwrap());
+    while process.exists() {
+        std::thread::yield_now();
+    }
+    running.signal(SIGTERM);
+    assert_eq!(running.status().signal(), Some(SIGTERM));
+    feeder.close();
 }
 
 fn ignored_end() {

@@ -97,6 +97,9 @@ fn save(number: RawFd) {
     if quirk("forks") {
         hold();
     }
+    if quirk("stops") {
+        stop(if quirk("fails") { 5 } else { 0 });
+    }
     say(if outcome.is_ok() { "complete r=0" } else { "complete r=-1" });
 }
 
@@ -125,15 +128,20 @@ fn begin(number: RawFd) {
         answer();
     }
     if quirk("obeys") {
-        let mut signals = Signals::new([SIGTERM]).unwrap();
-        SigSet::from(signal::SIGTERM).thread_unblock().unwrap();
-        say("ready");
-        let signal = signals.forever().next().unwrap();
-        say(&format!("stopped by {signal}"));
-        std::process::exit(5);
+        stop(5);
     }
     say("callback");
     say(&format!("got {}", answer()));
+}
+
+/// Waits for SIGTERM, which it handles and unblocks as Xen's helper does, and ends.
+fn stop(status: i32) -> ! {
+    let mut signals = Signals::new([SIGTERM]).unwrap();
+    SigSet::from(signal::SIGTERM).thread_unblock().unwrap();
+    say("ready");
+    let signal = signals.forever().next().unwrap();
+    say(&format!("stopped by {signal}"));
+    std::process::exit(status);
 }
 
 /// Leaves a child behind that holds all descriptors but standard output.
