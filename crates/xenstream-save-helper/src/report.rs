@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use xenstream::json::Line;
 use xenstream::{Error as StreamError, Report, Violation};
@@ -167,8 +168,12 @@ fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
     };
     let mut text = serde_json::to_vec(&line)?;
     text.push(b'\n');
+    // A pipe that nobody reads, or not fast enough, must not keep the stream waiting.
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let mut file =
+        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nonblock).open(path)?;
     // In one piece, so that the lines of helpers side by side do not mix.
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(&text)
+    file.write_all(&text)
 }
 
 /// Sends a message to the system's log, as facility daemon. The log itself knows the time and the host.
@@ -176,5 +181,8 @@ fn log(socket: &Path, severity: u8, message: &str) -> io::Result<()> {
     const DAEMON: u8 = 3;
     let priority = DAEMON * 8 + severity;
     let text = format!("<{priority}>{NAME}[{}]: {message}", std::process::id());
-    UnixDatagram::unbound()?.send_to(text.as_bytes(), socket).map(|_| ())
+    let sender = UnixDatagram::unbound()?;
+    // Nor must a log that does not keep up.
+    sender.set_nonblocking(true)?;
+    sender.send_to(text.as_bytes(), socket).map(|_| ())
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
-use crate::libxl::{Kind, Libxl, STREAM};
+use rustix::fs::{FileType, Mode};
+
+use crate::libxl::{Kind, Libxl, STREAM, fill};
 use crate::{BROKEN_RULE, broken_guest_of, guest_of};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -165,11 +167,34 @@ fn syslog() {
 }
 
 fn unwritable() {
-    for report in ["/nonexistent/report", "syslog:/nonexistent/log"] {
-        let (reader, feeder) = Kind::Pipe.holding(&guest_of(1));
-        let ended = Libxl::restore(reader).set("XENSTREAM_REPORT", report).run();
-        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-        assert!(ended.stderr.contains("cannot write the report") && ended.is_complete(), "{ended:?}");
-        feeder.close();
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let full_fifo = directory.path().join("full-fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &full_fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    // Open for reading as well, which no other way of opening it can wait for.
+    let unread = fs::OpenOptions::new().read(true).write(true).open(&full_fifo).unwrap();
+    fill(&unread);
+    let log = directory.path().join("log");
+    let _unread = UnixDatagram::bind(&log).unwrap();
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.connect(&log).unwrap();
+    fill(&sender);
+    for report in [
+        "/nonexistent/report".to_owned(),
+        "syslog:/nonexistent/log".to_owned(),
+        "/dev/full".to_owned(),
+        fifo.display().to_string(),
+        full_fifo.display().to_string(),
+        format!("syslog:{}", log.display()),
+    ] {
+        for kind in Kind::ALL {
+            let (reader, feeder) = kind.holding(&guest_of(1));
+            let ended = Libxl::restore(reader).set("XENSTREAM_REPORT", &report).run();
+            assert_eq!(ended.status.code(), Some(0), "{report}, {kind:?}: {ended:?}");
+            assert!(ended.stderr.contains("cannot write the report"), "{report}, {kind:?}: {ended:?}");
+            assert!(ended.is_complete(), "{report}, {kind:?}: {ended:?}");
+            feeder.close();
+        }
     }
 }
