@@ -9,7 +9,7 @@ use std::process::Command;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
-use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, verify_fd};
+use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, Rule, verify_fd};
 
 use crate::arguments::{Call, Operation};
 use crate::child::End;
@@ -148,15 +148,16 @@ fn connect(mut command: Command, call: &Call) -> io::Result<(OwnedFd, Command)> 
 fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &Settings) -> Action<'r> {
     let report = match result {
         Ok(report) => report,
-        Err(error @ (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }))
-            if call.operation == Operation::Restore =>
-        {
-            return Action::Left(format!("the helper did not take all of it: {}", error.message()));
-        }
-        Err(error) => return Action::Failed(error.message()),
+        Err(error) => return broken_off(error, call.operation),
     };
     if let Some(violation) = report.violation() {
-        return Action::Refused(violation);
+        return match call.operation {
+            // What it could not finish it gives up, and tells libxl why. A failure of ours would hide that.
+            Operation::Save if violation.rule == Rule::StreamTruncated => {
+                Action::Left(format!("the helper ended inside its stream: {violation}"))
+            }
+            _ => Action::Refused(violation),
+        };
     }
     // What was let pass and would not have been.
     let strict = settings.options().policy;
@@ -164,5 +165,20 @@ fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &S
     match warnings.find(|warning| strict.level(warning.rule) == Level::Deny) {
         Some(warning) => Action::Warned(warning),
         None => Action::Passed,
+    }
+}
+
+/// What became of a stream that the relay did not come to the end of.
+fn broken_off<'r>(error: &StreamError, operation: Operation) -> Action<'r> {
+    let message = error.message();
+    match (error, operation) {
+        (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }, Operation::Restore) => {
+            Action::Left(format!("the helper did not take all of it: {message}"))
+        }
+        // It has ended; that the pipe has not, is for somebody who inherited it.
+        (StreamError::Interrupted { .. }, Operation::Save) => {
+            Action::Left(format!("the helper ended inside its stream: {message}"))
+        }
+        _ => Action::Failed(message),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("save::in_mode_warn_a_broken_stream_is_saved", warned),
     ("save::a_consumer_that_goes_away_fails_us", consumer_gone),
     ("save::a_helper_whose_stream_is_taken_no_further_can_put_the_guest_right", error_path),
-    ("save::a_helper_that_ends_early_fails_us", leaves),
+    ("save::a_helper_that_ends_early_has_its_own_say", leaves),
     ("save::a_helper_that_leaves_a_child_behind_does_not_keep_us", forks),
     ("save::a_helper_that_is_done_is_waited_for_while_its_stream_is_passed_on", reaped),
     ("save::checkpointed_streams_are_the_real_helper_s_own", checkpointed),
@@ -105,22 +105,34 @@ fn error_path() {
 }
 
 fn leaves() {
-    let (ended, written) = save(Kind::Pipe, &guest_of(1), |libxl| libxl.quirks("leaves"));
-    assert_eq!(ended.status.code(), Some(4), "{ended:?}");
-    assert!(ended.stderr.contains("stream::truncated"), "{ended:?}");
-    assert_eq!(written.len(), 40);
+    // Its own status, and that of a helper which tells libxl why it gave up.
+    for (quirks, status) in [("leaves", 4), ("leaves fails", 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let report = directory.path().join("report");
+        let (ended, written) =
+            save(Kind::Pipe, &guest_of(1), |libxl| libxl.quirks(quirks).set("XENSTREAM_REPORT", &report));
+        assert_eq!(ended.status.code(), Some(status), "{ended:?}");
+        let told = "save of domain 7: the helper ended inside its stream: stream::truncated at offset 40";
+        assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+        assert_eq!(written.len(), 40);
+        let line: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+        assert_eq!((&line["action"], &line["verdict"]), (&"left".into(), &"invalid".into()), "{line}");
+    }
 }
 
 fn forks() {
-    for (quirks, code) in [("forks", 0), ("leaves forks", 4)] {
+    for (quirks, code, whole) in
+        [("forks", 0, true), ("leaves forks", 4, false), ("leaves fails forks", 0, false)]
+    {
         let (sink, mut consumer) = Kind::Socket.open();
         let mut running = Libxl::save(sink, &guest_of(3)).quirks(quirks).start();
         running.say("word");
         assert_eq!(running.status().code(), Some(code), "{quirks}");
         let mut written = Vec::new();
         consumer.read_to_end(&mut written).unwrap();
-        assert_eq!(written.len() == guest_of(3).len(), code == 0, "{quirks}: {} octets", written.len());
-        running.finish();
+        assert_eq!(written.len() == guest_of(3).len(), whole, "{quirks}: {} octets", written.len());
+        let ended = running.finish();
+        assert_eq!(ended.stderr.contains("ended inside its stream"), !whole, "{quirks}: {ended:?}");
     }
 }
 

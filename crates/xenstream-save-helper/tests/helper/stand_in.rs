@@ -91,6 +91,10 @@ fn save(number: RawFd) {
         if quirk("forks") {
             hold();
         }
+        if quirk("fails") {
+            say("complete r=-1");
+            std::process::exit(0);
+        }
         std::process::exit(4);
     }
     let outcome = stream.write_all(&saved);
