@@ -13,7 +13,7 @@ use nix::sys::signal::{self, SigSet};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{emulate_default_handler, raise};
 use xenstream::Relayed;
 
 use crate::arguments::Operation;
@@ -160,6 +160,8 @@ fn forward(signal: i32, child: &Child) {
 
 /// Dies of a signal, as if it had never been watched for.
 fn die_of(signal: i32) {
-    // Signals that would not kill are none that anybody died of.
+    // Knows what becomes of those that may be watched for, but not of all that there are on Linux.
     let _ = emulate_default_handler(signal);
+    let _ = SigSet::empty().thread_set_mask();
+    let _ = raise(signal);
 }

@@ -4,15 +4,23 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{
+    SIGABRT, SIGBUS, SIGHUP, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGQUIT, SIGSEGV, SIGSYS, SIGTERM, SIGUSR1,
+    SIGUSR2,
+};
 
 use crate::libxl::{Kind, Libxl, Running, fill};
 use crate::{broken_guest_of, guest_of};
+
+/// Linux's own.
+const SIGSTKFLT: i32 = 16;
+const SIGPWR: i32 = 30;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::they_reach_the_helper_and_we_die_as_it_does", forwarded),
     ("signals::a_helper_that_obeys_sigterm_has_its_say", obeyed),
     ("signals::sigterm_reaches_a_helper_that_wants_it_in_any_case", wanted),
+    ("signals::of_whatever_the_helper_dies_we_die", deaths),
     ("signals::a_save_that_stalls_can_be_stopped", stalled),
     ("signals::a_report_that_stalls_can_be_stopped", stalled_report),
     ("signals::an_ignored_sigchld_does_not_hide_the_helper_s_end", ignored_end),
@@ -66,6 +74,17 @@ fn wanted() {
             assert_eq!(ended.status.code(), Some(5), "{option}, {kind:?}: {ended:?}");
             feeder.close();
         }
+    }
+}
+
+fn deaths() {
+    for signal in [SIGABRT, SIGBUS, SIGSEGV, SIGPIPE, SIGSTKFLT, SIGIO, SIGPWR, SIGSYS, 34, 40, 64] {
+        let (reader, feeder) = Kind::Pipe.holding(&guest_of(1));
+        // A signal that is blocked kills nobody: the stand-in sees to it that it is not, and so must we.
+        let libxl = Libxl::restore(reader).with_signals(&format!("--block-signal={signal}"));
+        let ended = libxl.quirks(&format!("dies of {signal}")).run();
+        assert_eq!(ended.status.signal(), Some(signal), "{ended:?}");
+        feeder.close();
     }
 }
 

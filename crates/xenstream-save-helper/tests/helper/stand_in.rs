@@ -11,8 +11,9 @@ use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{self, SigSet};
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGBUS, SIGPIPE, SIGSEGV, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::{emulate_default_handler, raise};
 
 use crate::descriptor;
 
@@ -126,6 +127,16 @@ fn begin(number: RawFd) {
         say(&format!("open {}", open.join(" ")));
         let status = fs::read_to_string("/proc/self/status").unwrap();
         say(status.lines().find(|line| line.starts_with("SigIgn:")).unwrap());
+    }
+    if let Some(signal) =
+        std::env::var(QUIRKS).ok().and_then(|quirks| quirks.strip_prefix("dies of ")?.parse().ok())
+    {
+        // Rust programs ignore this one and handle those, and no other.
+        if [SIGPIPE, SIGSEGV, SIGBUS].contains(&signal) {
+            emulate_default_handler(signal).unwrap();
+        }
+        SigSet::empty().thread_set_mask().unwrap();
+        raise(signal).unwrap();
     }
     if quirk("waits") {
         say("ready");
