@@ -9,42 +9,55 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use nix::sys::signal::{self, SigSet};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{emulate_default_handler, raise};
 use xenstream::Relayed;
 
+use crate::arguments::Operation;
 use crate::error::Error;
 
 /// Signals that are meant for the real helper, whoever gets them.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
+/// Those of them that ask it to end.
+const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+/// What came of the stream.
+pub(crate) enum End {
+    Relayed(Box<Relayed>),
+    /// The helper was asked to end by this signal, and did; the relay was not waited for.
+    Stopped(i32),
+}
+
 enum Event {
     /// A signal came for us.
     Signal(i32),
-    /// The child has ended and is still to be waited for.
-    Ended,
     Relayed(Box<Relayed>),
 }
 
 /// Runs the real helper and the relay, and comes back when both have ended. The relay is given a descriptor that is
 /// hung up when the helper has ended.
+///
+/// What a helper has saved is still passed on when it has ended, however long that takes; but not if it was asked to end,
+/// by libxl that breaks off a migration: it may do that because the receiver takes nothing any more.
 pub(crate) fn run(
     mut command: Command,
+    operation: Operation,
     relay: impl FnOnce(BorrowedFd<'_>) -> Relayed + Send + 'static,
-) -> Result<(ExitStatus, Relayed), Error> {
+) -> Result<(ExitStatus, End), Error> {
     abort_on_panic();
     let (events, arrivals) = channel();
     let (stop, stopper) = io::pipe().map_err(Error::Beside)?;
     // Before there is a child, so that no signal is missed.
     watch_signals(events.clone()).map_err(Error::Beside)?;
     let program = command.get_program().into();
+    // By the main thread, which lives as long as this process does: it is the thread whose end the child is told of.
     let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
     // The child's end of the pipe is its own from now on.
     drop(command);
-    watch_end(&child, events.clone());
     thread::spawn(move || {
         // When nobody listens any more, all is over.
         let _ = events.send(Event::Relayed(Box::new(relay(stop.as_fd()))));
@@ -52,41 +65,53 @@ pub(crate) fn run(
 
     let mut stopper = Some(stopper);
     let mut status = None;
-    let mut relayed = None;
+    let mut end = None;
     loop {
         match arrivals.recv().map_err(|error| Error::Beside(io::Error::other(error)))? {
-            Event::Signal(signal) => match status {
-                None => forward(signal, &child),
-                // Nobody but us is left to be stopped.
-                Some(_) => die_of(signal),
-            },
-            Event::Ended => {
-                status = Some(child.wait().map_err(Error::Beside)?);
-                drop(stopper.take());
+            Event::Signal(SIGCHLD) if status.is_none() => {
+                status = child.try_wait().map_err(Error::Beside)?;
+                if status.is_some() {
+                    drop(stopper.take());
+                }
             }
-            Event::Relayed(outcome) => relayed = Some(outcome),
+            Event::Signal(SIGCHLD) => {}
+            Event::Signal(signal) if status.is_none() => {
+                forward(signal, &child);
+                if operation == Operation::Save && STOPPING.contains(&signal) {
+                    end.get_or_insert(End::Stopped(signal));
+                }
+            }
+            // Nobody but us is left to be stopped.
+            Event::Signal(signal) => die_of(signal),
+            Event::Relayed(relayed) => end = Some(End::Relayed(relayed)),
         }
-        match (status, relayed) {
-            (Some(status), Some(relayed)) => return Ok((status, *relayed)),
-            (_, so_far) => relayed = so_far,
+        match (status, end) {
+            (Some(status), Some(end)) => return Ok((status, end)),
+            (_, so_far) => end = so_far,
         }
     }
 }
 
-/// Ends as the real helper did; with this exit status where that tells of no failure. Returns the exit status, if it did
-/// not die of a signal.
-pub(crate) fn end_as(status: ExitStatus, otherwise: u8) -> u8 {
+/// Ends as the real helper did; where that tells of no failure, by the signal that stopped it halfway, or else with this
+/// exit status. Returns the exit status, if it did not die of a signal.
+pub(crate) fn end_as(status: ExitStatus, end: &End, otherwise: u8) -> u8 {
     if let Some(signal) = status.signal() {
         // If there is to be a core of this, it is the real helper's.
         let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-        die_of(signal);
-        return u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128));
+        return die_as_told(signal);
     }
-    match status.code().map(u8::try_from) {
-        Some(Ok(0)) => otherwise,
-        Some(Ok(code)) => code,
+    match (status.code().map(u8::try_from), end) {
+        (Some(Ok(0)), End::Relayed(_)) => otherwise,
+        (Some(Ok(0)), End::Stopped(signal)) => die_as_told(*signal),
+        (Some(Ok(code)), _) => code,
         _ => u8::MAX,
     }
+}
+
+/// Dies of a signal, or returns the exit status by which a shell says so.
+fn die_as_told(signal: i32) -> u8 {
+    die_of(signal);
+    u8::try_from(signal).map_or(u8::MAX, |signal| signal.saturating_add(128))
 }
 
 /// A thread that panics would leave the others waiting for it.
@@ -100,12 +125,19 @@ fn abort_on_panic() {
 
 fn watch_signals(events: Sender<Event>) -> io::Result<()> {
     let ignored = ignored_signals();
-    // What is ignored is ignored by the real helper too, which inherits that.
-    let mut signals = Signals::new(FORWARDED.iter().filter(|signal| ignored >> (*signal - 1) & 1 == 0))?;
+    // What is ignored is ignored by the real helper too, which inherits that; but Xen's wants SIGTERM in any case, and
+    // libxl sends it to helpers that it started with the signal blocked, as daemons with threads have it.
+    let is_wanted = |signal: &&i32| **signal == SIGTERM || ignored >> (**signal - 1) & 1 == 0;
+    // Of a child that ends while SIGCHLD is ignored nothing could be learnt.
+    let mut signals = Signals::new(FORWARDED.iter().filter(is_wanted).chain(&[SIGCHLD]))?;
+    // Before there is any other thread, so that all have them unblocked.
+    SigSet::from_iter([signal::SIGTERM, signal::SIGCHLD]).thread_unblock()?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            if events.send(Event::Signal(signal)).is_err() {
-                return;
+            // Both have ended, and all that is left is to say what came of it. That may have to wait, for whoever reads
+            // standard error; then nobody but us is left to be stopped.
+            if events.send(Event::Signal(signal)).is_err() && signal != SIGCHLD {
+                die_of(signal);
             }
         }
     });
@@ -119,31 +151,17 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn watch_end(child: &Child, events: Sender<Event>) {
-    let id = pid_of(child).map(WaitId::Pid);
-    thread::spawn(move || {
-        // Left to be waited for: its number is not given to anybody else while signals may still be sent to it.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Some(Err(Errno::INTR)) = id.as_ref().map(|id| rustix::process::waitid(id.clone(), options))
-        {
-        }
-        let _ = events.send(Event::Ended);
-    });
-}
-
 fn forward(signal: i32, child: &Child) {
-    if let (Some(pid), Some(signal)) = (pid_of(child), Signal::from_named_raw(signal)) {
-        // It may have ended by now.
-        let _ = rustix::process::kill_process(pid, signal);
+    if let Some(signal) = Signal::from_named_raw(signal) {
+        // It may have ended by now, and is still to be waited for: its number is nobody else's.
+        let _ = rustix::process::kill_process(Pid::from_child(child), signal);
     }
-}
-
-fn pid_of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 /// Dies of a signal, as if it had never been watched for.
 fn die_of(signal: i32) {
-    // Signals that would not kill are none that anybody died of.
+    // Knows what becomes of those that may be watched for, but not of all that there are on Linux.
     let _ = emulate_default_handler(signal);
+    let _ = SigSet::empty().thread_set_mask();
+    let _ = raise(signal);
 }

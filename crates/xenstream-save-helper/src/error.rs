@@ -16,8 +16,18 @@ pub(crate) enum Error {
     NoReal,
     #[error("found several helpers ({found}): name one in XENSTREAM_SAVE_HELPER_REAL")]
     SeveralReal { found: String },
+    #[error("{} is no absolute path: name the real helper by one in XENSTREAM_SAVE_HELPER_REAL", path.display())]
+    RelativeReal { path: PathBuf },
     #[error("{} is this very program: name the real helper in XENSTREAM_SAVE_HELPER_REAL", path.display())]
     RealIsThis { path: PathBuf },
+    #[error(
+        "started in the real helper's place ({mark} is set): name the real one in XENSTREAM_SAVE_HELPER_REAL"
+    )]
+    InItsOwnPlace { mark: &'static str },
+    #[error("these arguments are of no known version of libxl: what cannot be verified is not passed on")]
+    Arguments,
+    #[error("whoever was to verify the stream is gone")]
+    Orphan,
     #[error("cannot start {}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },
     #[error("cannot use descriptor {number}: {source}")]

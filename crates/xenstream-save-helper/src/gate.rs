@@ -9,13 +9,14 @@ use std::process::Command;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
-use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, verify_fd};
+use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, Rule, verify_fd};
 
 use crate::arguments::{Call, Operation};
+use crate::child::End;
 use crate::error::Error;
 use crate::report::{self, Action, Entry};
 use crate::settings::{Mode, Settings};
-use crate::{child, descriptor, stream};
+use crate::{child, descriptor, handover, stream};
 
 /// How it goes on.
 pub(crate) enum Passage {
@@ -39,9 +40,7 @@ pub(crate) fn open(
         let file = stream::reopen(stream).map_err(unusable)?;
         return Ok(inspect(&file, call, settings, &path));
     }
-    let mut command = Command::new(real);
-    command.args(arguments);
-    pass_on(stream, command, call, settings, &path).map(Passage::Closed)
+    pass_on(stream, handover::child(real, arguments), call, settings, &path).map(Passage::Closed)
 }
 
 /// Verifies a file that the real helper is to read itself.
@@ -53,14 +52,35 @@ fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Pas
             Some(violation) if settings.mode == Mode::Warn => Action::Warned(violation),
             Some(violation) => Action::Refused(violation),
         },
-        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error),
-        Err(error) => Action::Failed(error),
+        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error.message()),
+        Err(error) => Action::Failed(error.message()),
     };
-    report::tell(&Entry { call, settings, path, action, result: &result, octets_relayed: None });
-    match action.exit_status() {
+    let passage = match action.exit_status() {
         0 => Passage::Free,
         status => Passage::Closed(status),
-    }
+    };
+    let (operation, domid) = (call.operation, Some(call.domid));
+    let result = Some(&result);
+    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed: None });
+    passage
+}
+
+/// Says that a checkpointed stream is not verified.
+pub(crate) fn leave_open(call: &Call, settings: &Settings) {
+    let path = descriptor::duplicate(call.stream).map(|stream| stream::name(&stream)).unwrap_or_default();
+    let reason = "checkpointed streams (Remus, COLO) cannot be verified";
+    tell_unverified(call.operation, Some(call.domid), settings, &path, reason);
+}
+
+/// Says that a call is not understood, and its stream not verified.
+pub(crate) fn leave_unknown(operation: Operation, settings: &Settings) {
+    let reason = "these arguments are of no known version of libxl";
+    tell_unverified(operation, None, settings, Path::new(""), reason);
+}
+
+fn tell_unverified(operation: Operation, domid: Option<u32>, settings: &Settings, path: &Path, reason: &str) {
+    let action = Action::Unverified(reason.to_owned());
+    report::tell(&Entry { operation, domid, settings, path, action, result: None, octets_relayed: None });
 }
 
 /// Runs the real helper with a pipe in place of the stream, and a relay between the two. Returns the exit status.
@@ -77,7 +97,7 @@ fn pass_on(
     };
     let (ours, command) = connect(command, call).map_err(Error::Beside)?;
     let operation = call.operation;
-    let (status, relayed) = child::run(command, move |stop| {
+    let (status, end) = child::run(command, operation, move |stop| {
         let relay = match operation {
             // With the helper gone nobody counts who still holds its end.
             Operation::Restore => {
@@ -86,12 +106,24 @@ fn pass_on(
             // What the helper has written is passed on all the same, however long that takes.
             Operation::Save => Relay::new(ours.as_fd(), stream.as_fd()).stop_reading_on(stop),
         };
+        // When this is over, our end of the pipe is closed. The helper then reads the end of a torn stream, or its next
+        // write fails.
         relay.run(&options, &mut ())
     })?;
-    let Relayed { result, octets, .. } = &relayed;
-    let action = action(result, call, settings);
-    report::tell(&Entry { call, settings, path, action, result, octets_relayed: Some(*octets) });
-    Ok(child::end_as(status, action.exit_status()))
+    let (action, result, octets_relayed) = match &end {
+        End::Relayed(relayed) => {
+            let Relayed { result, octets, .. } = &**relayed;
+            (action(result, call, settings), Some(result), Some(*octets))
+        }
+        End::Stopped(signal) => {
+            let reason = format!("the helper was stopped by signal {signal} before all of it was passed on");
+            (Action::Left(reason), None, None)
+        }
+    };
+    let otherwise = action.exit_status();
+    let domid = Some(call.domid);
+    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed });
+    Ok(child::end_as(status, &end, otherwise))
 }
 
 /// The command with a pipe in place of the stream, and our end of that pipe. The pipe takes the stream's own number: so
@@ -116,15 +148,16 @@ fn connect(mut command: Command, call: &Call) -> io::Result<(OwnedFd, Command)> 
 fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &Settings) -> Action<'r> {
     let report = match result {
         Ok(report) => report,
-        Err(error @ (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }))
-            if call.operation == Operation::Restore =>
-        {
-            return Action::Left(error);
-        }
-        Err(error) => return Action::Failed(error),
+        Err(error) => return broken_off(error, call.operation),
     };
     if let Some(violation) = report.violation() {
-        return Action::Refused(violation);
+        return match call.operation {
+            // What it could not finish it gives up, and tells libxl why. A failure of ours would hide that.
+            Operation::Save if violation.rule == Rule::StreamTruncated => {
+                Action::Left(format!("the helper ended inside its stream: {violation}"))
+            }
+            _ => Action::Refused(violation),
+        };
     }
     // What was let pass and would not have been.
     let strict = settings.options().policy;
@@ -132,5 +165,20 @@ fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &S
     match warnings.find(|warning| strict.level(warning.rule) == Level::Deny) {
         Some(warning) => Action::Warned(warning),
         None => Action::Passed,
+    }
+}
+
+/// What became of a stream that the relay did not come to the end of.
+fn broken_off<'r>(error: &StreamError, operation: Operation) -> Action<'r> {
+    let message = error.message();
+    match (error, operation) {
+        (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }, Operation::Restore) => {
+            Action::Left(format!("the helper did not take all of it: {message}"))
+        }
+        // It has ended; that the pipe has not, is for somebody who inherited it.
+        (StreamError::Interrupted { .. }, Operation::Save) => {
+            Action::Left(format!("the helper ended inside its stream: {message}"))
+        }
+        _ => Action::Failed(message),
     }
 }

@@ -12,20 +12,19 @@ mod child;
 mod descriptor;
 mod error;
 mod gate;
+mod handover;
 mod real;
 mod report;
 mod settings;
 mod stream;
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use crate::arguments::Task;
 use crate::error::Error;
 use crate::gate::Passage;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 /// The stream was refused, and nobody else said so.
 const REFUSED: u8 = 1;
@@ -45,24 +44,26 @@ fn main() -> ExitCode {
 /// Does what libxl asks for. Returns only if this process does not become the real helper, nor ends as that one did.
 fn run() -> Result<u8, Error> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(error) = handover::become_if_child(&arguments) {
+        return Err(error);
+    }
+    handover::check_mark()?;
     let settings = Settings::load()?;
     let real = real::find(settings.real.as_deref())?;
     match Task::parse(&arguments) {
-        Task::PassOn { warning } => {
-            if let Some(warning) = warning {
-                report::complain(warning);
-            }
-            become_real(&real, &arguments)
+        Task::Other => Err(handover::become_real(&real, &arguments)),
+        Task::Unknown(_) if settings.mode == Mode::Enforce => Err(Error::Arguments),
+        Task::Unknown(operation) => {
+            gate::leave_unknown(operation, &settings);
+            Err(handover::become_real(&real, &arguments))
+        }
+        Task::Checkpointed(call) => {
+            gate::leave_open(&call, &settings);
+            Err(handover::become_real(&real, &arguments))
         }
         Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {
-            Passage::Free => become_real(&real, &arguments),
+            Passage::Free => Err(handover::become_real(&real, &arguments)),
             Passage::Closed(status) => Ok(status),
         },
     }
-}
-
-/// Becomes the real helper, which inherits every descriptor that libxl left open.
-fn become_real(real: &Path, arguments: &[OsString]) -> Result<u8, Error> {
-    let source = Command::new(real).args(arguments).exec();
-    Err(Error::Start { program: real.to_owned(), source })
 }

@@ -23,9 +23,16 @@ pub(crate) fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
         Some(path) => path.to_owned(),
         None => installed(Path::new("/"), running_xen().as_deref())?,
     };
+    // What it is must not depend on the directory that libxl happens to be in, nor on its PATH.
+    if !path.is_absolute() {
+        return Err(Error::RelativeReal { path });
+    }
+    let identity = |path: &Path| {
+        let failed = |source| Error::Start { program: path.to_owned(), source };
+        fs::metadata(path).map(|file| (file.dev(), file.ino())).map_err(failed)
+    };
     // Running itself in its own place it would never come to an end.
-    let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-    if identity(&path).is_some_and(|real| identity(Path::new("/proc/self/exe")) == Some(real)) {
+    if identity(&path)? == identity(Path::new("/proc/self/exe"))? {
         return Err(Error::RealIsThis { path });
     }
     Ok(path)
@@ -112,5 +119,14 @@ mod tests {
     fn this_program_is_not_its_own_helper() {
         let itself = std::env::current_exe().unwrap();
         assert!(matches!(find(Some(&itself)), Err(Error::RealIsThis { .. })));
+    }
+
+    #[test]
+    fn a_helper_has_an_absolute_path_at_which_it_is() {
+        assert!(find(Some(Path::new("/bin/sh"))).is_ok());
+        for path in ["sh", "./sh", "../../bin/sh", "bin/sh"] {
+            assert!(matches!(find(Some(Path::new(path))), Err(Error::RelativeReal { .. })), "{path}");
+        }
+        assert!(matches!(find(Some(Path::new("/nonexistent/helper"))), Err(Error::Start { .. })));
     }
 }

@@ -1,5 +1,6 @@
 //! What is said of a stream: a line to standard error, which libxl's log gets, and a report where one is wanted.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,11 +8,12 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use xenstream::json::Line;
 use xenstream::{Error as StreamError, Report, Violation};
 
-use crate::arguments::Call;
+use crate::arguments::Operation;
 use crate::settings::{Destination, Mode, Settings};
 use crate::{FAILED, REFUSED};
 
@@ -24,26 +26,26 @@ pub(crate) fn complain(message: &str) {
 }
 
 /// What became of a stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Action<'r> {
     /// It is valid.
     Passed,
     /// It breaks this rule, and was passed on because it was to be.
     Warned(&'r Violation),
-    /// No verdict was reached, and it was passed on because it was to be.
-    Unverified(&'r StreamError),
+    /// No verdict was reached, for this reason, and it was passed on all the same.
+    Unverified(String),
     /// It breaks this rule, and the real helper did not get all of it.
     Refused(&'r Violation),
-    /// The real helper went away before it had all of it.
-    Left(&'r StreamError),
-    /// No verdict was reached, and the real helper did not get all of it.
-    Failed(&'r StreamError),
+    /// The real helper went away before all of it was passed on, of which this tells more.
+    Left(String),
+    /// No verdict was reached, for this reason, and the real helper did not get all of it.
+    Failed(String),
 }
 
 impl Action<'_> {
     /// This program's exit status, where the real helper's does not tell of a failure. What went wrong in the real
     /// helper it tells itself.
-    pub(crate) fn exit_status(self) -> u8 {
+    pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Action::Passed | Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => 0,
             Action::Refused(_) => REFUSED,
@@ -51,7 +53,7 @@ impl Action<'_> {
         }
     }
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Action::Passed => "passed",
             Action::Warned(_) => "warned",
@@ -63,19 +65,19 @@ impl Action<'_> {
     }
 
     /// What there is to say in a line.
-    fn sentence(self) -> String {
+    fn sentence(&self) -> String {
         match self {
             Action::Passed => "valid".to_owned(),
             Action::Warned(violation) => format!("passed, though it breaks a rule: {violation}"),
-            Action::Unverified(error) => format!("passed without a verdict: {}", error.message()),
+            Action::Unverified(reason) => format!("passed without a verdict: {reason}"),
             Action::Refused(violation) => format!("refused: {violation}"),
-            Action::Left(error) => format!("the helper did not take all of it: {}", error.message()),
-            Action::Failed(error) => format!("cut off without a verdict: {}", error.message()),
+            Action::Left(reason) => reason.clone(),
+            Action::Failed(reason) => format!("cut off without a verdict: {reason}"),
         }
     }
 
     /// As syslog counts: 3 error, 4 warning, 6 information.
-    fn severity(self) -> u8 {
+    fn severity(&self) -> u8 {
         match self {
             Action::Passed => 6,
             Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => 4,
@@ -86,12 +88,15 @@ impl Action<'_> {
 
 /// What there is to say of a stream.
 pub(crate) struct Entry<'r> {
-    pub(crate) call: &'r Call,
+    pub(crate) operation: Operation,
+    /// Of the domain; none if the call was not understood.
+    pub(crate) domid: Option<u32>,
     pub(crate) settings: &'r Settings,
     /// What the stream's descriptor leads to.
     pub(crate) path: &'r Path,
     pub(crate) action: Action<'r>,
-    pub(crate) result: &'r Result<Report, StreamError>,
+    /// What came of verifying it; none if that was not tried.
+    pub(crate) result: Option<&'r Result<Report, StreamError>>,
     /// Octets that were passed on, if not the real helper reads them itself.
     pub(crate) octets_relayed: Option<u64>,
 }
@@ -99,8 +104,9 @@ pub(crate) struct Entry<'r> {
 /// Says it on standard error, unless all is well, and where a report is wanted. That the report cannot be written does
 /// not decide about the stream.
 pub(crate) fn tell(entry: &Entry<'_>) {
-    let Entry { call, action, .. } = entry;
-    let message = format!("{} of domain {}: {}", call.operation.name(), call.domid, action.sentence());
+    let Entry { operation, action, .. } = entry;
+    let whose = entry.domid.map_or_else(|| "a domain".to_owned(), |domid| format!("domain {domid}"));
+    let message = format!("{} of {whose}: {}", operation.name(), action.sentence());
     if !matches!(action, Action::Passed) {
         complain(&message);
     }
@@ -120,32 +126,54 @@ struct JsonLine<'a> {
     /// Seconds since 1970.
     time: u64,
     operation: &'static str,
-    domid: u32,
+    domid: Option<u32>,
     mode: &'static str,
     action: &'static str,
     octets_relayed: Option<u64>,
     #[serde(flatten)]
-    line: Line<'a>,
+    body: Body<'a>,
+}
+
+/// What came of verifying a stream, if that was tried.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Verified(Box<Line<'a>>),
+    Unverified { path: Cow<'a, str>, verdict: (), profile: &'static str, reason: String },
 }
 
 fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let profile = entry.settings.profile;
+    let body = match entry.result {
+        Some(result) => Body::Verified(Box::new(Line::new(entry.path, result, profile))),
+        None => Body::Unverified {
+            path: entry.path.to_string_lossy(),
+            verdict: (),
+            profile: profile.name(),
+            reason: entry.action.sentence(),
+        },
+    };
     let line = JsonLine {
         time,
-        operation: entry.call.operation.name(),
-        domid: entry.call.domid,
+        operation: entry.operation.name(),
+        domid: entry.domid,
         mode: match entry.settings.mode {
             Mode::Enforce => "enforce",
             Mode::Warn => "warn",
         },
         action: entry.action.name(),
         octets_relayed: entry.octets_relayed,
-        line: Line::new(entry.path, entry.result, entry.settings.profile),
+        body,
     };
     let mut text = serde_json::to_vec(&line)?;
     text.push(b'\n');
+    // A pipe that nobody reads, or not fast enough, must not keep the stream waiting.
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let mut file =
+        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nonblock).open(path)?;
     // In one piece, so that the lines of helpers side by side do not mix.
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(&text)
+    file.write_all(&text)
 }
 
 /// Sends a message to the system's log, as facility daemon. The log itself knows the time and the host.
@@ -153,5 +181,8 @@ fn log(socket: &Path, severity: u8, message: &str) -> io::Result<()> {
     const DAEMON: u8 = 3;
     let priority = DAEMON * 8 + severity;
     let text = format!("<{priority}>{NAME}[{}]: {message}", std::process::id());
-    UnixDatagram::unbound()?.send_to(text.as_bytes(), socket).map(|_| ())
+    let sender = UnixDatagram::unbound()?;
+    // Nor must a log that does not keep up.
+    sender.set_nonblocking(true)?;
+    sender.send_to(text.as_bytes(), socket).map(|_| ())
 }

@@ -73,9 +73,11 @@ impl Settings {
     ) -> Result<Settings, Error> {
         let keys: Keys = toml::from_str(text)
             .map_err(|error| Error::Syntax { path: path.to_owned(), why: error.message().to_owned() })?;
+        // An empty one counts as none, and does not hide the file's.
         let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
         let word = |key: &str, in_file: Option<String>| {
-            environment(key).map(|value| value.to_string_lossy().into_owned()).or(in_file)
+            let value = environment(key).map(|value| value.to_string_lossy().into_owned()).or(in_file);
+            value.filter(|word| !word.is_empty())
         };
         let wrong = |key, value, choices| Error::Setting { key, value, choices };
 
@@ -91,9 +93,11 @@ impl Settings {
             Some("warn") => Mode::Warn,
             Some(name) => return Err(wrong("XENSTREAM_MODE", name.to_owned(), "enforce or warn")),
         };
-        let report =
-            environment("XENSTREAM_REPORT").map(PathBuf::from).or(keys.report).map(Destination::from);
-        let real = environment("XENSTREAM_SAVE_HELPER_REAL").map(PathBuf::from).or(keys.save_helper_real);
+        let file = |key: &str, in_file: Option<PathBuf>| {
+            environment(key).map(PathBuf::from).or(in_file).filter(|path| !path.as_os_str().is_empty())
+        };
+        let report = file("XENSTREAM_REPORT", keys.report).map(Destination::from);
+        let real = file("XENSTREAM_SAVE_HELPER_REAL", keys.save_helper_real);
         Ok(Settings { real, profile, mode, report })
     }
 
@@ -158,6 +162,8 @@ mod tests {
         let settings = Settings { real: None, profile: Profile::Hardened, mode: Mode::Enforce, report: None };
         assert_eq!(read("", &[]).unwrap(), settings);
         assert_eq!(read("", &[("XENSTREAM_MODE", ""), ("XENSTREAM_REPORT", "")]).unwrap(), settings);
+        let empty = "save_helper_real = \"\"\nprofile = \"\"\nmode = \"\"\nreport = \"\"";
+        assert_eq!(read(empty, &[]).unwrap(), settings);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tempfile::TempDir;
 
 use crate::stand_in::{QUIRKS, SAVED};
@@ -85,12 +87,11 @@ impl Libxl {
         self
     }
 
-    /// The helper is started by a shell, after it has run this.
-    pub(crate) fn after(mut self, script: &str) -> Libxl {
-        let script = format!("{script}; exec \"$0\" \"$@\"");
+    /// The helper is started with signals as they are not by default; the option is one of `env`.
+    pub(crate) fn with_signals(mut self, option: &str) -> Libxl {
         let program = self.program.to_str().unwrap().to_owned();
-        self.arguments.splice(0..0, ["-c".to_owned(), script, program]);
-        self.program = PathBuf::from("/bin/sh");
+        self.arguments.splice(0..0, [option.to_owned(), program]);
+        self.program = PathBuf::from("env");
         self
     }
 
@@ -114,8 +115,12 @@ impl Libxl {
     }
 
     pub(crate) fn start(self) -> Running {
+        self.start_with_stderr(Stdio::piped())
+    }
+
+    pub(crate) fn start_with_stderr(self, stderr: impl Into<Stdio>) -> Running {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         for key in ["XENSTREAM_PROFILE", "XENSTREAM_MODE", "XENSTREAM_REPORT", QUIRKS] {
             command.env_remove(key);
         }
@@ -246,6 +251,24 @@ impl Kind {
         });
         (reader, Feeder(Some(feeding)))
     }
+}
+
+/// Fills a pipe or a socket that nobody reads, and tells with how many octets.
+pub(crate) fn fill(sink: impl AsFd) -> usize {
+    // A relay makes a pipe as large as this if it can, and must not find room then. A socket is no pipe.
+    let _ = rustix::pipe::fcntl_setpipe_size(&sink, 1 << 20);
+    let flags = rustix::fs::fcntl_getfl(&sink).unwrap();
+    rustix::fs::fcntl_setfl(&sink, flags | OFlags::NONBLOCK).unwrap();
+    let mut octets = 0;
+    loop {
+        match rustix::io::write(&sink, &[0; 4096]) {
+            Ok(n) => octets += n,
+            Err(Errno::AGAIN) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    rustix::fs::fcntl_setfl(&sink, flags).unwrap();
+    octets
 }
 
 /// Writes what is to be read, and keeps that end open.

@@ -19,6 +19,8 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("restore::in_mode_warn_a_broken_stream_passes", warned),
     ("restore::in_mode_warn_what_cannot_be_framed_is_cut", unframed),
     ("restore::checkpointed_streams_are_the_real_helper_s_own", checkpointed),
+    ("restore::every_version_s_arguments_are_understood", versions),
+    ("restore::arguments_that_are_not_understood_let_nothing_pass", unknown),
     ("restore::a_slow_helper_slows_the_stream_down", slow),
     ("restore::a_helper_that_ends_early_ends_us", leaves),
     ("restore::a_helper_that_leaves_a_child_behind_does_not_keep_us", forks),
@@ -164,7 +166,11 @@ fn checkpointed() {
         let ended = running.finish();
         assert!(ended.status.success() && ended.is_complete(), "{ended:?}");
         assert_eq!(ended.pid(), pid, "the real helper runs beside us");
-        assert!(ended.stderr.contains("not verified") && ended.stderr.lines().count() == 1, "{ended:?}");
+        assert!(
+            ended.stderr.contains("passed without a verdict: checkpointed streams")
+                && ended.stderr.lines().count() == 1,
+            "{ended:?}"
+        );
         feeder.close();
     }
     let running = Libxl::without("--something-else -x 1").start();
@@ -172,6 +178,39 @@ fn checkpointed() {
     let ended = running.finish();
     assert_eq!(ended.stdout, format!("pid {pid}\n--something-else -x 1\n"));
     assert_eq!(ended.stderr, "");
+}
+
+fn versions() {
+    let versions = ["7 5 0 6 0 0 0", "7 5 0 6 0 1 1 0 0", "7 5 0 6 0 1 1 0 0 0", "7 5 0 6 0 1 1 0 0 0 9 0"];
+    for version in versions {
+        let arguments = format!("--restore-domain {STREAM} -1 {version}");
+        for kind in Kind::ALL {
+            for (stream, is_valid) in [(guest_of(1), true), (broken_guest_of(1), false)] {
+                let (reader, feeder) = kind.holding(&stream);
+                let ended = Libxl::with(reader, &arguments).run();
+                assert_eq!(ended.is_complete(), is_valid, "{arguments}, {kind:?}: {ended:?}");
+                assert_eq!(ended.status.success(), is_valid, "{arguments}, {kind:?}: {ended:?}");
+                feeder.close();
+            }
+        }
+    }
+}
+
+fn unknown() {
+    for arguments in ["7 5 0 6 0 0 3", "x 5 0 6 0 0 0", "7 5 0 6 0 0 0 1"] {
+        let arguments = format!("--restore-domain {STREAM} -1 {arguments}");
+        for kind in Kind::ALL {
+            for (mode, status) in [("enforce", 2), ("warn", 0)] {
+                let (reader, feeder) = kind.holding(&broken_guest_of(1));
+                let ended = Libxl::with(reader, &arguments).set("XENSTREAM_MODE", mode).run();
+                assert_eq!(ended.status.code(), Some(status), "{arguments}, {kind:?}: {ended:?}");
+                assert_eq!(ended.is_complete(), mode == "warn", "{arguments}, {kind:?}: {ended:?}");
+                let told = "these arguments are of no known version of libxl";
+                assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+                feeder.close();
+            }
+        }
+    }
 }
 
 fn slow() {

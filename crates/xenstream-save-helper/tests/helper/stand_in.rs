@@ -10,8 +10,10 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
 
-use signal_hook::consts::SIGTERM;
+use nix::sys::signal::{self, SigSet};
+use signal_hook::consts::{SIGBUS, SIGPIPE, SIGSEGV, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::{emulate_default_handler, raise};
 
 use crate::descriptor;
 
@@ -90,11 +92,18 @@ fn save(number: RawFd) {
         if quirk("forks") {
             hold();
         }
+        if quirk("fails") {
+            say("complete r=-1");
+            std::process::exit(0);
+        }
         std::process::exit(4);
     }
     let outcome = stream.write_all(&saved);
     if quirk("forks") {
         hold();
+    }
+    if quirk("stops") {
+        stop(if quirk("fails") { 5 } else { 0 });
     }
     say(if outcome.is_ok() { "complete r=0" } else { "complete r=-1" });
 }
@@ -119,19 +128,35 @@ fn begin(number: RawFd) {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         say(status.lines().find(|line| line.starts_with("SigIgn:")).unwrap());
     }
+    if let Some(signal) =
+        std::env::var(QUIRKS).ok().and_then(|quirks| quirks.strip_prefix("dies of ")?.parse().ok())
+    {
+        // Rust programs ignore this one and handle those, and no other.
+        if [SIGPIPE, SIGSEGV, SIGBUS].contains(&signal) {
+            emulate_default_handler(signal).unwrap();
+        }
+        SigSet::empty().thread_set_mask().unwrap();
+        raise(signal).unwrap();
+    }
     if quirk("waits") {
         say("ready");
         answer();
     }
     if quirk("obeys") {
-        let mut signals = Signals::new([SIGTERM]).unwrap();
-        say("ready");
-        let signal = signals.forever().next().unwrap();
-        say(&format!("stopped by {signal}"));
-        std::process::exit(5);
+        stop(5);
     }
     say("callback");
     say(&format!("got {}", answer()));
+}
+
+/// Waits for SIGTERM, which it handles and unblocks as Xen's helper does, and ends.
+fn stop(status: i32) -> ! {
+    let mut signals = Signals::new([SIGTERM]).unwrap();
+    SigSet::from(signal::SIGTERM).thread_unblock().unwrap();
+    say("ready");
+    let signal = signals.forever().next().unwrap();
+    say(&format!("stopped by {signal}"));
+    std::process::exit(status);
 }
 
 /// Leaves a child behind that holds all descriptors but standard output.
