@@ -139,7 +139,7 @@ impl Fault {
             Fault::Read(source) => Error::Read { offset: read, source },
             Fault::Write(source) => match source.kind() {
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                    Error::ConsumerGone { offset: passed }
+                    Error::ConsumerGone { offset: passed, source }
                 }
                 _ => Error::Write { offset: passed, source },
             },

@@ -41,7 +41,8 @@ impl<'fd> Descriptors<'fd> {
         if !fds[0].revents().is_empty() {
             Ok(())
         } else if fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            Err(Fault::Write(io::ErrorKind::BrokenPipe.into()))
+            // What a write would be told.
+            Err(Fault::Write(Errno::PIPE.into()))
         } else {
             Err(Fault::Interrupted)
         }
