@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: a Debian package of everything, which is then unpacked into a scratch directory and used from
 //! there.
 
+mod build;
 mod check;
 
 use std::fs;
@@ -10,13 +11,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::dist::build::Build;
 use crate::{root, scratch};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
-
-/// The crates that something is installed from.
-const CRATES: [&str; 3] = ["xenstream-cli", "xenstream-save-helper", "xenstream-capi"];
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
 const FILES: [(&str, &str); 6] = [
@@ -48,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
     let directory = scratch("dist");
     let package = Package::new(&directory)?;
     let deb = package.build(&directory)?;
-    check::run(&deb, &directory.join("installed"), &package.libraries())?;
+    check::run(&deb, &directory.join("installed"), &package)?;
     println!("dist: {}", deb.display());
     Ok(())
 }
@@ -56,6 +55,7 @@ pub(crate) fn run() -> Result<()> {
 /// The tree that becomes the package.
 struct Package {
     root: PathBuf,
+    build: Build,
     /// Debian's name of the machine, and that of its libraries' directory.
     machine: (&'static str, &'static str),
 }
@@ -73,7 +73,7 @@ impl Package {
         if root.exists() {
             fs::remove_dir_all(&root).with_context(|| root.display().to_string())?;
         }
-        Ok(Package { root, machine })
+        Ok(Package { root, build: Build::run()?, machine })
     }
 
     /// Where libraries lie, from the top.
@@ -111,12 +111,6 @@ impl Package {
     }
 
     fn install_programs(&self) -> Result<()> {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--release"]);
-        cargo.args(CRATES.iter().flat_map(|name| ["--package", name]));
-        let status = cargo.status().context("cargo does not start")?;
-        ensure!(status.success(), "the package's programs do not build");
-
         self.install_stripped("xenstream", "usr/bin/xenstream", 0o755, "--strip-all")?;
         let helper = "xenstream-save-helper";
         self.install_stripped(helper, &format!("usr/libexec/{helper}"), 0o755, "--strip-all")?;
@@ -132,7 +126,7 @@ impl Package {
         self.install_stripped("libxenstream_c.so", &path, 0o644, "--strip-unneeded")?;
         self.link(&file, &format!("{libraries}/{name}"))?;
         self.link(&name, &format!("{libraries}/libxenstream.so"))?;
-        self.install(&built("libxenstream_c.a"), &format!("{libraries}/libxenstream.a"), 0o644)?;
+        self.install(self.build.file("libxenstream_c.a")?, &format!("{libraries}/libxenstream.a"), 0o644)?;
 
         let template = fs::read_to_string(root().join("crates/xenstream-capi/xenstream.pc.in"))?;
         let pc = [
@@ -208,7 +202,7 @@ impl Package {
     }
 
     fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {
-        self.install(&built(from), to, mode)?;
+        self.install(self.build.file(from)?, to, mode)?;
         // Without binutils it is only larger.
         if Command::new("strip").arg("--version").output().is_ok() {
             run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))?;
@@ -258,11 +252,6 @@ fn abi() -> Result<String> {
     let header = fs::read_to_string(root().join(HEADER))?;
     let line = header.lines().find_map(|line| line.strip_prefix("#define XS_ABI "));
     Ok(line.context("the header has no XS_ABI")?.trim().to_owned())
-}
-
-/// What cargo built in the profile `release`.
-fn built(name: &str) -> PathBuf {
-    scratch("release").join(name)
 }
 
 /// The files of a folder in the repository, with their names.

@@ -8,19 +8,20 @@ use anyhow::{Context, Result, ensure};
 use command_fds::{CommandFdExt, FdMapping};
 use xenstream_synth::valid;
 
-use super::run_quietly;
+use super::{Package, files, run_quietly};
 
 /// Number of the descriptor on which the stand-in for the restore helper gets its stream.
 const STREAM: i32 = 11;
 
 /// Unpacks the package and tries each thing in it.
-pub(super) fn run(deb: &Path, installed: &Path, libraries: &str) -> Result<()> {
+pub(super) fn run(deb: &Path, installed: &Path, package: &Package) -> Result<()> {
     if installed.exists() {
         fs::remove_dir_all(installed)?;
     }
     fs::create_dir_all(installed)?;
     run_quietly(Command::new("dpkg-deb").arg("--extract").args([deb, installed]))?;
-    let installed = Installed { root: installed.to_owned(), libraries: libraries.to_owned() };
+    let installed = Installed { root: installed.to_owned(), libraries: package.libraries() };
+    installed.check_paths(&package.build.paths.hidden())?;
     let streams = Streams::write(&installed.root)?;
     installed.check_program(&streams)?;
     installed.check_pages()?;
@@ -51,6 +52,19 @@ impl Streams {
 }
 
 impl Installed {
+    /// No file tells where it was built.
+    fn check_paths(&self, hidden: &[PathBuf]) -> Result<()> {
+        for file in files(&self.root)?.iter().filter(|file| !file.is_symlink()) {
+            let octets = fs::read(file)?;
+            for path in hidden {
+                let path = path.as_os_str().as_encoded_bytes();
+                let found = octets.windows(path.len()).position(|octets| octets == path);
+                ensure!(found.is_none(), "{} has a path of this machine at {found:?}", file.display());
+            }
+        }
+        Ok(())
+    }
+
     fn check_program(&self, streams: &Streams) -> Result<()> {
         let program = || Command::new(self.root.join("usr/bin/xenstream"));
         let version = output(program().arg("--version"), 0)?;
