@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: a Debian package of everything, which is then unpacked into a scratch directory and used from
 //! there.
 
+mod archive;
 mod build;
 mod check;
 
@@ -38,7 +39,7 @@ const FOLDERS: [(&str, &str); 3] = [
 ];
 
 pub(crate) fn run() -> Result<()> {
-    for tool in ["dpkg-deb", "gzip", "md5sum"] {
+    for tool in ["dpkg-deb", "gzip", "md5sum", "ld", "objcopy", "nm", "ar", "strip"] {
         if Command::new(tool).arg("--version").output().is_err() {
             println!("dist: skipped, there is no {tool}");
             return Ok(());
@@ -83,7 +84,7 @@ impl Package {
 
     fn build(&self, directory: &Path) -> Result<PathBuf> {
         self.install_programs()?;
-        self.install_library()?;
+        self.install_library(directory)?;
         for (from, to) in FILES {
             self.install(&root().join(from), to, 0o644)?;
         }
@@ -118,7 +119,7 @@ impl Package {
         self.link("../../bin/xenstream", "usr/libexec/xenstream/verify-stream-v2")
     }
 
-    fn install_library(&self) -> Result<()> {
+    fn install_library(&self, directory: &Path) -> Result<()> {
         let libraries = self.libraries();
         let file = format!("libxenstream.so.{VERSION}");
         let name = format!("libxenstream.so.{}", abi()?);
@@ -126,7 +127,9 @@ impl Package {
         self.install_stripped("libxenstream_c.so", &path, 0o644, "--strip-unneeded")?;
         self.link(&file, &format!("{libraries}/{name}"))?;
         self.link(&name, &format!("{libraries}/libxenstream.so"))?;
-        self.install(self.build.file("libxenstream_c.a")?, &format!("{libraries}/libxenstream.a"), 0o644)?;
+        let archive = directory.join("libxenstream.a");
+        archive::make(self.build.file("libxenstream_c.a")?, &archive, directory)?;
+        self.install(&archive, &format!("{libraries}/libxenstream.a"), 0o644)?;
 
         let template = fs::read_to_string(root().join("crates/xenstream-capi/xenstream.pc.in"))?;
         let pc = [
@@ -203,11 +206,7 @@ impl Package {
 
     fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {
         self.install(self.build.file(from)?, to, mode)?;
-        // Without binutils it is only larger.
-        if Command::new("strip").arg("--version").output().is_ok() {
-            run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))?;
-        }
-        Ok(())
+        run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))
     }
 
     fn install(&self, from: &Path, to: &str, mode: u32) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The package, installed and used.
 
+mod library;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -112,39 +114,6 @@ impl Installed {
             let parent_fd = File::open(stream)?.into();
             helper.fd_mappings(vec![FdMapping { parent_fd, child_fd: STREAM }])?;
             output(&mut helper, status)?;
-        }
-        Ok(())
-    }
-
-    /// Compiles the example with what pkg-config says, against either library.
-    fn check_library(&self, streams: &Streams) -> Result<()> {
-        let found = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
-        if !found("cc") || !found("pkg-config") {
-            println!("dist: the library is not tried, there is no cc or no pkg-config");
-            return Ok(());
-        }
-        let libraries = self.root.join(&self.libraries);
-        for linking in ["--shared", "--static"] {
-            let mut asked = Command::new("pkg-config");
-            asked
-                .env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"))
-                .env("PKG_CONFIG_SYSROOT_DIR", &self.root);
-            asked.args(["--cflags", "--libs", linking, "xenstream"]);
-            let flags = String::from_utf8(output(&mut asked, 0)?.stdout)?;
-            // Where both libraries lie side by side, the linker takes the shared one unless it is told.
-            let flags = match linking {
-                "--static" => flags.replace("-lxenstream", "-l:libxenstream.a"),
-                _ => flags,
-            };
-            let example = self.root.join("usr/share/doc/xenstream/examples/restore_helper.c");
-            let helper = self.root.join("restore_helper");
-            let mut compiler = Command::new("cc");
-            compiler.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-o"]).args([&helper, &example]);
-            run_quietly(compiler.args(flags.split_whitespace()))?;
-            for (stream, status) in [(&streams.valid, 0), (&streams.torn, 1)] {
-                let mut command = Command::new(&helper);
-                output(command.stdin(File::open(stream)?).env("LD_LIBRARY_PATH", &libraries), status)?;
-            }
         }
         Ok(())
     }
