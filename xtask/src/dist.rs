@@ -4,6 +4,7 @@
 mod archive;
 mod build;
 mod check;
+mod control;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -19,13 +20,15 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("LICENSE-MIT", "usr/share/doc/xenstream/copyright"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
+    ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
+    ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
 ];
 
 /// Manual pages; the last letter of a file's name is its section.
@@ -100,7 +103,7 @@ impl Package {
             self.compress(&to)?;
         }
         self.compress("usr/share/doc/xenstream/changelog")?;
-        self.describe()?;
+        self.describe(directory)?;
 
         let deb = directory.join(format!("xenstream_{VERSION}_{}.deb", self.machine.0));
         let mut command = Command::new("dpkg-deb");
@@ -141,67 +144,6 @@ impl Package {
         .iter()
         .fold(template, |text, (name, value)| text.replace(&format!("@{name}@"), value));
         self.write(&format!("{libraries}/pkgconfig/xenstream.pc"), &pc)
-    }
-
-    /// What dpkg is told of the package.
-    fn describe(&self) -> Result<()> {
-        let mut octets = 0;
-        let mut sums = Vec::new();
-        for file in files(&self.root)? {
-            octets += fs::symlink_metadata(&file)?.len();
-            if !file.is_symlink() {
-                sums.push(file.strip_prefix(&self.root)?.to_owned());
-            }
-        }
-        let output = Command::new("md5sum").args(&sums).current_dir(&self.root).output()?;
-        ensure!(output.status.success(), "md5sum fails ({})", output.status);
-        self.write("DEBIAN/md5sums", &String::from_utf8(output.stdout)?)?;
-        self.write("DEBIAN/triggers", "activate-noawait ldconfig\n")?;
-        self.write(
-            "DEBIAN/control",
-            &format!(
-                "Package: xenstream\n\
-                 Version: {VERSION}\n\
-                 Architecture: {}\n\
-                 Maintainer: The xenstream developers <xenstream@users.noreply.github.com>\n\
-                 Installed-Size: {}\n\
-                 Depends: libc6 (>= {}), libgcc-s1\n\
-                 Section: admin\n\
-                 Priority: optional\n\
-                 Homepage: https://github.com/xenstream/xenstream\n\
-                 Description: Verifies Xen saved domains and migration streams\n \
-                 Tells whether a Xen guest's saved image or migration stream can be restored, before anybody\n \
-                 tries: the program xenstream, the stand-in for libxl-save-helper that lets only verified\n \
-                 streams pass, and the library for programs written in C.\n",
-                self.machine.0,
-                octets.div_ceil(1024),
-                self.glibc()?,
-            ),
-        )
-    }
-
-    /// The newest version of glibc whose symbols are used: it is written beside them.
-    fn glibc(&self) -> Result<String> {
-        const MARK: &[u8] = b"GLIBC_";
-        let mut newest = (2, 0);
-        for path in files(&self.root)?.iter().filter(|path| !path.is_symlink()) {
-            let octets = fs::read(path)?;
-            if !octets.starts_with(b"\x7FELF") {
-                continue;
-            }
-            for at in (0..octets.len()).filter(|at| octets[*at..].starts_with(MARK)) {
-                let version =
-                    octets[at + MARK.len()..].iter().take_while(|c| c.is_ascii_digit() || **c == b'.');
-                let version: String = version.map(|c| char::from(*c)).collect();
-                let mut numbers = version.split('.').map_while(|number| number.parse().ok());
-                if let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) {
-                    newest = newest.max((major, minor));
-                }
-            }
-        }
-        let (major, minor): (u32, u32) = newest;
-        ensure!(minor > 0, "no program names a version of glibc");
-        Ok(format!("{major}.{minor}"))
     }
 
     fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {

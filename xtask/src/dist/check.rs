@@ -21,7 +21,8 @@ pub(super) fn run(deb: &Path, installed: &Path, package: &Package) -> Result<()>
         fs::remove_dir_all(installed)?;
     }
     fs::create_dir_all(installed)?;
-    run_quietly(Command::new("dpkg-deb").arg("--extract").args([deb, installed]))?;
+    // With what is for dpkg.
+    run_quietly(Command::new("dpkg-deb").arg("--raw-extract").args([deb, installed]))?;
     let installed = Installed { root: installed.to_owned(), libraries: package.libraries() };
     installed.check_paths(&package.build.paths.hidden())?;
     let streams = Streams::write(&installed.root)?;
@@ -29,7 +30,8 @@ pub(super) fn run(deb: &Path, installed: &Path, package: &Package) -> Result<()>
     installed.check_pages()?;
     installed.check_dropin(&streams)?;
     installed.check_helper(&streams)?;
-    installed.check_library(&streams)
+    installed.check_library(&streams)?;
+    installed.check_control(deb)
 }
 
 struct Installed {
@@ -98,6 +100,22 @@ impl Installed {
         Ok(())
     }
 
+    /// dpkg understands what it is told, and nothing of it is empty.
+    fn check_control(&self, deb: &Path) -> Result<()> {
+        let fields = output(Command::new("dpkg-deb").arg("--field").arg(deb), 0)?;
+        let fields = String::from_utf8(fields.stdout)?;
+        for field in
+            ["Depends: libc6 (>= 2.", "Section: admin", "Priority: optional", "Description: verifier"]
+        {
+            ensure!(fields.lines().any(|line| line.starts_with(field)), "no {field} in\n{fields}");
+        }
+        for line in fields.lines() {
+            ensure!(!line.ends_with([':', ' ']) && line.len() < 200, "{line}");
+        }
+        let sums = self.root.join("DEBIAN/md5sums");
+        run_quietly(Command::new("md5sum").args(["--check", "--strict"]).arg(sums).current_dir(&self.root))
+    }
+
     fn check_dropin(&self, streams: &Streams) -> Result<()> {
         let program = || Command::new(self.root.join("usr/libexec/xenstream/verify-stream-v2"));
         output(program().arg("-i").arg(&streams.valid), 0)?;
@@ -117,6 +135,11 @@ impl Installed {
         }
         Ok(())
     }
+}
+
+/// Is there a program of this name?
+fn is_here(tool: &str) -> bool {
+    Command::new(tool).arg("--version").output().is_ok()
 }
 
 /// Runs a command that has to end with this status.

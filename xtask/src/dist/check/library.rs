@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use xenstream_synth::valid;
 
-use super::{Installed, Streams, output};
+use super::{Installed, Streams, is_here, output};
 use crate::dist::archive::{PREFIX, exported};
-use crate::dist::run_quietly;
+use crate::dist::{control, run_quietly};
 use crate::root;
 
 /// A way to link: what pkg-config is asked, and what the compiler is told.
@@ -32,8 +32,7 @@ const SYSTEMS: [(&str, &str); 4] = [
 impl Installed {
     pub(super) fn check_library(&self, streams: &Streams) -> Result<()> {
         self.check_names()?;
-        let found = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
-        if !found("cc") || !found("pkg-config") {
+        if !is_here("cc") || !is_here("pkg-config") {
             println!("dist: the library is not linked, there is no cc or no pkg-config");
             return Ok(());
         }
@@ -44,7 +43,8 @@ impl Installed {
                 output(self.command(&helper).stdin(File::open(stream)?), status)?;
             }
         }
-        self.check_neighbours()
+        self.check_neighbours()?;
+        self.check_dependents(&example)
     }
 
     /// Both libraries have the functions of the header, and no other name.
@@ -94,6 +94,21 @@ impl Installed {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A package with a program that is linked with the library learns that it depends on ours.
+    fn check_dependents(&self, example: &Path) -> Result<()> {
+        if !is_here("dpkg-shlibdeps") {
+            println!("dist: what depends on the package is not asked, there is no dpkg-shlibdeps");
+            return Ok(());
+        }
+        let program = self.compile(example, "--shared", &[])?;
+        // dpkg finds a package that is not installed by a library that lies beside its DEBIAN.
+        let libraries = format!("-l{}", self.root.join(&self.libraries).display());
+        let depends = control::dependencies(&[program], &[&libraries], &self.root.join("depends"))?;
+        let ours = format!("xenstream (>= {})", env!("CARGO_PKG_VERSION"));
+        ensure!(depends.split(", ").any(|package| package == ours), "dpkg-shlibdeps: {depends}");
         Ok(())
     }
 
