@@ -5,6 +5,7 @@ mod archive;
 mod build;
 mod check;
 mod control;
+mod copyright;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -20,10 +21,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 7] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
-    ("LICENSE-MIT", "usr/share/doc/xenstream/copyright"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
     ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
@@ -103,6 +103,7 @@ impl Package {
             self.compress(&to)?;
         }
         self.compress("usr/share/doc/xenstream/changelog")?;
+        self.install_copyright()?;
         self.describe(directory)?;
 
         let deb = directory.join(format!("xenstream_{VERSION}_{}.deb", self.machine.0));
@@ -144,6 +145,19 @@ impl Package {
         .iter()
         .fold(template, |text, (name, value)| text.replace(&format!("@{name}@"), value));
         self.write(&format!("{libraries}/pkgconfig/xenstream.pc"), &pc)
+    }
+
+    fn install_copyright(&self) -> Result<()> {
+        let notices = self.build.paths.library_notices();
+        let name = "rust-library-copyright.html";
+        if notices.exists() {
+            let to = format!("usr/share/doc/xenstream/{name}");
+            self.install(&notices, &to, 0o644)?;
+            self.compress(&to)?;
+        }
+        let told_in = notices.exists().then(|| format!("{name}.gz"));
+        let text = copyright::text(&self.build.triple, told_in.as_deref())?;
+        self.write("usr/share/doc/xenstream/copyright", &text)
     }
 
     fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {

@@ -79,6 +79,11 @@ impl Paths {
         Ok(Paths { target: scratch("dist-build"), cargo, toolchain: compiler.sysroot.clone() })
     }
 
+    /// What the licences of the standard library's parts want to be told; compilers of some distributions lack it.
+    pub(super) fn library_notices(&self) -> PathBuf {
+        self.toolchain.join("share/doc/rust/COPYRIGHT-library.html")
+    }
+
     /// What must not be found in a file of the package.
     pub(super) fn hidden(&self) -> [PathBuf; 4] {
         [self.cargo.join("registry"), root().join("crates"), self.target.clone(), self.toolchain.clone()]

@@ -1,5 +1,6 @@
 //! The package, installed and used.
 
+mod copyright;
 mod library;
 
 use std::fs::{self, File};
@@ -30,6 +31,7 @@ pub(super) fn run(deb: &Path, installed: &Path, package: &Package) -> Result<()>
     installed.check_pages()?;
     installed.check_dropin(&streams)?;
     installed.check_helper(&streams)?;
+    installed.check_copyright(&package.build.triple)?;
     installed.check_library(&streams)?;
     installed.check_control(deb)
 }
