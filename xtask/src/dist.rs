@@ -1,7 +1,11 @@
 //! `cargo xtask dist`: a Debian package of everything, which is then unpacked into a scratch directory and used from
 //! there.
 
+mod archive;
+mod build;
 mod check;
+mod control;
+mod copyright;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,23 +14,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::dist::build::Build;
 use crate::{root, scratch};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
-/// The crates that something is installed from.
-const CRATES: [&str; 3] = ["xenstream-cli", "xenstream-save-helper", "xenstream-capi"];
-
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
-    ("LICENSE-MIT", "usr/share/doc/xenstream/copyright"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
     ("docs/inspect.md", "usr/share/doc/xenstream/inspect.md"),
+    ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
+    ("docs/report.md", "usr/share/doc/xenstream/report.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
+    ("docs/scrub.md", "usr/share/doc/xenstream/scrub.md"),
+    ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
 ];
 
 /// Manual pages; the last letter of a file's name is its section.
@@ -40,7 +45,7 @@ const FOLDERS: [(&str, &str); 3] = [
 ];
 
 pub(crate) fn run() -> Result<()> {
-    for tool in ["dpkg-deb", "gzip", "md5sum"] {
+    for tool in ["dpkg-deb", "gzip", "md5sum", "ld", "objcopy", "nm", "ar", "strip"] {
         if Command::new(tool).arg("--version").output().is_err() {
             println!("dist: skipped, there is no {tool}");
             return Ok(());
@@ -49,7 +54,7 @@ pub(crate) fn run() -> Result<()> {
     let directory = scratch("dist");
     let package = Package::new(&directory)?;
     let deb = package.build(&directory)?;
-    check::run(&deb, &directory.join("installed"), &package.libraries())?;
+    check::run(&deb, &directory.join("installed"), &package)?;
     println!("dist: {}", deb.display());
     Ok(())
 }
@@ -57,6 +62,7 @@ pub(crate) fn run() -> Result<()> {
 /// The tree that becomes the package.
 struct Package {
     root: PathBuf,
+    build: Build,
     /// Debian's name of the machine, and that of its libraries' directory.
     machine: (&'static str, &'static str),
 }
@@ -74,7 +80,7 @@ impl Package {
         if root.exists() {
             fs::remove_dir_all(&root).with_context(|| root.display().to_string())?;
         }
-        Ok(Package { root, machine })
+        Ok(Package { root, build: Build::run()?, machine })
     }
 
     /// Where libraries lie, from the top.
@@ -84,7 +90,7 @@ impl Package {
 
     fn build(&self, directory: &Path) -> Result<PathBuf> {
         self.install_programs()?;
-        self.install_library()?;
+        self.install_library(directory)?;
         for (from, to) in FILES {
             self.install(&root().join(from), to, 0o644)?;
         }
@@ -100,7 +106,8 @@ impl Package {
             self.compress(&to)?;
         }
         self.compress("usr/share/doc/xenstream/changelog")?;
-        self.describe()?;
+        self.install_copyright()?;
+        self.describe(directory)?;
 
         let deb = directory.join(format!("xenstream_{VERSION}_{}.deb", self.machine.0));
         let mut command = Command::new("dpkg-deb");
@@ -112,12 +119,6 @@ impl Package {
     }
 
     fn install_programs(&self) -> Result<()> {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--release"]);
-        cargo.args(CRATES.iter().flat_map(|name| ["--package", name]));
-        let status = cargo.status().context("cargo does not start")?;
-        ensure!(status.success(), "the package's programs do not build");
-
         self.install_stripped("xenstream", "usr/bin/xenstream", 0o755, "--strip-all")?;
         let helper = "xenstream-save-helper";
         self.install_stripped(helper, &format!("usr/libexec/{helper}"), 0o755, "--strip-all")?;
@@ -125,7 +126,7 @@ impl Package {
         self.link("../../bin/xenstream", "usr/libexec/xenstream/verify-stream-v2")
     }
 
-    fn install_library(&self) -> Result<()> {
+    fn install_library(&self, directory: &Path) -> Result<()> {
         let libraries = self.libraries();
         let file = format!("libxenstream.so.{VERSION}");
         let name = format!("libxenstream.so.{}", abi()?);
@@ -133,7 +134,9 @@ impl Package {
         self.install_stripped("libxenstream_c.so", &path, 0o644, "--strip-unneeded")?;
         self.link(&file, &format!("{libraries}/{name}"))?;
         self.link(&name, &format!("{libraries}/libxenstream.so"))?;
-        self.install(&built("libxenstream_c.a"), &format!("{libraries}/libxenstream.a"), 0o644)?;
+        let archive = directory.join("libxenstream.a");
+        archive::make(self.build.file("libxenstream_c.a")?, &archive, directory)?;
+        self.install(&archive, &format!("{libraries}/libxenstream.a"), 0o644)?;
 
         let template = fs::read_to_string(root().join("crates/xenstream-capi/xenstream.pc.in"))?;
         let pc = [
@@ -147,74 +150,22 @@ impl Package {
         self.write(&format!("{libraries}/pkgconfig/xenstream.pc"), &pc)
     }
 
-    /// What dpkg is told of the package.
-    fn describe(&self) -> Result<()> {
-        let mut octets = 0;
-        let mut sums = Vec::new();
-        for file in files(&self.root)? {
-            octets += fs::symlink_metadata(&file)?.len();
-            if !file.is_symlink() {
-                sums.push(file.strip_prefix(&self.root)?.to_owned());
-            }
+    fn install_copyright(&self) -> Result<()> {
+        let notices = self.build.paths.library_notices();
+        let name = "rust-library-copyright.html";
+        if notices.exists() {
+            let to = format!("usr/share/doc/xenstream/{name}");
+            self.install(&notices, &to, 0o644)?;
+            self.compress(&to)?;
         }
-        let output = Command::new("md5sum").args(&sums).current_dir(&self.root).output()?;
-        ensure!(output.status.success(), "md5sum fails ({})", output.status);
-        self.write("DEBIAN/md5sums", &String::from_utf8(output.stdout)?)?;
-        self.write("DEBIAN/triggers", "activate-noawait ldconfig\n")?;
-        self.write(
-            "DEBIAN/control",
-            &format!(
-                "Package: xenstream\n\
-                 Version: {VERSION}\n\
-                 Architecture: {}\n\
-                 Maintainer: The xenstream developers <xenstream@users.noreply.github.com>\n\
-                 Installed-Size: {}\n\
-                 Depends: libc6 (>= {}), libgcc-s1\n\
-                 Section: admin\n\
-                 Priority: optional\n\
-                 Homepage: https://github.com/xenstream/xenstream\n\
-                 Description: Verifies Xen saved domains and migration streams\n \
-                 Tells whether a Xen guest's saved image or migration stream can be restored, before anybody\n \
-                 tries: the program xenstream, the stand-in for libxl-save-helper that lets only verified\n \
-                 streams pass, and the library for programs written in C.\n",
-                self.machine.0,
-                octets.div_ceil(1024),
-                self.glibc()?,
-            ),
-        )
-    }
-
-    /// The newest version of glibc whose symbols are used: it is written beside them.
-    fn glibc(&self) -> Result<String> {
-        const MARK: &[u8] = b"GLIBC_";
-        let mut newest = (2, 0);
-        for path in files(&self.root)?.iter().filter(|path| !path.is_symlink()) {
-            let octets = fs::read(path)?;
-            if !octets.starts_with(b"\x7FELF") {
-                continue;
-            }
-            for at in (0..octets.len()).filter(|at| octets[*at..].starts_with(MARK)) {
-                let version =
-                    octets[at + MARK.len()..].iter().take_while(|c| c.is_ascii_digit() || **c == b'.');
-                let version: String = version.map(|c| char::from(*c)).collect();
-                let mut numbers = version.split('.').map_while(|number| number.parse().ok());
-                if let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) {
-                    newest = newest.max((major, minor));
-                }
-            }
-        }
-        let (major, minor): (u32, u32) = newest;
-        ensure!(minor > 0, "no program names a version of glibc");
-        Ok(format!("{major}.{minor}"))
+        let told_in = notices.exists().then(|| format!("{name}.gz"));
+        let text = copyright::text(&self.build.triple, told_in.as_deref())?;
+        self.write("usr/share/doc/xenstream/copyright", &text)
     }
 
     fn install_stripped(&self, from: &str, to: &str, mode: u32, how: &str) -> Result<()> {
-        self.install(&built(from), to, mode)?;
-        // Without binutils it is only larger.
-        if Command::new("strip").arg("--version").output().is_ok() {
-            run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))?;
-        }
-        Ok(())
+        self.install(self.build.file(from)?, to, mode)?;
+        run_quietly(Command::new("strip").arg(how).arg(self.root.join(to)))
     }
 
     fn install(&self, from: &Path, to: &str, mode: u32) -> Result<()> {
@@ -259,11 +210,6 @@ fn abi() -> Result<String> {
     let header = fs::read_to_string(root().join(HEADER))?;
     let line = header.lines().find_map(|line| line.strip_prefix("#define XS_ABI "));
     Ok(line.context("the header has no XS_ABI")?.trim().to_owned())
-}
-
-/// What cargo built in the profile `release`.
-fn built(name: &str) -> PathBuf {
-    scratch("release").join(name)
 }
 
 /// The files of a folder in the repository, with their names.

@@ -163,8 +163,25 @@ fn a_relay_keeps_back_what_is_not() {
 }
 
 #[test]
-fn an_output_that_fails_is_told() {
+fn the_end_of_a_relay_that_fails_is_told() {
+    let mut stream = file(&stream(), 0);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let (status, report) = relay(pipe(&stream()).as_raw_fd(), full.as_raw_fd());
-    assert_eq!((status, report.os_error), (xs_status::ErrorOutput, libc::ENOSPC), "{}", message(&report));
+    let read_only = File::open("/dev/null").unwrap();
+    let write_only = OpenOptions::new().write(true).open("/dev/null").unwrap();
+    let (input, closed) = (stream.as_raw_fd(), RawFd::MAX);
+    for (input, output, status, number) in [
+        (input, full.as_raw_fd(), xs_status::ErrorOutput, libc::ENOSPC),
+        (input, read_only.as_raw_fd(), xs_status::ErrorOutput, libc::EBADF),
+        (input, closed, xs_status::ErrorOutput, libc::EBADF),
+        (closed, write_only.as_raw_fd(), xs_status::ErrorInput, libc::EBADF),
+        (closed, closed, xs_status::ErrorInput, libc::EBADF),
+        (write_only.as_raw_fd(), write_only.as_raw_fd(), xs_status::ErrorInput, libc::EBADF),
+    ] {
+        stream.rewind().unwrap();
+        let (told, report) = relay(input, output);
+        let case = format!("{input} to {output}: {}", message(&report));
+        assert_eq!((told, report.os_error, report.octets_written), (status, number, 0), "{case}");
+        assert!(report.violation.rule.is_null() && !message(&report).is_empty(), "{case}");
+        assert_eq!(told == xs_status::ErrorOutput, message(&report).starts_with("cannot write"), "{case}");
+    }
 }

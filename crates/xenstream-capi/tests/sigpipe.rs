@@ -5,6 +5,7 @@
     reason = "to call as C does, rightly or wrongly, is what is tested"
 )]
 
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::mem::MaybeUninit;
@@ -14,12 +15,17 @@ use std::ptr::{null, null_mut};
 use xenstream_c::{XS_FORMAT_LIBXC, xs_relay_fd, xs_status};
 use xenstream_synth::valid::Machine;
 
-/// Relays a stream to a pipe that nobody reads.
-fn relay_to_nobody() -> xs_status {
+/// Relays a stream to a pipe that nobody reads; what is returned, and the system's number for it.
+fn relay_to_nobody() -> (xs_status, c_int) {
     let (reader, output) = io::pipe().unwrap();
     drop(reader);
     let input = stream();
-    unsafe { xs_relay_fd(input.as_raw_fd(), output.as_raw_fd(), XS_FORMAT_LIBXC, null(), null_mut()) }
+    let mut report = MaybeUninit::zeroed();
+    let (input, output) = (input.as_raw_fd(), output.as_raw_fd());
+    unsafe {
+        let status = xs_relay_fd(input, output, XS_FORMAT_LIBXC, null(), report.as_mut_ptr());
+        (status, report.assume_init().os_error)
+    }
 }
 
 fn stream() -> File {
@@ -45,7 +51,7 @@ fn is_pending() -> bool {
 #[test]
 fn a_consumer_that_goes_does_not_end_the_program() {
     restore_default();
-    assert_eq!(relay_to_nobody(), xs_status::ErrorConsumerGone);
+    assert_eq!(relay_to_nobody(), (xs_status::ErrorConsumerGone, libc::EPIPE));
     assert!(!is_pending());
     let mut mask = MaybeUninit::uninit();
     unsafe {
@@ -64,7 +70,7 @@ fn a_signal_that_was_waiting_goes_on_waiting() {
         libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), null_mut());
         libc::raise(libc::SIGPIPE);
         assert!(is_pending());
-        assert_eq!(relay_to_nobody(), xs_status::ErrorConsumerGone);
+        assert_eq!(relay_to_nobody(), (xs_status::ErrorConsumerGone, libc::EPIPE));
         assert!(is_pending());
         let mut taken = 0;
         libc::sigwait(set.as_ptr(), &raw mut taken);

@@ -37,6 +37,8 @@ pub enum Error {
     ConsumerGone {
         /// Octets of the stream that were passed on or inspected.
         offset: u64,
+        /// What the system said.
+        source: io::Error,
     },
     /// A relay was told to wait no longer.
     #[error("interrupted at offset {offset}")]

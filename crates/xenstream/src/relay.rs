@@ -100,7 +100,7 @@ impl<'fd> Relay<'fd> {
     pub fn run<O: Observer + ?Sized>(self, options: &Options, observer: &mut O) -> Relayed {
         match Descriptors::new(&self) {
             Ok(mut ends) => run(&mut ends, options, observer),
-            Err(error) => Relayed { octets: 0, result: Err(Error::Inspect(error)) },
+            Err(error) => Relayed { octets: 0, result: Err(error) },
         }
     }
 }
@@ -139,7 +139,7 @@ impl Fault {
             Fault::Read(source) => Error::Read { offset: read, source },
             Fault::Write(source) => match source.kind() {
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                    Error::ConsumerGone { offset: passed }
+                    Error::ConsumerGone { offset: passed, source }
                 }
                 _ => Error::Write { offset: passed, source },
             },

@@ -321,7 +321,7 @@ fn a_consumer_that_goes_away_is_told_from_a_broken_stream() {
         assert_eq!(passed, headers);
         drop(consumer);
         let relayed = relaying.join().unwrap();
-        assert!(matches!(relayed.result, Err(Error::ConsumerGone { offset: 40 })), "{relayed:?}");
+        assert!(matches!(relayed.result, Err(Error::ConsumerGone { offset: 40, .. })), "{relayed:?}");
         assert_eq!(relayed.octets, 40);
     });
     // And while it is written to.

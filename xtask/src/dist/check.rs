@@ -1,5 +1,8 @@
 //! The package, installed and used.
 
+mod copyright;
+mod library;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -8,25 +11,29 @@ use anyhow::{Context, Result, ensure};
 use command_fds::{CommandFdExt, FdMapping};
 use xenstream_synth::valid;
 
-use super::run_quietly;
+use super::{Package, files, run_quietly};
 
 /// Number of the descriptor on which the stand-in for the restore helper gets its stream.
 const STREAM: i32 = 11;
 
 /// Unpacks the package and tries each thing in it.
-pub(super) fn run(deb: &Path, installed: &Path, libraries: &str) -> Result<()> {
+pub(super) fn run(deb: &Path, installed: &Path, package: &Package) -> Result<()> {
     if installed.exists() {
         fs::remove_dir_all(installed)?;
     }
     fs::create_dir_all(installed)?;
-    run_quietly(Command::new("dpkg-deb").arg("--extract").args([deb, installed]))?;
-    let installed = Installed { root: installed.to_owned(), libraries: libraries.to_owned() };
+    // With what is for dpkg.
+    run_quietly(Command::new("dpkg-deb").arg("--raw-extract").args([deb, installed]))?;
+    let installed = Installed { root: installed.to_owned(), libraries: package.libraries() };
+    installed.check_paths(&package.build.paths.hidden())?;
     let streams = Streams::write(&installed.root)?;
     installed.check_program(&streams)?;
     installed.check_pages()?;
     installed.check_dropin(&streams)?;
     installed.check_helper(&streams)?;
-    installed.check_library(&streams)
+    installed.check_copyright(&package.build.triple)?;
+    installed.check_library(&streams)?;
+    installed.check_control(deb)
 }
 
 struct Installed {
@@ -51,6 +58,19 @@ impl Streams {
 }
 
 impl Installed {
+    /// No file tells where it was built.
+    fn check_paths(&self, hidden: &[PathBuf]) -> Result<()> {
+        for file in files(&self.root)?.iter().filter(|file| !file.is_symlink()) {
+            let octets = fs::read(file)?;
+            for path in hidden {
+                let path = path.as_os_str().as_encoded_bytes();
+                let found = octets.windows(path.len()).position(|octets| octets == path);
+                ensure!(found.is_none(), "{} has a path of this machine at {found:?}", file.display());
+            }
+        }
+        Ok(())
+    }
+
     fn check_program(&self, streams: &Streams) -> Result<()> {
         let program = || Command::new(self.root.join("usr/bin/xenstream"));
         let version = output(program().arg("--version"), 0)?;
@@ -82,6 +102,22 @@ impl Installed {
         Ok(())
     }
 
+    /// dpkg understands what it is told, and nothing of it is empty.
+    fn check_control(&self, deb: &Path) -> Result<()> {
+        let fields = output(Command::new("dpkg-deb").arg("--field").arg(deb), 0)?;
+        let fields = String::from_utf8(fields.stdout)?;
+        for field in
+            ["Depends: libc6 (>= 2.", "Section: admin", "Priority: optional", "Description: verifier"]
+        {
+            ensure!(fields.lines().any(|line| line.starts_with(field)), "no {field} in\n{fields}");
+        }
+        for line in fields.lines() {
+            ensure!(!line.ends_with([':', ' ']) && line.len() < 200, "{line}");
+        }
+        let sums = self.root.join("DEBIAN/md5sums");
+        run_quietly(Command::new("md5sum").args(["--check", "--strict"]).arg(sums).current_dir(&self.root))
+    }
+
     fn check_dropin(&self, streams: &Streams) -> Result<()> {
         let program = || Command::new(self.root.join("usr/libexec/xenstream/verify-stream-v2"));
         output(program().arg("-i").arg(&streams.valid), 0)?;
@@ -101,39 +137,11 @@ impl Installed {
         }
         Ok(())
     }
+}
 
-    /// Compiles the example with what pkg-config says, against either library.
-    fn check_library(&self, streams: &Streams) -> Result<()> {
-        let found = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
-        if !found("cc") || !found("pkg-config") {
-            println!("dist: the library is not tried, there is no cc or no pkg-config");
-            return Ok(());
-        }
-        let libraries = self.root.join(&self.libraries);
-        for linking in ["--shared", "--static"] {
-            let mut asked = Command::new("pkg-config");
-            asked
-                .env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"))
-                .env("PKG_CONFIG_SYSROOT_DIR", &self.root);
-            asked.args(["--cflags", "--libs", linking, "xenstream"]);
-            let flags = String::from_utf8(output(&mut asked, 0)?.stdout)?;
-            // Where both libraries lie side by side, the linker takes the shared one unless it is told.
-            let flags = match linking {
-                "--static" => flags.replace("-lxenstream", "-l:libxenstream.a"),
-                _ => flags,
-            };
-            let example = self.root.join("usr/share/doc/xenstream/examples/restore_helper.c");
-            let helper = self.root.join("restore_helper");
-            let mut compiler = Command::new("cc");
-            compiler.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-o"]).args([&helper, &example]);
-            run_quietly(compiler.args(flags.split_whitespace()))?;
-            for (stream, status) in [(&streams.valid, 0), (&streams.torn, 1)] {
-                let mut command = Command::new(&helper);
-                output(command.stdin(File::open(stream)?).env("LD_LIBRARY_PATH", &libraries), status)?;
-            }
-        }
-        Ok(())
-    }
+/// Is there a program of this name?
+fn is_here(tool: &str) -> bool {
+    Command::new(tool).arg("--version").output().is_ok()
 }
 
 /// Runs a command that has to end with this status.

@@ -8,6 +8,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
+use crate::Error;
 use crate::relay::{Ends, Fault, Relay};
 use crate::source::stream::SPLICE;
 
@@ -22,9 +23,9 @@ pub(super) struct Descriptors<'fd> {
 }
 
 impl<'fd> Descriptors<'fd> {
-    pub(super) fn new(ends: &Relay<'fd>) -> io::Result<Descriptors<'fd>> {
-        let input_is_pipe = prepare(ends.input)?;
-        let output_is_pipe = prepare(ends.output)?;
+    pub(super) fn new(ends: &Relay<'fd>) -> Result<Descriptors<'fd>, Error> {
+        let input_is_pipe = prepare(ends.input).map_err(Error::Inspect)?;
+        let output_is_pipe = prepare(ends.output).map_err(|error| Fault::Write(error).at(0, 0))?;
         Ok(Descriptors { ends: *ends, splices: input_is_pipe || output_is_pipe, input_is_pipe })
     }
 
@@ -40,7 +41,8 @@ impl<'fd> Descriptors<'fd> {
         if !fds[0].revents().is_empty() {
             Ok(())
         } else if fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            Err(Fault::Write(io::ErrorKind::BrokenPipe.into()))
+            // What a write would be told.
+            Err(Fault::Write(Errno::PIPE.into()))
         } else {
             Err(Fault::Interrupted)
         }
