@@ -222,7 +222,7 @@ impl Shape {
         for round in 0..self.rounds {
             generation += 1;
             // Each pass has less to send than the one before.
-            let share = SHARE_OF_ROUND << (2 * round).min(10);
+            let share = SHARE_OF_ROUND << (2 * round.min(5));
             memory.dirty(&mut out, generation, share)?;
         }
         for _ in 0..self.checkpoints {
