@@ -129,6 +129,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             }
             Ok(VALID)
         }
+        // As when other output is not read to its end.
+        Err(Error::ConsumerGone { .. }) => Err(io::ErrorKind::BrokenPipe.into()),
         Err(error) => {
             output::failure(&arguments.output, &error);
             Ok(FAILED)
@@ -155,11 +157,11 @@ fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
         octets(*memory),
         plural(u64::from(*vcpus), "vcpu"),
     );
-    for (n, noun) in [(*rounds, "further pass"), (*checkpoints, "checkpoint")] {
+    for (n, one, more) in
+        [(*rounds, "further pass", "further passes"), (*checkpoints, "checkpoint", "checkpoints")]
+    {
         if n > 0 {
-            let nouns =
-                if n > 1 && noun.ends_with('s') { format!("{noun}es") } else { plural(u64::from(n), noun) };
-            let _ = write!(message, ", {n} {nouns}");
+            let _ = write!(message, ", {n} {}", if n == 1 { one } else { more });
         }
     }
     let _ = writeln!(message, ", {}", octets(size));

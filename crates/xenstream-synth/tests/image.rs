@@ -1,12 +1,13 @@
 //! Whole images: every shape is accepted everywhere, and is what it says.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
 use xenstream_core::wire::libxc::types;
 use xenstream_core::{Format, Guest, Layer, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
 use xenstream_synth::broken::BREAKS;
-use xenstream_synth::image::{Container, Contents, MEMORY_MIN, Shape, ShapeError};
+use xenstream_synth::image::{Container, Contents, Fill, MEMORY_MIN, Shape, ShapeError, Writer};
 use xenstream_synth::valid::Machine;
+use xenstream_synth::{Item, Page, Stream, libxc};
 
 fn image(shape: &Shape) -> Vec<u8> {
     let mut octets = Vec::new();
@@ -122,7 +123,7 @@ fn memory_lies_where_such_a_guest_has_it() {
 /// Verifies what is written to it.
 struct Feed<'v>(&'v mut Verifier);
 
-impl std::io::Write for Feed<'_> {
+impl Write for Feed<'_> {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
         let progress = self.0.push(octets, &mut ()).map_err(std::io::Error::other)?;
         assert_eq!(progress.consumed, octets.len());
@@ -195,4 +196,36 @@ fn a_shape_breaks_every_rule_and_stays_what_it_is_where_it_can() {
             }
         }
     }
+}
+
+#[test]
+fn a_writer_lays_out_memory_as_the_builder_does() {
+    const PAGES: u64 = 1024 + 40;
+    let contents = |pfn: u64| {
+        let mut octets = vec![0; 4096];
+        Contents::Mixed.fill(0, pfn, &mut octets);
+        octets
+    };
+    let built: Vec<Item> = libxc::batches(0..PAGES, |pfn| Page::normal(pfn).holding(contents(pfn))).collect();
+    let expected = Stream::new(Format::Libxc, built.clone()).octets();
+    let fill = |pfn: u64, page: &mut [u8]| Contents::Mixed.fill(0, pfn, page);
+    // Zeros at the end count, be they written or not.
+    let zeros = 10_000;
+    let size = expected.len() as u64 + built[1].size() + zeros;
+    let check = |written: u64, octets: &[u8]| {
+        assert_eq!((written, octets.len() as u64), (size, size));
+        assert!(octets.starts_with(&expected) && octets.ends_with(&[0; 10_000]));
+    };
+    let (mut plain, mut sparse) = (Vec::new(), Cursor::new(Vec::new()));
+    let written = write(Writer::plain(&mut plain), &fill, &built[1..], zeros, PAGES);
+    check(written, &plain);
+    let written = write(Writer::sparse(&mut sparse), &fill, &built[1..], zeros, PAGES);
+    check(written, sparse.get_ref());
+}
+
+fn write(mut writer: Writer<impl Write>, fill: Fill<'_>, items: &[Item], zeros: u64, pages: u64) -> u64 {
+    writer.memory(0..pages, Some(fill)).unwrap();
+    writer.items(items).unwrap();
+    writer.zeros(zeros).unwrap();
+    writer.finish().unwrap()
 }

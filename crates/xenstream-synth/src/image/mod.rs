@@ -34,7 +34,8 @@ use crate::{libxc, libxl};
 /// Least memory: a PV guest has to have its tables somewhere.
 pub const MEMORY_MIN: u64 = 4 << 20;
 
-/// Most memory. The p2m of a PV guest has pfns of 32 bits.
+/// Most memory. The p2m of a PV guest has pfns of 32 bits. The profile `hardened` takes pfns of 28 bits: 1 TiB of a PV
+/// guest, 256 MiB less of an HVM guest, which has a hole for devices below 4 GiB.
 pub const MEMORY_MAX: u64 = 16 << 40;
 
 /// Most memory of a 32-bit PV guest, which has page tables of three levels.
@@ -221,7 +222,7 @@ impl Shape {
         for round in 0..self.rounds {
             generation += 1;
             // Each pass has less to send than the one before.
-            let share = SHARE_OF_ROUND << (2 * round).min(10);
+            let share = SHARE_OF_ROUND << (2 * round.min(5));
             memory.dirty(&mut out, generation, share)?;
         }
         for _ in 0..self.checkpoints {

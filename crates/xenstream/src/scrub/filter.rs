@@ -1,6 +1,6 @@
 //! Takes a stream as it passes, with what a verifier said of it, and writes what may be kept.
 //!
-//! Headers are kept back until the verifier has accepted them, bodies are walked by [`Walk`], padding becomes zero.
+//! Headers are kept back until the verifier has accepted them, bodies are walked by [`Walk`], padding loses what is in it.
 //! Where the stream turns out to be damaged nothing more is known: from there on everything is zero.
 
 use std::collections::VecDeque;

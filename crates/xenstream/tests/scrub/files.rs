@@ -8,7 +8,7 @@ use std::path::Path;
 
 use xenstream::scrub::{Output, Scrub, Scrubbed, scrub};
 use xenstream::{Compression, Error, Input, Options, ReadAt};
-use xenstream_synth::image::Shape;
+use xenstream_synth::image::{Contents, Shape};
 use xenstream_synth::valid::{self, Machine};
 
 use crate::common::{DAMAGED, scrubbed};
@@ -52,6 +52,28 @@ fn a_file_has_the_octets_that_a_writer_gets() {
         assert!(fs::read(&out).unwrap() == expected);
     }
     assert_eq!(count(directory.path()), 2);
+}
+
+#[test]
+fn pages_in_a_pipe_are_passed_over() {
+    // Enough of them to be spliced; page tables are read.
+    for machine in [Machine::Pv64, Machine::Pvh] {
+        let shape = Shape { contents: Contents::Noise, ..Shape::new(machine, 8 << 20) };
+        let mut octets = Vec::new();
+        shape.write_to(&mut octets).unwrap();
+        let (_, expected) = scrubbed(&octets, &Options::default(), Scrub::MEMORY);
+        let (reader, mut writer) = io::pipe().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&octets).unwrap());
+            let mut out = Vec::new();
+            let input = Input::Descriptor(reader.as_fd());
+            let scrubbed =
+                scrub(input, Output::Writer(&mut out), &Options::default(), Scrub::MEMORY).unwrap();
+            assert!(out == expected);
+            let read = scrubbed.report.octets_read;
+            assert!(read < expected.len() as u64, "{read}");
+        });
+    }
 }
 
 #[test]

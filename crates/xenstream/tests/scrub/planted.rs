@@ -9,6 +9,7 @@ use xenstream::{Format, Guest};
 use xenstream_synth::container::{xenopsd_record, xenopsd_signature};
 use xenstream_synth::hvm::{Chain, Entry};
 use xenstream_synth::libxl::{self, QEMU};
+use xenstream_synth::minimal::{Kind, checkpointed_guest};
 use xenstream_synth::valid::Machine;
 use xenstream_synth::{Basic, Body, Page, Part, Stream, libxc};
 
@@ -63,6 +64,7 @@ pub(crate) fn streams() -> Vec<Stream> {
             libxl.clone().in_xl_with(FLAG_STREAM_V2, text.as_bytes()),
             libxl.clone().in_libvirt_with(xml.as_bytes()),
             libxl,
+            checkpointed_guest(&bare, Kind::Remus, 2),
             bare.clone().wrapped(Format::Xenopsd, around, behind),
             bare,
         ]);
