@@ -21,7 +21,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),

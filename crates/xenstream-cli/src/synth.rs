@@ -236,11 +236,7 @@ fn out(arguments: &Arguments) -> Result<Out, Error> {
 
 /// What went wrong with writing; how far it had come nobody needs to know.
 fn failure(error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        Error::ConsumerGone { offset: 0 }
-    } else {
-        Error::Create(error)
-    }
+    if error.kind() == io::ErrorKind::BrokenPipe { Error::of_output(0, error) } else { Error::Create(error) }
 }
 
 fn parse_octets(text: &str) -> Result<u64, String> {

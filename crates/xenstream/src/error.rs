@@ -102,6 +102,17 @@ impl Error {
         }
     }
 
+    /// What it is that an output cannot be written behind so many octets.
+    #[must_use]
+    pub fn of_output(offset: u64, source: io::Error) -> Error {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                Error::ConsumerGone { offset, source }
+            }
+            _ => Error::Write { offset, source },
+        }
+    }
+
     /// The whole story in a line: this error and what caused it.
     #[must_use]
     pub fn message(&self) -> String {

@@ -137,12 +137,7 @@ impl Fault {
     fn at(self, read: u64, passed: u64) -> Error {
         match self {
             Fault::Read(source) => Error::Read { offset: read, source },
-            Fault::Write(source) => match source.kind() {
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                    Error::ConsumerGone { offset: passed, source }
-                }
-                _ => Error::Write { offset: passed, source },
-            },
+            Fault::Write(source) => Error::of_output(passed, source),
             Fault::Interrupted => Error::Interrupted { offset: passed },
         }
     }

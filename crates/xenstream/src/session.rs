@@ -111,7 +111,8 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
     fn note<'c>(&self, piece: &'c [u8], tap: &mut Tap) -> Result<&'c [u8], Stop> {
         let offset = self.position();
         if tap.abandoned {
-            return Err(Error::ConsumerGone { offset }.into());
+            let source = std::io::ErrorKind::BrokenPipe.into();
+            return Err(Error::ConsumerGone { offset, source }.into());
         }
         let piece = &piece[..piece.len().min(tap::PIECE)];
         tap.note(offset, piece);

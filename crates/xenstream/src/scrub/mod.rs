@@ -359,11 +359,7 @@ impl Work<'_> {
     }
 
     fn failure(&self, source: io::Error) -> Error {
-        let offset = self.written;
-        match source.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::ConsumerGone { offset },
-            _ => Error::Write { offset, source },
-        }
+        Error::of_output(self.written, source)
     }
 }
 
