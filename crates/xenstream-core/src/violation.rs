@@ -183,14 +183,7 @@ impl fmt::Display for Message<'_> {
                     Some(_) => "a record",
                     None => "a header",
                 })?,
-                "expected:format" => match usize::try_from(expected).ok().and_then(|n| Format::ALL.get(n)) {
-                    None | Some(Format::Auto) => {
-                        f.write_str("no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands")?
-                    }
-                    Some(format) => {
-                        write!(f, "the magic of format {format}, which it was said to be in, does not stand")?
-                    }
-                },
+                "expected:format" => beginning(f, expected)?,
                 "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
                 "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
                 "torn" if expected == 0 => {}
@@ -207,5 +200,15 @@ fn named(f: &mut fmt::Formatter<'_>, kind: u64, name: fn(u32) -> Option<&'static
     match u32::try_from(kind).ok().and_then(name) {
         Some(name) => f.write_str(name),
         None => write!(f, "{kind:#x}"),
+    }
+}
+
+/// What was expected at the start, by the format's place among all.
+fn beginning(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
+    match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
+        None | Some(Format::Auto) => {
+            f.write_str("no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands")
+        }
+        Some(format) => write!(f, "the magic of format {format}, which it was said to be in, does not stand"),
     }
 }
