@@ -468,7 +468,7 @@ impl Verifier {
         self.next(0, field);
     }
 
-    /// (3) of rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    /// (3) of docs/rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
     #[inline]
     fn libxc_length<O: Observer + ?Sized>(
         &mut self,

@@ -264,7 +264,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// (2) of rules.md, the record's place; and where the stream goes on after it.
+    /// (2) of docs/rules.md, the record's place; and where the stream goes on after it.
     fn libxl_place<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
@@ -312,7 +312,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Which layer goes on after CHECKPOINT_END is told out of band; see format.md, section 6.
+    /// Which layer goes on after CHECKPOINT_END: libxl is told the kind of stream by its caller, and by no record.
     fn after_checkpoint(&self) -> Next {
         match self.libxc.checkpointing {
             Checkpointing::Colo => Next::CheckpointState,
@@ -321,7 +321,7 @@ impl Verifier {
         }
     }
 
-    /// (3) of rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    /// (3) of docs/rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
     fn libxl_length<O: Observer + ?Sized>(
         &mut self,
         kind: u32,

@@ -65,7 +65,7 @@ pub(crate) enum Place {
     Own,
 }
 
-/// (2) of rules.md: the records' places.
+/// (2) of docs/rules.md: the records' places.
 impl Verifier {
     /// The headers have passed: what need not come?
     pub(crate) fn libxc_places(&mut self) {

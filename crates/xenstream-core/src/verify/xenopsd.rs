@@ -35,7 +35,7 @@ enum Fits {
     QemuTrad,
 }
 
-/// (1) of rules.md, and the length, by type; `None` for an unknown one.
+/// (1) of docs/rules.md, and the length, by type; `None` for an unknown one.
 fn shape(kind: u64) -> Option<(Option<Rule>, Fits)> {
     Some(match kind {
         types::XENOPS | types::VARSTORED | types::SWTPM0 | types::SWTPM => (None, Fits::Blob),
