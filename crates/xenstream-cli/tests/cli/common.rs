@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use xenstream_synth::{Stream, valid};
 
@@ -32,22 +32,27 @@ pub(crate) fn run_in(directory: &Path, arguments: impl IntoIterator<Item = impl 
 
 /// Runs the program with these octets on its standard input.
 pub(crate) fn run_with_stdin(octets: &[u8], arguments: &[&str]) -> Run {
-    let mut command = xenstream();
-    let mut child = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    finished(output_with_stdin(octets, arguments))
+}
+
+/// The same, where the output is no text.
+pub(crate) fn output_with_stdin(octets: &[u8], arguments: &[&str]) -> Output {
+    let mut child = spawned(arguments);
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             // The program may have seen enough before it has seen everything.
             let _ = stdin.write_all(octets);
         });
-        finished(child.wait_with_output().unwrap())
+        child.wait_with_output().unwrap()
     })
+}
+
+/// The program at work, with a pipe for each of its standard streams.
+pub(crate) fn spawned(arguments: &[&str]) -> Child {
+    let mut command = xenstream();
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 pub(crate) fn finished(output: Output) -> Run {

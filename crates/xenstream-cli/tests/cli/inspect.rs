@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::common::{Run, directory, image, run_in, run_with_stdin, xenstream};
+use crate::common::{Run, directory, image, run_in, run_with_stdin, spawned, xenstream};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
@@ -348,14 +348,7 @@ fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
     // More rows than a pipe has room for.
     let part = Part::libxc(types::X86_TSC_INFO);
     let octets = (0..3000).fold(guest(), |stream, _| stream.before(part, records::verify())).octets();
-    let mut command = xenstream();
-    let mut child = command
-        .args(["inspect", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawned(&["inspect", "-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // The stream stops behind the domain header, and is not over: what came is told all the same.

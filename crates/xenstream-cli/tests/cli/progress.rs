@@ -1,23 +1,15 @@
 //! `verify --progress`.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
 
-use crate::common::{image, run_with_stdin, xenstream};
+use crate::common::{image, run_with_stdin, spawned};
 
 /// The stream is held back until progress has been told, however long that takes.
 #[test]
 fn who_waits_for_a_pipe_is_told_of_it() {
     let octets = image().octets();
     let (first, rest) = octets.split_at(octets.len() / 2);
-    let mut command = xenstream();
-    let mut child = command
-        .args(["verify", "--progress", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawned(&["verify", "--progress", "-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     stdin.write_all(first).unwrap();

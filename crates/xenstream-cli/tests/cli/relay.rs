@@ -8,28 +8,13 @@ use serde_json::Value;
 use xenstream::wire::libxc::types::X86_TSC_INFO;
 use xenstream_synth::{Field, Part};
 
-use crate::common::{image, xenstream};
+use crate::common::{image, output_with_stdin, xenstream};
 
 const BEHIND: &[u8] = b"what is behind the stream";
 
 /// Relays these octets, which are followed by nothing.
 fn relay(octets: &[u8], arguments: &[&str]) -> Output {
-    let mut child = xenstream()
-        .arg("relay")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // The program may have seen enough before it has seen everything.
-            let _ = stdin.write_all(octets);
-        });
-        child.wait_with_output().unwrap()
-    })
+    output_with_stdin(octets, &[&["relay"], arguments].concat())
 }
 
 /// An image with a reserved field that is not zero, which only `restore` overlooks.

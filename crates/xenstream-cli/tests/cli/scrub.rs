@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags, fcntl_setfl};
 use xenstream::wire::libxc::types::{PAGE_DATA, X86_TSC_INFO};
 use xenstream_synth::{Field, Page, Part, libxc};
 
-use crate::common::{directory, image, run_in, run_with_stdin, xenstream};
+use crate::common::{directory, image, output_with_stdin, run_in, run_with_stdin, xenstream};
 
 /// What must not come out.
 const SECRET: &[u8] = b"attack at dawn";
@@ -25,22 +25,7 @@ fn occurs(octets: &[u8]) -> bool {
 
 /// Scrubs these octets, from standard input to standard output.
 fn filter(octets: &[u8], arguments: &[&str]) -> Output {
-    let mut child = xenstream()
-        .args(["scrub", "-", "-"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // The program may have seen enough before it has seen everything.
-            let _ = stdin.write_all(octets);
-        });
-        child.wait_with_output().unwrap()
-    })
+    output_with_stdin(octets, &[&["scrub", "-", "-"], arguments].concat())
 }
 
 #[test]
