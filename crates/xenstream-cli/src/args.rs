@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser,
+    Subcommand,
+};
 use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile};
 
 use crate::progress::When;
@@ -343,10 +346,16 @@ pub(crate) fn parse_number(text: &str) -> Option<u64> {
     number.checked_mul(1 << power)
 }
 
+/// Ends the program with a usage error that no parser can see.
+pub(crate) fn usage(subcommand: &str, message: &str) -> ! {
+    let mut program = Program::command();
+    program.build();
+    let command = program.find_subcommand(subcommand).cloned();
+    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -5,18 +5,16 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anstream::StripStream;
-use clap::CommandFactory;
-use clap::error::ErrorKind;
 use serde::Serialize;
 use xenstream::{Options, Relayed, json, relay};
 
-use crate::args::{Program, RelayArguments};
+use crate::args::{RelayArguments, usage};
 use crate::{FAILED, INVALID, VALID, output};
 
 /// Relays standard input to standard output. Returns the exit status.
 pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
     if io::stdin().is_terminal() || io::stdout().is_terminal() {
-        usage("redirect standard input from a stream and standard output to who is to get it");
+        usage("relay", "redirect standard input from a stream and standard output to who is to get it");
     }
     let report = match &arguments.report {
         None => None,
@@ -66,12 +64,4 @@ fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &RelayArguments) -> 
         Err(error) => output::failure(path, error),
     }
     out.flush()
-}
-
-/// A usage error that no parser can see.
-fn usage(message: &str) -> ! {
-    let mut program = Program::command();
-    let command =
-        program.find_subcommand_mut("relay").map(|command| command.clone().bin_name("xenstream relay"));
-    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
 }

@@ -1,19 +1,17 @@
 //! `xenstream report`.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
-use tempfile::NamedTempFile;
+use clap::Args;
 use xenstream::batch::Target;
-use xenstream::{Error, Format, Input, Options, Profile, Report, verify};
+use xenstream::{Error, Format, Input, NewFile, Options, Profile, Report, verify};
 use xenstream_report::{Collector, write_page};
 
-use crate::args::{Changes, Program, format_parser, profile_parser};
+use crate::args::{Changes, format_parser, profile_parser, usage};
 use crate::progress::{Meter, When};
 use crate::{FAILED, INVALID, VALID, output};
 
@@ -61,14 +59,15 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let to_stdout = is_dash(output);
     if to_stdout && io::stdout().is_terminal() {
         usage(
+            "report",
             "a page is for a browser: name a file for it, as in -o report.html, or redirect standard output",
         );
     }
     if is_dash(image) && io::stdin().is_terminal() {
-        usage("name an image, or redirect standard input from one");
+        usage("report", "name an image, or redirect standard input from one");
     }
     if !to_stdout && is_same_file(image, output) {
-        usage("the page would take the image's place");
+        usage("report", "the page would take the image's place");
     }
     let (report, collector) = match read(arguments) {
         Ok(read) => read,
@@ -88,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         out.flush()?;
     } else {
         if let Err(error) = write_file(output, page) {
-            output::complain(&format!("{}: cannot write it: {error}", output::name(output)));
+            output::failure(output, &error);
             return Ok(FAILED);
         }
         let mut out = output::stdout();
@@ -114,31 +113,23 @@ fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
 }
 
 /// Writes a file all at once: whoever looks sees what was there before, or all of the page.
-fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let into = |file: &File| {
+        let mut out = BufWriter::new(file);
+        page(&mut out).and_then(|()| out.flush()).map_err(|error| Error::of_output(0, error))
+    };
     let there = fs::metadata(path).ok();
     if there.as_ref().is_some_and(is_written_through) {
-        let mut out = BufWriter::new(File::options().write(true).open(path)?);
-        page(&mut out)?;
-        return out.flush();
+        return into(&File::options().write(true).open(path).map_err(Error::Create)?);
     }
     // Of a symbolic link it is the target that is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // What the user's umask allows, as for any file that a program creates.
-    let permissions = there.map_or(Permissions::from_mode(0o666), |there| there.permissions());
-    let file = tempfile::Builder::new().permissions(permissions).tempfile_in(directory)?;
-    persist(file, &path, page)
-}
-
-fn persist(
-    file: NamedTempFile,
-    path: &Path,
-    page: impl Fn(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
-    page(&mut out)?;
-    out.into_inner()?.persist(path)?;
-    Ok(())
+    let new = NewFile::create(&path, true)?;
+    into(new.file())?;
+    if let Some(there) = there {
+        new.file().set_permissions(there.permissions()).map_err(Error::Create)?;
+    }
+    new.publish()
 }
 
 /// Is this something that cannot be replaced, such as a pipe or a device?
@@ -159,12 +150,4 @@ fn is_same_file(image: &Path, output: &Path) -> bool {
 
 fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
-}
-
-/// A usage error that no parser can see.
-fn usage(message: &str) -> ! {
-    let mut program = Program::command();
-    let command =
-        program.find_subcommand_mut("report").map(|command| command.clone().bin_name("xenstream report"));
-    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
 }

@@ -6,12 +6,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
 use xenstream::{Checkpointing, Error, Format, Input, Options, Policy, Profile};
 
-use crate::args::{Program, checkpointing_parser, format_parser, profile_parser};
+use crate::args::{checkpointing_parser, format_parser, profile_parser, usage};
 use crate::descriptor::Stdout;
 use crate::{FAILED, INVALID, VALID, output};
 
@@ -96,7 +95,7 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
     let stdin = io::stdin();
     let input = if is_standard(&arguments.input) {
         if stdin.is_terminal() {
-            usage("redirect standard input from a stream");
+            usage("scrub", "redirect standard input from a stream");
         }
         Input::Descriptor(stdin.as_fd())
     } else {
@@ -111,7 +110,7 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
         );
     }
     if io::stdout().is_terminal() {
-        usage("redirect standard output to who is to get the stream");
+        usage("scrub", "redirect standard output to who is to get the stream");
     }
     let mut stdout = Stdout::new().map_err(Error::Create)?;
     if is_same_file(&arguments.input, stdout.file()) {
@@ -171,12 +170,4 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
         writeln!(out, "    {}: {}", part.place, part.holds)?;
     }
     out.flush()
-}
-
-/// A usage error that no parser can see.
-fn usage(message: &str) -> ! {
-    let mut program = Program::command();
-    let command =
-        program.find_subcommand_mut("scrub").map(|command| command.clone().bin_name("xenstream scrub"));
-    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
 }

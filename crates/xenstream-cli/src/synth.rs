@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use xenstream::{Checkpointing, Error, NewFile, Rule};
 use xenstream_synth::broken::Broken;
 use xenstream_synth::image::{Container, Contents, Shape};
 use xenstream_synth::valid::Machine;
 
-use crate::args::{Program, parse_number, values};
+use crate::args::{parse_number, usage, values};
 use crate::descriptor::Stdout;
 use crate::output::{complain, name, octets, plural};
 use crate::rules::suggestions;
@@ -108,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         return Ok(FAILED);
     }
     if arguments.output == Path::new("-") && io::stdout().is_terminal() {
-        usage("name a file, or redirect standard output to who is to get the stream");
+        usage("synth", "name a file, or redirect standard output to who is to get the stream");
     }
     let written = match &arguments.rule {
         None => whole(arguments, &shape),
@@ -241,12 +240,4 @@ fn failure(error: io::Error) -> Error {
 
 fn parse_octets(text: &str) -> Result<u64, String> {
     parse_number(text).ok_or_else(|| format!("'{text}' is no size: try 4G (also K, M, T)"))
-}
-
-/// A usage error that no parser can see.
-fn usage(message: &str) -> ! {
-    let mut program = Program::command();
-    let command =
-        program.find_subcommand_mut("synth").map(|command| command.clone().bin_name("xenstream synth"));
-    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
 }

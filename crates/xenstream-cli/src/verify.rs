@@ -5,12 +5,10 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
-use clap::error::ErrorKind;
 use xenstream::batch::{Outcome, Target, verify_all};
 use xenstream::{Error, Observer, Options, Report, json};
 
-use crate::args::{Program, VerifyArguments};
+use crate::args::{VerifyArguments, usage};
 use crate::listing::Listing;
 use crate::output::Out;
 use crate::progress::Meter;
@@ -87,21 +85,13 @@ fn print(
 fn targets(paths: &[PathBuf]) -> Vec<Target> {
     if paths.is_empty() {
         if io::stdin().is_terminal() {
-            usage("name an image, or a directory of images, or redirect standard input from one");
+            usage("verify", "name an image, or a directory of images, or redirect standard input from one");
         }
         return vec![Target::Stdin];
     }
     let targets: Vec<_> = paths.iter().map(|path| Target::from_path(path)).collect();
     if targets.iter().filter(|target| **target == Target::Stdin).count() > 1 {
-        usage("standard input can be read once");
+        usage("verify", "standard input can be read once");
     }
     targets
-}
-
-/// A usage error that no parser can see.
-fn usage(message: &str) -> ! {
-    let mut program = Program::command();
-    let command =
-        program.find_subcommand_mut("verify").map(|command| command.clone().bin_name("xenstream verify"));
-    command.unwrap_or(program).error(ErrorKind::MissingRequiredArgument, message).exit()
 }

@@ -106,10 +106,14 @@ fn where_no_verdict_is_reached_there_is_no_page() {
 #[test]
 fn what_cannot_be_written_is_said() {
     let files = directory(&[("good", &image().octets())]);
-    for output in ["absent/page.html", ".", "/dev/full"] {
+    for (output, what) in [
+        ("absent/page.html", "cannot create it: "),
+        (".", "it exists and is no regular file"),
+        ("/dev/full", "cannot write at offset 0: "),
+    ] {
         let run = run_in(files.path(), ["report", "good", "-o", output]);
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{output}: {run:?}");
-        assert!(run.stderr.starts_with(&format!("xenstream: {output}: cannot write it: ")), "{run:?}");
+        assert!(run.stderr.starts_with(&format!("xenstream: {output}: {what}")), "{run:?}");
     }
     let full = File::options().write(true).open("/dev/full").unwrap();
     let run = finished(
