@@ -284,14 +284,11 @@ impl Verifier {
         }
     }
 
-    /// The verdict, if it is fixed.
+    /// The verdict, which is fixed.
     #[cold]
     #[inline(never)]
     fn outcome(&self) -> Result<(), Violation> {
-        match self.first {
-            Some(violation) if self.refused => Err(violation),
-            _ => Ok(()),
-        }
+        self.first.map_or(Ok(()), Err)
     }
 
     /// Takes steps until the input is used up or the stream ends; gives back what is left of it.

@@ -4,7 +4,7 @@ use xenstream_core::wire::libxc::types;
 use xenstream_core::wire::{Order, libxc, libxl};
 use xenstream_core::{
     Format, Guest, Layer, Level, LevelError, Limit, Need, Observer, Pfns, Policy, Profile, Progress, Record,
-    Rule, SkipError, Verifier, Violation,
+    RecordRef, Rule, SkipError, Verifier, Violation,
 };
 
 /// A bare libxc stream under construction, in a given order.
@@ -124,6 +124,48 @@ fn at_end(verifier: &mut Verifier, stream: &[u8]) {
     assert_eq!(summary.records.get(Layer::Libxc, types::PAGE_DATA), 1);
     let names: Vec<_> = summary.records.iter().map(|(_, name, n)| (name, n)).collect();
     assert_eq!(names, [("END", 1), ("PAGE_DATA", 1), ("X86_TSC_INFO", 1)]);
+}
+
+/// The record being read is known from its header on; between records it is the next one.
+#[test]
+fn the_record_being_read_is_told() {
+    let stream = hvm();
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    verifier.push(&stream[..39], &mut ()).unwrap();
+    assert_eq!(verifier.record(), None);
+    let record = |kind, index, offset| Some(RecordRef { layer: Layer::Libxc, index, kind, offset });
+    verifier.push(&stream[39..44], &mut ()).unwrap();
+    assert_eq!(verifier.record(), record(None, 0, 40));
+    verifier.push(&stream[44..48], &mut ()).unwrap();
+    assert_eq!(verifier.record(), record(Some(1), 0, 40));
+    verifier.push(&stream[48..72 + 4096], &mut ()).unwrap();
+    assert_eq!(verifier.record(), record(None, 1, 72 + 4096));
+}
+
+/// A stream has not ended before what its last record has a body for has passed, if such a body may be.
+#[test]
+fn the_end_is_behind_the_last_body() {
+    let policy = Policy::spec().with_level(Rule::LibxcEndLength, Level::Allow).unwrap();
+    let stream = Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+        .pages(&[0xF << 60 | 6])
+        .record(types::END, &[7; 8])
+        .0;
+    let (start, body) = stream.split_at(stream.len() - 8);
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    assert_eq!(verifier.push(start, &mut ()).unwrap(), Progress { consumed: start.len(), ended: false });
+    assert!(!verifier.is_ended());
+    assert_eq!(verifier.need(), need(8, 8));
+    verifier.skip(3).unwrap();
+    let progress = verifier.push(&[&body[3..], b"more"].concat(), &mut ()).unwrap();
+    assert_eq!(progress, Progress { consumed: 5, ended: true });
+    assert!(verifier.is_ended());
+    assert_eq!(verifier.need(), need(0, 0));
+
+    // Refused, it has not ended either.
+    let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+    assert_eq!(verifier.push(&stream, &mut ()).unwrap_err().rule, Rule::LibxcEndLength);
+    assert!(!verifier.is_ended());
+    assert_eq!(verifier.need(), need(0, 0));
 }
 
 #[test]
