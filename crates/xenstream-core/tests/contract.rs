@@ -73,6 +73,7 @@ fn need_tells_what_surely_follows_and_what_may_be_skipped() {
     };
     // The marker; then both headers, and a record header at least.
     assert_eq!(verifier.need(), need(8, 0));
+    assert!(!verifier.is_ended());
     push(&mut verifier, 8);
     assert_eq!(verifier.need(), need(40, 0));
     push(&mut verifier, 3);
@@ -166,6 +167,14 @@ fn the_end_is_behind_the_last_body() {
     assert_eq!(verifier.push(&stream, &mut ()).unwrap_err().rule, Rule::LibxcEndLength);
     assert!(!verifier.is_ended());
     assert_eq!(verifier.need(), need(0, 0));
+
+    // Nor has one that is refused for what is behind its end.
+    let policy = Policy::spec().with_level(Rule::StreamTrailingData, Level::Deny).unwrap();
+    let mut verifier = Verifier::new(Format::Libxc, &policy);
+    verifier.push(&hvm(), &mut ()).unwrap();
+    assert!(verifier.is_ended());
+    verifier.trailing_data(&mut ()).unwrap_err();
+    assert!(!verifier.is_ended());
 }
 
 #[test]
