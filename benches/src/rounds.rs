@@ -21,21 +21,25 @@ impl<'c> Contender<'c> {
 }
 
 /// Measures contenders in turn. Whenever one of them is measured all the others run too, so that each meets the same
-/// caches and the same neighbours on the machine: of two medians of a group only the ratio means anything.
+/// caches and the same neighbours on the machine: of two medians of a group only the ratio means anything. Their order
+/// changes from round to round, or one would always find the caches as the same other one leaves them.
 pub fn interleave(group: &mut BenchmarkGroup<'_, WallTime>, mut contenders: Vec<Contender<'_>>) {
     group.sampling_mode(SamplingMode::Flat);
     if Scale::chosen() != Scale::Test {
         group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
     }
+    let mut random = fastrand::Rng::with_seed(0);
+    let mut order: Vec<usize> = (0..contenders.len()).collect();
     for measured in 0..contenders.len() {
         let name = contenders[measured].name;
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|rounds| {
                 let mut total = Duration::ZERO;
                 for _ in 0..rounds {
-                    for (index, contender) in contenders.iter_mut().enumerate() {
-                        let time = (contender.run)();
-                        if index == measured {
+                    random.shuffle(&mut order);
+                    for index in &order {
+                        let time = (contenders[*index].run)();
+                        if *index == measured {
                             total += time;
                         }
                     }

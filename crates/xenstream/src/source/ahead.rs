@@ -144,8 +144,10 @@ impl Course {
 /// How long reads take, and what should be done about it.
 #[derive(Debug, Default)]
 struct Pace {
-    /// A read took longer than the system's cache takes.
-    uncached: bool,
+    /// Reads since the last one that was as fast as the system's cache.
+    uncached: u32,
+    /// Reads that are still to be made with hints ahead.
+    hinted: u32,
     /// Slow reads since the last one that was not.
     slow: u32,
 }
@@ -157,14 +159,22 @@ impl Pace {
     const FAST: Duration = Duration::from_micros(250);
     /// That many in a row are no accident of scheduling.
     const PATIENCE: u32 = 4;
+    const UNCACHED: u32 = 2;
+    /// A hint costs about what a read from the cache does, and with hints a disk looks like the cache. So they are given
+    /// for so many reads, and again once reads have shown that they are needed.
+    const HINTED: u32 = 256;
 
     fn note(&mut self, read: Duration) {
-        self.uncached |= read > Pace::CACHED;
+        self.uncached = if read > Pace::CACHED { self.uncached.saturating_add(1) } else { 0 };
+        self.hinted = match self.uncached {
+            0..Pace::UNCACHED => self.hinted.saturating_sub(1),
+            _ => Pace::HINTED,
+        };
         self.slow = if read > Pace::FAST { self.slow.saturating_add(1) } else { 0 };
     }
 
     fn asks_for_hints(&self) -> bool {
-        self.uncached
+        self.hinted > 0
     }
 
     fn asks_for_threads(&self) -> bool {
@@ -303,17 +313,37 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_for_reads_that_stay_slow() {
-        let (fast, disk, slow) =
-            (Duration::from_micros(4), Duration::from_micros(100), Duration::from_micros(300));
+    fn hints_are_for_reads_that_are_not_cached() {
+        let (fast, disk) = (Duration::from_micros(4), Duration::from_micros(100));
         let mut pace = Pace::default();
-        pace.note(fast);
+        // Now and then a read is held up.
+        for read in [fast, disk, fast, disk, fast] {
+            pace.note(read);
+            assert!(!pace.asks_for_hints());
+        }
+        pace.note(disk);
+        pace.note(disk);
+        // What is hinted at is fast; whether it would be without can be seen only without.
+        for _ in 0..Pace::HINTED {
+            assert!(pace.asks_for_hints());
+            pace.note(fast);
+        }
         assert!(!pace.asks_for_hints());
+        pace.note(disk);
+        assert!(!pace.asks_for_hints());
+        pace.note(disk);
+        assert!(pace.asks_for_hints());
+    }
+
+    #[test]
+    fn threads_are_for_reads_that_stay_slow() {
+        let (disk, slow) = (Duration::from_micros(100), Duration::from_micros(300));
+        let mut pace = Pace::default();
         for read in [slow, slow, slow, disk, slow, slow, slow] {
             pace.note(read);
-            assert!(pace.asks_for_hints() && !pace.asks_for_threads());
+            assert!(!pace.asks_for_threads());
         }
         pace.note(slow);
-        assert!(pace.asks_for_threads());
+        assert!(pace.asks_for_threads() && pace.asks_for_hints());
     }
 }
