@@ -156,3 +156,16 @@ fn neighbours_do_not_break_the_rule_at_deny() {
         verify(case.format, &policy, &case.neighbour).0.map(|_| ()).map_err(|violation| violation.to_string())
     });
 }
+
+#[test]
+fn a_failover_tells_whether_a_record_is_torn() {
+    let mut told = BTreeSet::new();
+    for case in core_cases().filter(|case| case.rule == Rule::StreamFailover) {
+        let (_, warnings) = verify(case.format, &case.policy(Profile::Spec), &case.stream);
+        let message = warnings[0].message().to_string();
+        let torn = message.ends_with("torn");
+        assert_eq!(torn, case.variant == "torn", "{}: {message}", case.name());
+        told.insert(torn);
+    }
+    assert_eq!(told.len(), 2);
+}

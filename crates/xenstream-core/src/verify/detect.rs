@@ -71,7 +71,6 @@ impl Verifier {
         let found = u64::from_be_bytes(first);
         let format = match (self.summary.format, looks) {
             (Format::Auto, Some(format)) => format,
-            (Format::Auto, None) => return self.unrecognised(found, o),
             (format, looks) if looks == Some(format) => format,
             // The marker is what tells a libxc stream from a legacy image, which has no magic of its own.
             (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, found, 0, o),
