@@ -1,6 +1,7 @@
 //! Profiles, levels and limits: their names and numbers, and that each is kept for itself.
 
-use xenstream_core::{Checkpointing, Level, LevelError, Limit, Policy, Profile, Rule};
+use xenstream_core::wire::libxc::{self, types};
+use xenstream_core::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile, Rule, Verifier};
 
 const NONE: u64 = u64::MAX;
 
@@ -103,4 +104,40 @@ fn a_layer_is_set_but_for_its_structural_rules() {
         assert_eq!(policy.set_level(name, Level::Warn), Err(LevelError::Unknown), "{name:?}");
     }
     assert_eq!(LevelError::Unknown.to_string(), "no rule has this name");
+}
+
+/// Restore takes an HVM guest without memory, which spec refuses, unless this rule's level was set by hand.
+#[test]
+fn a_level_set_by_hand_overrides_a_profiles_exception_and_no_other_does() {
+    let rule = Rule::LibxcPageDataMissing;
+    let verdict = |policy: &Policy| {
+        let mut verifier = Verifier::new(Format::Libxc, policy);
+        verifier.push(&without_memory(), &mut ()).and_then(|_| verifier.finish()).map_err(|found| found.rule)
+    };
+    let restore = Policy::restore().with_level(Rule::LibxcHvmContextMissing, Level::Allow).unwrap();
+    assert!(verdict(&restore).is_ok());
+    for other in Rule::all() {
+        // To what it is already: what counts is that it was said, once or twice.
+        let set = |policy: Policy| policy.with_level(other, restore.level(other)).unwrap();
+        let expected = if other == rule { Err(rule) } else { Ok(()) };
+        assert_eq!(verdict(&set(restore.clone())).map(|_| ()), expected, "{other}");
+        assert_eq!(verdict(&set(set(restore.clone()))).map(|_| ()), expected, "{other}, twice");
+        let both = set(restore.clone().with_level(rule, Level::Deny).unwrap());
+        assert_eq!(verdict(&both).map(|_| ()), Err(rule), "{other} after it");
+    }
+}
+
+/// Headers of an HVM guest, STATIC_DATA_END and END.
+fn without_memory() -> Vec<u8> {
+    let mut octets = vec![0xFF; 8];
+    octets.extend(libxc::ID.to_be_bytes());
+    octets.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for word in [libxc::DOMAIN_X86_HVM, u32::from(libxc::PAGE_SHIFT), 4, 17] {
+        octets.extend(word.to_le_bytes());
+    }
+    for kind in [types::STATIC_DATA_END, types::END] {
+        octets.extend(kind.to_le_bytes());
+        octets.extend([0; 4]);
+    }
+    octets
 }

@@ -1,0 +1,46 @@
+//! An observer lent to the verifier hears what it would hear itself.
+
+use std::fs;
+use std::path::Path;
+
+use xenstream_core::{Observer, Verifier};
+
+#[path = "../../../fuzz/properties/src/setup.rs"]
+pub mod setup;
+#[path = "../../../fuzz/properties/src/transcript.rs"]
+pub mod transcript;
+
+use setup::Setup;
+use transcript::Transcript;
+
+#[test]
+fn a_lent_observer_hears_everything_and_is_asked() {
+    let valid = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/valid");
+    let mut heard = 0;
+    for entry in fs::read_dir(valid).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "bin") {
+            continue;
+        }
+        let stream = fs::read(path).unwrap();
+        // Any format: spec that stops and wants no bodies, hardened that goes on and wants them, of a torn stream too.
+        for (how, length) in [(0, stream.len()), (0xC0 + 2, stream.len()), (0xC0 + 2, stream.len() / 2)] {
+            let input = [&stream[..length], &[0, how]].concat();
+            let (setup, stream) = Setup::split(&input);
+            let mut itself = Transcript::new(setup.bodies);
+            let mut lent = Transcript::new(setup.bodies);
+            verify(setup, stream, &mut itself);
+            verify(setup, stream, &mut &mut lent);
+            itself.assert_same(&lent, "lent");
+            heard += 1;
+        }
+    }
+    assert!(heard > 100, "the corpus has shrunk to {heard} streams");
+}
+
+/// By a generic, as a caller's would be: the observer's own type is what is tested.
+fn verify<O: Observer>(setup: Setup, stream: &[u8], observer: &mut O) {
+    let mut verifier = Verifier::new(setup.format, setup.policy());
+    let _ = verifier.push(stream, observer);
+    let _ = verifier.finish_with(observer);
+}
