@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,11 +18,14 @@ pub(crate) const NAME: Style = Style::new().bold();
 pub(crate) const ASIDE: Style = Style::new().dimmed();
 
 /// Standard output: with colors on a terminal, unless `NO_COLOR` or `CLICOLOR` say otherwise.
-pub(crate) type Out = BufWriter<AutoStream<Stdout>>;
+pub(crate) type Out = AutoStream<Box<dyn Write + Send>>;
 
 /// Standard output.
 pub(crate) fn stdout() -> Out {
-    BufWriter::new(anstream::stdout())
+    let stdout = io::stdout();
+    let choice = AutoStream::choice(&stdout);
+    // What takes the colors out writes what is left piece by piece: the buffer is behind it.
+    AutoStream::new(Box::new(BufWriter::new(stdout)), choice)
 }
 
 /// A line on standard error.

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 use crate::common::{directory, finished, image, run_in, run_with_stdin, xenstream};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::OpenptFlags;
 use xenstream::wire::libxc;
 use xenstream_synth::{Field, Page, Part, libxc as records};
@@ -28,6 +29,28 @@ fn twice_broken() -> Vec<u8> {
         .edited(Part::libxc(libxc::types::PAGE_DATA), RESERVED, Field::U32(7))
         .edited(part, at, Field::U32(9))
         .octets()
+}
+
+/// So that of programs side by side, as `xargs -P` starts them, nobody's lines come between another's.
+#[test]
+fn a_report_is_written_at_once() {
+    let files = directory(&[("bad.xl", &twice_broken()), ("good.xl", &image().octets())]);
+    for arguments in [&["verify", "--keep-going"][..], &["verify", "--json"]] {
+        // A pipe of packets: a read gets what one write wrote.
+        let (reader, writer) = pipe_with(PipeFlags::DIRECT).unwrap();
+        let mut command = xenstream();
+        command.current_dir(files.path()).args(arguments).args(["bad.xl", "good.xl"]).stdout(writer);
+        assert_eq!(command.status().unwrap().code(), Some(1));
+        drop(command);
+        let mut reader = File::from(reader);
+        for name in ["bad.xl", "good.xl"] {
+            let mut packet = vec![0; 1 << 16];
+            let length = reader.read(&mut packet).unwrap();
+            let text = str::from_utf8(&packet[..length]).unwrap();
+            assert!(text.contains(name) && text.ends_with('\n'), "{text:?}");
+        }
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
 }
 
 #[test]
