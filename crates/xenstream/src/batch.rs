@@ -79,8 +79,9 @@ pub fn verify_all<O: Observer + Send>(
         let result = verify(input, options, &mut observer);
         Outcome { path: image.path.clone(), result, observer: Some(observer) }
     };
-    let threads = threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let threads = threads.min(images.len());
+    // To count the cores is a dozen system calls, more than a small image takes.
+    let cores = || if images.len() > 1 { std::thread::available_parallelism().ok() } else { None };
+    let threads = threads.or_else(cores).map_or(1, NonZero::get).min(images.len());
     if threads <= 1 {
         // Without threads an observer may write as it hears, and what it writes stands in front of the outcome.
         take_steps(steps, |image| Some(work(&images[image])), each);
