@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, Resettable, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser,
+    Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Id, Parser,
     Subcommand,
 };
 use xenstream::{Checkpointing, Format, Level, LevelError, Limit, Policy, Profile};
@@ -79,26 +79,63 @@ pub(crate) struct Program {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Say of images whether they are valid, and if not, what is wrong and where
-    Verify(VerifyArguments),
+    Verify(Deferred<VerifyArguments>),
     /// Pass a stream from standard input to standard output while it is verified
-    Relay(RelayArguments),
+    Relay(Deferred<RelayArguments>),
     /// Show what is in an image, record by record
-    Inspect(inspect::Arguments),
+    Inspect(Deferred<inspect::Arguments>),
     /// Make a page with pictures of an image, to be looked at in a browser
-    Report(report::Arguments),
+    Report(Deferred<report::Arguments>),
     /// Write the same stream with the guest's memory blanked, so that it can be shown to others
-    Scrub(scrub::Arguments),
+    Scrub(Deferred<scrub::Arguments>),
     /// Make a stream of a guest of a given shape and size, valid or broken
-    Synth(synth::Arguments),
+    Synth(Deferred<synth::Arguments>),
     /// List the rules
-    Rules(RulesArguments),
+    Rules(Deferred<RulesArguments>),
     /// Explain a rule
-    Explain(ExplainArguments),
+    Explain(Deferred<ExplainArguments>),
     /// Take the options of Xen's verify-stream-v2, and answer with its exit status
     ///
     /// Called by that name, the program does so too.
     #[command(name = verify_stream_v2::NAME)]
-    VerifyStreamV2(verify_stream_v2::Arguments),
+    VerifyStreamV2(Deferred<verify_stream_v2::Arguments>),
+}
+
+/// Arguments of a subcommand, described once it is called: a program that is started for each image does not describe
+/// those of all the others.
+#[derive(Debug)]
+pub(crate) struct Deferred<A>(pub(crate) A);
+
+impl<A: Args> Args for Deferred<A> {
+    fn group_id() -> Option<Id> {
+        A::group_id()
+    }
+
+    fn augment_args(command: ClapCommand) -> ClapCommand {
+        command.defer(|command| as_described(command, A::augment_args))
+    }
+
+    fn augment_args_for_update(command: ClapCommand) -> ClapCommand {
+        command.defer(|command| as_described(command, A::augment_args_for_update))
+    }
+}
+
+/// The command with these arguments, and with its own words of what it is about: arguments have some too, which are
+/// there for who reads the code.
+fn as_described(command: ClapCommand, augment: fn(ClapCommand) -> ClapCommand) -> ClapCommand {
+    let about = command.get_about().cloned();
+    let long_about = command.get_long_about().cloned();
+    augment(command).about(Resettable::from(about)).long_about(Resettable::from(long_about))
+}
+
+impl<A: FromArgMatches> FromArgMatches for Deferred<A> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Deferred<A>, clap::Error> {
+        A::from_arg_matches(matches).map(Deferred)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -393,7 +430,7 @@ mod tests {
         let policy = |line: &str| {
             let words = ["xenstream", "verify", "file"].into_iter().chain(line.split_whitespace());
             match Program::try_parse_from(words).map(|program| program.command) {
-                Ok(Command::Verify(arguments)) => Some(arguments.policy()),
+                Ok(Command::Verify(Deferred(arguments))) => Some(arguments.policy()),
                 _ => None,
             }
         };

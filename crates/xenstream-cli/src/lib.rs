@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Command, Program};
+use crate::args::{Command, Deferred, Program};
 
 /// Every image is valid.
 const VALID: u8 = 0;
@@ -37,20 +37,20 @@ const FAILED: u8 = 2;
 #[must_use]
 pub fn main() -> ExitCode {
     let command = if verify_stream_v2::is_name(env::args_os().next().as_deref()) {
-        Command::VerifyStreamV2(verify_stream_v2::Program::parse().arguments)
+        Command::VerifyStreamV2(Deferred(verify_stream_v2::Program::parse().arguments))
     } else {
         Program::parse().command
     };
     let outcome = match command {
-        Command::Verify(arguments) => verify::run(&arguments),
-        Command::Relay(arguments) => relay::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Scrub(arguments) => scrub::run(&arguments),
-        Command::Synth(arguments) => synth::run(&arguments),
-        Command::Rules(arguments) => rules::list(&arguments),
-        Command::Explain(arguments) => rules::explain(&arguments),
-        Command::VerifyStreamV2(arguments) => verify_stream_v2::run(&arguments),
+        Command::Verify(Deferred(arguments)) => verify::run(&arguments),
+        Command::Relay(Deferred(arguments)) => relay::run(&arguments),
+        Command::Inspect(Deferred(arguments)) => inspect::run(&arguments),
+        Command::Report(Deferred(arguments)) => report::run(&arguments),
+        Command::Scrub(Deferred(arguments)) => scrub::run(&arguments),
+        Command::Synth(Deferred(arguments)) => synth::run(&arguments),
+        Command::Rules(Deferred(arguments)) => rules::list(&arguments),
+        Command::Explain(Deferred(arguments)) => rules::explain(&arguments),
+        Command::VerifyStreamV2(Deferred(arguments)) => verify_stream_v2::run(&arguments),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
         // Nobody is left to tell when the reader of a pipe has gone, as `head` does.
