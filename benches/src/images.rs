@@ -39,19 +39,34 @@ impl Images {
     pub fn get(&self, memory: u64, contents: Contents) -> PathBuf {
         let mut made = self.made.borrow_mut();
         let path = made.entry((memory, contents)).or_insert_with(|| {
-            let path = self.directory().join(format!("{}-{memory}", format!("{contents:?}").to_lowercase()));
+            let path = self.directory().join(format!("{}-{memory}", name(contents)));
             write(&path, memory, contents).expect("an image in the temporary directory");
             path
         });
         path.clone()
     }
 
-    /// The same, where nobody needs it any more afterwards: it makes room on the disk.
+    /// Images of so many such guests, each in a file of its own: two cores that read one file hold each other up.
+    #[must_use]
+    pub fn set(&self, count: usize, memory: u64, contents: Contents) -> Vec<PathBuf> {
+        let path = |index| self.directory().join(format!("{}-{memory}-{index}", name(contents)));
+        let paths: Vec<_> = (0..count).map(path).collect();
+        for path in &paths {
+            write(path, memory, contents).expect("an image in the temporary directory");
+        }
+        paths
+    }
+
+    /// Removes an image that nobody needs any more: it makes room on the disk.
     pub fn discard(&self, memory: u64, contents: Contents) {
         if let Some(path) = self.made.borrow_mut().remove(&(memory, contents)) {
             fs::remove_file(path).expect("an image in the temporary directory");
         }
     }
+}
+
+fn name(contents: Contents) -> String {
+    format!("{contents:?}").to_lowercase()
 }
 
 /// Where the first record of the libxc stream lies in every image. From there on records follow one another, libxl's

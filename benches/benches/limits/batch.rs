@@ -13,15 +13,8 @@ const IMAGES: usize = 64;
 
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     let memory = Scale::chosen().memory(GIB, 4 * GIB);
-    let image = images.get(memory, Contents::Sparse);
-    let targets: Vec<_> = (0..IMAGES)
-        .map(|index| {
-            let path = images.directory().join(format!("image-{index}"));
-            // One file under many names: the cache that it takes does not grow with them.
-            std::fs::hard_link(&image, &path).expect("a second name");
-            Target::File(path)
-        })
-        .collect();
+    let targets: Vec<_> =
+        images.set(IMAGES, memory, Contents::Sparse).into_iter().map(Target::File).collect();
 
     let mut group = criterion.benchmark_group("batch");
     group.throughput(Throughput::Elements(IMAGES as u64));
