@@ -183,7 +183,7 @@ impl Walk {
     pub(super) fn mask(&mut self, octets: &mut [u8]) {
         self.left -= octets.len() as u64;
         match &mut self.at {
-            At::Pairs(pairs) => pairs.mask(octets, self.what),
+            At::Pairs(pairs) => pairs.mask(octets, self.left, self.what),
             At::LongText(text, n) => {
                 *n -= octets.len() as u64;
                 text.fill(octets);

@@ -41,8 +41,10 @@ pub(super) fn likely_entries(order: Order, entries: &mut [u8]) {
         let entry = order.u64(*word);
         let kind = page::kind(entry);
         if page::is_reserved(kind) || entry & page::RESERVED != 0 || entry & page::PFN >= PFNS {
+            // Whatever the pfn is, it is as much in range as it was: the restorer ignores reserved bits.
+            let pfn = if entry & page::PFN >= PFNS { page::PFN } else { 0 };
             let reserved = if entry & page::RESERVED == 0 { 0 } else { page::RESERVED };
-            *word = order.put_u64(kind << page::TYPE_SHIFT | reserved | page::PFN);
+            *word = order.put_u64(kind << page::TYPE_SHIFT | reserved | pfn);
         }
     }
 }

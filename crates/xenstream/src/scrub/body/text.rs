@@ -170,11 +170,19 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn mask(&mut self, octets: &mut [u8], what: Scrub) {
-        for octet in octets {
-            // Of a damaged stream these may be no pairs at all.
+    /// Blanks octets, behind which so many more of the pairs are left.
+    pub(super) fn mask(&mut self, octets: &mut [u8], left: u64, what: Scrub) {
+        let left = left + octets.len() as u64;
+        for (octet, left) in octets.iter_mut().zip((0..left).rev()) {
+            // Of a damaged stream these may be no pairs at all, and where zeros are would tell of what is there. Only
+            // the ends of a last pair stay, for pairs that a policy takes all the same.
             if self.odd && what.damaged {
-                *octet = BLANK;
+                let ends = match left {
+                    0 => *octet == 0,
+                    1 => !self.in_value,
+                    _ => false,
+                };
+                *octet = if ends { 0 } else { BLANK };
                 continue;
             }
             if *octet == 0 {
@@ -296,14 +304,17 @@ mod tests {
             (Scrub::MEMORY, &b"key\0a value\0k2\0\0"[..], &b"key\0a value\0k2\0\0"[..]),
             (names, b"key\0a value\0k2\0\0", b"key\0xxxxxxx\0k2\0\0"),
             (names, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01y\0xxx\x01x\0k2\0x\0"),
-            (damaged, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01xxxxxxxxxxxxx"),
+            (damaged, b"k:y\0val\x7Fe\0k2\0v\0", b"k\x01xxxxxxxxxxx\0\0"),
+            (damaged, b"k:\0v\0k2\0v", b"k\x01xxxxx\0x"),
+            (damaged, b":\0\0", b"\x01\0\0"),
+            (damaged, b"key\0val\x7Fe\0k2\0v\0", b"key\0xxx\x01xxxxxx\0"),
         ] {
             for cut in 0..before.len() {
                 let mut octets = before.to_vec();
                 let mut pairs = Pairs::default();
                 let (first, second) = octets.split_at_mut(cut);
-                pairs.mask(first, what);
-                pairs.mask(second, what);
+                pairs.mask(first, second.len() as u64, what);
+                pairs.mask(second, 0, what);
                 assert_eq!(octets.escape_ascii().to_string(), after.escape_ascii().to_string());
             }
         }
