@@ -3,8 +3,10 @@
 use std::io::Cursor;
 
 use xenstream_core::wire::Order;
-use xenstream_core::wire::libxc::types::PAGE_DATA;
-use xenstream_core::{Format, Guest, Level, Observer, Policy, Profile, Record, Rule, Verifier, Violation};
+use xenstream_core::wire::libxc::types::{self, PAGE_DATA};
+use xenstream_core::{
+    Format, Guest, Layer, Level, Observer, Policy, Profile, Record, Rule, Verifier, Violation,
+};
 use xenstream_synth::corpus::valid_streams;
 use xenstream_synth::valid::{self, Kind, Machine};
 use xenstream_synth::{Field, Page, Part, Stream, libxc, minimal};
@@ -97,6 +99,57 @@ fn the_summary_tells_what_was_built() {
         verify(&remus, Format::Libxl, &Policy::hardened()).0.map(|summary| summary.checkpoints),
         Ok(3)
     );
+}
+
+/// The summary against a count of the builder's records and of the words in their octets.
+#[test]
+fn the_summary_counts_what_was_built() {
+    // Records of the frequent types come again and again: they have a way of their own through the verifier.
+    let last = Part::libxc(types::X86_TSC_INFO);
+    let often = (0..5).fold(valid::hvm(), |stream, n| {
+        let batch = libxc::page_data(&[Page::normal(90 + n), Page::broken(17 * n)]);
+        stream
+            .before(last, batch)
+            .before(last, libxc::verify())
+            .before(last, libxc::page_data(&[Page::normal(n)]))
+    });
+    let streams = valid_streams().into_iter().map(|(name, stream)| (name.to_owned(), stream));
+    for (name, stream) in streams.chain([("often".to_owned(), often)]) {
+        let (verdict, _) = verify(&stream, Format::Auto, &lenient(Profile::Spec));
+        let summary = verdict.expect("a valid stream");
+        let records = stream.records();
+        let number = |layer| records.iter().filter(|record| record.layer == layer).count() as u64;
+        for record in records.iter().filter(|record| matches!(record.layer, Layer::Libxl | Layer::Libxc)) {
+            let same =
+                records.iter().filter(|other| (other.layer, other.kind) == (record.layer, record.kind));
+            let counted = summary.records.get(record.layer, record.kind as u32);
+            assert_eq!(counted, same.count() as u64, "{name}: {record:?}");
+        }
+        assert_eq!(summary.records.xenopsd(), number(Layer::Xenopsd), "{name}");
+        assert_eq!(summary.records.total(), number(Layer::Libxl) + number(Layer::Libxc), "{name}");
+        assert_eq!((summary.pages.by_type, summary.max_pfn), memory(&stream), "{name}");
+    }
+}
+
+/// The entries of all PAGE_DATA records by type, and the last pfn of the p2m.
+fn memory(stream: &Stream) -> ([u64; 16], Option<u64>) {
+    let octets = stream.octets();
+    let order = stream.order(Part::libxc(PAGE_DATA));
+    let u32_at = |at: u64| order.u32(*octets[at as usize..].first_chunk().expect("a word"));
+    let u64_at = |at: u64| order.u64(*octets[at as usize..].first_chunk().expect("a word"));
+    let mut by_type = [0; 16];
+    let mut max_pfn = None;
+    for record in stream.records().iter().filter(|record| record.layer == Layer::Libxc) {
+        let body = record.body_offset;
+        if record.kind == u64::from(PAGE_DATA) {
+            for n in 0..u64::from(u32_at(body)) {
+                by_type[(u64_at(body + 8 + 8 * n) >> 60) as usize] += 1;
+            }
+        } else if record.kind == u64::from(types::X86_PV_P2M_FRAMES) {
+            max_pfn = Some(u64::from(u32_at(body + 4)));
+        }
+    }
+    (by_type, max_pfn)
 }
 
 #[test]
