@@ -1,4 +1,5 @@
-//! What is said of each case: the sentence has what was expected and what was found in it.
+//! What is said of each case: the sentence has what was expected and what was found in it; and what comes of the case
+//! where its rule is not looked at.
 //!
 //! `messages.txt` beside this has them as they were last read by somebody. `BLESS=1 cargo test -p xenstream-synth --test
 //! messages` writes it anew, for the difference to be read.
@@ -6,7 +7,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use xenstream_core::{Level, Profile, Verifier};
+use xenstream_core::{Level, Profile, Summary, Verifier, Violation};
 use xenstream_synth::cases::{self, Case};
 
 #[test]
@@ -23,22 +24,32 @@ fn every_message_is_what_it_was() {
     assert_eq!(known.lines().count(), messages.lines().count());
 }
 
-/// The first thing that any profile with the rule at deny says of the case, and of its fields.
+/// What is said of the case with its rule at deny, and what comes of it with the rule at allow.
 fn line(case: &Case) -> String {
     let said = Profile::ALL.into_iter().find_map(|profile| {
-        let policy = case.policy(profile).with_level(case.rule, Level::Deny).ok()?;
-        let mut verifier = Verifier::new(case.format, &policy);
-        let verdict = verifier.push(&case.stream, &mut ()).and_then(|progress| {
-            if progress.ended && progress.consumed < case.stream.len() {
-                verifier.trailing_data(&mut ())?;
-            }
-            verifier.finish()
-        });
-        verdict.err().filter(|violation| violation.rule == case.rule)
+        let denied = verdict(case, profile, Level::Deny)?.err()?;
+        (denied.rule == case.rule).then(|| (denied, verdict(case, profile, Level::Allow)))
     });
     let name = format!("{}/{}", case.rule.layer(), case.name());
-    match said {
-        Some(said) => format!("{name}: {}: {}\n", said.rule, said.message()),
-        None => format!("{name}: nothing\n"),
-    }
+    let Some((denied, lowered)) = said else { return format!("{name}: nothing\n") };
+    let lowered = match lowered {
+        None => "structural".to_owned(),
+        Some(Ok(summary)) => {
+            format!("without it valid, {} octets, {} records", summary.octets, summary.records.total())
+        }
+        Some(Err(next)) => format!("without it {} at {}", next.rule, next.offset),
+    };
+    format!("{name}: {}: {}; {lowered}\n", denied.rule, denied.message())
+}
+
+/// The verdict with the case's rule at a level, unless it cannot be set to that.
+fn verdict(case: &Case, profile: Profile, level: Level) -> Option<Result<Summary, Violation>> {
+    let policy = case.policy(profile).with_level(case.rule, level).ok()?;
+    let mut verifier = Verifier::new(case.format, &policy);
+    Some(verifier.push(&case.stream, &mut ()).and_then(|progress| {
+        if progress.ended && progress.consumed < case.stream.len() {
+            verifier.trailing_data(&mut ())?;
+        }
+        verifier.finish()
+    }))
 }
