@@ -1,0 +1,95 @@
+//! Records that come by the million have short ways through the verifier: there they are judged as the first ones are.
+
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, OPTIONAL, PAGE_DATA, STATIC_DATA_END, VERIFY, X86_TSC_INFO,
+};
+use xenstream_core::{Format, Layer, Limit, Policy, RecordRef, Rule, Verifier, Violation};
+use xenstream_synth::valid::{self, Kind, Machine};
+use xenstream_synth::{Body, Page, Part, Stream, libxc};
+
+/// How often the frequent records come.
+const TIMES: usize = 4;
+
+/// A guest with batches of one and of two, and VERIFY, again and again.
+fn often() -> Stream {
+    let last = Part::libxc(X86_TSC_INFO);
+    (0..TIMES as u64).fold(valid::hvm(), |stream, n| {
+        let two = libxc::page_data(&[Page::normal(90 + n), Page::broken(17 * n)]);
+        let one = libxc::page_data(&[Page::normal(n)]);
+        stream.before(last, two).before(last, libxc::verify()).before(last, one)
+    })
+}
+
+/// The last record of a type, which goes the short way, and its index among the items.
+fn last(stream: &Stream, kind: u32) -> (RecordRef, usize) {
+    let part = Part::libxc(kind);
+    let index = stream.items().iter().rposition(|item| item.part() == part).expect("a record of the type");
+    (stream.record(index).expect("a record"), index)
+}
+
+fn verdict(stream: &Stream, policy: &Policy) -> Result<(), Violation> {
+    let mut verifier = Verifier::new(Format::Auto, policy);
+    verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish()).map(|_| ())
+}
+
+#[track_caller]
+fn assert_refused(stream: &Stream, policy: &Policy, rule: Rule, at: u64, record: RecordRef) {
+    let violation = verdict(stream, policy).expect_err("a broken stream");
+    assert_eq!((violation.rule, violation.offset, violation.record), (rule, at, Some(record)));
+}
+
+#[test]
+fn the_last_of_many_is_judged_as_the_first() {
+    let page = |entry: u64| Body::new().u32(1).u32(0).u64(entry).zeros(4096);
+    let broken: [(u32, Body, Rule, u64); 9] = [
+        (VERIFY, Body::new().zeros(8), Rule::LibxcVerifyLength, 4),
+        (PAGE_DATA, Body::new().u32(0), Rule::LibxcPageDataLength, 4),
+        (PAGE_DATA, Body::new().u32(0).u32(0), Rule::LibxcPageDataCount, 8),
+        (PAGE_DATA, Body::new().u32(1).u32(9).u64(3).zeros(4096), Rule::LibxcPageDataReserved, 12),
+        (PAGE_DATA, page(0x6 << 60), Rule::LibxcPageDataType, 16),
+        (PAGE_DATA, page(1 << 52), Rule::LibxcPageDataPfnReserved, 16),
+        (PAGE_DATA, page(0xFF << 52), Rule::LibxcPageDataPfnReserved, 16),
+        (PAGE_DATA, page(1 << 40), Rule::LibxcPageDataPfnRange, 16),
+        (PAGE_DATA, Body::new().u32(1).u32(0).u64(3).zeros(4095), Rule::LibxcPageDataLength, 4),
+    ];
+    for (kind, body, rule, at) in broken {
+        let stream = often();
+        let (record, index) = last(&stream, kind);
+        let stream = stream.with_item(index, libxc::record(kind, body));
+        assert_refused(&stream, &Policy::spec(), rule, record.offset + at, record);
+    }
+}
+
+#[test]
+fn limits_count_the_last_of_many() {
+    let stream = often();
+    for kind in [VERIFY, PAGE_DATA] {
+        let (record, index) = last(&stream, kind);
+        let before =
+            stream.items()[..index].iter().filter(|item| item.part().record().is_some()).count() as u64;
+        let policy = Policy::spec().with_limit(Limit::Records, before);
+        assert_refused(&stream, &policy, Rule::StreamRecords, record.offset, record);
+    }
+    let total = stream.records().iter().filter(|record| record.layer == Layer::Libxc).count() as u64;
+    assert_eq!(verdict(&stream, &Policy::spec().with_limit(Limit::Records, total)), Ok(()));
+
+    let longest = stream.records().into_iter().max_by_key(|record| record.body_length).expect("records");
+    let limit = |octets| Policy::spec().with_limit(Limit::LibxcRecord, octets);
+    assert_eq!(verdict(&stream, &limit(longest.body_length)), Ok(()));
+    let violation = verdict(&stream, &limit(longest.body_length - 1)).expect_err("too long a record");
+    assert_eq!((violation.rule, violation.found), (Rule::LibxcRecordLength, longest.body_length));
+}
+
+/// The restorer skips an optional record as it reads, and refuses it as it replays what came behind a checkpoint.
+#[test]
+fn an_optional_record_is_replayed_only_behind_the_first_checkpoint() {
+    let optional = || libxc::record(OPTIONAL, Body::new());
+    let stream = valid::checkpointed(Machine::Hvm, Kind::Remus, 3);
+    let in_front = stream.clone().after(Part::libxc(STATIC_DATA_END), optional());
+    assert_eq!(verdict(&in_front, &Policy::restore()), Ok(()));
+
+    let (_, index) = last(&stream, CHECKPOINT);
+    let behind = stream.inserted(index, optional());
+    let (record, _) = last(&behind, OPTIONAL);
+    assert_refused(&behind, &Policy::restore(), Rule::LibxcRecordOptional, record.offset, record);
+}
