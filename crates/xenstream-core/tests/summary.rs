@@ -121,6 +121,7 @@ fn a_record_is_padded_to_8_octets() {
 
 #[test]
 fn words_are_read_in_their_order() {
+    assert_eq!((Order::Little.swapped(), Order::Big.swapped()), (Order::Big, Order::Little));
     let octets = [1, 2, 3, 4, 5, 6, 7, 8];
     let [a, b, c, d, ..] = octets;
     assert_eq!((Order::Little.u16([a, b]), Order::Big.u16([a, b])), (0x0201, 0x0102));

@@ -3,7 +3,7 @@
 use xenstream_core::wire::libxc::types::{
     CHECKPOINT, OPTIONAL, PAGE_DATA, STATIC_DATA_END, VERIFY, X86_TSC_INFO,
 };
-use xenstream_core::{Format, Layer, Limit, Policy, RecordRef, Rule, Verifier, Violation};
+use xenstream_core::{Format, Layer, Level, Limit, Policy, RecordRef, Rule, Verifier, Violation};
 use xenstream_synth::valid::{self, Kind, Machine};
 use xenstream_synth::{Body, Page, Part, Stream, libxc};
 
@@ -57,6 +57,27 @@ fn the_last_of_many_is_judged_as_the_first() {
         let (record, index) = last(&stream, kind);
         let stream = stream.with_item(index, libxc::record(kind, body));
         assert_refused(&stream, &Policy::spec(), rule, record.offset + at, record);
+    }
+}
+
+#[test]
+fn one_entry_of_a_run_is_judged_as_one_alone() {
+    let policy =
+        Policy::spec().with_level(Rule::LibxcPageDataTableType, Level::Deny).expect("no structural rule");
+    let broken = [
+        (Page::table(1, 6, &[]), Rule::LibxcPageDataTableType),
+        (Page::of(0x6, 6), Rule::LibxcPageDataType),
+        (Page::normal(6).with_bits(0xFF << 52), Rule::LibxcPageDataPfnReserved),
+        (Page::normal(1 << 40), Rule::LibxcPageDataPfnRange),
+    ];
+    for (page, rule) in broken {
+        for place in 0..40 {
+            let mut pages: Vec<_> = (0..40).map(Page::normal).collect();
+            pages[place] = page.clone();
+            let stream = valid::hvm().before(Part::libxc(X86_TSC_INFO), libxc::page_data(&pages));
+            let (record, _) = last(&stream, PAGE_DATA);
+            assert_refused(&stream, &policy, rule, record.offset + 16 + 8 * place as u64, record);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::types::{self, PAGE_DATA};
+use xenstream_core::wire::libxl;
 use xenstream_core::{
     Format, Guest, Layer, Level, Observer, Policy, Profile, Record, Rule, Verifier, Violation,
 };
@@ -150,6 +151,20 @@ fn memory(stream: &Stream) -> ([u64; 16], Option<u64>) {
         }
     }
     (by_type, max_pfn)
+}
+
+/// COLO is for HVM guests: where a PV guest's next libxc record has to be, CHECKPOINT_STATE is none of libxl's.
+#[test]
+fn behind_a_checkpoint_of_a_pv_guest_comes_libxc() {
+    let end = Part::libxl(libxl::types::CHECKPOINT_END);
+    for (machine, refused) in [(Machine::Hvm, None), (Machine::Pv64, Some(Rule::LibxcVcpuHeader))] {
+        let stream = valid::checkpointed(machine, Kind::Remus, 1);
+        let behind = stream.offset(stream.find(end) + 1);
+        let stream = stream.after(end, xenstream_synth::libxl::checkpoint_state(0));
+        let (verdict, _) = verify(&stream, Format::Auto, &Policy::spec());
+        let found = verdict.err().map(|violation| (violation.rule, violation.offset));
+        assert_eq!(found, refused.map(|rule| (rule, behind + 4)), "{machine:?}");
+    }
 }
 
 #[test]
