@@ -1,7 +1,7 @@
 //! Records that come by the million have short ways through the verifier: there they are judged as the first ones are.
 
 use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, OPTIONAL, PAGE_DATA, STATIC_DATA_END, VERIFY, X86_TSC_INFO,
+    CHECKPOINT, OPTIONAL, PAGE_DATA, STATIC_DATA_END, VERIFY, X86_PV_VCPU_BASIC, X86_TSC_INFO,
 };
 use xenstream_core::{Format, Layer, Level, Limit, Policy, RecordRef, Rule, Verifier, Violation};
 use xenstream_synth::valid::{self, Kind, Machine};
@@ -78,6 +78,23 @@ fn one_entry_of_a_run_is_judged_as_one_alone() {
             let (record, _) = last(&stream, PAGE_DATA);
             assert_refused(&stream, &policy, rule, record.offset + 16 + 8 * place as u64, record);
         }
+    }
+}
+
+#[test]
+fn a_run_of_all_types_is_refused_at_the_first_that_is_reserved() {
+    for (stream, before) in [(valid::hvm(), X86_TSC_INFO), (valid::pv64(), X86_PV_VCPU_BASIC)] {
+        let pages: Vec<_> =
+            [0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15, 5, 6, 7, 8].map(|kind| Page::of(kind, 0)).into();
+        let stream = stream.before(Part::libxc(before), libxc::page_data(&pages));
+        let (record, _) = last(&stream, PAGE_DATA);
+        assert_refused(
+            &stream,
+            &Policy::spec(),
+            Rule::LibxcPageDataType,
+            record.offset + 16 + 8 * 12,
+            record,
+        );
     }
 }
 
