@@ -57,12 +57,12 @@ impl Field {
     pub(crate) fn write(&self, order: Order, out: &mut Vec<u8>) {
         match self {
             Field::U8(value) => out.push(*value),
-            Field::U16(value) => out.extend(order.put_u16(*value)),
-            Field::U32(value) => out.extend(order.put_u32(*value)),
-            Field::U64(value) => out.extend(order.put_u64(*value)),
+            Field::U16(value) => out.extend_from_slice(&order.put_u16(*value)),
+            Field::U32(value) => out.extend_from_slice(&order.put_u32(*value)),
+            Field::U64(value) => out.extend_from_slice(&order.put_u64(*value)),
             Field::U64s(values) => {
                 for value in values {
-                    out.extend(order.put_u64(*value));
+                    out.extend_from_slice(&order.put_u64(*value));
                 }
             }
             Field::Octets(octets) => out.extend(octets),
