@@ -72,6 +72,8 @@ static TARGETS: &[Target] = &[
     // A script of no steps comes before them.
     Target { name: "source", behind: Some(&[0, 0, 0]) },
     Target { name: "relay", behind: Some(&[0, 0, 0]) },
+    // And before that, what is to be blanked.
+    Target { name: "scrub", behind: Some(&[0, 0, 0, 0]) },
     Target { name: "structured_valid", behind: None },
     Target { name: "structured_broken", behind: None },
     // Take it as it is.

@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod relay;
 pub mod restorer;
 pub mod script;
+pub mod scrub;
 pub mod setup;
 pub mod source;
 pub mod splits;
@@ -20,6 +21,7 @@ pub use arbitrary_bytes::arbitrary_bytes;
 pub use inspect::inspect;
 pub use relay::relay;
 pub use restorer::restorer;
+pub use scrub::scrub;
 pub use setup::Setup;
 pub use source::source;
 pub use splits::splits;
@@ -29,11 +31,12 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 7] = [
+pub const TARGETS: [(&str, Property); 8] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
     ("relay", relay),
+    ("scrub", scrub),
     ("structured_valid", structured_valid),
     ("structured_broken", structured_broken),
     ("restorer", restorer),

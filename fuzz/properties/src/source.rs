@@ -72,9 +72,10 @@ fn verdict(report: &Report) -> Option<Violation> {
     }
 }
 
-struct Reader<'s> {
-    rest: &'s [u8],
-    script: Script<'s>,
+/// Octets that come as a script says.
+pub(crate) struct Reader<'s> {
+    pub(crate) rest: &'s [u8],
+    pub(crate) script: Script<'s>,
 }
 
 impl Read for Reader<'_> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile};
-use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, inspect, relay, source, splits};
+use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, inspect, relay, scrub, source, splits};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -139,6 +139,18 @@ fn sources_and_relays_that_misbehave_read_the_corpus() {
                 let run = std::panic::catch_unwind(|| property(&data));
                 assert!(run.is_ok(), "{name} with {script:?} and choice {choice}");
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_scrubbed_of_the_corpus_keeps_its_shape() {
+    for (name, octets) in everything() {
+        for (wish, script) in (0..8u8).zip([&[][..], &[0, 1, 2], &[7, 1, 9, 255, 13]].into_iter().cycle()) {
+            let data =
+                [&octets, &[wish][..], script, &[script.len() as u8, 0, wish.wrapping_mul(37)]].concat();
+            let run = std::panic::catch_unwind(|| scrub(&data));
+            assert!(run.is_ok(), "{name}, wish {wish}");
         }
     }
 }
