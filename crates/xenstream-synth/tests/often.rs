@@ -98,6 +98,19 @@ fn a_run_of_all_types_is_refused_at_the_first_that_is_reserved() {
     }
 }
 
+/// Only a PV guest has page tables that the restorer reads: of an HVM guest's pages nobody knows what is in them.
+#[test]
+fn what_calls_itself_a_page_table_of_an_hvm_guest_is_not_read() {
+    let table = || Page::table(1, 6, &[(0, 0x000F_FFFF_FFFF_F001)]);
+    let with = |stream: Stream, part| {
+        stream.before(Part::libxc(part), libxc::page_data(&[Page::normal(5), table()]))
+    };
+    assert_eq!(verdict(&with(valid::hvm(), X86_TSC_INFO), &Policy::spec()), Ok(()));
+    let violation =
+        verdict(&with(valid::pv64(), X86_PV_VCPU_BASIC), &Policy::spec()).expect_err("a PV guest's");
+    assert_eq!(violation.rule, Rule::PvPteRange);
+}
+
 #[test]
 fn limits_count_the_last_of_many() {
     let stream = often();
