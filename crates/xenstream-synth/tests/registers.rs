@@ -1,0 +1,50 @@
+//! Registers and policies: what a record of them needs, and may have.
+
+use xenstream_core::wire::RECORD_HEADER;
+use xenstream_core::wire::libxc::types::{END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC};
+use xenstream_core::{Format, Level, Policy, Rule, Verifier};
+use xenstream_synth::{Body, Part, Stream, libxc, valid};
+
+fn refused(stream: &Stream, policy: &Policy) -> Option<(Rule, u64)> {
+    let mut verifier = Verifier::new(Format::Auto, policy);
+    let verdict = verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish());
+    verdict.err().map(|violation| (violation.rule, violation.offset))
+}
+
+/// A vcpu without any state is no vcpu, and where no state is none of it is read.
+#[test]
+fn registers_of_vcpu_0_are_there_only_if_they_are_not_empty() {
+    let basic = Part::libxc(X86_PV_VCPU_BASIC);
+    let empty = |vcpu| libxc::vcpu(X86_PV_VCPU_BASIC, vcpu, Body::new());
+    let policy =
+        Policy::spec().with_level(Rule::LibxcVcpuBasicMissing, Level::Deny).expect("no structural rule");
+    let without = valid::pv64().replaced(basic, empty(0));
+    let end = without.offset(without.find(Part::libxc(END)));
+    assert_eq!(refused(&without, &policy), Some((Rule::LibxcVcpuBasicMissing, end)));
+    assert_eq!(refused(&valid::pv64().after(basic, empty(1)), &policy), None);
+}
+
+#[test]
+fn leaves_with_subleaves_are_those_that_xen_reads_by_subleaf() {
+    let policy =
+        Policy::spec().with_level(Rule::LibxcCpuidPolicyLeaf, Level::Deny).expect("no structural rule");
+    let part = Part::libxc(X86_CPUID_POLICY);
+    let with =
+        |leaf, subleaf| valid::hvm().replaced(part, libxc::cpuid_policy(&[[leaf, subleaf, 0, 0, 0, 0]]));
+    let none = u32::MAX;
+    for leaf in [0x4, 0x7, 0xB, 0xD, 0x14, 0x3F] {
+        assert_eq!(refused(&with(leaf, 0), &policy), None, "{leaf:#x}");
+        assert_eq!(refused(&with(leaf, 1), &policy), None, "{leaf:#x}");
+    }
+    for leaf in [0x0, 0x1, 0x3, 0x5, 0x6, 0x8, 0xA, 0xC, 0x4000_0000, 0x4000_0100, 0x8000_0000, 0x8000_003F] {
+        assert_eq!(refused(&with(leaf, none), &policy), None, "{leaf:#x}");
+        let stream = with(leaf, 0);
+        let at = stream.offset(stream.find(part)) + RECORD_HEADER + 4;
+        assert_eq!(refused(&stream, &policy), Some((Rule::LibxcCpuidPolicyLeaf, at)), "{leaf:#x}");
+    }
+    for leaf in [0x40, 0x4000_0001, 0x4000_00FF, 0x8000_0040, 0xFFFF_FFFF] {
+        let stream = with(leaf, none);
+        let at = stream.offset(stream.find(part)) + RECORD_HEADER;
+        assert_eq!(refused(&stream, &policy), Some((Rule::LibxcCpuidPolicyLeaf, at)), "{leaf:#x}");
+    }
+}
