@@ -39,7 +39,8 @@ fn line(case: &Case) -> String {
         }
         Some(Err(next)) => format!("without it {} at {}", next.rule, next.offset),
     };
-    format!("{name}: {}: {}; {lowered}\n", denied.rule, denied.message())
+    let Violation { rule, expected, found, .. } = denied;
+    format!("{name}: {rule}: {} ({expected:#x}, {found:#x}); {lowered}\n", denied.message())
 }
 
 /// The verdict with the case's rule at a level, unless it cannot be set to that.

@@ -2,9 +2,9 @@
 //! must follow it. Who reads from a pipe asks for no more, and would wait for ever if it were too much.
 
 use xenstream_core::wire::{RECORD_HEADER, libvirt, libxc, libxl, xenopsd, xl};
-use xenstream_core::{Format, Layer, Policy, Verifier};
+use xenstream_core::{Format, Layer, Level, Policy, Rule, Verifier};
 use xenstream_synth::valid::{self, Kind, Machine};
-use xenstream_synth::{Part, Stream, minimal};
+use xenstream_synth::{Body, Part, Stream, container, libxl as records, minimal};
 
 /// Behind which octet it is known how far the stream goes on, and how far.
 type Horizons = Vec<(u64, u64)>;
@@ -53,6 +53,53 @@ fn no_more_and_no_less_is_known_of_containers() {
     let signature = xenopsd::SIGNATURE.len() as u64;
     let head = vec![(0, 8), (8, signature), (signature, signature + xenopsd::HEADER)];
     assert_horizons(&minimal::hvm().in_xenopsd(), head);
+}
+
+/// Whose rule about its length was lowered has a body, and behind it comes what comes behind it otherwise.
+#[test]
+fn records_that_have_no_body_are_followed_by_the_same_where_they_have_one() {
+    let body = || Body::new().zeros(8);
+    let in_xenopsd = minimal::hvm().in_xenopsd();
+    let libxl = minimal::hvm().in_libxl();
+    for (stream, part, with_body, rule, tail) in [
+        (
+            &libxl,
+            Part::libxl(libxl::types::END),
+            records::record(libxl::types::END, body()),
+            Rule::LibxlEndLength,
+            0,
+        ),
+        (
+            &libxl,
+            Part::libxl(libxl::types::LIBXC_CONTEXT),
+            records::record(libxl::types::LIBXC_CONTEXT, body()),
+            Rule::LibxlLibxcContextLength,
+            LIBXC_HEADERS,
+        ),
+        (
+            &in_xenopsd,
+            Part::xenopsd(xenopsd::types::LIBXC),
+            container::xenopsd_record(xenopsd::types::LIBXC, body()),
+            Rule::XenopsdLength,
+            LIBXC_HEADERS,
+        ),
+        (
+            &in_xenopsd,
+            Part::xenopsd(xenopsd::types::END_OF_IMAGE),
+            container::xenopsd_record(xenopsd::types::END_OF_IMAGE, body()),
+            Rule::XenopsdLength,
+            0,
+        ),
+    ] {
+        let policy = Policy::spec().with_level(rule, Level::Allow).expect("no structural rule");
+        let stream = stream.clone().replaced(part, with_body);
+        let start = stream.offset(stream.find(part));
+        let header = if rule == Rule::XenopsdLength { xenopsd::HEADER } else { RECORD_HEADER };
+        let mut verifier = Verifier::new(stream.format(), &policy);
+        let octets = stream.octets();
+        verifier.push(&octets[..(start + header) as usize], &mut ()).expect("a valid beginning");
+        assert_eq!(verifier.need().certain, 8 + tail, "{part:?}");
+    }
 }
 
 #[track_caller]
