@@ -108,6 +108,7 @@ pub(super) fn wrong_length(rule: Rule, order: Order, held: &mut [u8]) {
     const LONG: u32 = 0x00FF_FFFF;
     match rule.layer() {
         Layer::Libvirt => {
+            let order = libvirt_order(held);
             likely_libvirt(order, held);
             number_up_to(order, LONG, put_at(held, 4));
         }
@@ -119,6 +120,15 @@ pub(super) fn wrong_length(rule: Rule, order: Order, held: &mut [u8]) {
             }
         }
         _ => {}
+    }
+}
+
+/// The order of a libvirt header, which a known version tells.
+fn libvirt_order(held: &[u8]) -> Order {
+    let version = held.get(libvirt::at::VERSION as usize..).and_then(|fields| fields.first_chunk());
+    match version.map(|octets| Order::Big.u32(*octets)) {
+        Some(libvirt::VERSION_LEGACY | libvirt::VERSION) => Order::Big,
+        _ => Order::Little,
     }
 }
 
