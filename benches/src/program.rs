@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::timed;
 
@@ -87,14 +88,15 @@ impl Program {
     }
 
     /// Runs it over a file and tells what that took. For the program `xenstream verify`, whose memory can be looked at
-    /// while it waits for standard input, with its verdict on the file out.
+    /// while it waits for standard input, with its verdict on the file out. On one core: on more of them it would verify
+    /// both side by side.
     ///
     /// # Panics
     /// It does not start, or does not find the file valid.
     pub fn usage_of_verify(&self, file: &Path) -> Usage {
         let mut command = self.command(&[file.as_os_str(), OsStr::new("-")]);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("xenstream starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = on_one_core(|| command.spawn()).expect("xenstream starts");
         let mut verdict = String::new();
         let stdout = child.stdout.take().expect("its standard output");
         BufReader::new(stdout).read_line(&mut verdict).expect("its standard output can be read");
@@ -104,6 +106,17 @@ impl Program {
         child.wait().expect("it can be waited for");
         usage
     }
+}
+
+/// Does something on one core, where the processes that it starts stay.
+fn on_one_core<T>(work: impl FnOnce() -> T) -> T {
+    let all = sched_getaffinity(None).expect("the cores of this thread");
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).expect("a core"));
+    sched_setaffinity(None, &one).expect("a core of this thread's");
+    let done = work();
+    sched_setaffinity(None, &all).expect("the cores of this thread");
+    done
 }
 
 /// Waits for the end of a process and tells what it took, but for its memory, of which nothing is left by then.
