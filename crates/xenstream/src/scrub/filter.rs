@@ -349,10 +349,20 @@ impl Filter {
     /// Nothing is known from here on; what of a body was not yet known to be structure is not.
     fn damage(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
         self.release(fate, out)?;
-        if matches!(self.at, At::Header) {
-            out.write(&self.held)?;
-        } else {
-            out.zeros(self.held.len() as u64)?;
+        let held = self.held.len();
+        match &mut self.at {
+            At::Header => out.write(&self.held)?,
+            // Fields in front of the one in which the stream ends have been judged: what of them is structure stays.
+            At::Body(walk) if fate == Fate::Torn && held > 0 => {
+                if let Step::Unit(n) = walk.step() {
+                    self.held.resize(held.max(usize::try_from(n).unwrap_or(held)), 0);
+                    walk.unit(&mut self.held);
+                    out.write(&self.held[..held])?;
+                } else {
+                    out.zeros(held as u64)?;
+                }
+            }
+            At::Body(_) | At::Padding(_) | At::Damage => out.zeros(held as u64)?,
         }
         self.held.clear();
         self.at = At::Damage;
