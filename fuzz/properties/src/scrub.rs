@@ -61,13 +61,17 @@ fn refused(report: &Report, what: Scrub) {
     }
 }
 
-/// Scrubbed once more it stays as it is.
+/// Scrubbed once more it stays as it is, if it is valid. Of a damaged stream what is wrong may then be wrong in another
+/// way: it stays as long as it is, or is no image any more, zero from its magic on.
 fn same_again(out: &[u8], options: &Options, what: Scrub, is_valid: bool) {
     let (again, twice) = scrubbed(out, options, what);
     let again = again.expect("an output is not compressed");
     assert!(!is_valid || again.octets.is_some(), "what came out is invalid: {:?}", again.report.violation());
-    // Of a damaged stream the output may be zero from its magic on, and no image any more.
-    assert!(twice.is_empty() && !is_valid || twice == out, "another output when it is scrubbed twice");
+    if is_valid {
+        assert!(twice == out, "another output when it is scrubbed twice");
+    } else {
+        assert!(twice.is_empty() || twice.len() == out.len(), "{} octets of {}", twice.len(), out.len());
+    }
 }
 
 /// The output is a stream with the same records, and its pages are empty.
