@@ -35,11 +35,9 @@ fn peak_memory(images: &Images) {
     }
     for (name, memory) in sizes {
         let usage = xenstream.usage_of_verify(&images.get(memory, Contents::Sparse));
-        print(
-            &format!("peak memory for {name}, sparse"),
-            usage.peak_memory as f64 / f64::from(1 << 20),
-            "MiB",
-        );
+        let mebibytes = |octets| octets as f64 / f64::from(1 << 20);
+        print(&format!("peak memory for {name}, sparse"), mebibytes(usage.peak_memory), "MiB");
+        print(&format!("memory of its own for {name}, sparse"), mebibytes(usage.own_memory), "MiB");
         images.discard(memory, Contents::Sparse);
     }
 }

@@ -25,6 +25,8 @@ pub struct Program {
 pub struct Usage {
     /// Most octets of memory that were resident at a time.
     pub peak_memory: u64,
+    /// Octets of memory that are no file's: what is left are programs and libraries, which others use too.
+    pub own_memory: u64,
     /// Octets that were read from disks on its behalf.
     pub from_disk: u64,
     /// Time on a processor.
@@ -144,6 +146,7 @@ fn usage(child: &Child) -> Usage {
     let nanoseconds = read("schedstat").split_whitespace().next().and_then(|word| word.parse().ok());
     Usage {
         peak_memory: field(&read("status"), "VmHWM:").unwrap_or(0) * 1024,
+        own_memory: field(&read("status"), "RssAnon:").unwrap_or(0) * 1024,
         from_disk: field(&read("io"), "read_bytes:").expect("the system counts what is read from disks"),
         processor: Duration::from_nanos(nanoseconds.expect("the system counts time on processors")),
     }
