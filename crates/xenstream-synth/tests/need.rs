@@ -4,7 +4,7 @@
 use xenstream_core::wire::{RECORD_HEADER, libvirt, libxc, libxl, xenopsd, xl};
 use xenstream_core::{Format, Layer, Level, Policy, Rule, Verifier};
 use xenstream_synth::valid::{self, Kind, Machine};
-use xenstream_synth::{Body, Part, Stream, container, libxl as records, minimal};
+use xenstream_synth::{Body, Item, Part, Stream, container, libxl as records, minimal};
 
 /// Behind which octet it is known how far the stream goes on, and how far.
 type Horizons = Vec<(u64, u64)>;
@@ -105,12 +105,7 @@ fn records_that_have_no_body_are_followed_by_the_same_where_they_have_one() {
 #[track_caller]
 fn assert_horizons(stream: &Stream, head: Horizons) {
     let expected = [head, behind_the_head(stream)].concat();
-    assert_eq!(
-        found(stream),
-        expected,
-        "{:?}",
-        stream.items().iter().map(|item| item.part()).collect::<Vec<_>>()
-    );
+    assert_eq!(found(stream), expected, "{:?}", stream.items().iter().map(Item::part).collect::<Vec<_>>());
 }
 
 /// Each record's header tells how long it is, and its type what comes at least behind it.
