@@ -226,7 +226,7 @@ impl Walk {
                 At::Frames(order, largest)
             }
             At::ParamsHeader(order) => params_header(order, octets, self.left),
-            At::Params(order) => param(order, octets),
+            At::Params(order) => param(order, octets, self.what),
             At::Leaves { order, late } => leaf(order, late || self.what.damaged, octets),
             At::Msrs => policy_msr(octets, self.what),
             At::Vcpu(order, kind) => {

@@ -18,7 +18,7 @@ const NO_TYPE: u32 = 0x7FFF_FFFF;
 const SMALL: u32 = 0xFFFF;
 
 /// Pfns that any limit allows: those of a guest of 256 TiB.
-const PFNS: u64 = 1 << 36;
+pub(super) const PFNS: u64 = 1 << 36;
 
 /// A field that is no likely number becomes the least likely.
 pub(super) fn number_up_to(order: Order, most: u32, field: &mut [u8]) {
@@ -118,6 +118,11 @@ pub(super) fn wrong_length(rule: Rule, order: Order, held: &mut [u8]) {
             if held.last_chunk().is_some_and(|length| order.u32(*length) > SMALL) {
                 put(held, 4, &order.put_u32(if too_long { u32::MAX } else { LONG }));
             }
+        }
+        Layer::Xenopsd
+            if held.last_chunk().is_some_and(|length| u64::from_le_bytes(*length) > u64::from(u32::MAX)) =>
+        {
+            put(held, 8, &i64::MAX.to_le_bytes());
         }
         _ => {}
     }

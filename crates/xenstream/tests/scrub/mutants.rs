@@ -177,3 +177,19 @@ proptest! {
         prop_assert!(in_pieces(&octets, &sizes, &Options::default(), wish) == out);
     }
 }
+
+/// Lies that once showed eight octets: as the length of a xenopsd header, as magic and version of HVM_CONTEXT, and as the
+/// value of a parameter.
+#[test]
+fn fields_of_eight_octets_show_nothing() {
+    let streams = streams();
+    for (which, start) in [(5, 31_572), (5, 31_740), (12, 29_204), (14, 9_120), (14, 17_968), (14, 17_984)] {
+        let mut octets = streams[which].octets();
+        let piece = octets[start..start + 7_843].to_vec();
+        octets.splice(start..start, piece);
+        let (_, out) = scrubbed(&octets, &options(Profile::Spec), DAMAGED);
+        for marker in [MEMORY, REGISTERS, NAMES] {
+            assert!(!occurs(&out, marker), "stream {which}, {start}");
+        }
+    }
+}

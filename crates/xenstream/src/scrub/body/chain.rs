@@ -29,7 +29,7 @@ enum At {
     Keep(u64),
     Zero(u64),
     /// What stays of HEADER.
-    Header(u64),
+    Header,
     /// The count of CPU_MSR, of a body of this length.
     MsrCount(u64),
     /// MSRs, so many octets of them.
@@ -43,7 +43,8 @@ impl Chain {
         match self.at {
             At::Entry if left >= hvm::ENTRY_HEADER => Step::Unit(hvm::ENTRY_HEADER),
             At::Entry | At::Lost => Step::Zero(left),
-            At::Keep(n) | At::Header(n) => Step::Keep(n),
+            At::Keep(n) => Step::Keep(n),
+            At::Header => Step::Unit(HEADER_KEPT),
             At::Zero(n) => Step::Zero(n),
             At::MsrCount(_) => Step::Unit(hvm::MSR_HEADER),
             At::Msrs(_) => Step::Unit(hvm::MSR),
@@ -55,8 +56,6 @@ impl Chain {
             At::Keep(left) if left > n => At::Keep(left - n),
             At::Zero(left) if left > n => At::Zero(left - n),
             At::Keep(_) | At::Zero(_) => At::Entry,
-            At::Header(left) if left > n => At::Header(left - n),
-            At::Header(_) => At::Zero(hvm::HEADER_LENGTH - HEADER_KEPT),
             _ => At::Lost,
         };
     }
@@ -74,6 +73,17 @@ impl Chain {
                 octets[8..].fill(0);
                 let rest = msrs - hvm::MSR;
                 some(if is_plain_msr(octets) { At::Msrs } else { At::Zero }, rest)
+            }
+            At::Header => {
+                let [magic, version] = [0, 4].map(|at| u32_at(octets, at));
+                // Others are as wrong.
+                if magic != hvm::MAGIC {
+                    octets[..4].fill(0);
+                }
+                if version != hvm::VERSION {
+                    octets[4..].fill(0xFF);
+                }
+                At::Zero(hvm::HEADER_LENGTH - HEADER_KEPT)
             }
             _ => {
                 octets.fill(0);
@@ -102,7 +112,7 @@ impl Chain {
         let known = hvm::entry(typecode).is_some_and(|(_, lengths)| lengths.allows(length));
         match typecode {
             _ if !known => some(At::Zero, length),
-            types::HEADER if what.registers => At::Header(HEADER_KEPT),
+            types::HEADER if what.registers => At::Header,
             types::CPU_MSR if what.registers => At::MsrCount(length),
             types::CPU_XSAVE if length > XSAVE_MAX => At::Zero(length),
             _ if what.registers => some(At::Zero, length),

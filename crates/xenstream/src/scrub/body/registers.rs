@@ -5,7 +5,7 @@ use xenstream_core::wire::libxc::{self, params, types, vcpu};
 
 use crate::scrub::Scrub;
 use crate::scrub::body::{At, ENTRIES_MAX, XSAVE_MAX, count_only, first8, kept, pair};
-use crate::scrub::header::{WRONG, number_up_to, wrong_unless_zero};
+use crate::scrub::header::{PFNS, WRONG, number_up_to, wrong_unless_zero};
 
 /// What X86_TSC_INFO says, if it can be that at all.
 pub(super) fn tsc(order: Order, octets: &mut [u8]) -> At {
@@ -26,12 +26,18 @@ pub(super) fn params_header(order: Order, header: &mut [u8], left: u64) -> At {
     if fits { At::Params(order) } else { At::Zero }
 }
 
-/// A parameter that Xen does not know may be anything; the first unknown one stands for it.
-pub(super) fn param(order: Order, entry: &mut [u8]) -> At {
+/// A parameter that Xen does not know may be anything; the first unknown one stands for it. Of a damaged stream a value
+/// that is no pfn may be anything too.
+pub(super) fn param(order: Order, entry: &mut [u8], what: Scrub) -> At {
     let index = order.u64(first8(entry));
     if index >= params::COUNT {
         entry.fill(0);
         entry[..8].copy_from_slice(&order.put_u64(params::COUNT));
+    }
+    let value = order.u64(first8(&entry[8..]));
+    if what.damaged && value >= PFNS {
+        // For every parameter it is refused for as much: that of Viridian has to be odd.
+        entry[8..].copy_from_slice(&order.put_u64(u64::MAX << 1 | value & 1));
     }
     At::Params(order)
 }
