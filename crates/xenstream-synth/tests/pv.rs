@@ -1,18 +1,19 @@
 //! What of a PV guest is compared with its p2m, and what is not.
 
+mod common;
+
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::types::{
     PAGE_DATA, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
 };
 use xenstream_core::wire::libxc::{image_at, vcpu};
-use xenstream_core::{Format, Level, Policy, Rule, Verifier};
+use xenstream_core::{Level, Policy, Rule};
 use xenstream_synth::{Field, Page, Part, Stream, libxc, valid};
 
 /// What is refused, and how far behind the start of the record of this type.
 fn refused(stream: &Stream, policy: &Policy, part: Part) -> Option<(Rule, u64)> {
-    let mut verifier = Verifier::new(Format::Auto, policy);
-    let verdict = verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish());
-    verdict.err().map(|violation| (violation.rule, violation.offset - stream.offset(stream.find(part))))
+    let found = common::refused(stream, policy);
+    found.map(|(rule, offset)| (rule, offset - stream.offset(stream.find(part))))
 }
 
 #[test]

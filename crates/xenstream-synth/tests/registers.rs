@@ -1,15 +1,13 @@
 //! Registers and policies: what a record of them needs, and may have.
 
+mod common;
+
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::types::{END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC};
-use xenstream_core::{Format, Level, Policy, Rule, Verifier};
-use xenstream_synth::{Body, Part, Stream, libxc, valid};
+use xenstream_core::{Level, Policy, Rule};
+use xenstream_synth::{Body, Part, libxc, valid};
 
-fn refused(stream: &Stream, policy: &Policy) -> Option<(Rule, u64)> {
-    let mut verifier = Verifier::new(Format::Auto, policy);
-    let verdict = verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish());
-    verdict.err().map(|violation| (violation.rule, violation.offset))
-}
+use common::refused;
 
 /// A vcpu without any state is no vcpu, and where no state is none of it is read.
 #[test]

@@ -1,15 +1,13 @@
 //! Configurations and xenstore pairs: what of their octets is looked at.
 
-use xenstream_core::wire::{RECORD_HEADER, libxl, xl};
-use xenstream_core::{Format, Level, Policy, Rule, Verifier};
-use xenstream_synth::libxl::xenstore_octets;
-use xenstream_synth::{Part, Stream, minimal};
+mod common;
 
-fn refused(stream: &Stream, policy: &Policy) -> Option<(Rule, u64)> {
-    let mut verifier = Verifier::new(Format::Auto, policy);
-    let verdict = verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish());
-    verdict.err().map(|violation| (violation.rule, violation.offset))
-}
+use xenstream_core::wire::{RECORD_HEADER, libxl, xl};
+use xenstream_core::{Level, Policy, Rule};
+use xenstream_synth::libxl::xenstore_octets;
+use xenstream_synth::{Part, minimal};
+
+use common::refused;
 
 /// Without the flag it is not JSON, and whether it ends with a NUL nobody asks.
 #[test]

@@ -1,0 +1,11 @@
+//! What several tests ask.
+
+use xenstream_core::{Format, Policy, Rule, Verifier};
+use xenstream_synth::Stream;
+
+/// What a stream is refused for, and where.
+pub(crate) fn refused(stream: &Stream, policy: &Policy) -> Option<(Rule, u64)> {
+    let mut verifier = Verifier::new(Format::Auto, policy);
+    let verdict = verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish());
+    verdict.err().map(|violation| (violation.rule, violation.offset))
+}
