@@ -84,6 +84,48 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     }
 }
 
+/// Hears everything if it is there, and nothing otherwise.
+impl<O: Observer> Observer for Option<O> {
+    fn wants_body(&mut self, record: &Record) -> bool {
+        self.as_mut().is_some_and(|observer| observer.wants_body(record))
+    }
+    fn header(&mut self, header: &Header) {
+        if let Some(observer) = self {
+            observer.header(header);
+        }
+    }
+    fn record(&mut self, record: &Record) {
+        if let Some(observer) = self {
+            observer.record(record);
+        }
+    }
+    fn body(&mut self, offset: u64, octets: &[u8]) {
+        if let Some(observer) = self {
+            observer.body(offset, octets);
+        }
+    }
+    fn pfns(&mut self, entries: Pfns<'_>) {
+        if let Some(observer) = self {
+            observer.pfns(entries);
+        }
+    }
+    fn page_batch(&mut self, batch: &PageBatch) {
+        if let Some(observer) = self {
+            observer.page_batch(batch);
+        }
+    }
+    fn warning(&mut self, warning: &Violation) {
+        if let Some(observer) = self {
+            observer.warning(warning);
+        }
+    }
+    fn finding(&mut self, finding: &Violation) {
+        if let Some(observer) = self {
+            observer.finding(finding);
+        }
+    }
+}
+
 /// A header outside any record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,9 +1,9 @@
-//! An observer lent to the verifier hears what it would hear itself.
+//! An observer lent to the verifier, or there at choice, hears what it would hear itself.
 
 use std::fs;
 use std::path::Path;
 
-use xenstream_core::{Observer, Verifier};
+use xenstream_core::{Layer, Observer, Record, Verifier};
 
 #[path = "../../../fuzz/properties/src/setup.rs"]
 pub mod setup;
@@ -14,7 +14,7 @@ use setup::Setup;
 use transcript::Transcript;
 
 #[test]
-fn a_lent_observer_hears_everything_and_is_asked() {
+fn an_observer_behind_another_hears_everything_and_is_asked() {
     let valid = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/valid");
     let mut heard = 0;
     for entry in fs::read_dir(valid).unwrap() {
@@ -32,10 +32,29 @@ fn a_lent_observer_hears_everything_and_is_asked() {
             verify(setup, stream, &mut itself);
             verify(setup, stream, &mut &mut lent);
             itself.assert_same(&lent, "lent");
+            let mut chosen = Some(Transcript::new(setup.bodies));
+            verify(setup, stream, &mut chosen);
+            itself.assert_same(&chosen.unwrap(), "chosen");
             heard += 1;
         }
     }
     assert!(heard > 100, "the corpus has shrunk to {heard} streams");
+}
+
+#[test]
+fn nobody_wants_no_bodies() {
+    let record = Record {
+        layer: Layer::Libxc,
+        index: 0,
+        kind: 1,
+        instance: 0,
+        offset: 40,
+        body_offset: 48,
+        body_length: 8,
+    };
+    assert!(Some(Transcript::new(true)).wants_body(&record));
+    assert!(!Some(Transcript::new(false)).wants_body(&record));
+    assert!(!None::<Transcript>.wants_body(&record));
 }
 
 /// By a generic, as a caller's would be: the observer's own type is what is tested.
