@@ -74,8 +74,13 @@ pub fn verify_all<O: Observer + Send>(
     let (images, steps) = plan(targets);
     let work = |image: &Image| {
         let mut observer = observer(&image.path);
-        let stdin = io::stdin();
-        let input = if image.is_stdin { Input::Descriptor(stdin.as_fd()) } else { Input::Path(&image.path) };
+        let stdin;
+        let input = if image.is_stdin {
+            stdin = io::stdin();
+            Input::Descriptor(stdin.as_fd())
+        } else {
+            Input::Path(&image.path)
+        };
         let result = verify(input, options, &mut observer);
         Outcome { path: image.path.clone(), result, observer: Some(observer) }
     };

@@ -10,8 +10,9 @@ use crate::config::{Collector, Judgement};
 use crate::report::{DerivedLimit, Findings};
 
 /// Collects what goes into the report and passes every event on.
-pub(crate) struct Listener<'o, O: ?Sized> {
-    observer: &'o mut O,
+pub(crate) struct Listener<'o> {
+    /// Any observer: this crate is compiled once for all of them, and few events reach one.
+    observer: &'o mut dyn Observer,
     policy: Policy,
     pub(crate) warnings: Findings,
     pub(crate) findings: Findings,
@@ -26,8 +27,8 @@ pub(crate) struct Listener<'o, O: ?Sized> {
     contents: Range<u64>,
 }
 
-impl<'o, O: Observer + ?Sized> Listener<'o, O> {
-    pub(crate) fn new(options: &Options, observer: &'o mut O) -> Listener<'o, O> {
+impl<'o> Listener<'o> {
+    pub(crate) fn new(options: &Options, observer: &'o mut dyn Observer) -> Listener<'o> {
         Listener {
             observer,
             policy: options.policy.clone(),
@@ -39,10 +40,6 @@ impl<'o, O: Observer + ?Sized> Listener<'o, O> {
             passes_body_on: false,
             contents: 0..0,
         }
-    }
-
-    pub(crate) fn observer(&mut self) -> &mut O {
-        self.observer
     }
 
     /// Octets up to the next page of guest memory, for an offset among page contents.
@@ -67,7 +64,7 @@ impl<'o, O: Observer + ?Sized> Listener<'o, O> {
     }
 }
 
-impl<O: Observer + ?Sized> Observer for Listener<'_, O> {
+impl Observer for Listener<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
         let own = self.config.wants(record);
         self.passes_body_on = !self.is_silent() && self.observer.wants_body(record);

@@ -97,7 +97,7 @@ impl<'fd> Relay<'fd> {
 
     /// Verifies and passes on one stream, and tells an observer what is in it. An observer that wants the bodies of
     /// PAGE_DATA makes them be copied.
-    pub fn run<O: Observer + ?Sized>(self, options: &Options, observer: &mut O) -> Relayed {
+    pub fn run(self, options: &Options, observer: &mut dyn Observer) -> Relayed {
         match Descriptors::new(&self) {
             Ok(mut ends) => run(&mut ends, options, observer),
             Err(error) => Relayed { octets: 0, result: Err(error) },
@@ -143,7 +143,7 @@ impl Fault {
     }
 }
 
-fn run<O: Observer + ?Sized>(ends: &mut dyn Ends, options: &Options, observer: &mut O) -> Relayed {
+fn run(ends: &mut dyn Ends, options: &Options, observer: &mut dyn Observer) -> Relayed {
     // A finding that is not the verdict at once would be passed on.
     let policy = options.policy.clone().with_keep_going(false);
     let options = Options { policy, ..options.clone() };
@@ -159,11 +159,7 @@ fn run<O: Observer + ?Sized>(ends: &mut dyn Ends, options: &Options, observer: &
 }
 
 /// Passes on the stream, up to its end or the first thing wrong with it.
-fn drive<O: Observer + ?Sized>(
-    ends: &mut dyn Ends,
-    session: &mut Session<'_, O>,
-    passed: &mut u64,
-) -> Result<(), Stop> {
+fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Result<(), Stop> {
     let mut window = vec![0; WINDOW];
     while !session.is_ended() {
         let need = session.need();
@@ -196,7 +192,7 @@ fn drive<O: Observer + ?Sized>(
 }
 
 /// Judges octets, and the whole stream where they end it.
-fn judge<O: Observer + ?Sized>(octets: &[u8], session: &mut Session<'_, O>) -> Result<(), Stop> {
+fn judge(octets: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
     session.push(octets)?;
     if session.is_ended() { session.finish() } else { Ok(()) }
 }

@@ -27,9 +27,9 @@ impl From<Error> for Stop {
 }
 
 /// One verification under way. Sources feed it.
-pub(crate) struct Session<'o, O: ?Sized> {
+pub(crate) struct Session<'o> {
     verifier: Verifier,
-    listener: Listener<'o, O>,
+    listener: Listener<'o>,
     options: Options,
     /// Who wants to see the octets that pass.
     tap: Option<&'o RefCell<Tap>>,
@@ -41,8 +41,8 @@ pub(crate) struct Session<'o, O: ?Sized> {
     pub(crate) octets_read: u64,
 }
 
-impl<'o, O: Observer + ?Sized> Session<'o, O> {
-    pub(crate) fn new(options: &Options, observer: &'o mut O) -> Session<'o, O> {
+impl<'o> Session<'o> {
+    pub(crate) fn new(options: &Options, observer: &'o mut dyn Observer) -> Session<'o> {
         Session {
             verifier: Verifier::new(options.format, &options.policy),
             listener: Listener::new(options, observer),
@@ -56,14 +56,9 @@ impl<'o, O: Observer + ?Sized> Session<'o, O> {
     }
 
     /// The same, with the octets that pass for an inspector.
-    pub(crate) fn with_tap(mut self, tap: &'o RefCell<Tap>) -> Session<'o, O> {
+    pub(crate) fn with_tap(mut self, tap: &'o RefCell<Tap>) -> Session<'o> {
         self.tap = Some(tap);
         self
-    }
-
-    /// Who hears of the stream.
-    pub(crate) fn observer(&mut self) -> &mut O {
-        self.listener.observer()
     }
 
     pub(crate) fn position(&self) -> u64 {

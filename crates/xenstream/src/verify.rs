@@ -83,21 +83,14 @@ pub fn verify_slice(octets: &[u8], options: &Options) -> Result<Report, Error> {
 ///
 /// # Errors
 /// The input could not be opened, read or decompressed.
-pub fn verify<O: Observer + ?Sized>(
-    mut input: Input<'_>,
-    options: &Options,
-    observer: &mut O,
-) -> Result<Report, Error> {
+pub fn verify(mut input: Input<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
     let mut session = Session::new(options, observer);
     let outcome = drive(&mut input, &mut session);
     session.into_report(outcome)
 }
 
 /// Feeds a session from an input.
-pub(crate) fn drive<O: Observer + ?Sized>(
-    input: &mut Input<'_>,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+pub(crate) fn drive(input: &mut Input<'_>, session: &mut Session<'_>) -> Result<(), Stop> {
     match input {
         Input::Path(path) => path_outcome(path, session),
         Input::Descriptor(fd) => descriptor_outcome(*fd, false, session),
@@ -107,16 +100,12 @@ pub(crate) fn drive<O: Observer + ?Sized>(
     }
 }
 
-fn path_outcome<O: Observer + ?Sized>(path: &Path, session: &mut Session<'_, O>) -> Result<(), Stop> {
+fn path_outcome(path: &Path, session: &mut Session<'_>) -> Result<(), Stop> {
     let file = File::open(path).map_err(Error::Open)?;
     descriptor_outcome(file.as_fd(), true, session)
 }
 
-fn descriptor_outcome<O: Observer + ?Sized>(
-    fd: BorrowedFd<'_>,
-    is_ours: bool,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+fn descriptor_outcome(fd: BorrowedFd<'_>, is_ours: bool, session: &mut Session<'_>) -> Result<(), Stop> {
     let Some(file) = file::Descriptor::new(fd)? else {
         return stream::drive(&mut stream::Descriptor::new(fd)?, session);
     };

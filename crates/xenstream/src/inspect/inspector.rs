@@ -26,8 +26,8 @@ use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 /// inspector.finish(report.summary.octets);
 /// assert_eq!(rows[0].to_string(), "0 libxl header: little-endian, options 0x0");
 /// ```
-pub struct Inspector<'s, S: ?Sized> {
-    sink: &'s mut S,
+pub struct Inspector<'s> {
+    sink: &'s mut dyn Sink,
     tap: Option<&'s RefCell<Tap>>,
     /// There is a container around the libxl or libxc stream.
     contained: bool,
@@ -50,10 +50,10 @@ struct Open {
     batch: Batch,
 }
 
-impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
+impl<'s> Inspector<'s> {
     /// An inspector that tells its rows to this sink. Octets it has none: an observer sees no headers of records. For
     /// those there is [`inspect`](crate::inspect::inspect()).
-    pub fn new(sink: &'s mut S) -> Inspector<'s, S> {
+    pub fn new(sink: &'s mut dyn Sink) -> Inspector<'s> {
         Inspector {
             sink,
             tap: None,
@@ -69,7 +69,7 @@ impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
     }
 
     /// The same, with octets for the sink too.
-    pub(super) fn with_tap(mut self, tap: &'s RefCell<Tap>) -> Inspector<'s, S> {
+    pub(super) fn with_tap(mut self, tap: &'s RefCell<Tap>) -> Inspector<'s> {
         self.tap = Some(tap);
         self
     }
@@ -151,7 +151,7 @@ impl<'s, S: Sink + ?Sized> Inspector<'s, S> {
     }
 }
 
-impl<S: Sink + ?Sized> Observer for Inspector<'_, S> {
+impl Observer for Inspector<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
         if decode::is_configuration(record) {
             // Nothing else tells of it. Of libvirt's the fields that announce it belong to the header.

@@ -88,11 +88,7 @@ pub struct Inspection {
 /// # Errors
 /// The input could not be opened, read or decompressed; or nobody [wants more](Sink::wants_more)
 /// ([`Error::ConsumerGone`]). Rows up to there have been told.
-pub fn inspect<S: Sink + ?Sized>(
-    input: Input<'_>,
-    options: &Options,
-    sink: &mut S,
-) -> Result<Inspection, Error> {
+pub fn inspect(input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     match input {
         Input::Path(path) => {
             let file = File::open(path).map_err(Error::Open)?;
@@ -104,11 +100,11 @@ pub fn inspect<S: Sink + ?Sized>(
 }
 
 /// What can be read at any place is read again for the view.
-fn inspect_descriptor<S: Sink + ?Sized>(
+fn inspect_descriptor(
     fd: BorrowedFd<'_>,
     is_ours: bool,
     options: &Options,
-    sink: &mut S,
+    sink: &mut dyn Sink,
 ) -> Result<Inspection, Error> {
     let Some(file) = Descriptor::new(fd)? else {
         return inspect_input(Input::Descriptor(fd), options, sink);
@@ -119,11 +115,7 @@ fn inspect_descriptor<S: Sink + ?Sized>(
     inspect_input(Input::Positioned(&file), options, sink)
 }
 
-fn inspect_input<S: Sink + ?Sized>(
-    mut input: Input<'_>,
-    options: &Options,
-    sink: &mut S,
-) -> Result<Inspection, Error> {
+fn inspect_input(mut input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     let tap = RefCell::default();
     let mut inspector = Inspector::new(sink).with_tap(&tap);
     let mut session = Session::new(options, &mut inspector).with_tap(&tap);

@@ -1,5 +1,6 @@
 //! What a verifier says of a stream, put in a row.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use xenstream_core::wire::{Order, libvirt, libxc, libxl, xenopsd, xl};
@@ -42,7 +43,10 @@ impl Events {
     }
 }
 
-impl Observer for Events {
+/// Hears for events that are acted on while the verifier goes on.
+pub(super) struct Ear<'e>(pub(super) &'e RefCell<Events>);
+
+impl Observer for Ear<'_> {
     fn header(&mut self, header: &Header) {
         let (end, event) = match *header {
             Header::Xl { offset, order, optional_data_len, mandatory_flags, .. } => {
@@ -61,19 +65,20 @@ impl Observer for Events {
             }
             _ => return,
         };
-        self.queue.push_back((end, event));
+        self.0.borrow_mut().queue.push_back((end, event));
     }
 
     fn record(&mut self, record: &Record) {
         if record.layer != Layer::Hvm {
-            self.queue.push_back((record.body_offset, Event::Record(*record)));
+            self.0.borrow_mut().queue.push_back((record.body_offset, Event::Record(*record)));
         }
     }
 
     fn finding(&mut self, finding: &Violation) {
-        self.last = Some(finding.rule);
+        let mut events = self.0.borrow_mut();
+        events.last = Some(finding.rule);
         if let Some(field) = frames(finding.rule) {
-            self.queue.push_back((finding.offset.saturating_add(field), Event::Damage(finding.rule)));
+            events.queue.push_back((finding.offset.saturating_add(field), Event::Damage(finding.rule)));
         }
     }
 }

@@ -21,6 +21,7 @@ mod input;
 mod output;
 mod table;
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -31,7 +32,7 @@ use xenstream_core::Rule;
 
 pub use self::table::{Blanked, Part, TABLE, remains};
 
-use self::events::Events;
+use self::events::{Ear, Events};
 use self::filter::Filter;
 use self::input::{File, Live, Octets};
 use self::output::{Plain, Sink, Sparse};
@@ -223,12 +224,14 @@ fn run(
 ) -> Result<Scrubbed, Error> {
     let policy = options.policy.clone().with_keep_going(what.damaged);
     let options = Options { policy, ..options.clone() };
-    let mut events = Events::default();
-    let mut session = Session::new(&options, &mut events);
+    let events = RefCell::default();
+    let mut observer = Ear(&events);
+    let mut session = Session::new(&options, &mut observer);
     session.compression = input.compression();
     let mut work = Work {
         input,
         out,
+        events: &events,
         filter: Filter::new(what),
         window: vec![0; WINDOW],
         written: 0,
@@ -239,7 +242,7 @@ fn run(
     let octets = match &outcome {
         Ok(()) => Some(work.finish(None)?),
         Err(Stop::Invalid(_)) if what.damaged && work.ended => Some(work.finish(None)?),
-        Err(Stop::Invalid(violation)) if what.damaged => match session.observer().refused_for(violation) {
+        Err(Stop::Invalid(violation)) if what.damaged => match events.borrow().refused_for(violation) {
             // Nothing of what is in no known format is structure.
             Rule::StreamUnrecognised | Rule::StreamLegacy => None,
             rule => Some(work.finish(Some(rule))?),
@@ -260,6 +263,8 @@ fn run(
 struct Work<'w> {
     input: &'w mut dyn Octets,
     out: &'w mut dyn Sink,
+    /// What the verifier said.
+    events: &'w RefCell<Events>,
     filter: Filter,
     window: Vec<u8>,
     written: u64,
@@ -271,7 +276,7 @@ struct Work<'w> {
 
 impl Work<'_> {
     /// Takes the stream up to its end or what it is refused for.
-    fn drive(&mut self, session: &mut Session<'_, Events>) -> Result<(), Stop> {
+    fn drive(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
         while !session.is_ended() {
             if !self.pass_over(session)? && !self.pass_on(session)? {
                 break;
@@ -290,7 +295,7 @@ impl Work<'_> {
     }
 
     /// Passes over what nobody has to see, if that comes next.
-    fn pass_over(&mut self, session: &mut Session<'_, Events>) -> Result<bool, Stop> {
+    fn pass_over(&mut self, session: &mut Session<'_>) -> Result<bool, Stop> {
         let blank = session.need().skippable.min(self.filter.blank_ahead());
         if blank == 0 {
             return Ok(false);
@@ -298,12 +303,12 @@ impl Work<'_> {
         let Some(n) = self.input.skip(blank)? else { return Ok(false) };
         let verdict = session.skip(n);
         self.written += n;
-        self.filter.skip(session.observer(), n, self.out).map_err(|error| self.failure(error))?;
+        self.filter.skip(&mut self.events.borrow_mut(), n, self.out).map_err(|error| self.failure(error))?;
         verdict.map(|()| true)
     }
 
     /// Reads some octets, has them judged, and passes on what may stay. False at the input's end.
-    fn pass_on(&mut self, session: &mut Session<'_, Events>) -> Result<bool, Stop> {
+    fn pass_on(&mut self, session: &mut Session<'_>) -> Result<bool, Stop> {
         let window = WINDOW as u64;
         let mut wanted = session.left_in_page().map_or(window, |left| left.min(window));
         if !self.input.reads_on() {
@@ -323,7 +328,9 @@ impl Work<'_> {
         self.behind = read as u64 - judged;
         self.written += judged;
         let octets = &window[..read - self.behind as usize];
-        self.filter.pass(session.observer(), octets, self.out).map_err(|error| self.failure(error))?;
+        self.filter
+            .pass(&mut self.events.borrow_mut(), octets, self.out)
+            .map_err(|error| self.failure(error))?;
         verdict.map(|_| true)
     }
 

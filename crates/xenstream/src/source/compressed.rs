@@ -9,7 +9,6 @@ use flate2::read::MultiGzDecoder;
 use liblzma::read::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream as XzStream};
 use lz4_flex::frame::FrameDecoder;
-use xenstream_core::Observer;
 
 use crate::Error;
 use crate::session::{Session, Stop};
@@ -78,11 +77,11 @@ impl fmt::Display for Compression {
 
 /// Feeds what is compressed in `input`, to its end: only there the decompressor knows that it was sound.
 /// `ends_with_stream` tells that octets behind the stream's end belong to nothing.
-pub(crate) fn drive<O: Observer + ?Sized>(
+pub(crate) fn drive(
     compression: Compression,
     input: impl Read,
     ends_with_stream: bool,
-    session: &mut Session<'_, O>,
+    session: &mut Session<'_>,
 ) -> Result<(), Stop> {
     session.compression = Some(compression);
     let mut decompressor = Decompressor::new(compression, input)?;
@@ -102,7 +101,7 @@ pub(crate) struct Decompressor<'i> {
 impl<'i> Decompressor<'i> {
     pub(crate) fn new(compression: Compression, input: impl Read + 'i) -> Result<Decompressor<'i>, Error> {
         let meter = Rc::new(Meter::default());
-        let source = Metered { inner: input, meter: Rc::clone(&meter) };
+        let source = Metered { inner: Box::new(input), meter: Rc::clone(&meter) };
         match decoder(compression, source) {
             Ok(decoder) => Ok(Decompressor { compression, decoder, meter, offset: 0 }),
             Err(error) => Err(failure(compression, 0, &meter, error)),
@@ -133,7 +132,7 @@ impl<'i> Decompressor<'i> {
     }
 }
 
-fn decoder<'i>(compression: Compression, input: impl Read + 'i) -> io::Result<Box<dyn Read + 'i>> {
+fn decoder<'i>(compression: Compression, input: Metered<'i>) -> io::Result<Box<dyn Read + 'i>> {
     Ok(match compression {
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(input)?;
@@ -149,10 +148,10 @@ fn decoder<'i>(compression: Compression, input: impl Read + 'i) -> io::Result<Bo
     })
 }
 
-fn decode<O: Observer + ?Sized>(
+fn decode(
     decompressor: &mut Decompressor<'_>,
     ends_with_stream: bool,
-    session: &mut Session<'_, O>,
+    session: &mut Session<'_>,
 ) -> Result<(), Stop> {
     let mut chunk = vec![0; CHUNK];
     let mut verdict = Ok(());
@@ -172,11 +171,7 @@ fn decode<O: Observer + ?Sized>(
     verdict.and_then(|()| session.finish())
 }
 
-fn judge<O: Observer + ?Sized>(
-    octets: &[u8],
-    trails: &mut bool,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+fn judge(octets: &[u8], trails: &mut bool, session: &mut Session<'_>) -> Result<(), Stop> {
     if session.push(octets)? < octets.len() && !*trails {
         *trails = true;
         session.trailing_data()?;
@@ -199,12 +194,13 @@ struct Meter {
     failed: RefCell<Option<io::Error>>,
 }
 
-struct Metered<R> {
-    inner: R,
+struct Metered<'i> {
+    /// Behind a pointer, so that decoders are compiled once for all inputs.
+    inner: Box<dyn Read + 'i>,
     meter: Rc<Meter>,
 }
 
-impl<R: Read> Read for Metered<R> {
+impl Read for Metered<'_> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let error = match self.inner.read(octets) {
             Ok(n) if n <= octets.len() => {

@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
 use rustix::fs::{Advice, FileType};
-use xenstream_core::Observer;
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::page;
 
@@ -56,18 +55,15 @@ pub trait ReadAt {
 }
 
 /// Walks a file.
-pub(crate) fn drive<O: Observer + ?Sized>(
-    file: &dyn ReadAt,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+pub(crate) fn drive(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     thread::scope(|scope| drive_with(&mut Reader::new(scope, file), file, session))
 }
 
 /// [`drive`], with a reader of this file.
-pub(super) fn drive_with<O: Observer + ?Sized>(
+pub(super) fn drive_with(
     reader: &mut Reader<'_, '_>,
     file: &dyn ReadAt,
-    session: &mut Session<'_, O>,
+    session: &mut Session<'_>,
 ) -> Result<(), Stop> {
     let outcome = walk(reader, file, session);
     if session.compression.is_none() {
@@ -76,11 +72,7 @@ pub(super) fn drive_with<O: Observer + ?Sized>(
     outcome
 }
 
-fn walk<O: Observer + ?Sized>(
-    reader: &mut Reader<'_, '_>,
-    file: &dyn ReadAt,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     let mut size = file.size().map_err(Error::Inspect)?;
     let mut first = true;
     while !session.is_ended() {
@@ -117,7 +109,7 @@ fn walk<O: Observer + ?Sized>(
 }
 
 /// The input has ended, inside the stream.
-fn end<O: Observer + ?Sized>(file: &dyn ReadAt, session: &mut Session<'_, O>) -> Result<(), Stop> {
+fn end(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     let outcome = session.finish();
     // A file that shrank after octets were passed over ends in front of them.
     let size = file.size().map_err(Error::Inspect)?;
@@ -132,11 +124,7 @@ fn end<O: Observer + ?Sized>(file: &dyn ReadAt, session: &mut Session<'_, O>) ->
 }
 
 /// Looks for a compressor's magic; a short read at the input's start is made up for.
-fn recognise<O: Observer + ?Sized>(
-    file: &dyn ReadAt,
-    start: &[u8],
-    session: &Session<'_, O>,
-) -> Result<Option<Compression>, Stop> {
+fn recognise(file: &dyn ReadAt, start: &[u8], session: &Session<'_>) -> Result<Option<Compression>, Stop> {
     let mut magic = [0; Compression::MAGIC_MAX];
     let mut have = start.len().min(Compression::MAGIC_MAX);
     magic[..have].copy_from_slice(&start[..have]);

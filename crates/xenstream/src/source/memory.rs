@@ -1,12 +1,10 @@
 //! Input that lies in memory.
 
-use xenstream_core::Observer;
-
 use crate::session::{Session, Stop};
 use crate::source::compressed;
 
 /// Feeds a slice.
-pub(crate) fn drive<O: Observer + ?Sized>(octets: &[u8], session: &mut Session<'_, O>) -> Result<(), Stop> {
+pub(crate) fn drive(octets: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
     if let Some(compression) = session.recognise(octets) {
         return compressed::drive(compression, octets, true, session);
     }

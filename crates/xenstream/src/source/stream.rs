@@ -9,7 +9,6 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
-use xenstream_core::Observer;
 
 use crate::Error;
 use crate::session::{Session, Stop};
@@ -46,10 +45,7 @@ pub(crate) trait Stream {
 }
 
 /// Reads a stream up to its end and not beyond.
-pub(crate) fn drive<O: Observer + ?Sized>(
-    stream: &mut dyn Stream,
-    session: &mut Session<'_, O>,
-) -> Result<(), Stop> {
+pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Result<(), Stop> {
     let mut window = vec![0; WINDOW];
     let start = take_magic(stream, &mut window, session)?;
     if let Some(compression) = session.recognise(start) {
@@ -87,10 +83,10 @@ pub(crate) fn drive<O: Observer + ?Sized>(
 }
 
 /// The first few octets, by which a compressor is told. They surely belong to the stream: every header is longer.
-fn take_magic<'w, O: Observer + ?Sized>(
+fn take_magic<'w>(
     stream: &mut dyn Stream,
     window: &'w mut [u8],
-    session: &mut Session<'_, O>,
+    session: &mut Session<'_>,
 ) -> Result<&'w [u8], Error> {
     let certain = session.need().certain;
     let mut have = 0;
