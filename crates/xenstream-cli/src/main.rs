@@ -1,9 +1,9 @@
-//! The `xenstream` program; see the library.
+//! The `xenstream` program; see `xenstream-commands`.
 
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    xenstream_cli::main()
+    xenstream_commands::main()
 }

@@ -83,7 +83,7 @@ impl Installed {
 
     /// Each command has its manual page, and each shell its completions.
     fn check_pages(&self) -> Result<()> {
-        let program = xenstream_cli::command_line();
+        let program = xenstream_commands::command_line();
         let commands =
             program.get_subcommands().map(|command| format!("man1/xenstream-{}.1", command.get_name()));
         let others = ["man1/xenstream.1", "man8/xenstream-save-helper.8"].map(str::to_owned);

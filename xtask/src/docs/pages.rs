@@ -17,7 +17,7 @@ const SHELLS: [(Shell, &str); 3] =
 /// The files, by path in the repository.
 pub(super) fn files() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    let mut program = xenstream_cli::command_line();
+    let mut program = xenstream_commands::command_line();
     program.build();
     page(&program, &mut files)?;
     for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
@@ -25,7 +25,7 @@ pub(super) fn files() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     }
     for (shell, name) in SHELLS {
         let mut octets = Vec::new();
-        generate(shell, &mut xenstream_cli::command_line(), NAME, &mut octets);
+        generate(shell, &mut xenstream_commands::command_line(), NAME, &mut octets);
         files.insert(Path::new("docs/completions").join(name), octets);
     }
     Ok(files)

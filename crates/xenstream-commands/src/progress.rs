@@ -40,7 +40,7 @@ pub(crate) enum When {
 /// How many octets have been verified, of all images together.
 pub(crate) struct Meter {
     passed: AtomicU64,
-    bar: ProgressBar,
+    bar: Option<ProgressBar>,
 }
 
 impl Meter {
@@ -52,21 +52,22 @@ impl Meter {
             When::Always => true,
             When::Never => false,
         };
-        let mut meter = Meter { passed: AtomicU64::new(0), bar: ProgressBar::hidden() };
+        let passed = AtomicU64::new(0);
         if !shows {
-            return work(&meter);
+            return work(&Meter { passed, bar: None });
         }
         let (template, length) = match length(targets) {
             Some(length) => (MEASURED, Some(length)),
             None => (UNMEASURED, None),
         };
-        meter.bar =
+        let bar =
             ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden()).with_style(style(template));
-        let meter = &meter;
+        let meter = Meter { passed, bar: Some(bar.clone()) };
         thread::scope(|scope| {
             let (working, done) = mpsc::channel();
-            scope.spawn(move || meter.show(is_terminal, &done));
-            let outcome = work(meter);
+            let passed = &meter.passed;
+            scope.spawn(move || show(&bar, passed, is_terminal, &done));
+            let outcome = work(&meter);
             drop(working);
             outcome
         })
@@ -79,29 +80,32 @@ impl Meter {
 
     /// Prints something, out of the progress bar's way.
     pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.bar.suspend(print)
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
     }
+}
 
-    /// Shows it until the work is done.
-    fn show(&self, is_terminal: bool, done: &Receiver<()>) {
-        if done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-        let interval = if is_terminal { DRAWN } else { WRITTEN };
-        self.bar.set_draw_target(if is_terminal {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::term_like(Box::new(Lines))
-        });
-        loop {
-            self.bar.set_position(self.passed.load(Ordering::Relaxed));
-            self.bar.tick();
-            if done.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
-                break;
-            }
-        }
-        self.bar.finish_and_clear();
+/// Shows it until the work is done.
+fn show(bar: &ProgressBar, passed: &AtomicU64, is_terminal: bool, done: &Receiver<()>) {
+    if done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+        return;
     }
+    let interval = if is_terminal { DRAWN } else { WRITTEN };
+    bar.set_draw_target(if is_terminal {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::term_like(Box::new(Lines))
+    });
+    loop {
+        bar.set_position(passed.load(Ordering::Relaxed));
+        bar.tick();
+        if done.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
 }
 
 /// An observer, and how far its image has been told of.
@@ -257,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_octet_is_told_once() {
-        let meter = Meter { passed: AtomicU64::new(0), bar: ProgressBar::hidden() };
+        let meter = Meter { passed: AtomicU64::new(0), bar: None };
         let mut observers = [meter.observer(()), meter.observer(())];
         for observer in &mut observers {
             for offset in [10, STEP - 1, STEP, 3 * STEP + 5] {

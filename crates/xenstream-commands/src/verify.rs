@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use xenstream::batch::{Outcome, Target, verify_all};
-use xenstream::{Error, Observer, Options, Report, json};
+use xenstream::{Error, Options, Report, json};
 
 use crate::args::{VerifyArguments, usage};
 use crate::listing::Listing;
@@ -18,40 +18,23 @@ use crate::{FAILED, INVALID, VALID, output};
 pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
     let targets = targets(&arguments.targets);
     let options = Options::new(arguments.policy()).with_format(arguments.format);
-    if arguments.verbose {
-        // The listing of one image at a time, in front of its verdict.
-        let one = NonZero::new(1);
-        let finish = |listing: Option<Listing>| listing.map_or(Ok(()), Listing::finish);
-        verify_each(arguments, &targets, &options, one, Listing::new, finish)
-    } else {
-        verify_each(arguments, &targets, &options, None, |_| (), |_| Ok(()))
-    }
-}
-
-/// Verifies the targets, and prints what came of each. `finish` gets each image's observer before that.
-fn verify_each<O: Observer + Send>(
-    arguments: &VerifyArguments,
-    targets: &[Target],
-    options: &Options,
-    threads: Option<NonZero<usize>>,
-    observer: impl Fn(&Path) -> O + Sync,
-    finish: impl Fn(Option<O>) -> io::Result<()>,
-) -> io::Result<u8> {
-    Meter::watch(arguments.progress(), arguments.verbose, targets, |meter| {
+    // The listing of one image at a time, in front of its verdict.
+    let threads = if arguments.verbose { NonZero::new(1) } else { None };
+    Meter::watch(arguments.progress(), arguments.verbose, &targets, |meter| {
         let mut out = output::stdout();
         let mut status = VALID;
         let mut written = Ok(());
-        let observer = |path: &Path| meter.observer(observer(path));
-        verify_all(targets, options, threads, observer, |Outcome { path, result, observer }| {
+        let observer = |path: &Path| meter.observer(arguments.verbose.then(|| Listing::new(path)));
+        verify_all(&targets, &options, threads, observer, |Outcome { path, result, observer }| {
             status = status.max(match &result {
                 Ok(report) if report.is_valid() => VALID,
                 Ok(_) => INVALID,
                 Err(_) => FAILED,
             });
             let octets = result.as_ref().map_or(0, |report| report.summary.octets);
-            let observer = observer.map(|watched| watched.into_inner(octets));
+            let listing = observer.and_then(|watched| watched.into_inner(octets));
             written = meter.print(|| {
-                finish(observer)?;
+                listing.map_or(Ok(()), Listing::finish)?;
                 print(&mut out, arguments, &path, &result)?;
                 out.flush()
             });
