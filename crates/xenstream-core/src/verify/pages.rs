@@ -226,13 +226,15 @@ impl Verifier {
 
     #[inline]
     fn pages_run_of(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> bool {
-        let scan = Scan::over(words, self.pages.highest, &read);
-        if scan.suspicious() {
+        let scan = Scan::of(words, &read);
+        if scan.any & page::RESERVED != 0
+            || scan.may_exceed(self.pages.highest) && exceeds(words, self.pages.highest, &read)
+        {
             return false;
         }
         let total = words.len() as u64;
         let with_data = self.pages.with_data;
-        if let Some(absent) = scan.absent() {
+        if let Some(absent) = scan.absent(total).or_else(|| absent(words, &read)) {
             let normal = total.saturating_sub(absent);
             count(&mut self.summary.pages.by_type, page::XTAB, absent);
             count(&mut self.summary.pages.by_type, page::NOTAB, normal);
@@ -429,44 +431,59 @@ fn over(pfn: u64, highest: u64) -> bool {
     highest.wrapping_sub(pfn) >> 63 != 0
 }
 
-/// What one pass over a run of entries collects.
+/// What one pass over a run of entries collects: it tells nearly all there is to tell of nearly all runs.
 struct Scan {
     /// All entries, or-ed.
     any: u64,
-    /// The top bit is set if a pfn is above the highest.
-    over: u64,
-    /// Of the top three bits one is set if a type is neither NOTAB nor XTAB.
-    other: u64,
-    /// The types, summed.
-    sum: u64,
+    /// All entries, and-ed.
+    all: u64,
 }
 
 impl Scan {
     #[inline]
-    fn over(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> Scan {
-        let mut scan = Scan { any: 0, over: 0, other: 0, sum: 0 };
+    fn of(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Scan {
+        let mut scan = Scan { any: 0, all: u64::MAX };
         for word in words {
             let entry = read(*word);
             scan.any |= entry;
-            scan.over |= highest.wrapping_sub(entry & page::PFN);
-            // NOTAB and XTAB are the types whose four bits are all the same.
-            scan.other |= entry ^ entry << 1;
-            scan.sum = scan.sum.wrapping_add(page::kind(entry));
+            scan.all &= entry;
         }
         scan
     }
 
-    /// May an entry break a rule, but for one on types?
+    /// May a pfn be above the highest? None is above all of them or-ed.
     #[inline]
-    fn suspicious(&self) -> bool {
-        self.any & page::RESERVED != 0 || self.over >> 63 != 0
+    fn may_exceed(&self, highest: u64) -> bool {
+        over(self.any & page::PFN, highest)
     }
 
-    /// How many entries are XTAB, if all others are NOTAB.
+    /// How many of so many entries are XTAB, if they are all NOTAB or all XTAB.
     #[inline]
-    fn absent(&self) -> Option<u64> {
-        (self.other >> 61 == 0).then_some(self.sum / page::XTAB)
+    fn absent(&self, total: u64) -> Option<u64> {
+        if page::kind(self.any) == page::NOTAB {
+            Some(0)
+        } else {
+            (page::kind(self.all) == page::XTAB).then_some(total)
+        }
     }
+}
+
+/// Is a pfn above the highest?
+fn exceeds(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> bool {
+    words.iter().fold(0, |over, word| over | highest.wrapping_sub(read(*word) & page::PFN)) >> 63 != 0
+}
+
+/// How many entries are XTAB, if all others are NOTAB.
+#[inline]
+fn absent(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Option<u64> {
+    let (mut other, mut sum) = (0, 0u64);
+    for word in words {
+        let entry = read(*word);
+        // NOTAB and XTAB are the types whose four bits are all the same: then none of the top three bits is set here.
+        other |= entry ^ entry << 1;
+        sum = sum.wrapping_add(page::kind(entry));
+    }
+    (other >> 61 == 0).then_some(sum / page::XTAB)
 }
 
 /// X86_PV_P2M_FRAMES.
@@ -547,41 +564,56 @@ mod tests {
 
     use super::*;
 
-    /// The rules for one entry but for those on its type, written down plainly.
-    fn plain(entry: u64, highest: u64) -> bool {
-        let reserved_bits = entry >> 52 & 0xFF != 0;
-        let pfn = entry & page::PFN;
-        reserved_bits || highest == u64::MAX || pfn > highest
-    }
-
-    fn scan(entries: &[u64], highest: u64) -> Scan {
-        let words: [[u8; 8]; 3] = [0, 1, 2].map(|i| entries[i % entries.len()].to_le_bytes());
-        Scan::over(&words[..entries.len()], highest, u64::from_le_bytes)
+    /// Is this entry's pfn above the highest, or none allowed?
+    fn above(entry: u64, highest: u64) -> bool {
+        highest == u64::MAX || entry & page::PFN > highest
     }
 
     #[test]
-    fn a_pass_over_a_run_agrees_with_the_plain_rules() {
+    fn passes_over_a_run_agree_with_the_plain_rules() {
         let pfns = [0, 1, 0xFF, 0x100, 0x101, (1 << 36) - 1, 1 << 36, page::PFN - 1, page::PFN];
         let bounds = [0, 0xFF, 0x100, (1 << 36) - 1, page::PFN, u64::MAX];
+        let read = u64::from_le_bytes;
         // One entry that breaks nothing on either side of each.
-        for highest in bounds {
-            let clean = 0xF << 60;
+        for (highest, clean) in bounds.into_iter().flat_map(|highest| [(highest, 0), (highest, 0xF << 60)]) {
             for kind in 0..16u64 {
                 for reserved in (0..8).map(|bit| 1u64 << bit).chain([0, 0xFF]) {
                     for pfn in pfns {
                         let entry = kind << 60 | reserved << 52 | pfn;
                         for run in [vec![entry], vec![clean, entry, clean]] {
-                            let expected = run.iter().any(|entry| plain(*entry, highest));
-                            let scan = scan(&run, highest);
-                            assert_eq!(scan.suspicious(), expected, "{entry:#x} with {highest:#x}");
-                            let usual = run.iter().all(|entry| matches!(entry >> 60, 0 | 15));
-                            let absent = run.iter().filter(|entry| **entry >> 60 == 15).count();
-                            assert_eq!(scan.absent(), usual.then_some(absent as u64), "{entry:#x}");
+                            let words: Vec<_> = run.iter().map(|entry| entry.to_le_bytes()).collect();
+                            let scan = Scan::of(&words, read);
+                            let too_high = run.iter().any(|entry| above(*entry, highest));
+                            assert_eq!(scan.any & page::RESERVED != 0, reserved != 0, "{entry:#x}");
+                            assert_eq!(
+                                exceeds(&words, highest, read),
+                                too_high,
+                                "{entry:#x} with {highest:#x}"
+                            );
+                            assert!(scan.may_exceed(highest) || !too_high, "{entry:#x} with {highest:#x}");
+                            let kinds: Vec<_> = run.iter().map(|entry| entry >> 60).collect();
+                            let xtab = kinds.iter().filter(|kind| **kind == 15).count() as u64;
+                            let usual = kinds.iter().all(|kind| matches!(kind, 0 | 15)).then_some(xtab);
+                            assert_eq!(absent(&words, read), usual, "{entry:#x}");
+                            let total = run.len() as u64;
+                            let alike = usual.filter(|xtab| [0, total].contains(xtab));
+                            assert_eq!(scan.absent(total), alike, "{entry:#x}");
                         }
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn pfns_below_the_highest_need_no_second_pass_unless_their_bits_say_so() {
+        let scan = |pfns: &[u64]| {
+            let words: Vec<_> = pfns.iter().map(|pfn| pfn.to_le_bytes()).collect();
+            Scan::of(&words, u64::from_le_bytes)
+        };
+        assert!(!scan(&[0x100, 0x1FF]).may_exceed(0x1FF));
+        // 0x1FF together, though neither is above.
+        assert!(scan(&[0x100, 0x0FF]).may_exceed(0x100));
     }
 
     #[test]
