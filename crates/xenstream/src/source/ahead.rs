@@ -54,9 +54,11 @@ impl<'scope, 'file> Reader<'scope, 'file> {
         if let Some(octets) = fetched {
             return Ok(&self.window.0[..octets]);
         }
-        let started = Instant::now();
+        let started = self.pace.asks_for_time().then(Instant::now);
         let octets = self.read_now(offset, wanted)?.len();
-        self.pace.note(started.elapsed());
+        if let Some(started) = started {
+            self.pace.note(started.elapsed());
+        }
         if self.pace.asks_for_threads() && self.prefetch.is_none() {
             self.prefetch = self.file.concurrent().and_then(|file| Prefetch::start(self.scope, file));
             self.course.guessed = offset;
@@ -144,6 +146,8 @@ impl Course {
 /// How long reads take, and what should be done about it.
 #[derive(Debug, Default)]
 struct Pace {
+    /// Reads since one was timed.
+    untimed: u32,
     /// Reads since the last one that was as fast as the system's cache.
     uncached: u32,
     /// Reads that are still to be made with hints ahead.
@@ -163,6 +167,14 @@ impl Pace {
     /// A hint costs about what a read from the cache does, and with hints a disk looks like the cache. So they are given
     /// for so many reads, and again once reads have shown that they are needed.
     const HINTED: u32 = 256;
+    /// To look at the clock costs a twentieth of a read from the cache: as long as reads are fast, one in so many is timed.
+    const TIMED: u32 = 4;
+
+    /// Should the next read be timed?
+    fn asks_for_time(&mut self) -> bool {
+        self.untimed = self.untimed.wrapping_add(1) % Pace::TIMED;
+        self.untimed == 1 || self.uncached > 0 || self.hinted > 0
+    }
 
     fn note(&mut self, read: Duration) {
         self.uncached = if read > Pace::CACHED { self.uncached.saturating_add(1) } else { 0 };
