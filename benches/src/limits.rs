@@ -1,7 +1,9 @@
 //! What nothing can beat: the same octets moved the same way, and nothing looked at.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -42,6 +44,50 @@ pub fn walk_path(path: &Path, start: u64) -> io::Result<u64> {
     let file = File::open(path)?;
     rustix::fs::fadvise(&file, 0, None, Advice::Random)?;
     walk(&Positioned(file), start)
+}
+
+/// Where [`walk_path`] reads.
+///
+/// # Errors
+/// What the system says.
+pub fn places(path: &Path, start: u64) -> io::Result<Vec<u64>> {
+    let places = Noted { file: Positioned(File::open(path)?), offsets: RefCell::default() };
+    walk(&places, start)?;
+    Ok(places.offsets.into_inner())
+}
+
+/// The reads of [`walk_path`] as a disk likes them best: all of them are asked for before the first one is waited for.
+///
+/// # Errors
+/// What the system says.
+pub fn read_places(path: &Path, places: &[u64]) -> io::Result<()> {
+    let file = File::open(path)?;
+    rustix::fs::fadvise(&file, 0, None, Advice::Random)?;
+    for place in places {
+        rustix::fs::fadvise(&file, *place, NonZero::new(HEAD as u64), Advice::WillNeed)?;
+    }
+    let mut head = [0; HEAD];
+    for place in places {
+        rustix::io::pread(&file, &mut head, *place)?;
+    }
+    Ok(())
+}
+
+/// A file that keeps in mind where it was read.
+struct Noted {
+    file: Positioned,
+    offsets: RefCell<Vec<u64>>,
+}
+
+impl ReadAt for Noted {
+    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.offsets.borrow_mut().push(offset);
+        self.file.read_at(octets, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
 }
 
 /// A file of the system, read by positioned reads.
