@@ -30,6 +30,9 @@ pub(crate) enum Field {
 /// Words of the map that tells page tables from other pages.
 const TABLE_WORDS: usize = (page::TABLES_TOLD / 64) as usize;
 
+/// Entries that are looked at together where page tables are among others.
+const GROUP: usize = 64;
+
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     /// Entries or frames that are still to come.
@@ -234,36 +237,25 @@ impl Verifier {
         }
         let total = words.len() as u64;
         let with_data = self.pages.with_data;
-        if let Some(absent) = scan.absent(total).or_else(|| absent(words, &read)) {
+        // Page tables, which nearly all batches of a PV guest have and others may not, as far as the map of them goes.
+        let may_mark =
+            self.summary.guest == Some(Guest::Pv) && with_data.saturating_add(total) <= page::TABLES_TOLD;
+        if let Some(absent) =
+            scan.absent(total).or_else(|| if may_mark { None } else { absent(words, &read) })
+        {
             let normal = total.saturating_sub(absent);
             count(&mut self.summary.pages.by_type, page::XTAB, absent);
             count(&mut self.summary.pages.by_type, page::NOTAB, normal);
             self.pages.with_data = with_data.saturating_add(normal);
             return true;
         }
-        // Other types. Reserved ones, page tables in an HVM stream, and batches too long for the map of page tables
-        // are for the pass that can report them.
-        let pv = self.summary.guest == Some(Guest::Pv);
-        if pv && with_data.saturating_add(total) > page::TABLES_TOLD {
+        // Other types, which are rare if not wrong, are for the pass that can report them, and so are reserved ones.
+        if !may_mark {
             return false;
         }
-        let mut by_type = [0; 16];
-        for word in words {
-            count(&mut by_type, page::kind(read(*word)), 1);
-        }
-        let any = |wanted: fn(u64) -> bool| (0u64..16).zip(by_type).any(|(kind, n)| wanted(kind) && n > 0);
-        if any(page::is_reserved) || !pv && any(page::is_table) {
+        let by_type = self.pages.count_and_mark(words, &read);
+        if (0u64..16).zip(by_type).any(|(kind, n)| page::is_reserved(kind) && n > 0) {
             return false;
-        }
-        if any(page::is_table) {
-            let mut index = with_data;
-            for word in words {
-                let kind = page::kind(read(*word));
-                if page::is_table(kind) {
-                    self.pages.mark_table(index);
-                }
-                index = index.wrapping_add(u64::from(page::has_data(kind)));
-            }
         }
         for (kind, n) in (0u64..16).zip(by_type) {
             count(&mut self.summary.pages.by_type, kind, n);
@@ -391,6 +383,44 @@ impl State {
             self.any_table = false;
             self.tables = [0; TABLE_WORDS];
         }
+    }
+
+    /// Counts the types of a run, and marks its page tables. Whoever goes through the run again marks the same ones.
+    fn count_and_mark(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> [u64; 16] {
+        let mut by_type = [0; 16];
+        let mut index = self.with_data;
+        let (groups, rest) = words.as_chunks::<GROUP>();
+        for group in groups {
+            // Page tables are few and lie together.
+            if let Some(absent) = absent(group, &read) {
+                let normal = (GROUP as u64).wrapping_sub(absent);
+                count(&mut by_type, page::XTAB, absent);
+                count(&mut by_type, page::NOTAB, normal);
+                index = index.wrapping_add(normal);
+            } else {
+                index = self.count_and_mark_each(group, index, &mut by_type, &read);
+            }
+        }
+        self.count_and_mark_each(rest, index, &mut by_type, &read);
+        by_type
+    }
+
+    fn count_and_mark_each(
+        &mut self,
+        words: &[[u8; 8]],
+        mut index: u64,
+        by_type: &mut [u64; 16],
+        read: impl Fn([u8; 8]) -> u64,
+    ) -> u64 {
+        for word in words {
+            let kind = page::kind(read(*word));
+            count(by_type, kind, 1);
+            if page::is_table(kind) {
+                self.mark_table(index);
+            }
+            index = index.wrapping_add(u64::from(page::has_data(kind)));
+        }
+        index
     }
 
     fn mark_table(&mut self, index: u64) {
