@@ -11,8 +11,8 @@ use crate::report::{DerivedLimit, Findings};
 
 /// Collects what goes into the report and passes every event on.
 pub(crate) struct Listener<'o> {
-    /// Any observer: this crate is compiled once for all of them, and few events reach one.
-    observer: &'o mut dyn Observer,
+    /// Whoever it is: this crate is compiled once for all of them. To ask that nobody is there costs less than a call.
+    observer: Option<&'o mut dyn Observer>,
     policy: Policy,
     pub(crate) warnings: Findings,
     pub(crate) findings: Findings,
@@ -28,7 +28,7 @@ pub(crate) struct Listener<'o> {
 }
 
 impl<'o> Listener<'o> {
-    pub(crate) fn new(options: &Options, observer: &'o mut dyn Observer) -> Listener<'o> {
+    pub(crate) fn new(options: &Options, observer: Option<&'o mut dyn Observer>) -> Listener<'o> {
         Listener {
             observer,
             policy: options.policy.clone(),
@@ -54,42 +54,43 @@ impl<'o> Listener<'o> {
             Level::Allow => {}
             Level::Warn => self.warning(&violation),
             Level::Deny if self.policy.keeps_going() => self.finding(&violation),
-            Level::Deny => self.denied = Some(violation),
+            Level::Deny => {
+                self.denied = Some(violation);
+                // Nobody hears of what lies behind the violation that is the verdict.
+                self.observer = None;
+            }
         }
-    }
-
-    /// The caller hears nothing that lies behind the violation that is the verdict.
-    fn is_silent(&self) -> bool {
-        self.denied.is_some()
     }
 }
 
 impl Observer for Listener<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
         let own = self.config.wants(record);
-        self.passes_body_on = !self.is_silent() && self.observer.wants_body(record);
+        self.passes_body_on = self.observer.as_mut().is_some_and(|observer| observer.wants_body(record));
         self.passes_body_on || own
     }
 
     fn header(&mut self, header: &Header) {
         self.config.header(header);
-        if !self.is_silent() {
-            self.observer.header(header);
+        if let Some(observer) = &mut self.observer {
+            observer.header(header);
         }
     }
 
     fn record(&mut self, record: &Record) {
-        if !self.is_silent() {
-            self.observer.record(record);
+        if let Some(observer) = &mut self.observer {
+            observer.record(record);
         }
     }
 
     fn body(&mut self, offset: u64, octets: &[u8]) {
-        if self.is_silent() {
+        if self.denied.is_some() {
             return;
         }
-        if self.passes_body_on {
-            self.observer.body(offset, octets);
+        if self.passes_body_on
+            && let Some(observer) = &mut self.observer
+        {
+            observer.body(offset, octets);
         }
         if let Some(judgement) = self.config.body(octets) {
             self.judged(judgement);
@@ -97,29 +98,33 @@ impl Observer for Listener<'_> {
     }
 
     fn pfns(&mut self, entries: Pfns<'_>) {
-        if !self.is_silent() {
-            self.observer.pfns(entries);
+        if let Some(observer) = &mut self.observer {
+            observer.pfns(entries);
         }
     }
 
     fn page_batch(&mut self, batch: &PageBatch) {
         self.contents = batch.offset..batch.offset.saturating_add(batch.pages.saturating_mul(PAGE_SIZE));
-        if !self.is_silent() {
-            self.observer.page_batch(batch);
+        if let Some(observer) = &mut self.observer {
+            observer.page_batch(batch);
         }
     }
 
     fn warning(&mut self, warning: &Violation) {
-        if !self.is_silent() {
+        if self.denied.is_none() {
             self.warnings.note(warning);
-            self.observer.warning(warning);
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.warning(warning);
         }
     }
 
     fn finding(&mut self, finding: &Violation) {
-        if !self.is_silent() {
+        if self.denied.is_none() {
             self.findings.note(finding);
-            self.observer.finding(finding);
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.finding(finding);
         }
     }
 }

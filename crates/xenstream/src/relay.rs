@@ -60,7 +60,7 @@ pub fn relay(input: impl AsFd, output: impl AsFd, options: &Options) -> Relayed 
 /// assert!(passed.is_empty());
 /// ```
 pub fn relay_with(reader: impl Read, writer: impl Write, options: &Options) -> Relayed {
-    run(&mut Copying { reader, writer }, options, &mut ())
+    run(&mut Copying { reader, writer }, options, None)
 }
 
 /// A relay between two descriptors that can be told to wait no longer.
@@ -99,7 +99,7 @@ impl<'fd> Relay<'fd> {
     /// PAGE_DATA makes them be copied.
     pub fn run(self, options: &Options, observer: &mut dyn Observer) -> Relayed {
         match Descriptors::new(&self) {
-            Ok(mut ends) => run(&mut ends, options, observer),
+            Ok(mut ends) => run(&mut ends, options, Some(observer)),
             Err(error) => Relayed { octets: 0, result: Err(error) },
         }
     }
@@ -143,7 +143,7 @@ impl Fault {
     }
 }
 
-fn run(ends: &mut dyn Ends, options: &Options, observer: &mut dyn Observer) -> Relayed {
+fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observer>) -> Relayed {
     // A finding that is not the verdict at once would be passed on.
     let policy = options.policy.clone().with_keep_going(false);
     let options = Options { policy, ..options.clone() };

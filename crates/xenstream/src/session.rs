@@ -42,7 +42,7 @@ pub(crate) struct Session<'o> {
 }
 
 impl<'o> Session<'o> {
-    pub(crate) fn new(options: &Options, observer: &'o mut dyn Observer) -> Session<'o> {
+    pub(crate) fn new(options: &Options, observer: Option<&'o mut dyn Observer>) -> Session<'o> {
         Session {
             verifier: Verifier::new(options.format, &options.policy),
             listener: Listener::new(options, observer),

@@ -33,7 +33,7 @@ pub enum Input<'a> {
 /// # Errors
 /// The file could not be opened, read or decompressed. That the stream is invalid is no error: the report says so.
 pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
-    verify(Input::Path(path.as_ref()), options, &mut ())
+    run(Input::Path(path.as_ref()), options, None)
 }
 
 /// Verifies an open file, pipe or socket from its current offset on; see [`Input::Descriptor`].
@@ -41,7 +41,7 @@ pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, 
 /// # Errors
 /// The descriptor could not be read, or what it holds not be decompressed.
 pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
-    verify(Input::Descriptor(fd.as_fd()), options, &mut ())
+    run(Input::Descriptor(fd.as_fd()), options, None)
 }
 
 /// Verifies what a reader has. Of an uncompressed stream its own octets are taken and none behind them, so that no
@@ -51,7 +51,7 @@ pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
 /// The reader failed (with [`WouldBlock`](std::io::ErrorKind::WouldBlock) too), or what it holds could not be
 /// decompressed.
 pub fn verify_reader(mut reader: impl Read, options: &Options) -> Result<Report, Error> {
-    verify(Input::Reader(&mut reader), options, &mut ())
+    run(Input::Reader(&mut reader), options, None)
 }
 
 /// Verifies a whole image in memory.
@@ -59,7 +59,7 @@ pub fn verify_reader(mut reader: impl Read, options: &Options) -> Result<Report,
 /// # Errors
 /// The image is compressed and could not be decompressed.
 pub fn verify_slice(octets: &[u8], options: &Options) -> Result<Report, Error> {
-    verify(Input::Slice(octets), options, &mut ())
+    run(Input::Slice(octets), options, None)
 }
 
 /// Verifies an input, and tells an observer what is in it.
@@ -83,7 +83,15 @@ pub fn verify_slice(octets: &[u8], options: &Options) -> Result<Report, Error> {
 ///
 /// # Errors
 /// The input could not be opened, read or decompressed.
-pub fn verify(mut input: Input<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
+pub fn verify(input: Input<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
+    run(input, options, Some(observer))
+}
+
+fn run(
+    mut input: Input<'_>,
+    options: &Options,
+    observer: Option<&mut dyn Observer>,
+) -> Result<Report, Error> {
     let mut session = Session::new(options, observer);
     let outcome = drive(&mut input, &mut session);
     session.into_report(outcome)

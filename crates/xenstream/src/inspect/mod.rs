@@ -118,7 +118,7 @@ fn inspect_descriptor(
 fn inspect_input(mut input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     let tap = RefCell::default();
     let mut inspector = Inspector::new(sink).with_tap(&tap);
-    let mut session = Session::new(options, &mut inspector).with_tap(&tap);
+    let mut session = Session::new(options, Some(&mut inspector)).with_tap(&tap);
     let outcome = verify::drive(&mut input, &mut session);
     let position = session.position();
     let result = session.into_report(outcome);

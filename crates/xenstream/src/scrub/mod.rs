@@ -226,7 +226,7 @@ fn run(
     let options = Options { policy, ..options.clone() };
     let events = RefCell::default();
     let mut observer = Ear(&events);
-    let mut session = Session::new(&options, &mut observer);
+    let mut session = Session::new(&options, Some(&mut observer));
     session.compression = input.compression();
     let mut work = Work {
         input,

@@ -258,7 +258,7 @@ mod tests {
     /// The report on a file that is read on threads from the start.
     fn on_threads(file: &Memory<'_>) -> Report {
         let mut observer = ();
-        let mut session = Session::new(&Options::default(), &mut observer);
+        let mut session = Session::new(&Options::default(), Some(&mut observer));
         let outcome = thread::scope(|scope| {
             let mut reader = Reader::new(scope, file);
             reader.prefetch = Prefetch::start(scope, file);
