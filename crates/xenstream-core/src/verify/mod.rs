@@ -11,6 +11,7 @@ pub(crate) mod pages;
 pub(crate) mod places;
 pub(crate) mod pv;
 pub(crate) mod registers;
+pub(crate) mod scan;
 pub(crate) mod xenopsd;
 pub(crate) mod xenstore;
 pub(crate) mod xl;

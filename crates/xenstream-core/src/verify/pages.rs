@@ -1,15 +1,14 @@
 //! Memory: X86_PV_P2M_FRAMES and PAGE_DATA.
 //!
-//! **The one clever part.** Entries are judged in runs: one pass of adds, shifts, ands and ors without a branch, which
-//! compiles to vector code on the baseline of every target, tells whether any entry of the run breaks a rule. Only
-//! then, a second pass looks at each. Whoever changes [`Scan`]: the benchmarks count its instructions, and the test
-//! below compares it with the plain checks for every type and every reserved bit.
+//! Entries are judged in runs, by the passes in [`scan`](super::scan). Only where those see that a rule may be broken, or
+//! types that are rare, each entry is looked at.
 
 use crate::observer::{Observer, PageBatch, Pfns};
 use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Guest, Summary};
 use crate::verifier::Verifier;
+use crate::verify::scan::{Scan, absent, exceeds, over};
 use crate::verify::{self, Size, Stop};
 use crate::wire::libxc::{p2m, page};
 use crate::wire::{Order, PAGE_SIZE};
@@ -455,67 +454,6 @@ fn count(by_type: &mut [u64; 16], kind: u64, n: u64) {
     }
 }
 
-/// Is the pfn above the highest? `highest` is -1 where no pfn is allowed.
-#[inline]
-fn over(pfn: u64, highest: u64) -> bool {
-    highest.wrapping_sub(pfn) >> 63 != 0
-}
-
-/// What one pass over a run of entries collects: it tells nearly all there is to tell of nearly all runs.
-struct Scan {
-    /// All entries, or-ed.
-    any: u64,
-    /// All entries, and-ed.
-    all: u64,
-}
-
-impl Scan {
-    #[inline]
-    fn of(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Scan {
-        let mut scan = Scan { any: 0, all: u64::MAX };
-        for word in words {
-            let entry = read(*word);
-            scan.any |= entry;
-            scan.all &= entry;
-        }
-        scan
-    }
-
-    /// May a pfn be above the highest? None is above all of them or-ed.
-    #[inline]
-    fn may_exceed(&self, highest: u64) -> bool {
-        over(self.any & page::PFN, highest)
-    }
-
-    /// How many of so many entries are XTAB, if they are all NOTAB or all XTAB.
-    #[inline]
-    fn absent(&self, total: u64) -> Option<u64> {
-        if page::kind(self.any) == page::NOTAB {
-            Some(0)
-        } else {
-            (page::kind(self.all) == page::XTAB).then_some(total)
-        }
-    }
-}
-
-/// Is a pfn above the highest?
-fn exceeds(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> bool {
-    words.iter().fold(0, |over, word| over | highest.wrapping_sub(read(*word) & page::PFN)) >> 63 != 0
-}
-
-/// How many entries are XTAB, if all others are NOTAB.
-#[inline]
-fn absent(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Option<u64> {
-    let (mut other, mut sum) = (0, 0u64);
-    for word in words {
-        let entry = read(*word);
-        // NOTAB and XTAB are the types whose four bits are all the same: then none of the top three bits is set here.
-        other |= entry ^ entry << 1;
-        sum = sum.wrapping_add(page::kind(entry));
-    }
-    (other >> 61 == 0).then_some(sum / page::XTAB)
-}
-
 /// X86_PV_P2M_FRAMES.
 impl Verifier {
     fn p2m_start<O: Observer + ?Sized>(&mut self, at: u64, start: u32, o: &mut O) -> Result<(), Stop> {
@@ -589,62 +527,9 @@ impl Verifier {
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
-    use std::vec;
     use std::vec::Vec;
 
     use super::*;
-
-    /// Is this entry's pfn above the highest, or none allowed?
-    fn above(entry: u64, highest: u64) -> bool {
-        highest == u64::MAX || entry & page::PFN > highest
-    }
-
-    #[test]
-    fn passes_over_a_run_agree_with_the_plain_rules() {
-        let pfns = [0, 1, 0xFF, 0x100, 0x101, (1 << 36) - 1, 1 << 36, page::PFN - 1, page::PFN];
-        let bounds = [0, 0xFF, 0x100, (1 << 36) - 1, page::PFN, u64::MAX];
-        let read = u64::from_le_bytes;
-        // One entry that breaks nothing on either side of each.
-        for (highest, clean) in bounds.into_iter().flat_map(|highest| [(highest, 0), (highest, 0xF << 60)]) {
-            for kind in 0..16u64 {
-                for reserved in (0..8).map(|bit| 1u64 << bit).chain([0, 0xFF]) {
-                    for pfn in pfns {
-                        let entry = kind << 60 | reserved << 52 | pfn;
-                        for run in [vec![entry], vec![clean, entry, clean]] {
-                            let words: Vec<_> = run.iter().map(|entry| entry.to_le_bytes()).collect();
-                            let scan = Scan::of(&words, read);
-                            let too_high = run.iter().any(|entry| above(*entry, highest));
-                            assert_eq!(scan.any & page::RESERVED != 0, reserved != 0, "{entry:#x}");
-                            assert_eq!(
-                                exceeds(&words, highest, read),
-                                too_high,
-                                "{entry:#x} with {highest:#x}"
-                            );
-                            assert!(scan.may_exceed(highest) || !too_high, "{entry:#x} with {highest:#x}");
-                            let kinds: Vec<_> = run.iter().map(|entry| entry >> 60).collect();
-                            let xtab = kinds.iter().filter(|kind| **kind == 15).count() as u64;
-                            let usual = kinds.iter().all(|kind| matches!(kind, 0 | 15)).then_some(xtab);
-                            assert_eq!(absent(&words, read), usual, "{entry:#x}");
-                            let total = run.len() as u64;
-                            let alike = usual.filter(|xtab| [0, total].contains(xtab));
-                            assert_eq!(scan.absent(total), alike, "{entry:#x}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn pfns_below_the_highest_need_no_second_pass_unless_their_bits_say_so() {
-        let scan = |pfns: &[u64]| {
-            let words: Vec<_> = pfns.iter().map(|pfn| pfn.to_le_bytes()).collect();
-            Scan::of(&words, u64::from_le_bytes)
-        };
-        assert!(!scan(&[0x100, 0x1FF]).may_exceed(0x1FF));
-        // 0x1FF together, though neither is above.
-        assert!(scan(&[0x100, 0x0FF]).may_exceed(0x100));
-    }
 
     #[test]
     fn the_map_of_page_tables_finds_what_was_marked() {
