@@ -66,31 +66,25 @@ impl<'o> Listener<'o> {
 impl Observer for Listener<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
         let own = self.config.wants(record);
-        self.passes_body_on = self.observer.as_mut().is_some_and(|observer| observer.wants_body(record));
+        self.passes_body_on = self.observer.wants_body(record);
         self.passes_body_on || own
     }
 
     fn header(&mut self, header: &Header) {
         self.config.header(header);
-        if let Some(observer) = &mut self.observer {
-            observer.header(header);
-        }
+        self.observer.header(header);
     }
 
     fn record(&mut self, record: &Record) {
-        if let Some(observer) = &mut self.observer {
-            observer.record(record);
-        }
+        self.observer.record(record);
     }
 
     fn body(&mut self, offset: u64, octets: &[u8]) {
         if self.denied.is_some() {
             return;
         }
-        if self.passes_body_on
-            && let Some(observer) = &mut self.observer
-        {
-            observer.body(offset, octets);
+        if self.passes_body_on {
+            self.observer.body(offset, octets);
         }
         if let Some(judgement) = self.config.body(octets) {
             self.judged(judgement);
@@ -98,33 +92,25 @@ impl Observer for Listener<'_> {
     }
 
     fn pfns(&mut self, entries: Pfns<'_>) {
-        if let Some(observer) = &mut self.observer {
-            observer.pfns(entries);
-        }
+        self.observer.pfns(entries);
     }
 
     fn page_batch(&mut self, batch: &PageBatch) {
         self.contents = batch.offset..batch.offset.saturating_add(batch.pages.saturating_mul(PAGE_SIZE));
-        if let Some(observer) = &mut self.observer {
-            observer.page_batch(batch);
-        }
+        self.observer.page_batch(batch);
     }
 
     fn warning(&mut self, warning: &Violation) {
         if self.denied.is_none() {
             self.warnings.note(warning);
         }
-        if let Some(observer) = &mut self.observer {
-            observer.warning(warning);
-        }
+        self.observer.warning(warning);
     }
 
     fn finding(&mut self, finding: &Violation) {
         if self.denied.is_none() {
             self.findings.note(finding);
         }
-        if let Some(observer) = &mut self.observer {
-            observer.finding(finding);
-        }
+        self.observer.finding(finding);
     }
 }

@@ -146,8 +146,8 @@ impl Course {
 /// How long reads take, and what should be done about it.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Reads since one was timed.
-    untimed: u32,
+    /// Counts reads, to time one in so many.
+    reads: u32,
     /// Reads since the last one that was as fast as the system's cache.
     uncached: u32,
     /// Reads that are still to be made with hints ahead.
@@ -172,8 +172,8 @@ impl Pace {
 
     /// Should the next read be timed?
     fn asks_for_time(&mut self) -> bool {
-        self.untimed = self.untimed.wrapping_add(1) % Pace::TIMED;
-        self.untimed == 1 || self.uncached > 0 || self.hinted > 0
+        self.reads = self.reads.wrapping_add(1) % Pace::TIMED;
+        self.reads == 1 || self.uncached > 0 || self.hinted > 0
     }
 
     fn note(&mut self, read: Duration) {
@@ -345,6 +345,24 @@ mod tests {
         assert!(!pace.asks_for_hints());
         pace.note(disk);
         assert!(pace.asks_for_hints());
+    }
+
+    #[test]
+    fn the_clock_is_asked_seldom_as_long_as_reads_are_fast() {
+        let timed_of_eight = |read: Duration| {
+            let mut pace = Pace::default();
+            let timed = (0..8).filter(|_| {
+                let asks = pace.asks_for_time();
+                if asks {
+                    pace.note(read);
+                }
+                asks
+            });
+            timed.count()
+        };
+        assert_eq!(timed_of_eight(Duration::from_micros(4)), 2);
+        // From the first slow one on, which is the very first, each is.
+        assert_eq!(timed_of_eight(Duration::from_micros(100)), 8);
     }
 
     #[test]
