@@ -26,7 +26,7 @@ const MOST_AN_OCTET: f64 = 200.0;
 const GROWTH: f64 = 1.01;
 
 /// What the whole program may take for an entry of a file, with its share of reading. It takes 3.4: were the entries' pass
-/// no vector code any more, as where the linked package is compiled for size, it would be 15.
+/// no vector code any more, as where the linked package is compiled for size, it would be 7.
 const MOST_AN_ENTRY: f64 = 6.0;
 
 /// The function that callgrind collects in; a profile is written each time it returns.
