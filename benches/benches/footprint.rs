@@ -1,4 +1,4 @@
-//! What is not a time: memory, octets read from disks, time on processors, descriptors. One line a figure,
+//! What is not a time: memory, bytes read from disks, time on processors, descriptors. One line a figure,
 //! `name: value unit`.
 
 #![forbid(unsafe_code)]

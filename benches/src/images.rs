@@ -34,7 +34,7 @@ impl Images {
         self.directory.path()
     }
 
-    /// The image of a guest with so many octets of memory.
+    /// The image of a guest with so many bytes of memory.
     #[must_use]
     pub fn get(&self, memory: u64, contents: Contents) -> PathBuf {
         let mut made = self.made.borrow_mut();

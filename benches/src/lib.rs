@@ -20,7 +20,7 @@ pub use program::{Program, Usage, usage_of};
 pub use rounds::{Contender, interleave, timed};
 pub use xenstream_synth::image::Contents;
 
-/// One gibioctet.
+/// One gibibyte.
 pub const GIB: u64 = 1 << 30;
 
 /// How much is measured.

@@ -1,4 +1,4 @@
-//! What nothing can beat: the same octets moved the same way, and nothing looked at.
+//! What nothing can beat: the same bytes moved the same way, and nothing looked at.
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -13,7 +13,7 @@ use xenstream::ReadAt;
 use xenstream_core::wire::libxc::page;
 use xenstream_core::wire::{RECORD_HEADER, padding};
 
-/// Octets of a record's header and of an array of page frame numbers as long as savers make them.
+/// Bytes of a record's header and of an array of page frame numbers as long as savers make them.
 const HEAD: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
 
 /// The size of pipe that every side asks for.
@@ -80,9 +80,9 @@ struct Noted {
 }
 
 impl ReadAt for Noted {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         self.offsets.borrow_mut().push(offset);
-        self.file.read_at(octets, offset)
+        self.file.read_at(bytes, offset)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -95,8 +95,8 @@ impl ReadAt for Noted {
 pub struct Positioned(pub File);
 
 impl ReadAt for Positioned {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pread(&self.0, octets, offset)?)
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pread(&self.0, bytes, offset)?)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -104,7 +104,7 @@ impl ReadAt for Positioned {
     }
 }
 
-/// Splices a pipe to nowhere. Returns how many octets came.
+/// Splices a pipe to nowhere. Returns how many bytes came.
 ///
 /// # Errors
 /// What the system says.
@@ -115,14 +115,14 @@ pub fn drain_by_splice(pipe: impl AsFd) -> io::Result<u64> {
     pump(|| rustix::pipe::splice(&pipe, None, &null, None, PIPE, SpliceFlags::MOVE))
 }
 
-/// Reads a pipe, 64 KiB at a time. Returns how many octets came.
+/// Reads a pipe, 64 KiB at a time. Returns how many bytes came.
 ///
 /// # Errors
 /// What the system says.
 pub fn drain_by_read(pipe: impl AsFd) -> io::Result<u64> {
     rustix::pipe::fcntl_setpipe_size(&pipe, PIPE)?;
-    let mut octets = vec![0; 64 << 10];
-    pump(|| rustix::io::read(&pipe, &mut octets[..]))
+    let mut bytes = vec![0; 64 << 10];
+    pump(|| rustix::io::read(&pipe, &mut bytes[..]))
 }
 
 /// Splices a file into a pipe.
@@ -141,12 +141,12 @@ pub fn produce_by_splice(file: &File, pipe: impl AsFd) -> io::Result<u64> {
     })
 }
 
-/// Writes octets into a pipe, 1 MiB at a time, as the savers' writev() does.
+/// Writes bytes into a pipe, 1 MiB at a time, as the savers' writev() does.
 ///
 /// # Errors
 /// What the system says.
-pub fn produce_by_write(octets: &[u8], pipe: impl AsFd) -> io::Result<u64> {
-    let mut rest = octets;
+pub fn produce_by_write(bytes: &[u8], pipe: impl AsFd) -> io::Result<u64> {
+    let mut rest = bytes;
     pump(|| {
         if rest.is_empty() {
             return Ok(0);
@@ -157,15 +157,15 @@ pub fn produce_by_write(octets: &[u8], pipe: impl AsFd) -> io::Result<u64> {
     })
 }
 
-/// Reads to the end. Returns how many octets there were.
+/// Reads to the end. Returns how many bytes there were.
 ///
 /// # Errors
 /// What the reader says.
 pub fn drain(mut reader: impl Read) -> io::Result<u64> {
-    let mut octets = vec![0; 64 << 10];
+    let mut bytes = vec![0; 64 << 10];
     let mut total = 0;
     loop {
-        match reader.read(&mut octets)? {
+        match reader.read(&mut bytes)? {
             0 => return Ok(total),
             n => total += n as u64,
         }

@@ -30,12 +30,12 @@ impl Flow {
         Flow::Copied(std::fs::read(image).expect("an image can be read"))
     }
 
-    /// Octets of the image.
+    /// Bytes of the image.
     #[must_use]
     pub fn length(&self) -> u64 {
         match self {
             Flow::Spliced(file) => file.metadata().expect("a file has a length").len(),
-            Flow::Copied(octets) => octets.len() as u64,
+            Flow::Copied(bytes) => bytes.len() as u64,
         }
     }
 
@@ -56,7 +56,7 @@ impl Flow {
     /// How long it takes to get the image into a pipe, from there through a program into another, and out of that.
     ///
     /// # Panics
-    /// The program fails or loses octets.
+    /// The program fails or loses bytes.
     pub fn time_through(&self, program: &Program) -> (Duration, Usage) {
         let (reader, to_program) = io::pipe().expect("a pipe");
         let (from_program, writer) = io::pipe().expect("a pipe");
@@ -81,7 +81,7 @@ impl Flow {
     fn produce(&self, pipe: PipeWriter) {
         let produced = match self {
             Flow::Spliced(file) => limits::produce_by_splice(file, pipe),
-            Flow::Copied(octets) => limits::produce_by_write(octets, pipe),
+            Flow::Copied(bytes) => limits::produce_by_write(bytes, pipe),
         };
         assert_eq!(produced.expect("the consumer reads to the end"), self.length());
     }

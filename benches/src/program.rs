@@ -23,11 +23,11 @@ pub struct Program {
 /// What the system keeps count of for a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Most octets of memory that were resident at a time.
+    /// Most bytes of memory that were resident at a time.
     pub peak_memory: u64,
-    /// Octets of memory that are no file's: what is left are programs and libraries, which others use too.
+    /// Bytes of memory that are no file's: what is left are programs and libraries, which others use too.
     pub own_memory: u64,
-    /// Octets that were read from disks on its behalf.
+    /// Bytes that were read from disks on its behalf.
     pub from_disk: u64,
     /// Time on a processor.
     pub processor: Duration,

@@ -3,7 +3,7 @@
  *
  * All pages lie one behind the other in a memfd, in the order in which they were populated: a page's place there is its
  * slot. Slot 0 is a PV guest's shared info page. A machine frame of a PV guest is its slot plus a constant. Guest frames
- * of an HVM guest may be any 52-bit number, so a second, sparse memfd keeps the slot of gfn g at octet 4 * g.
+ * of an HVM guest may be any 52-bit number, so a second, sparse memfd keeps the slot of gfn g at byte 4 * g.
  */
 #define _GNU_SOURCE
 #include <errno.h>

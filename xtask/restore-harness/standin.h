@@ -3,8 +3,8 @@
  *
  * Those libraries reach the hypervisor through four small ones (libxencall, libxenforeignmemory,
  * libxendevicemodel, libxenevtchn). Defining the functions of the first three here, in the program or in a preloaded
- * library, is enough to let xc_domain_restore() run on a machine without Xen: the restore code is the real one, octet
- * for octet, and only the domain that it fills is make-believe.
+ * library, is enough to let xc_domain_restore() run on a machine without Xen: the restore code is the real one, byte
+ * for byte, and only the domain that it fills is make-believe.
  */
 #ifndef STANDIN_H
 #define STANDIN_H

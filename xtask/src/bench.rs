@@ -34,7 +34,7 @@ enum Found {
     Faster(&'static str, &'static str, &'static str),
     /// How much longer ours takes: group, ours, the other one.
     Slower(&'static str, &'static str, &'static str),
-    /// Octets or elements in a second: group, ours.
+    /// Bytes or elements in a second: group, ours.
     Rate(&'static str, &'static str),
     /// What the benchmark `footprint` says.
     Figure(&'static str),
@@ -209,8 +209,8 @@ impl Measured {
                     self.json(group, ours, "benchmark.json")?.context("criterion wrote half a benchmark")?;
                 let throughput = &throughput["throughput"];
                 let rate = |amount: f64| amount / median * 1e9;
-                if let Some(octets) = throughput["Bytes"].as_f64() {
-                    let rate = three_digits(rate(octets) / f64::from(1 << 30));
+                if let Some(bytes) = throughput["Bytes"].as_f64() {
+                    let rate = three_digits(rate(bytes) / f64::from(1 << 30));
                     return Ok(Some((format!("{rate} GiB/s"), time(median))));
                 }
                 let elements =

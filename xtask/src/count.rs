@@ -17,9 +17,9 @@ use crate::{prove, root, scratch};
 /// How far a figure may lie above the stored one.
 const TOLERANCE: f64 = 1.05;
 
-/// What no stream may exceed in instructions an octet, whatever its pieces: the bound on what a hostile sender can
+/// What no stream may exceed in instructions a byte, whatever its pieces: the bound on what a hostile sender can
 /// make a verifier do.
-const MOST_AN_OCTET: f64 = 200.0;
+const MOST_AN_BYTE: f64 = 200.0;
 
 /// How much dearer the second and longer run over a stream may be, a unit, than the first. Not equal, since the
 /// harness itself is in both.
@@ -44,7 +44,7 @@ struct Run {
     name: String,
     unit: String,
     units: f64,
-    octets: f64,
+    bytes: f64,
     instructions: f64,
 }
 
@@ -132,14 +132,14 @@ fn count() -> Result<Vec<Run>> {
 
 /// A line of the program's, and the profile that goes with it.
 fn parse(line: &str, profile: &Path) -> Result<Run> {
-    let [name, unit, units, octets] = line.split('\t').collect::<Vec<_>>()[..] else {
+    let [name, unit, units, bytes] = line.split('\t').collect::<Vec<_>>()[..] else {
         bail!("the program says {line:?}");
     };
     Ok(Run {
         name: name.to_owned(),
         unit: unit.to_owned(),
         units: units.parse()?,
-        octets: octets.parse()?,
+        bytes: bytes.parse()?,
         instructions: totals(profile)?,
     })
 }
@@ -158,10 +158,10 @@ fn judge(runs: &[Run]) -> Result<BTreeMap<String, f64>> {
     for pair in runs.chunks_exact(2) {
         let [first, second] = pair else { continue };
         let figure = second.instructions / second.units;
-        let an_octet = second.instructions / second.octets;
-        println!("{:<28} {figure:>9.2} {:<8} {an_octet:>7.2} octet", second.name, second.unit);
-        if an_octet > MOST_AN_OCTET {
-            refused.push(format!("{} costs {an_octet:.2} an octet, over {MOST_AN_OCTET}", second.name));
+        let a_byte = second.instructions / second.bytes;
+        println!("{:<28} {figure:>9.2} {:<8} {a_byte:>7.2} byte", second.name, second.unit);
+        if a_byte > MOST_AN_BYTE {
+            refused.push(format!("{} costs {a_byte:.2} a byte, over {MOST_AN_BYTE}", second.name));
         }
         if figure > GROWTH * first.instructions / first.units {
             refused.push(format!("{} grows dearer as the stream goes on", second.name));

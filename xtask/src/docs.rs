@@ -30,15 +30,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let left = left_behind(&files)?;
     if arguments.check {
         let is_stale =
-            |(path, octets): &(&PathBuf, &Vec<u8>)| fs::read(root().join(path)).ok().as_ref() != Some(octets);
+            |(path, bytes): &(&PathBuf, &Vec<u8>)| fs::read(root().join(path)).ok().as_ref() != Some(bytes);
         let stale: Vec<&PathBuf> = files.iter().filter(is_stale).map(|(path, _)| path).chain(&left).collect();
         ensure!(stale.is_empty(), "run `cargo xtask docs`, these are stale: {stale:?}");
         return Ok(());
     }
-    for (path, octets) in &files {
+    for (path, bytes) in &files {
         let path = root().join(path);
         fs::create_dir_all(path.parent().context("a file lies in a directory")?)?;
-        fs::write(&path, octets).with_context(|| path.display().to_string())?;
+        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
     }
     left.iter()
         .try_for_each(|path| fs::remove_file(root().join(path)).with_context(|| path.display().to_string()))

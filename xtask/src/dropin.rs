@@ -74,7 +74,7 @@ enum Given {
     Nothing,
     /// A pipe on standard input.
     Pipe(Vec<u8>),
-    /// A file as [`DESCRIPTOR`], open behind [`BEFORE`], and with [`BEHIND`] behind these octets.
+    /// A file as [`DESCRIPTOR`], open behind [`BEFORE`], and with [`BEHIND`] behind these bytes.
     File(Vec<u8>),
 }
 
@@ -103,12 +103,12 @@ impl Tools {
         let mut added = load("xtask/dropin.toml")?;
         let path = self.directory.join("stream");
         let streams = streams()?;
-        for (name, format, octets) in &streams {
-            fs::write(&path, octets)?;
+        for (name, format, bytes) in &streams {
+            fs::write(&path, bytes)?;
             let answer = theirs.ask(*format, &path)?;
             let status =
                 Command::new(&self.ours).args(["-q", "-f", format.name(), "-i"]).arg(&path).status()?;
-            let ours = judge(octets, *format, &Policy::spec());
+            let ours = judge(bytes, *format, &Policy::spec());
             ensure!(
                 status.code() == Some(i32::from(ours.is_some())),
                 "{name}: {status}, where the core says {ours:?}"
@@ -146,12 +146,12 @@ impl Tools {
     }
 }
 
-/// Name, format and octets of every stream in a format that Xen's tool knows.
+/// Name, format and bytes of every stream in a format that Xen's tool knows.
 fn streams() -> Result<Vec<(String, Format, Vec<u8>)>> {
     let mut streams = Vec::new();
     let recorded = Recorded::load(&root().join("corpus/verdicts"))?;
-    for (row, octets) in recorded.iter() {
-        streams.push((row.name.clone(), row.format(), octets.to_vec()));
+    for (row, bytes) in recorded.iter() {
+        streams.push((row.name.clone(), row.format(), bytes.to_vec()));
     }
     for case in cases::all() {
         let name = format!("{}::{}", case.rule.layer(), case.name());
@@ -159,7 +159,7 @@ fn streams() -> Result<Vec<(String, Format, Vec<u8>)>> {
         streams.push((name, case.format, case.stream));
     }
     for (name, stream) in corpus::valid_streams() {
-        streams.push((name, stream.format(), stream.octets()));
+        streams.push((name, stream.format(), stream.bytes()));
     }
     streams.retain(|(_, format, _)| matches!(format, Format::Libxc | Format::Libxl | Format::Xl));
     Ok(streams)
@@ -171,7 +171,7 @@ fn calls(directory: &Path) -> Result<Vec<Call>> {
     let guest = valid::pvh();
     let file = |name: &str, stream: &Stream| -> Result<String> {
         let path = directory.join(name);
-        fs::write(&path, stream.octets())?;
+        fs::write(&path, stream.bytes())?;
         Ok(path.display().to_string())
     };
     let libxc = file("libxc", &guest)?;
@@ -210,19 +210,19 @@ fn calls(directory: &Path) -> Result<Vec<Call>> {
         "-h".to_owned(),
         "--help".to_owned(),
     ];
-    let octets = guest.octets();
-    let with_behind = [&octets[..], BEHIND].concat();
-    let cut = octets[..octets.len() - 1].to_vec();
+    let bytes = guest.bytes();
+    let with_behind = [&bytes[..], BEHIND].concat();
+    let cut = bytes[..bytes.len() - 1].to_vec();
     let handed_over = [
-        ("", Given::Pipe(octets.clone())),
+        ("", Given::Pipe(bytes.clone())),
         ("-v", Given::Pipe(with_behind.clone())),
         ("-i 0", Given::Pipe(with_behind)),
-        ("-f libxl", Given::Pipe(octets.clone())),
+        ("-f libxl", Given::Pipe(bytes.clone())),
         ("", Given::Pipe(cut.clone())),
         ("", Given::Pipe(Vec::new())),
         ("", Given::Nothing),
-        ("-i 7", Given::File(octets.clone())),
-        ("-i 7 -v", Given::File(octets)),
+        ("-i 7", Given::File(bytes.clone())),
+        ("-i 7 -v", Given::File(bytes)),
         ("-i 7", Given::File(cut)),
         ("-i 8", Given::File(Vec::new())),
     ];
@@ -237,12 +237,12 @@ fn ending(mut command: Command, arguments: &[String], given: &Given) -> Result<E
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (output, left) = match given {
         Given::Nothing => (command.output()?, Vec::new()),
-        Given::Pipe(octets) => {
+        Given::Pipe(bytes) => {
             let (mut reader, mut writer) = pipe()?;
             command.stdin(reader.try_clone()?);
             let output = thread::scope(|scope| {
                 // The tool may have seen enough before it has seen everything; the rest is read below.
-                scope.spawn(move || writer.write_all(octets));
+                scope.spawn(move || writer.write_all(bytes));
                 let output = command.output();
                 // With the command goes its end of the pipe.
                 drop(command);
@@ -251,9 +251,9 @@ fn ending(mut command: Command, arguments: &[String], given: &Given) -> Result<E
             });
             output?
         }
-        Given::File(octets) => {
+        Given::File(bytes) => {
             let mut file = tempfile::tempfile()?;
-            file.write_all(&[BEFORE, octets, BEHIND].concat())?;
+            file.write_all(&[BEFORE, bytes, BEHIND].concat())?;
             file.seek(SeekFrom::Start(BEFORE.len() as u64))?;
             let parent_fd = file.try_clone()?.into();
             command.fd_mappings(vec![FdMapping { parent_fd, child_fd: DESCRIPTOR }])?;

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// How many run side by side.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// The longest input, in octets.
+    /// The longest input, in bytes.
     #[arg(long, default_value_t = 4096)]
     max_len: usize,
     /// Writes the counts into the table of this file.

@@ -121,9 +121,9 @@ impl Helpers {
         let failures: Vec<String> = thread::scope(|scope| {
             let work = || {
                 let mut failures = Vec::new();
-                while let Some((row, octets)) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((row, bytes)) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     for kind in [Kind::File, Kind::Pipe, Kind::Socket] {
-                        match self.check(row, octets, kind) {
+                        match self.check(row, bytes, kind) {
                             Ok(was_passed) => {
                                 passed.fetch_add(usize::from(was_passed), Ordering::Relaxed);
                             }
@@ -152,16 +152,16 @@ impl Helpers {
     }
 
     /// Restores a stream. Did it pass?
-    fn check(&self, row: &Row, octets: &[u8], kind: Kind) -> Result<bool> {
-        let (verdict, guest) = judge(octets);
+    fn check(&self, row: &Row, bytes: &[u8], kind: Kind) -> Result<bool> {
+        let (verdict, guest) = judge(bytes);
         let guest = match (row.domain(), guest) {
             (Domain::Pv, _) | (Domain::AsTheStreamSays, Some(Guest::Pv)) => "pv",
             _ => "hvm",
         };
         let Err(violation) = verdict else {
-            let octets = [octets, BEHIND].concat();
-            let ours = self.restore(Through::Ours, kind, &octets, guest)?;
-            let alone = self.restore(Through::RealAlone, kind, &octets, guest)?;
+            let bytes = [bytes, BEHIND].concat();
+            let ours = self.restore(Through::Ours, kind, &bytes, guest)?;
+            let alone = self.restore(Through::RealAlone, kind, &bytes, guest)?;
             ensure!(ours.is_complete() == alone.is_complete(), "alone {alone}, with us {ours}");
             ensure!(ours.output.status == alone.output.status, "alone {alone}, with us {ours}");
             // Where it finds fault in the midst of a pipe, we may have passed on more than it took; libxl reads no
@@ -171,7 +171,7 @@ impl Helpers {
             ensure!(ours.behind.ends_with(BEHIND), "{ours}");
             return Ok(true);
         };
-        let ours = self.restore(Through::Ours, kind, octets, guest)?;
+        let ours = self.restore(Through::Ours, kind, bytes, guest)?;
         ensure!(!ours.is_complete(), "restored in spite of {violation}: {ours}");
         // Xen's helper ends in good order, with a status of its own; without it the status is ours.
         let code = ours.output.status.code();
@@ -181,8 +181,8 @@ impl Helpers {
         Ok(false)
     }
 
-    fn restore(&self, through: Through, kind: Kind, octets: &[u8], guest: &str) -> Result<Restored> {
-        let (mut reader, writer) = kind.open(octets)?;
+    fn restore(&self, through: Through, kind: Kind, bytes: &[u8], guest: &str) -> Result<Restored> {
+        let (mut reader, writer) = kind.open(bytes)?;
         let program = if through == Through::Ours { &self.ours } else { &self.real };
         let mut command = call(program, reader.try_clone()?.into())?;
         command
@@ -194,7 +194,7 @@ impl Helpers {
         let child = command.spawn()?;
         drop(command);
         thread::scope(|scope| {
-            scope.spawn(move || writer.map(|mut writer| writer.write_all(octets)));
+            scope.spawn(move || writer.map(|mut writer| writer.write_all(bytes)));
             let output = child.wait_with_output()?;
             let mut behind = Vec::new();
             reader.read_to_end(&mut behind)?;
@@ -220,20 +220,20 @@ fn is_plain(row: &Row) -> bool {
 }
 
 /// What our helper is to make of a stream that may go on behind its end, and for what kind of guest it is.
-fn judge(octets: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
+fn judge(bytes: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
     let policy = Policy::hardened().with_checkpointing(Checkpointing::Plain);
     let mut verifier = Verifier::new(Format::Libxc, &policy);
-    let verdict = verifier.push(octets, &mut ()).and_then(|_| verifier.finish()).map(|_| ());
+    let verdict = verifier.push(bytes, &mut ()).and_then(|_| verifier.finish()).map(|_| ());
     (verdict, verifier.summary().guest)
 }
 
 impl Kind {
-    /// A descriptor from which these octets are to be read, and one that they are still to be written to.
-    fn open(self, octets: &[u8]) -> io::Result<(File, Option<File>)> {
+    /// A descriptor from which these bytes are to be read, and one that they are still to be written to.
+    fn open(self, bytes: &[u8]) -> io::Result<(File, Option<File>)> {
         Ok(match self {
             Kind::File => {
                 let path = scratch("peer").join(format!("restored-{:?}", thread::current().id()));
-                fs::write(&path, [BEFORE, octets].concat())?;
+                fs::write(&path, [BEFORE, bytes].concat())?;
                 let mut file = File::open(&path)?;
                 fs::remove_file(&path)?;
                 file.seek(SeekFrom::Start(BEFORE.len() as u64))?;
@@ -265,6 +265,6 @@ impl std::fmt::Display for Restored {
         let last = String::from_utf8_lossy(stdout);
         let last = last.rsplit(|c: char| c.is_control()).find(|text| !text.is_empty()).unwrap_or_default();
         let stderr = String::from_utf8_lossy(stderr);
-        write!(f, "{status}, said {last:?} and {stderr:?}, left {} octets", self.behind.len())
+        write!(f, "{status}, said {last:?} and {stderr:?}, left {} bytes", self.behind.len())
     }
 }

@@ -81,8 +81,8 @@ fn recorded(tools: &Tools, directory: &Path) -> Result<()> {
     let recorded = Recorded::load(&root().join("corpus/verdicts"))?;
     let mut asker = Asker::start(tools, directory.join("recorded"))?;
     let mut asked = 0;
-    for (row, octets) in recorded.iter() {
-        let stream = asker.put(octets)?;
+    for (row, bytes) in recorded.iter() {
+        let stream = asker.put(bytes)?;
         let verifier = asker.verifier.ask(row.format(), &stream)?;
         ensure!(
             verifier.verdict == row.verifier().verdict,
@@ -181,15 +181,15 @@ impl Asker {
         })
     }
 
-    fn put(&self, octets: &[u8]) -> Result<PathBuf> {
-        fs::write(&self.file, octets).with_context(|| self.file.display().to_string())?;
+    fn put(&self, bytes: &[u8]) -> Result<PathBuf> {
+        fs::write(&self.file, bytes).with_context(|| self.file.display().to_string())?;
         Ok(self.file.clone())
     }
 
     fn compare(&mut self, case: Case) -> Result<Finding> {
-        let stream = self.put(&case.octets)?;
+        let stream = self.put(&case.bytes)?;
         let policy = |profile| Policy::new(profile).with_checkpointing(case.checkpointing);
-        let ours = |policy| judge(&case.octets, case.format, &policy);
+        let ours = |policy| judge(&case.bytes, case.format, &policy);
         let mut disagreements = Vec::new();
         let mut harm = None;
 
@@ -212,7 +212,7 @@ impl Asker {
             }
             let ours = ours(policy(Profile::Restore));
             // What comes behind the last checkpoint the restorer stores, and throws away unread.
-            let last = streams::last_checkpoint(&case.octets).filter(|_| kind == 1);
+            let last = streams::last_checkpoint(&case.bytes).filter(|_| kind == 1);
             let is_read = |at| last.is_none_or(|last| at < last);
             if answer.verdict != Verdict::Timeout && ours.is_none_or(|violation| is_read(violation.offset)) {
                 disagreements.extend(Disagreement::between(Comparison::RestoreRestorer, ours, &answer));
@@ -253,7 +253,7 @@ fn report(mut findings: Vec<Finding>, directory: &Path, arguments: &Arguments) -
         if lines.len() > before {
             fs::create_dir_all(&saved)?;
             let file = saved.join(format!("{}.{}", case.name, case.format));
-            fs::write(&file, &case.octets).with_context(|| file.display().to_string())?;
+            fs::write(&file, &case.bytes).with_context(|| file.display().to_string())?;
         }
     }
     if !lines.is_empty() {

@@ -8,9 +8,9 @@ use xenstream_benches::{Contender, Contents, GIB, Images, Program, Scale, interl
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     let image = images.get(Scale::chosen().memory(GIB / 4, GIB), Contents::Mixed);
     let compressed = image.with_extension("zst");
-    let octets = File::open(&image).expect("an image");
-    let length = octets.metadata().expect("a file has a length").len();
-    zstd::stream::copy_encode(octets, File::create(&compressed).expect("a new file"), 1)
+    let bytes = File::open(&image).expect("an image");
+    let length = bytes.metadata().expect("a file has a length").len();
+    zstd::stream::copy_encode(bytes, File::create(&compressed).expect("a new file"), 1)
         .expect("it compresses");
 
     let xenstream = Program::xenstream(&["verify", "--quiet"]);

@@ -80,9 +80,9 @@ fn whole_process(criterion: &mut Criterion, images: &Images) {
 struct Slow(Positioned);
 
 impl ReadAt for Slow {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         thread::sleep(Duration::from_millis(1));
-        self.0.read_at(octets, offset)
+        self.0.read_at(bytes, offset)
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -54,7 +54,7 @@ fn smallest(criterion: &mut Criterion) {
 fn stream(memory: impl Iterator<Item = Item>) -> Vec<u8> {
     let head = [libxc::static_data_end(), libxc::page_data(&[Page::absent(0)])];
     let tail = [libxc::hvm_params(&[(1, 0xF_EFFC)]), libxc::hvm_context(&Chain::minimal()), libxc::end()];
-    libxc::stream(Guest::Hvm, head.into_iter().chain(memory).chain(tail)).octets()
+    libxc::stream(Guest::Hvm, head.into_iter().chain(memory).chain(tail)).bytes()
 }
 
 fn verify(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, stream: &[u8]) {

@@ -28,5 +28,5 @@ pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
 fn verified(pipe: PipeReader) -> io::Result<u64> {
     let report = verify_fd(pipe, &Options::default()).map_err(io::Error::other)?;
     assert!(report.is_valid(), "{:?}", report.violation());
-    Ok(report.summary.octets)
+    Ok(report.summary.bytes)
 }

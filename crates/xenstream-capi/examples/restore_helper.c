@@ -35,9 +35,9 @@ struct guest {
     bool complete;
 };
 
-static uint32_t u32(const unsigned char *octets)
+static uint32_t u32(const unsigned char *bytes)
 {
-    return (uint32_t)octets[0] | (uint32_t)octets[1] << 8 | (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 static void restore_record(struct guest *guest, const unsigned char *record)
@@ -88,7 +88,7 @@ static int failed(xs_status status)
     return 2;
 }
 
-/* Reads and verifies until `length` octets are in the buffer. Returns 0, or the exit status. */
+/* Reads and verifies until `length` bytes are in the buffer. Returns 0, or the exit status. */
 static int fetch(struct reader *reader, size_t length)
 {
     while (reader->length < length) {
@@ -136,7 +136,7 @@ static int restore(xs_verifier *verifier, unsigned char *buffer)
         reader.length = 0;
         exit_status = fetch(&reader, RECORD_HEADER);
         if (exit_status == 0) {
-            /* The length has been verified, so the body fits into the buffer. It is padded to 8 octets. */
+            /* The length has been verified, so the body fits into the buffer. It is padded to 8 bytes. */
             size_t body_length = (u32(buffer + 4) + (size_t)7) & ~(size_t)7;
             exit_status = fetch(&reader, RECORD_HEADER + body_length);
         }

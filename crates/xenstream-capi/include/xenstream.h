@@ -6,7 +6,7 @@
  *     xs_verifier *verifier;
  *     xs_verifier_init(memory, sizeof memory, XS_FORMAT_LIBXC, NULL, &verifier);
  *     while ((status = xs_verifier_need(verifier, &need)) == XS_STATUS_OK) {
- *         ... read at most need.certain octets ...
+ *         ... read at most need.certain bytes ...
  *         status = xs_verifier_push(verifier, buffer, length, NULL);
  *         if (status < 0 || status == XS_STATUS_INVALID)
  *             break;
@@ -18,7 +18,7 @@
  *
  * - It returns XS_STATUS_OK (0) or another number from 0 up where it did what it was asked, and a number below 0
  *   where the call was wrong or the system failed. What is written to on failure is said there.
- * - A pointer must not be null, must be aligned for its type, and must point to as many octets as its type or the
+ * - A pointer must not be null, must be aligned for its type, and must point to as many bytes as its type or the
  *   length beside it has, unless the text says otherwise. Null and misaligned pointers, and verifiers and policies
  *   that were never initialised, are recognised and refused.
  * - What it is given stays the caller's. Nothing is kept past the return of a function, except the verifier's own
@@ -43,7 +43,7 @@
 // is the number at the end of the shared library's name.
 #define XS_ABI 1
 
-// Octets that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
+// Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
 #define XS_VERIFIER_SIZE 3072
 
 // The alignment that a verifier's memory needs, in every library with this XS_ABI.
@@ -56,14 +56,14 @@
 // In xs_violation.has: the record's type is known, and the field record_type says which.
 #define XS_HAS_RECORD_TYPE 2
 
-// Octets of xs_report.message.
+// Bytes of xs_report.message.
 #define XS_MESSAGE_SIZE 512
 
 // What a function returns: below 0 the call was wrong or the system failed, and no verdict was reached by it.
 typedef enum {
   // It is done. Of a stream: nothing is wrong with it so far, or with all of it where the function says so.
   XS_STATUS_OK = 0,
-  // Nothing is wrong with the stream, and its last octet has been taken.
+  // Nothing is wrong with the stream, and its last byte has been taken.
   XS_STATUS_ENDED = 1,
   // The stream is refused. That is final; xs_verifier_violation() tells why.
   XS_STATUS_INVALID = 2,
@@ -71,7 +71,7 @@ typedef enum {
   XS_STATUS_ERROR_NULL = -1,
   // A pointer is not aligned for what it points to.
   XS_STATUS_ERROR_ALIGNMENT = -2,
-  // A size or length is wrong: too little memory for a verifier, more octets than an object can have.
+  // A size or length is wrong: too little memory for a verifier, more bytes than an object can have.
   XS_STATUS_ERROR_SIZE = -3,
   // The verifier or policy was not initialised, or is something else.
   XS_STATUS_ERROR_UNINITIALISED = -4,
@@ -83,7 +83,7 @@ typedef enum {
   XS_STATUS_ERROR_NAME = -7,
   // The rule is structural: past it nothing can be framed, so it cannot be lowered.
   XS_STATUS_ERROR_STRUCTURAL = -8,
-  // More octets were to be skipped than can be.
+  // More bytes were to be skipped than can be.
   XS_STATUS_ERROR_SKIP = -9,
   // Not at this point: the stream has not ended yet, the verification is finished, nothing is wrong.
   XS_STATUS_ERROR_STATE = -10,
@@ -124,10 +124,10 @@ typedef int xs_format;
 
 // What a stream goes on with.
 typedef struct {
-  // Further octets that surely belong to the stream. Who must not read past its end reads no more than that. At
+  // Further bytes that surely belong to the stream. Who must not read past its end reads no more than that. At
   // least 1 while it goes on, 0 once it has ended or was refused.
   uint64_t certain;
-  // Of these, the next octets that no rule will look at, such as the contents of pages. They may be passed over with
+  // Of these, the next bytes that no rule will look at, such as the contents of pages. They may be passed over with
   // xs_verifier_skip() instead of being pushed.
   uint64_t skippable;
 } xs_need;
@@ -143,7 +143,7 @@ typedef struct {
   uint32_t has;
   // The rule's number in this version of the library, see xs_rule_name().
   uint32_t rule_number;
-  // Offset in octets from the start of the stream.
+  // Offset in bytes from the start of the stream.
   uint64_t offset;
   // What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
   uint64_t expected;
@@ -157,7 +157,7 @@ typedef struct {
   uint64_t record_index;
   // The number of the record's type.
   uint64_t record_type;
-  // Offset of the record's first octet.
+  // Offset of the record's first byte.
   uint64_t record_offset;
   // The name of the record's type, such as "PAGE_DATA". Static, null where it has none.
   const char *record_type_name;
@@ -184,10 +184,10 @@ typedef struct {
   uint32_t xen_minor;
   // Version of the libxc stream.
   uint32_t libxc_version;
-  // Width of a PV guest in octets, 4 or 8; 0 for others.
+  // Width of a PV guest in bytes, 4 or 8; 0 for others.
   uint32_t guest_width;
-  // Octets of the stream that were pushed or skipped.
-  uint64_t octets;
+  // Bytes of the stream that were pushed or skipped.
+  uint64_t bytes;
   // Records of libxl and libxc.
   uint64_t records;
   // Pages with contents; one that was sent twice counts twice.
@@ -202,10 +202,10 @@ typedef struct {
   xs_violation violation;
   // What the stream held, unless an error is returned.
   xs_summary summary;
-  // Octets that were read from the input; those that were passed over unread are not among them.
-  uint64_t octets_read;
-  // Octets that were written to the output, whatever is returned.
-  uint64_t octets_written;
+  // Bytes that were read from the input; those that were passed over unread are not among them.
+  uint64_t bytes_read;
+  // Bytes that were written to the output, whatever is returned.
+  uint64_t bytes_written;
   // With an error that the system told: its errno. Otherwise 0.
   int os_error;
   // What is wrong with the stream, or what failed: one line, cut off if it is too long; empty if nothing did.
@@ -269,7 +269,7 @@ typedef struct {
 // Hardware-virtualised, PVH included.
 #define XS_GUEST_HVM 2
 
-// The octets themselves.
+// The bytes themselves.
 #define XS_LAYER_STREAM 0
 
 // The header of `xl save`.
@@ -324,7 +324,7 @@ xs_status xs_policy_set_level(xs_policy *policy,
                               xs_level level);
 
 // Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context" and "xenopsd-blob"
-// are octets, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
+// are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
 // id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
 //
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
@@ -337,7 +337,7 @@ xs_status xs_policy_set_limit(xs_policy *policy,
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `checkpointing` is none.
 xs_status xs_policy_set_checkpointing(xs_policy *policy, xs_checkpointing checkpointing);
 
-// Octets that a verifier takes, at most XS_VERIFIER_SIZE.
+// Bytes that a verifier takes, at most XS_VERIFIER_SIZE.
 size_t xs_verifier_size(void);
 
 // The alignment that a verifier's memory needs, a power of two that divides XS_VERIFIER_ALIGNMENT. What malloc()
@@ -346,7 +346,7 @@ size_t xs_verifier_alignment(void);
 
 // Makes a verifier at the start of a stream.
 //
-// `memory` is where it lives: `size` octets, at least xs_verifier_size(), aligned to xs_verifier_alignment(), used by
+// `memory` is where it lives: `size` bytes, at least xs_verifier_size(), aligned to xs_verifier_alignment(), used by
 // nothing else for as long as the verifier is in use. What was in it is lost. `policy` may be null, which stands for
 // XS_PROFILE_HARDENED; it is copied. `*verifier` becomes the verifier, which lies at `memory`, or null on failure.
 //
@@ -358,28 +358,28 @@ xs_status xs_verifier_init(void *memory,
                            const xs_policy *policy,
                            xs_verifier **verifier);
 
-// Judges the next `length` octets of the stream. Any split of a stream gets the same verdict. What was accepted may be
-// parsed up to the end of the last whole record in it: a record of which octets are still to come can yet be refused.
+// Judges the next `length` bytes of the stream. Any split of a stream gets the same verdict. What was accepted may be
+// parsed up to the end of the last whole record in it: a record of which bytes are still to come can yet be refused.
 //
-// `octets` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null; `*consumed` becomes
-// how many octets belong to the stream: all of them with XS_STATUS_OK, those up to its end with XS_STATUS_ENDED, and 0
+// `bytes` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null; `*consumed` becomes
+// how many bytes belong to the stream: all of them with XS_STATUS_OK, those up to its end with XS_STATUS_ENDED, and 0
 // otherwise.
 //
-// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last octet is among them or was taken before;
+// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them or was taken before;
 // XS_STATUS_INVALID if a rule at level deny is broken or was before; XS_STATUS_ERROR_SIZE if no object can be as long
 // as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error nothing was judged.
 xs_status xs_verifier_push(xs_verifier *verifier,
-                           const void *octets,
+                           const void *bytes,
                            size_t length,
                            size_t *consumed);
 
-// Passes over octets as if they had been pushed: at most xs_need.skippable.
+// Passes over bytes as if they had been pushed: at most xs_need.skippable.
 //
-// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last octet is among them; XS_STATUS_INVALID if the stream is
+// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID if the stream is
 // refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
 // xs_verifier_finish(), and then nothing was skipped.
 xs_status xs_verifier_skip(xs_verifier *verifier,
-                           uint64_t octets);
+                           uint64_t bytes);
 
 // Tells what the stream goes on with. `*need` becomes that, and zeros unless XS_STATUS_OK is returned.
 //
@@ -427,11 +427,11 @@ xs_status xs_verifier_summary(xs_verifier *verifier,
                               xs_summary *summary);
 
 // Writes a violation as one line for an operator: the rule, the place, and a sentence. As snprintf() does: at most
-// `size` octets are written, the last of them always NUL, and what does not fit is cut off.
+// `size` bytes are written, the last of them always NUL, and what does not fit is cut off.
 //
 // `buffer` may be null if `size` is 0.
 //
-// Returns how many octets the whole line has without its NUL, so it was cut off if that is `size` or more; or an
+// Returns how many bytes the whole line has without its NUL, so it was cut off if that is `size` or more; or an
 // error below 0: XS_STATUS_ERROR_NULL, XS_STATUS_ERROR_ALIGNMENT, or XS_STATUS_ERROR_ARGUMENT if `violation` is none,
 // and then nothing is written.
 int xs_violation_text(const xs_violation *violation,
@@ -440,8 +440,8 @@ int xs_violation_text(const xs_violation *violation,
 
 // Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
 // The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
-// stream's own octets are taken, and none behind them. Compressed images are decompressed on the fly; of those the
-// whole pipe is read. Waits for octets even if the descriptor is non-blocking.
+// stream's own bytes are taken, and none behind them. Compressed images are decompressed on the fly; of those the
+// whole pipe is read. Waits for bytes even if the descriptor is non-blocking.
 //
 // `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
 // written whatever is returned, but for null and misaligned pointers.
@@ -455,7 +455,7 @@ xs_status xs_verify_fd(int fd,
                        xs_report *report);
 
 // Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
-// the last octet of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
+// the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
 // ends too early. Nothing behind the stream's end is taken from the input.
 //
 // `input` and `output` stay open; after XS_STATUS_INVALID close `output`, so that its reader learns of the end. Both

@@ -61,7 +61,7 @@ pub const XS_GUEST_HVM: xs_guest = 2;
 
 /// A layer of the format; xs_layer_name() has its name.
 pub type xs_layer = c_int;
-/// The octets themselves.
+/// The bytes themselves.
 pub const XS_LAYER_STREAM: xs_layer = 0;
 /// The header of `xl save`.
 pub const XS_LAYER_XL: xs_layer = 1;

@@ -17,7 +17,7 @@ use crate::status::{told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
-/// Octets of xs_report.message.
+/// Bytes of xs_report.message.
 pub const XS_MESSAGE_SIZE: usize = 512;
 
 /// What came of a stream that was read from a descriptor.
@@ -27,10 +27,10 @@ pub struct xs_report {
     pub violation: xs_violation,
     /// What the stream held, unless an error is returned.
     pub summary: xs_summary,
-    /// Octets that were read from the input; those that were passed over unread are not among them.
-    pub octets_read: u64,
-    /// Octets that were written to the output, whatever is returned.
-    pub octets_written: u64,
+    /// Bytes that were read from the input; those that were passed over unread are not among them.
+    pub bytes_read: u64,
+    /// Bytes that were written to the output, whatever is returned.
+    pub bytes_written: u64,
     /// With an error that the system told: its errno. Otherwise 0.
     pub os_error: c_int,
     /// What is wrong with the stream, or what failed: one line, cut off if it is too long; empty if nothing did.
@@ -41,8 +41,8 @@ impl xs_report {
     const EMPTY: xs_report = xs_report {
         violation: xs_violation::NONE,
         summary: xs_summary::EMPTY,
-        octets_read: 0,
-        octets_written: 0,
+        bytes_read: 0,
+        bytes_written: 0,
         os_error: 0,
         message: [0; XS_MESSAGE_SIZE],
     };
@@ -50,8 +50,8 @@ impl xs_report {
 
 /// Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
 /// The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
-/// stream's own octets are taken, and none behind them. Compressed images are decompressed on the fly; of those the
-/// whole pipe is read. Waits for octets even if the descriptor is non-blocking.
+/// stream's own bytes are taken, and none behind them. Compressed images are decompressed on the fly; of those the
+/// whole pipe is read. Waits for bytes even if the descriptor is non-blocking.
 ///
 /// `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
 /// written whatever is returned, but for null and misaligned pointers.
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn xs_verify_fd(
 }
 
 /// Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
-/// the last octet of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
+/// the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
 /// ends too early. Nothing behind the stream's end is taken from the input.
 ///
 /// `input` and `output` stay open; after XS_STATUS_INVALID close `output`, so that its reader learns of the end. Both
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn xs_relay_fd(
             let (input, output) = unsafe { (descriptor(input)?, descriptor(output)?) };
             let _held = sigpipe::Held::back();
             let relayed = relay(input, output, options);
-            Ok((relayed.result, relayed.octets))
+            Ok((relayed.result, relayed.bytes))
         })
     }))
 }
@@ -134,7 +134,7 @@ impl Call {
         Ok(Call { options, report })
     }
 
-    /// Reads a stream and reports what came of it, with how many octets were written.
+    /// Reads a stream and reports what came of it, with how many bytes were written.
     fn run(
         self,
         read: impl FnOnce(&Options) -> Result<(Result<Report, Error>, u64), xs_status>,
@@ -142,8 +142,8 @@ impl Call {
         let options = self.options?;
         // What is in a state that nobody should see after a panic is dropped with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let (result, octets_written) = read(&options)?;
-            Ok(describe(&result, octets_written))
+            let (result, bytes_written) = read(&options)?;
+            Ok(describe(&result, bytes_written))
         }));
         let (status, report) = outcome.map_err(|_| xs_status::ErrorInternal)??;
         if let Some(output) = self.report {
@@ -164,12 +164,12 @@ unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_status> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-fn describe(result: &Result<Report, Error>, octets_written: u64) -> (xs_status, xs_report) {
-    let mut told = xs_report { octets_written, ..xs_report::EMPTY };
+fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, xs_report) {
+    let mut told = xs_report { bytes_written, ..xs_report::EMPTY };
     let (status, message) = match result {
         Ok(report) => {
-            told.summary = xs_summary::new(&report.summary, report.summary.octets);
-            told.octets_read = report.octets_read;
+            told.summary = xs_summary::new(&report.summary, report.summary.bytes);
+            told.bytes_read = report.bytes_read;
             match report.violation() {
                 None => (xs_status::Ok, String::new()),
                 Some(violation) => {

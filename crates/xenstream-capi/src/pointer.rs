@@ -6,7 +6,7 @@ use core::slice;
 
 use crate::status::xs_status;
 
-/// The longest name of a rule, layer or limit that is looked for, in octets.
+/// The longest name of a rule, layer or limit that is looked for, in bytes.
 const NAME_MAX: usize = 64;
 
 /// A pointer that may be followed for a `T`.
@@ -43,11 +43,11 @@ impl<T> Output<T> {
     }
 }
 
-/// The caller's octets.
+/// The caller's bytes.
 ///
 /// # Safety
-/// `length` octets are there, and nobody writes to them while the slice lives.
-pub(crate) unsafe fn octets<'a>(pointer: *const c_void, length: usize) -> Result<&'a [u8], xs_status> {
+/// `length` bytes are there, and nobody writes to them while the slice lives.
+pub(crate) unsafe fn bytes<'a>(pointer: *const c_void, length: usize) -> Result<&'a [u8], xs_status> {
     if length == 0 {
         return Ok(&[]);
     }
@@ -57,7 +57,7 @@ pub(crate) unsafe fn octets<'a>(pointer: *const c_void, length: usize) -> Result
     if isize::try_from(length).is_err() || pointer.addr().checked_add(length).is_none() {
         return Err(xs_status::ErrorSize);
     }
-    // SAFETY: not null, octets need no alignment, and no object is so long or wraps; the rest is our caller's promise.
+    // SAFETY: not null, bytes need no alignment, and no object is so long or wraps; the rest is our caller's promise.
     Ok(unsafe { slice::from_raw_parts(pointer.cast(), length) })
 }
 
@@ -70,10 +70,10 @@ pub(crate) unsafe fn name<'a>(pointer: *const c_char) -> Result<&'a str, xs_stat
         return Err(xs_status::ErrorNull);
     }
     for length in 0..=NAME_MAX {
-        // SAFETY: no octet before this one was the NUL, so this one belongs to the string too.
+        // SAFETY: no byte before this one was the NUL, so this one belongs to the string too.
         if unsafe { pointer.add(length).read() } == 0 {
-            // SAFETY: the NUL is the last of these octets.
-            let name = unsafe { CStr::from_bytes_with_nul_unchecked(octets(pointer.cast(), length + 1)?) };
+            // SAFETY: the NUL is the last of these bytes.
+            let name = unsafe { CStr::from_bytes_with_nul_unchecked(bytes(pointer.cast(), length + 1)?) };
             return name.to_str().map_err(|_| xs_status::ErrorName);
         }
     }

@@ -64,7 +64,7 @@ pub unsafe extern "C" fn xs_policy_set_level(
 }
 
 /// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context" and "xenopsd-blob"
-/// are octets, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
+/// are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
 /// id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
 ///
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.

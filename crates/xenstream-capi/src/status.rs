@@ -8,7 +8,7 @@ use core::ffi::{c_char, c_int};
 pub enum xs_status {
     /// It is done. Of a stream: nothing is wrong with it so far, or with all of it where the function says so.
     Ok = 0,
-    /// Nothing is wrong with the stream, and its last octet has been taken.
+    /// Nothing is wrong with the stream, and its last byte has been taken.
     Ended = 1,
     /// The stream is refused. That is final; xs_verifier_violation() tells why.
     Invalid = 2,
@@ -16,7 +16,7 @@ pub enum xs_status {
     ErrorNull = -1,
     /// A pointer is not aligned for what it points to.
     ErrorAlignment = -2,
-    /// A size or length is wrong: too little memory for a verifier, more octets than an object can have.
+    /// A size or length is wrong: too little memory for a verifier, more bytes than an object can have.
     ErrorSize = -3,
     /// The verifier or policy was not initialised, or is something else.
     ErrorUninitialised = -4,
@@ -28,7 +28,7 @@ pub enum xs_status {
     ErrorName = -7,
     /// The rule is structural: past it nothing can be framed, so it cannot be lowered.
     ErrorStructural = -8,
-    /// More octets were to be skipped than can be.
+    /// More bytes were to be skipped than can be.
     ErrorSkip = -9,
     /// Not at this point: the stream has not ended yet, the verification is finished, nothing is wrong.
     ErrorState = -10,
@@ -64,7 +64,7 @@ const TEXTS: [(xs_status, &core::ffi::CStr); 18] = [
     (xs_status::ErrorArgument, c"an argument is none of its possible values"),
     (xs_status::ErrorName, c"no rule, layer or limit has this name"),
     (xs_status::ErrorStructural, c"the rule is structural and cannot be lowered"),
-    (xs_status::ErrorSkip, c"fewer octets can be skipped"),
+    (xs_status::ErrorSkip, c"fewer bytes can be skipped"),
     (xs_status::ErrorState, c"the call makes no sense at this point"),
     (xs_status::ErrorInput, c"the input cannot be read"),
     (xs_status::ErrorDecompress, c"the input cannot be decompressed"),

@@ -18,10 +18,10 @@ pub struct xs_summary {
     pub xen_minor: u32,
     /// Version of the libxc stream.
     pub libxc_version: u32,
-    /// Width of a PV guest in octets, 4 or 8; 0 for others.
+    /// Width of a PV guest in bytes, 4 or 8; 0 for others.
     pub guest_width: u32,
-    /// Octets of the stream that were pushed or skipped.
-    pub octets: u64,
+    /// Bytes of the stream that were pushed or skipped.
+    pub bytes: u64,
     /// Records of libxl and libxc.
     pub records: u64,
     /// Pages with contents; one that was sent twice counts twice.
@@ -40,13 +40,13 @@ impl xs_summary {
         xen_minor: 0,
         libxc_version: 0,
         guest_width: 0,
-        octets: 0,
+        bytes: 0,
         records: 0,
         pages: 0,
         checkpoints: 0,
     };
 
-    pub(crate) fn new(summary: &Summary, octets: u64) -> xs_summary {
+    pub(crate) fn new(summary: &Summary, bytes: u64) -> xs_summary {
         let (xen_major, xen_minor) = summary.xen.unwrap_or((0, 0));
         xs_summary {
             format: choice::number(&Format::ALL, &summary.format),
@@ -59,7 +59,7 @@ impl xs_summary {
             xen_minor,
             libxc_version: summary.libxc_version.unwrap_or(0),
             guest_width: summary.guest_width.map_or(0, u32::from),
-            octets,
+            bytes,
             records: summary.records.total(),
             pages: summary.pages.with_data(),
             checkpoints: summary.checkpoints,

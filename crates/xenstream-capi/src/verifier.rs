@@ -11,7 +11,7 @@ use crate::status::{told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::xs_violation;
 
-/// Octets that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
+/// Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
 pub const XS_VERIFIER_SIZE: usize = 3072;
 /// The alignment that a verifier's memory needs, in every library with this XS_ABI.
 pub const XS_VERIFIER_ALIGNMENT: usize = 16;
@@ -42,10 +42,10 @@ const _: () = assert!(align_of::<xs_verifier>() <= XS_VERIFIER_ALIGNMENT);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct xs_need {
-    /// Further octets that surely belong to the stream. Who must not read past its end reads no more than that. At
+    /// Further bytes that surely belong to the stream. Who must not read past its end reads no more than that. At
     /// least 1 while it goes on, 0 once it has ended or was refused.
     pub certain: u64,
-    /// Of these, the next octets that no rule will look at, such as the contents of pages. They may be passed over with
+    /// Of these, the next bytes that no rule will look at, such as the contents of pages. They may be passed over with
     /// xs_verifier_skip() instead of being pushed.
     pub skippable: u64,
 }
@@ -56,7 +56,7 @@ pub struct xs_need {
 /// XS_STATUS_ERROR_BUSY.
 pub type xs_warning = Option<unsafe extern "C" fn(context: *mut c_void, warning: *const xs_violation)>;
 
-/// Octets that a verifier takes, at most XS_VERIFIER_SIZE.
+/// Bytes that a verifier takes, at most XS_VERIFIER_SIZE.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_verifier_size() -> usize {
     size_of::<xs_verifier>()
@@ -71,7 +71,7 @@ pub extern "C" fn xs_verifier_alignment() -> usize {
 
 /// Makes a verifier at the start of a stream.
 ///
-/// `memory` is where it lives: `size` octets, at least xs_verifier_size(), aligned to xs_verifier_alignment(), used by
+/// `memory` is where it lives: `size` bytes, at least xs_verifier_size(), aligned to xs_verifier_alignment(), used by
 /// nothing else for as long as the verifier is in use. What was in it is lost. `policy` may be null, which stands for
 /// XS_PROFILE_HARDENED; it is copied. `*verifier` becomes the verifier, which lies at `memory`, or null on failure.
 ///
@@ -110,29 +110,29 @@ pub unsafe extern "C" fn xs_verifier_init(
     })())
 }
 
-/// Judges the next `length` octets of the stream. Any split of a stream gets the same verdict. What was accepted may be
-/// parsed up to the end of the last whole record in it: a record of which octets are still to come can yet be refused.
+/// Judges the next `length` bytes of the stream. Any split of a stream gets the same verdict. What was accepted may be
+/// parsed up to the end of the last whole record in it: a record of which bytes are still to come can yet be refused.
 ///
-/// `octets` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null; `*consumed` becomes
-/// how many octets belong to the stream: all of them with XS_STATUS_OK, those up to its end with XS_STATUS_ENDED, and 0
+/// `bytes` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null; `*consumed` becomes
+/// how many bytes belong to the stream: all of them with XS_STATUS_OK, those up to its end with XS_STATUS_ENDED, and 0
 /// otherwise.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last octet is among them or was taken before;
+/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them or was taken before;
 /// XS_STATUS_INVALID if a rule at level deny is broken or was before; XS_STATUS_ERROR_SIZE if no object can be as long
 /// as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error nothing was judged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_push(
     verifier: *mut xs_verifier,
-    octets: *const c_void,
+    bytes: *const c_void,
     length: usize,
     consumed: *mut usize,
 ) -> xs_status {
     told((|| {
         let output = Output::optional(consumed)?;
         let answer = (|| {
-            // SAFETY: the caller promises what the header asks of a verifier and of octets.
-            let (mut opened, octets) = unsafe { (open(verifier)?, pointer::octets(octets, length)?) };
-            opened.state().push(octets)
+            // SAFETY: the caller promises what the header asks of a verifier and of bytes.
+            let (mut opened, bytes) = unsafe { (open(verifier)?, pointer::bytes(bytes, length)?) };
+            opened.state().push(bytes)
         })();
         if let Some(output) = output {
             // SAFETY: the caller promises what the header asks of a result.
@@ -142,16 +142,16 @@ pub unsafe extern "C" fn xs_verifier_push(
     })())
 }
 
-/// Passes over octets as if they had been pushed: at most xs_need.skippable.
+/// Passes over bytes as if they had been pushed: at most xs_need.skippable.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last octet is among them; XS_STATUS_INVALID if the stream is
+/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID if the stream is
 /// refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
 /// xs_verifier_finish(), and then nothing was skipped.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, octets: u64) -> xs_status {
+pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier.
     let opened = unsafe { open(verifier) };
-    told((|| opened?.state().skip(octets))())
+    told((|| opened?.state().skip(bytes))())
 }
 
 /// Tells what the stream goes on with. `*need` becomes that, and zeros unless XS_STATUS_OK is returned.
@@ -266,29 +266,29 @@ pub unsafe extern "C" fn xs_verifier_summary(
 }
 
 impl State {
-    fn push(&mut self, octets: &[u8]) -> Result<(xs_status, usize), xs_status> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(xs_status, usize), xs_status> {
         if self.violation.is_some() {
             return Ok((xs_status::Invalid, 0));
         }
         if self.finished {
             return Err(xs_status::ErrorState);
         }
-        match self.verifier.push(octets, &mut self.warnings) {
+        match self.verifier.push(bytes, &mut self.warnings) {
             Ok(progress) if progress.ended => Ok((xs_status::Ended, progress.consumed)),
             Ok(progress) => Ok((xs_status::Ok, progress.consumed)),
             Err(violation) => Ok((self.refuse(violation), 0)),
         }
     }
 
-    fn skip(&mut self, octets: u64) -> Result<xs_status, xs_status> {
+    fn skip(&mut self, bytes: u64) -> Result<xs_status, xs_status> {
         if self.violation.is_some() {
             return Ok(xs_status::Invalid);
         }
         if self.finished {
             return Err(xs_status::ErrorState);
         }
-        self.verifier.skip(octets).map_err(|_| xs_status::ErrorSkip)?;
-        // What comes next may be decided by no octet at all.
+        self.verifier.skip(bytes).map_err(|_| xs_status::ErrorSkip)?;
+        // What comes next may be decided by no byte at all.
         self.push(&[]).map(|(status, _)| status)
     }
 
@@ -371,7 +371,7 @@ impl Drop for Opened {
 /// The verifier in the caller's memory, marked as busy.
 ///
 /// # Safety
-/// The pointer is null or misaligned, or as many octets as a verifier has are there that no other thread uses.
+/// The pointer is null or misaligned, or as many bytes as a verifier has are there that no other thread uses.
 unsafe fn open(verifier: *mut xs_verifier) -> Result<Opened, xs_status> {
     aligned(verifier)?;
     // SAFETY: not null and aligned, and any number can be a magic word.

@@ -27,7 +27,7 @@ pub struct xs_violation {
     pub has: u32,
     /// The rule's number in this version of the library, see xs_rule_name().
     pub rule_number: u32,
-    /// Offset in octets from the start of the stream.
+    /// Offset in bytes from the start of the stream.
     pub offset: u64,
     /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
     pub expected: u64,
@@ -41,7 +41,7 @@ pub struct xs_violation {
     pub record_index: u64,
     /// The number of the record's type.
     pub record_type: u64,
-    /// Offset of the record's first octet.
+    /// Offset of the record's first byte.
     pub record_offset: u64,
     /// The name of the record's type, such as "PAGE_DATA". Static, null where it has none.
     pub record_type_name: *const c_char,
@@ -107,11 +107,11 @@ impl xs_violation {
 }
 
 /// Writes a violation as one line for an operator: the rule, the place, and a sentence. As snprintf() does: at most
-/// `size` octets are written, the last of them always NUL, and what does not fit is cut off.
+/// `size` bytes are written, the last of them always NUL, and what does not fit is cut off.
 ///
 /// `buffer` may be null if `size` is 0.
 ///
-/// Returns how many octets the whole line has without its NUL, so it was cut off if that is `size` or more; or an
+/// Returns how many bytes the whole line has without its NUL, so it was cut off if that is `size` or more; or an
 /// error below 0: XS_STATUS_ERROR_NULL, XS_STATUS_ERROR_ALIGNMENT, or XS_STATUS_ERROR_ARGUMENT if `violation` is none,
 /// and then nothing is written.
 #[unsafe(no_mangle)]
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn xs_violation_text(
         if buffer.is_null() && size > 0 {
             return Err(xs_status::ErrorNull);
         }
-        // SAFETY: the caller's buffer has `size` octets.
+        // SAFETY: the caller's buffer has `size` bytes.
         let mut line = unsafe { Line::new(buffer, size) };
         // A line takes everything that it is given.
         let _ = write!(line, "{violation}");
@@ -139,16 +139,16 @@ pub unsafe extern "C" fn xs_violation_text(
 pub(crate) struct Line {
     buffer: *mut c_char,
     size: usize,
-    /// Octets of the whole text, be they in the buffer or not.
+    /// Bytes of the whole text, be they in the buffer or not.
     length: usize,
 }
 
 impl Line {
     /// # Safety
-    /// `size` octets are at `buffer`, and nobody else uses them while the line lives.
+    /// `size` bytes are at `buffer`, and nobody else uses them while the line lives.
     pub(crate) unsafe fn new(buffer: *mut c_char, size: usize) -> Line {
         if size > 0 {
-            // SAFETY: there is an octet, as our caller promises.
+            // SAFETY: there is a byte, as our caller promises.
             unsafe { buffer.write(0) };
         }
         Line { buffer, size, length: 0 }
@@ -157,11 +157,11 @@ impl Line {
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for octet in text.bytes() {
+        for byte in text.bytes() {
             if self.size.saturating_sub(self.length) > 1 {
-                // SAFETY: this octet and the one behind it are inside the buffer.
+                // SAFETY: this byte and the one behind it are inside the buffer.
                 unsafe {
-                    self.buffer.add(self.length).write(octet.cast_signed() as c_char);
+                    self.buffer.add(self.length).write(byte.cast_signed() as c_char);
                     self.buffer.add(self.length + 1).write(0);
                 }
             }

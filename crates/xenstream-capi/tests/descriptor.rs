@@ -34,24 +34,24 @@ fn message(report: &xs_report) -> &str {
     unsafe { CStr::from_ptr(report.message.as_ptr()) }.to_str().unwrap()
 }
 
-/// A file of these octets, open at offset `at`.
-fn file(octets: &[u8], at: u64) -> File {
+/// A file of these bytes, open at offset `at`.
+fn file(bytes: &[u8], at: u64) -> File {
     let mut file = tempfile::tempfile().unwrap();
-    file.write_all(octets).unwrap();
+    file.write_all(bytes).unwrap();
     file.seek(SeekFrom::Start(at)).unwrap();
     file
 }
 
-/// A pipe that these octets are in.
-fn pipe(octets: &[u8]) -> io::PipeReader {
+/// A pipe that these bytes are in.
+fn pipe(bytes: &[u8]) -> io::PipeReader {
     let (reader, mut writer) = io::pipe().unwrap();
-    let octets = octets.to_vec();
-    thread::spawn(move || writer.write_all(&octets));
+    let bytes = bytes.to_vec();
+    thread::spawn(move || writer.write_all(&bytes));
     reader
 }
 
 fn stream() -> Vec<u8> {
-    valid::Machine::Hvm.libxc().octets()
+    valid::Machine::Hvm.libxc().bytes()
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_file_is_verified_from_where_it_stands() {
     let (status, report) = verify(file.as_raw_fd());
     assert_eq!((status, message(&report)), (xs_status::Ok, ""));
     assert!(report.violation.rule.is_null());
-    assert_eq!((report.summary.octets, report.summary.guest), (stream.len() as u64, XS_GUEST_HVM));
-    assert!(report.octets_read > 0 && report.os_error == 0 && report.octets_written == 0);
+    assert_eq!((report.summary.bytes, report.summary.guest), (stream.len() as u64, XS_GUEST_HVM));
+    assert!(report.bytes_read > 0 && report.os_error == 0 && report.bytes_written == 0);
     assert_eq!(file.stream_position().unwrap(), 8);
     let without_report = unsafe { xs_verify_fd(file.as_raw_fd(), XS_FORMAT_LIBXC, null(), null_mut()) };
     assert_eq!(without_report, xs_status::Ok);
@@ -140,7 +140,7 @@ fn a_relay_passes_on_what_is_valid() {
     let input = pipe(&stream);
     let mut output = tempfile::tempfile().unwrap();
     let (status, report) = relay(input.as_raw_fd(), output.as_raw_fd());
-    assert_eq!((status, report.octets_written), (xs_status::Ok, stream.len() as u64));
+    assert_eq!((status, report.bytes_written), (xs_status::Ok, stream.len() as u64));
     let mut passed = Vec::new();
     output.rewind().unwrap();
     output.read_to_end(&mut passed).unwrap();
@@ -149,8 +149,8 @@ fn a_relay_passes_on_what_is_valid() {
 
 #[test]
 fn a_relay_keeps_back_what_is_not() {
-    let mut stream = minimal::hvm().octets();
-    // Without END, and without the last octet of the record in front of it.
+    let mut stream = minimal::hvm().bytes();
+    // Without END, and without the last byte of the record in front of it.
     let torn = stream.len() - 9;
     stream.truncate(torn);
     let input = pipe(&stream);
@@ -158,8 +158,8 @@ fn a_relay_keeps_back_what_is_not() {
     let (status, report) = relay(input.as_raw_fd(), output.as_raw_fd());
     assert_eq!(status, xs_status::Invalid);
     assert_eq!(unsafe { CStr::from_ptr(report.violation.rule) }, c"stream::truncated");
-    assert_eq!(report.octets_written, output.seek(SeekFrom::End(0)).unwrap());
-    assert!(report.octets_written <= torn as u64);
+    assert_eq!(report.bytes_written, output.seek(SeekFrom::End(0)).unwrap());
+    assert!(report.bytes_written <= torn as u64);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn the_end_of_a_relay_that_fails_is_told() {
         stream.rewind().unwrap();
         let (told, report) = relay(input, output);
         let case = format!("{input} to {output}: {}", message(&report));
-        assert_eq!((told, report.os_error, report.octets_written), (status, number, 0), "{case}");
+        assert_eq!((told, report.os_error, report.bytes_written), (status, number, 0), "{case}");
         assert!(report.violation.rule.is_null() && !message(&report).is_empty(), "{case}");
         assert_eq!(told == xs_status::ErrorOutput, message(&report).starts_with("cannot write"), "{case}");
     }

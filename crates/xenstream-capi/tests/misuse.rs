@@ -42,10 +42,9 @@ fn policy(profile: xs_profile) -> xs_policy {
     unsafe { policy.assume_init() }
 }
 
-fn push(verifier: *mut xs_verifier, octets: &[u8]) -> (xs_status, usize) {
+fn push(verifier: *mut xs_verifier, bytes: &[u8]) -> (xs_status, usize) {
     let mut consumed = usize::MAX;
-    let status =
-        unsafe { xs_verifier_push(verifier, octets.as_ptr().cast(), octets.len(), &raw mut consumed) };
+    let status = unsafe { xs_verifier_push(verifier, bytes.as_ptr().cast(), bytes.len(), &raw mut consumed) };
     (status, consumed)
 }
 
@@ -81,17 +80,17 @@ fn odd<T>(pointer: *mut T) -> *mut T {
 
 #[test]
 fn a_stream_is_verified_in_any_pieces() {
-    let stream = minimal::hvm().octets();
+    let stream = minimal::hvm().bytes();
     for piece in [1, 7, stream.len()] {
         let mut memory = Memory::new();
         let verifier = memory.verifier(XS_FORMAT_LIBXC, null());
         let mut rest = &stream[..];
         while let (xs_status::Ok, need) = need(verifier) {
             assert!(need.certain > 0 && need.skippable <= need.certain && need.certain <= rest.len() as u64);
-            let (octets, behind) = rest.split_at(piece.min(rest.len()));
-            let (status, consumed) = push(verifier, octets);
+            let (bytes, behind) = rest.split_at(piece.min(rest.len()));
+            let (status, consumed) = push(verifier, bytes);
             assert!(matches!(status, xs_status::Ok | xs_status::Ended), "{status:?}");
-            assert_eq!(consumed, octets.len());
+            assert_eq!(consumed, bytes.len());
             rest = behind;
         }
         assert!(rest.is_empty());
@@ -108,9 +107,9 @@ fn a_stream_is_verified_in_any_pieces() {
         assert_eq!(unsafe { xs_verifier_summary(verifier, summary.as_mut_ptr()) }, xs_status::Ok);
         let summary = unsafe { summary.assume_init() };
         assert_eq!((summary.format, summary.guest), (XS_FORMAT_LIBXC, XS_GUEST_HVM));
-        assert_eq!(summary.octets, stream.len() as u64);
+        assert_eq!(summary.bytes, stream.len() as u64);
         // Nothing lies behind the memory that was asked for.
-        assert!(memory.0[xs_verifier_size()..].iter().all(|octet| *octet == 0xA5));
+        assert!(memory.0[xs_verifier_size()..].iter().all(|byte| *byte == 0xA5));
     }
 }
 
@@ -228,7 +227,7 @@ fn memory_has_to_be_right() {
     assert_eq!(init(place, size, XS_FORMAT_LIBXC, foreign.as_ptr().cast()), xs_status::ErrorUninitialised);
     let nowhere = unsafe { xs_verifier_init(place, size, XS_FORMAT_LIBXC, null(), null_mut()) };
     assert_eq!(nowhere, xs_status::ErrorNull);
-    assert!(memory.0.iter().all(|octet| *octet == 0xA5), "nothing was touched");
+    assert!(memory.0.iter().all(|byte| *byte == 0xA5), "nothing was touched");
 }
 
 /// Calls every function on a verifier that is none.
@@ -262,16 +261,16 @@ fn what_is_no_verifier_is_recognised() {
 fn arguments_have_to_be_right() {
     let mut memory = Memory::new();
     let verifier = memory.verifier(XS_FORMAT_LIBXC, null());
-    let octets = [0u8; 8];
+    let bytes = [0u8; 8];
     unsafe {
         assert_eq!(xs_verifier_push(verifier, null(), 8, null_mut()), xs_status::ErrorNull);
         assert_eq!(xs_verifier_push(verifier, null(), 0, null_mut()), xs_status::Ok);
         let mut consumed = [7usize; 2];
         for length in [usize::MAX, isize::MAX as usize + 1] {
-            let status = xs_verifier_push(verifier, octets.as_ptr().cast(), length, consumed.as_mut_ptr());
+            let status = xs_verifier_push(verifier, bytes.as_ptr().cast(), length, consumed.as_mut_ptr());
             assert_eq!((status, consumed[0]), (xs_status::ErrorSize, 0));
         }
-        let status = xs_verifier_push(verifier, octets.as_ptr().cast(), 8, odd(consumed.as_mut_ptr()));
+        let status = xs_verifier_push(verifier, bytes.as_ptr().cast(), 8, odd(consumed.as_mut_ptr()));
         assert_eq!((status, consumed[1]), (xs_status::ErrorAlignment, 7));
         assert_eq!(xs_verifier_need(verifier, null_mut()), xs_status::ErrorNull);
         assert_eq!(xs_verifier_violation(verifier, null_mut()), xs_status::ErrorNull);
@@ -282,7 +281,7 @@ fn arguments_have_to_be_right() {
         assert_eq!(xs_verifier_set_limit(verifier, null(), 1), xs_status::ErrorNull);
     }
     // None of that has moved it.
-    let stream = minimal::hvm().octets();
+    let stream = minimal::hvm().bytes();
     assert_eq!(push(verifier, &stream), (xs_status::Ended, stream.len()));
     assert_eq!(unsafe { xs_verifier_finish(verifier) }, xs_status::Ok);
 }
@@ -358,7 +357,7 @@ fn warnings_are_told_and_the_verifier_is_busy_meanwhile() {
 
 #[test]
 fn pages_can_be_skipped_and_limits_changed() {
-    let stream = xenstream_synth::valid::Machine::Hvm.libxc().octets();
+    let stream = xenstream_synth::valid::Machine::Hvm.libxc().bytes();
     let run = |limit: Option<u64>| {
         let mut memory = Memory::new();
         let verifier = memory.verifier(XS_FORMAT_LIBXC, null());
@@ -389,7 +388,7 @@ fn pages_can_be_skipped_and_limits_changed() {
 
 #[test]
 fn trailing_data_is_for_the_policy_to_judge() {
-    let stream = minimal::hvm().octets();
+    let stream = minimal::hvm().bytes();
     for (profile, expected) in
         [(XS_PROFILE_HARDENED, xs_status::Invalid), (XS_PROFILE_RESTORE, xs_status::Ok)]
     {

@@ -120,7 +120,7 @@ fn streams() -> Vec<(String, Vec<u8>)> {
     }
     for (name, stream) in corpus::valid_streams() {
         if stream.format() == Format::Libxc {
-            streams.push((name, stream.octets()));
+            streams.push((name, stream.bytes()));
         }
     }
     streams
@@ -133,15 +133,15 @@ fn some_streams() -> impl Iterator<Item = (String, Vec<u8>)> {
     all.into_iter().step_by(apart)
 }
 
-/// Runs the helper on a stream with libxl's octets behind it, and compares what it says and leaves with what the core
+/// Runs the helper on a stream with libxl's bytes behind it, and compares what it says and leaves with what the core
 /// says. Returns the exit status.
 fn check(mut helper: Command, name: &str, stream: &[u8]) -> i32 {
     let (restored, told) = expectation(stream);
     let (mut input, mut output) = io::pipe().unwrap();
-    let octets = [stream, if restored.is_some() { BEHIND } else { &[] }].concat();
-    let behind = restored.map(|octets_taken| octets[octets_taken..].to_vec());
+    let bytes = [stream, if restored.is_some() { BEHIND } else { &[] }].concat();
+    let behind = restored.map(|bytes_taken| bytes[bytes_taken..].to_vec());
     let expected = if behind.is_some() { RESTORED } else { REFUSED };
-    let writer = thread::spawn(move || output.write_all(&octets));
+    let writer = thread::spawn(move || output.write_all(&bytes));
 
     helper.stdin(input.try_clone().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let run = helper.output().unwrap();
@@ -159,7 +159,7 @@ fn check(mut helper: Command, name: &str, stream: &[u8]) -> i32 {
     expected
 }
 
-/// What the helper should restore, in octets, or nothing; and what it should print.
+/// What the helper should restore, in bytes, or nothing; and what it should print.
 fn expectation(stream: &[u8]) -> (Option<usize>, String) {
     let policy = Policy::hardened()
         .with_checkpointing(Checkpointing::Plain)
@@ -170,7 +170,7 @@ fn expectation(stream: &[u8]) -> (Option<usize>, String) {
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     let pushed = verifier.push(stream, &mut told);
     match pushed.and_then(|progress| verifier.finish_with(&mut told).map(|_| progress.consumed)) {
-        Ok(octets) => (Some(octets), told.0),
+        Ok(bytes) => (Some(bytes), told.0),
         Err(violation) => (None, format!("{}restore_helper: refused: {violation}\n", told.0)),
     }
 }

@@ -30,7 +30,7 @@ fn relay_to_nobody() -> (xs_status, c_int) {
 
 fn stream() -> File {
     let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&Machine::Hvm.libxc().octets()).unwrap();
+    file.write_all(&Machine::Hvm.libxc().bytes()).unwrap();
     file.rewind().unwrap();
     file
 }

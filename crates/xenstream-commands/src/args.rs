@@ -145,7 +145,7 @@ pub(crate) struct VerifyArguments {
     #[arg(value_name = "FILE|DIR|-")]
     pub(crate) targets: Vec<PathBuf>,
 
-    /// Format of the images; auto goes by their first octets
+    /// Format of the images; auto goes by their first bytes
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
     pub(crate) format: Format,
 
@@ -196,7 +196,7 @@ impl VerifyArguments {
 #[derive(Debug, Args)]
 #[command(after_help = RELAY_HELP)]
 pub(crate) struct RelayArguments {
-    /// Format of the stream; auto goes by its first octets
+    /// Format of the stream; auto goes by its first bytes
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
     pub(crate) format: Format,
 

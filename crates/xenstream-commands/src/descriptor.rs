@@ -30,7 +30,7 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     descriptor.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Standard output for a stream: octets go out as they are written, not line by line, and are waited for where whoever
+/// Standard output for a stream: bytes go out as they are written, not line by line, and are waited for where whoever
 /// started the program left the descriptor non-blocking.
 pub(crate) struct Stdout(File);
 
@@ -46,9 +46,9 @@ impl Stdout {
 }
 
 impl Write for Stdout {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match rustix::io::write(&self.0, octets) {
+            match rustix::io::write(&self.0, bytes) {
                 Err(Errno::AGAIN) => {
                     let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
                     match poll(&mut fds, None) {

@@ -23,9 +23,9 @@ use table::Table;
 const HELP: &str = "\
 Examples:
   xenstream inspect guest.save                      every record, with what is in it
-  xenstream inspect broken.save                     up to what is wrong, and the octets there
+  xenstream inspect broken.save                     up to what is wrong, and the bytes there
   xenstream inspect --type HVM_CONTEXT guest.save   records of a type
-  xenstream inspect --record 3 --hex guest.save     the octets of one
+  xenstream inspect --record 3 --hex guest.save     the bytes of one
   xenstream inspect --json guest.save | wc -l       for programs
 
 Exit status:
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE|-")]
     target: PathBuf,
 
-    /// Format of the image; auto goes by its first octets
+    /// Format of the image; auto goes by its first bytes
     #[arg(short, long, default_value = "auto", value_parser = args::format_parser())]
     format: Format,
 
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pages: bool,
 
-    /// Dump the octets of each record that is shown
+    /// Dump the bytes of each record that is shown
     #[arg(long, conflicts_with = "json")]
     hex: bool,
 

@@ -90,7 +90,7 @@ impl<W: Write> Observer for Listing<W> {
         let (offset, layer, what, rest) = match header {
             Header::Xl { offset, order: o, mandatory_flags, optional_data_len, .. } => {
                 let rest = format!(
-                    "{}, flags {mandatory_flags:#x}, {optional_data_len} octets of optional data",
+                    "{}, flags {mandatory_flags:#x}, {optional_data_len} bytes of optional data",
                     order(o)
                 );
                 (*offset, Layer::Xl, "header", rest)
@@ -99,7 +99,7 @@ impl<W: Write> Observer for Listing<W> {
                 *offset,
                 Layer::Libvirt,
                 "header",
-                format!("{}, version {version}, {xml_len} octets of XML", order(o)),
+                format!("{}, version {version}, {xml_len} bytes of XML", order(o)),
             ),
             Header::Xenopsd { offset } => (*offset, Layer::Xenopsd, "signature", String::new()),
             Header::Libxl { offset, order: o, options } => {
@@ -140,7 +140,7 @@ impl<W: Write> Observer for Listing<W> {
         let reference = record.reference();
         let name = reference.type_label().map(|label| label.to_string()).unwrap_or_default();
         let length = record.body_length;
-        let rest = format!("{length} {}", plural(length, "octet"));
+        let rest = format!("{length} {}", plural(length, "byte"));
         self.line(record.offset, record.layer, &record.index.to_string(), &name, &rest);
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
         writeln!(
             out,
             "  {ASIDE}note{ASIDE:#}: limit {limit} lowered to {value:#x}, from the {} of memory in the configuration",
-            octets(memory.saturating_mul(1024))
+            bytes(memory.saturating_mul(1024))
         )?;
     }
     Ok(())
@@ -68,11 +68,11 @@ pub(crate) fn name(path: impl AsRef<OsStr>) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// Octets in the unit that suits them.
-pub(crate) fn octets(n: u64) -> String {
+/// Bytes in the unit that suits them.
+pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if n < 1024 {
-        return format!("{n} {}", plural(n, "octet"));
+        return format!("{n} {}", plural(n, "byte"));
     }
     let exponent = n.ilog2() / 10;
     let unit = UNITS[exponent as usize - 1];
@@ -120,7 +120,7 @@ fn description(report: &Report) -> String {
     if report.is_unrecognised() {
         return duration(report.elapsed);
     }
-    let Summary { guest, xen, pages, checkpoints, octets: length, .. } = &report.summary;
+    let Summary { guest, xen, pages, checkpoints, bytes: length, .. } = &report.summary;
     let mut words = Vec::new();
     if report.format != xenstream::Format::Auto {
         let mut format = report.format.to_string();
@@ -140,7 +140,7 @@ fn description(report: &Report) -> String {
     if *checkpoints > 0 {
         words.push(format!("{checkpoints} {}", plural(*checkpoints, "checkpoint")));
     }
-    words.push(octets(*length));
+    words.push(bytes(*length));
     words.push(duration(report.elapsed));
     words.join(", ")
 }
@@ -161,16 +161,16 @@ mod tests {
     #[test]
     fn units() {
         for (n, text) in [
-            (0, "0 octets"),
-            (1, "1 octet"),
-            (1023, "1023 octets"),
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
             (1024, "1.0 KiB"),
             (1536, "1.5 KiB"),
             ((1 << 20) - 1, "1023.9 KiB"),
             (1 << 36, "64.0 GiB"),
             (u64::MAX, "15.9 EiB"),
         ] {
-            assert_eq!(octets(n), text);
+            assert_eq!(bytes(n), text);
         }
         for (micros, text) in
             [(0, "0 us"), (999, "999 us"), (1_234, "1.2 ms"), (999_999, "999.9 ms"), (61_234_567, "61.23 s")]

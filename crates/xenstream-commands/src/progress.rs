@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const DRAWN: Duration = Duration::from_millis(100);
 const WRITTEN: Duration = Duration::from_secs(1);
 
-/// Octets that pass before anybody is told: between threads that costs more than to verify a small record.
+/// Bytes that pass before anybody is told: between threads that costs more than to verify a small record.
 const STEP: u64 = 1 << 20;
 
 const MEASURED: &str = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
@@ -37,7 +37,7 @@ pub(crate) enum When {
     Never,
 }
 
-/// How many octets have been verified, of all images together.
+/// How many bytes have been verified, of all images together.
 pub(crate) struct Meter {
     passed: AtomicU64,
     bar: Option<ProgressBar>,
@@ -116,9 +116,9 @@ pub(crate) struct Watched<'m, O> {
 }
 
 impl<O> Watched<'_, O> {
-    /// The other observer, once its image has been verified, of so many octets.
-    pub(crate) fn into_inner(mut self, octets: u64) -> O {
-        self.tell(octets);
+    /// The other observer, once its image has been verified, of so many bytes.
+    pub(crate) fn into_inner(mut self, bytes: u64) -> O {
+        self.tell(bytes);
         self.inner
     }
 
@@ -148,8 +148,8 @@ impl<O: Observer> Observer for Watched<'_, O> {
         self.inner.record(record);
     }
 
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        self.inner.body(offset, octets);
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        self.inner.body(offset, bytes);
     }
 
     fn pfns(&mut self, entries: Pfns<'_>) {
@@ -169,7 +169,7 @@ impl<O: Observer> Observer for Watched<'_, O> {
     }
 }
 
-/// Octets to verify, where all of it are files of which that can be told.
+/// Bytes to verify, where all of it are files of which that can be told.
 fn length(targets: &[Target]) -> Option<u64> {
     targets.iter().try_fold(0u64, |sum, target| match target {
         Target::File(path) => sum.checked_add(file_length(path)?),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_is_told_once() {
+    fn every_byte_is_told_once() {
         let meter = Meter { passed: AtomicU64::new(0), bar: None };
         let mut observers = [meter.observer(()), meter.observer(())];
         for observer in &mut observers {

@@ -45,17 +45,15 @@ pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
 struct Line<'a> {
     #[serde(flatten)]
     line: json::Line<'a>,
-    octets_relayed: u64,
+    bytes_relayed: u64,
 }
 
 fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &RelayArguments) -> io::Result<()> {
     let path = Path::new("-");
     match &relayed.result {
         result if arguments.json => {
-            let line = Line {
-                line: json::Line::new(path, result, arguments.profile),
-                octets_relayed: relayed.octets,
-            };
+            let line =
+                Line { line: json::Line::new(path, result, arguments.profile), bytes_relayed: relayed.bytes };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }
         Ok(report) if report.is_valid() && arguments.quiet => {}

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FILE|-", default_value = "-", hide_default_value = true)]
     output: PathBuf,
 
-    /// Format of the image; auto goes by its first octets
+    /// Format of the image; auto goes by its first bytes
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
     format: Format,
 
@@ -107,7 +107,7 @@ fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
         let stdin = io::stdin();
         let input = if is_dash(image) { Input::Descriptor(stdin.as_fd()) } else { Input::Path(image) };
         let report = verify(input, &options, &mut observer)?;
-        let collector = observer.into_inner(report.summary.octets);
+        let collector = observer.into_inner(report.summary.bytes);
         Ok((report, collector))
     })
 }

@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     force: bool,
 
-    /// Format of the stream; auto goes by its first octets
+    /// Format of the stream; auto goes by its first bytes
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
     format: Format,
 
@@ -152,7 +152,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
         return Ok(());
     }
     output::report(out, &arguments.input, report)?;
-    let Some(octets) = scrubbed.octets else {
+    let Some(bytes) = scrubbed.bytes else {
         let why = if arguments.damaged {
             "nothing is known of what is in no known format"
         } else {
@@ -161,7 +161,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
         writeln!(out, "not scrubbed: {why}")?;
         return out.flush();
     };
-    writeln!(out, "{}: scrubbed: {}", output::name(&arguments.output), output::octets(octets))?;
+    writeln!(out, "{}: scrubbed: {}", output::name(&arguments.output), output::bytes(bytes))?;
     if let Some(offset) = scrubbed.zero_from {
         writeln!(out, "  everything from offset {offset} ({offset:#x}) on is zero")?;
     }

@@ -12,7 +12,7 @@ use xenstream_synth::valid::Machine;
 
 use crate::args::{parse_number, usage, values};
 use crate::descriptor::Stdout;
-use crate::output::{complain, name, octets, plural};
+use crate::output::{bytes, complain, name, plural};
 use crate::rules::suggestions;
 use crate::{FAILED, VALID, output};
 
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     guest: Machine,
 
     /// The guest's memory, such as 4G
-    #[arg(long, value_name = "OCTETS", default_value = "64M", value_parser = parse_octets)]
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
     memory: u64,
 
     /// What is around the libxc stream
@@ -153,7 +153,7 @@ fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
         name(&arguments.output),
         container.name(),
         machine.name(),
-        octets(*memory),
+        bytes(*memory),
         plural(u64::from(*vcpus), "vcpu"),
     );
     for (n, one, more) in
@@ -163,7 +163,7 @@ fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
             let _ = write!(message, ", {n} {}", if n == 1 { one } else { more });
         }
     }
-    let _ = writeln!(message, ", {}", octets(size));
+    let _ = writeln!(message, ", {}", bytes(size));
     Ok(message)
 }
 
@@ -178,7 +178,7 @@ fn broken(arguments: &Arguments, shape: &Shape, rule: Rule) -> Result<String, Er
             broken.stream.write_to(new.file()).map_err(failure)?;
             new.publish()?;
         }
-        Out::Standard(mut stdout) => stdout.write_all(&broken.octets()).map_err(failure)?,
+        Out::Standard(mut stdout) => stdout.write_all(&broken.bytes()).map_err(failure)?,
     }
     Ok(told(arguments, shape, &actual, &broken))
 }
@@ -238,6 +238,6 @@ fn failure(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::BrokenPipe { Error::of_output(0, error) } else { Error::Create(error) }
 }
 
-fn parse_octets(text: &str) -> Result<u64, String> {
+fn parse_bytes(text: &str) -> Result<u64, String> {
     parse_number(text).ok_or_else(|| format!("'{text}' is no size: try 4G (also K, M, T)"))
 }

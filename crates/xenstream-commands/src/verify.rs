@@ -31,8 +31,8 @@ pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
                 Ok(_) => INVALID,
                 Err(_) => FAILED,
             });
-            let octets = result.as_ref().map_or(0, |report| report.summary.octets);
-            let listing = observer.and_then(|watched| watched.into_inner(octets));
+            let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
+            let listing = observer.and_then(|watched| watched.into_inner(bytes));
             written = meter.print(|| {
                 listing.map_or(Ok(()), Listing::finish)?;
                 print(&mut out, arguments, &path, &result)?;

@@ -124,9 +124,9 @@ fn verify_descriptor(number: RawFd, options: &Options, voice: &Voice) -> io::Res
     if let Ok(report) = &result
         && report.is_valid()
         && file.metadata().is_ok_and(|metadata| metadata.is_file())
-        && let Ok(octets) = i64::try_from(report.summary.octets)
+        && let Ok(bytes) = i64::try_from(report.summary.bytes)
     {
-        seek(&file, SeekFrom::Current(octets))?;
+        seek(&file, SeekFrom::Current(bytes))?;
     }
     Ok(result)
 }
@@ -213,14 +213,14 @@ struct Log<'a> {
 }
 
 impl Write for Log<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         const USER: u8 = 1;
         let priority = USER * 8 + self.severity;
-        for line in String::from_utf8_lossy(octets).lines() {
+        for line in String::from_utf8_lossy(bytes).lines() {
             let message = format!("<{priority}>{NAME}[{}]: {line}", process::id());
             let _ = UnixDatagram::unbound()?.send_to(message.as_bytes(), self.socket);
         }
-        Ok(octets.len())
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -284,9 +284,9 @@ mod tests {
         let socket = directory.path().join("log");
         let log = UnixDatagram::bind(&socket).unwrap();
         let message = || {
-            let mut octets = [0; 256];
-            let n = log.recv(&mut octets).unwrap();
-            String::from_utf8(octets[..n].to_vec()).unwrap()
+            let mut bytes = [0; 256];
+            let n = log.recv(&mut bytes).unwrap();
+            String::from_utf8(bytes[..n].to_vec()).unwrap()
         };
         let voice = Voice::Syslog { verbose: true, socket };
         writeln!(voice.details().unwrap(), "a record").unwrap();

@@ -6,16 +6,16 @@
 use crate::rule::{Entry, Grade, catalogue};
 
 catalogue! {
-    // The octets themselves.
+    // The bytes themselves.
     StreamUnrecognised "stream::unrecognised" S S S
         title: "not a known format"
         refuses: "Input that begins with the magic of none of the known formats, or not with that of the format it was said to be in; empty input included."
-        why: "Without a magic nothing tells where the first field lies. Most often the file is something else, or its first octets were lost in a copy."
+        why: "Without a magic nothing tells where the first field lies. Most often the file is something else, or its first bytes were lost in a copy."
         source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
         message: "{expected:format} at the start"
     StreamLegacy "stream::legacy" S S S
         title: "legacy image of Xen 4.5 or older"
-        refuses: "An image in the framing that Xen 4.5 and older wrote, or octets that should be a libxc stream and do not begin with its marker."
+        refuses: "An image in the framing that Xen 4.5 and older wrote, or bytes that should be a libxc stream and do not begin with its marker."
         why: "The old framing depends on the word size of the host that saved and carries no version. Xen 4.6 and newer restore it only by way of a conversion, so convert it before it is verified."
         source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
         message: "this is a legacy image of Xen 4.5 or older (convert it with convert-legacy-stream, which comes with Xen 4.6 and later), or not a libxc stream at all"
@@ -24,7 +24,7 @@ catalogue! {
         refuses: "Input that ends before the stream does."
         why: "The rest of the guest is missing. libxc fails on it, but libxl takes the missing record header for an END and fills a torn body with uninitialised memory, so a restore can look like a success."
         source: "both specifications, END is the last record; libxl's record reader does not tell end of file from data"
-        message: "the input ends after {found} octets, inside {reading}"
+        message: "the input ends after {found} bytes, inside {reading}"
     StreamFailover "stream::failover" W W D
         title: "checkpointed stream without an end"
         refuses: "Input that ends on the libxc side of a checkpointed stream, after at least one complete checkpoint."
@@ -32,8 +32,8 @@ catalogue! {
         source: "restore() of libxenguest: a failed read goes to failover once records are buffered"
         message: "the input ends without END; the guest is restorable to checkpoint {found}{torn}"
     StreamTrailingData "stream::trailing-data" W A D
-        title: "octets after the end"
-        refuses: "Octets behind the end of the stream in a regular file."
+        title: "bytes after the end"
+        refuses: "Bytes behind the end of the stream in a regular file."
         why: "No reader looks at them: they are a second stream that was appended, the tail of an older file that was overwritten, or something that somebody hides. On a pipe they are usual and not judged."
         source: "both specifications, END is the last record; xl migrate goes on with its own handshake on the same descriptor"
         message: "the stream has ended, and the file goes on"
@@ -49,12 +49,12 @@ catalogue! {
         why: "A checkpointed stream has no natural end, so only a limit stops a sender who never finishes."
         source: "limit of the policy; no specification bounds the number"
         message: "checkpoint number {found} is over the limit checkpoints of {expected}"
-    StreamCheckpointOctets "stream::checkpoint-octets" D D D
+    StreamCheckpointSize "stream::checkpoint-size" D D D
         title: "too much between two checkpoints"
-        refuses: "Records of a libxc stream that come after its first CHECKPOINT and take more octets, since the last one, than the limit checkpoint-octets."
+        refuses: "Records of a libxc stream that come after its first CHECKPOINT and take more bytes, since the last one, than the limit checkpoint-size."
         why: "From the first CHECKPOINT on the restorer keeps every record in memory, unread, until the next one: whoever goes on sending makes it use memory without bound, whatever the size of the guest."
         source: "limit of the policy; process_record() of libxenguest buffers records once a checkpoint is open, and was seen to take 2.8 GiB for a guest of 125 MiB"
-        message: "{found} octets of records since the last checkpoint are over the limit checkpoint-octets of {expected}"
+        message: "{found} bytes of records since the last checkpoint are over the limit checkpoint-size of {expected}"
 
     // The header of xl save.
     XlByteorder "xl::byteorder" S S S
@@ -84,7 +84,7 @@ catalogue! {
     XlOptionalDataLength "xl::optional-data-length" D D D
         title: "impossible length of the optional data"
         refuses: "An optional_data_len of 1 to 3, or over the limit optional-data."
-        why: "Too little to hold the configuration's own length field makes xl call the file truncated. And xl allocates whatever the field says, up to 4 GiB, before it reads an octet."
+        why: "Too little to hold the configuration's own length field makes xl call the file truncated. And xl allocates whatever the field says, up to 4 GiB, before it reads a byte."
         source: "xl header, optional_data_len; limit of the policy"
         message: "optional_data_len is {found}, beyond its bound of {expected}: it is 0, or at least 4 and not over the limit optional-data"
     XlConfigLength "xl::config-length" D D D
@@ -101,8 +101,8 @@ catalogue! {
         message: "the image carries no configuration: xl restore needs a configuration file beside it"
     XlConfigTerminator "xl::config-terminator" W D D
         title: "configuration without a final NUL"
-        refuses: "A JSON configuration that is empty or whose last octet is not NUL."
-        why: "xl hands the octets to its JSON parser as a C string, so without the NUL the parser reads on past the end of the buffer."
+        refuses: "A JSON configuration that is empty or whose last byte is not NUL."
+        why: "xl hands the bytes to its JSON parser as a C string, so without the NUL the parser reads on past the end of the buffer."
         source: "xl header, optional data; xl passes no length to the JSON parser"
         message: "the JSON configuration is empty or does not end in NUL, and xl reads past it"
     XlConfigJson "xl::config-json" W W W
@@ -139,8 +139,8 @@ catalogue! {
         message: "xml_len is {found}; it must be at least 1 and not over the limit xml of {expected}"
     LibvirtXmlTerminator "libvirt::xml-terminator" W W D
         title: "XML without a final NUL"
-        refuses: "A domain XML whose last octet is not NUL."
-        why: "libvirt hands the octets to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies behind, and what it makes of that is luck."
+        refuses: "A domain XML whose last byte is not NUL."
+        why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies behind, and what it makes of that is luck."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
         message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
     LibvirtXmlSyntax "libvirt::xml-syntax" W W W
@@ -166,7 +166,7 @@ catalogue! {
     XenopsdLengthNegative "xenopsd::length-negative" S S S
         title: "negative length"
         refuses: "A header of a suspend image whose length is negative."
-        why: "Lengths are signed here, and there is no way to step back; a reader who takes the number for unsigned would wait for octets that never come."
+        why: "Lengths are signed here, and there is no way to step back; a reader who takes the number for unsigned would wait for bytes that never come."
         source: "xenopsd, suspend image headers: signed 64-bit lengths"
         message: "length is {found:x}, a negative number"
     XenopsdLength "xenopsd::length" D D D
@@ -204,7 +204,7 @@ catalogue! {
     LibxlIdent "libxl::ident" S S S
         title: "bad ident"
         refuses: "A libxl stream that does not begin with the letters LibxlFmt."
-        why: "There is no libxl stream at this place: the header in front of it lies about its length, or octets were lost. libxl refuses it."
+        why: "There is no libxl stream at this place: the header in front of it lies about its length, or bytes were lost. libxl refuses it."
         source: "libxl specification, \"Header\", ident"
         message: "ident is {found:x}, not the letters LibxlFmt"
     LibxlVersion "libxl::version" S S S
@@ -240,7 +240,7 @@ catalogue! {
     LibxlRecordLength "libxl::record-length" D D D
         title: "libxl record over the limit"
         refuses: "A libxl record whose body is longer than the limit libxl-record."
-        why: "libxl has no bound of its own: it allocates body_length octets before it reads any, so 16 octets of stream can cost the host 4 GiB."
+        why: "libxl has no bound of its own: it allocates body_length bytes before it reads any, so 16 bytes of stream can cost the host 4 GiB."
         source: "libxl's record reader; limit of the policy"
         message: "body_length is {found}, over the limit libxl-record of {expected}"
     LibxlPadding "libxl::padding" D A D
@@ -248,7 +248,7 @@ catalogue! {
         refuses: "A libxl record with padding that is not zero."
         why: "Savers write zeros. Anything else is damage, or memory of the saving process that leaked into the image. libxl does not look at it."
         source: "libxl specification, \"Records\", padding"
-        message: "an octet of padding is {found:x}, not zero"
+        message: "a byte of padding is {found:x}, not zero"
     LibxlEndLength "libxl::end-length" D A D
         title: "END with a body"
         refuses: "A libxl END record with a body."
@@ -296,7 +296,7 @@ catalogue! {
         refuses: "An EMULATOR_CONTEXT whose state is longer than the limit emulator-context."
         why: "libxl holds the state in memory, writes it to a file in dom0 and lets QEMU parse it. Real state is some kilobytes, so megabytes are meant to fill a disk or to reach deep into QEMU."
         source: "libxl's emulator record reader; limit of the policy"
-        message: "the device-model state is {found} octets, over the limit emulator-context of {expected}"
+        message: "the device-model state is {found} bytes, over the limit emulator-context of {expected}"
     LibxlEmulatorId "libxl::emulator-id" D A D
         title: "unknown emulator"
         refuses: "An emulator_id above 2."
@@ -335,16 +335,16 @@ catalogue! {
         message: "a xenstore key begins with {found:x}, a slash"
     LibxlXenstoreKeyCharset "libxl::xenstore-key-charset" D A D
         title: "character not allowed in a xenstore key"
-        refuses: "A key in xenstore data with an octet that is not an ASCII letter, a digit or one of - / _ @."
+        refuses: "A key in xenstore data with a byte that is not an ASCII letter, a digit or one of - / _ @."
         why: "xenstored takes no other characters in a path and refuses the write, and libxl does not ask whether it succeeded: the device model silently goes without that key."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", key; xenstore's path characters"
-        message: "a xenstore key has the octet {found:x}"
+        message: "a xenstore key has the byte {found:x}"
     LibxlXenstoreValueCharset "libxl::xenstore-value-charset" W A D
         title: "unprintable xenstore value"
-        refuses: "A value in xenstore data with an octet that is not printable ASCII."
+        refuses: "A value in xenstore data with a byte that is not printable ASCII."
         why: "Values are meant to be read by people and scripts, and control characters do harm in both terminals and logs. libxl stores them as they are."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", value"
-        message: "a xenstore value has the octet {found:x}, which is not printable ASCII"
+        message: "a xenstore value has the byte {found:x}, which is not printable ASCII"
     LibxlCheckpointEndUnexpected "libxl::checkpoint-end-unexpected" D D D
         title: "CHECKPOINT_END without a checkpoint"
         refuses: "A CHECKPOINT_END while no checkpoint is open."
@@ -365,7 +365,7 @@ catalogue! {
         message: "{found:libxl} comes before the checkpoint's CHECKPOINT_END"
     LibxlCheckpointStateLength "libxl::checkpoint-state-length" D D D
         title: "CHECKPOINT_STATE without its id"
-        refuses: "A CHECKPOINT_STATE with a body under 4 octets."
+        refuses: "A CHECKPOINT_STATE with a body under 4 bytes."
         why: "libxl takes the control id from the body without asking whether there is one; with an empty body it follows a null pointer and crashes."
         source: "libxl specification, \"CHECKPOINT_STATE\"; libxl, process_record()"
         message: "body_length of CHECKPOINT_STATE is {found}; its control_id takes {expected}"
@@ -391,8 +391,8 @@ catalogue! {
     // The libxc stream: headers and framing.
     LibxcMarker "libxc::marker" S S S
         title: "bad marker"
-        refuses: "A libxc stream inside libxl that does not begin with eight octets of ones."
-        why: "There is no libxc stream at this place: LIBXC_CONTEXT lies, or octets were lost. The restore helper refuses it."
+        refuses: "A libxc stream inside libxl that does not begin with eight bytes of ones."
+        why: "There is no libxc stream at this place: LIBXC_CONTEXT lies, or bytes were lost. The restore helper refuses it."
         source: "libxc specification, \"Image Header\", marker"
         message: "marker is {found:x}, not all ones"
     LibxcId "libxc::id" S S S
@@ -466,7 +466,7 @@ catalogue! {
         refuses: "A libxc record with padding that is not zero."
         why: "Savers write zeros. Anything else is damage, or memory of the saving process that leaked into the image. The restorer does not look at it."
         source: "libxc specification, \"Records\", padding"
-        message: "an octet of padding is {found:x}, not zero"
+        message: "a byte of padding is {found:x}, not zero"
     LibxcRecordGuest "libxc::record-guest" D D D
         title: "record of the other kind of guest"
         refuses: "A PV record in an HVM stream, or an HVM record in a PV stream."
@@ -544,7 +544,7 @@ catalogue! {
     LibxcPvInfoLength "libxc::pv-info-length" D D D
         title: "wrong length of X86_PV_INFO"
         refuses: "An X86_PV_INFO of a length other than 8; under restore, of less."
-        why: "Width and page-table depth decide how every other PV record is read. The restorer fails on a short record and does not look past the first 8 octets of a long one."
+        why: "Width and page-table depth decide how every other PV record is read. The restorer fails on a short record and does not look past the first 8 bytes of a long one."
         source: "libxc specification, \"X86_PV_INFO\"; restorer, handle_x86_pv_info()"
         message: "body_length of X86_PV_INFO is {found}, not {expected}"
     LibxcPvInfoCombination "libxc::pv-info-combination" D D D
@@ -566,8 +566,8 @@ catalogue! {
         source: "libxc specification, \"x86 PV Guest\"; restorer, handle_x86_pv_p2m_frames() and handle_shared_info()"
         message: "{found:libxc} comes before X86_PV_INFO"
     LibxcPvInfoReserved "libxc::pv-info-reserved" D A D
-        title: "reserved octets of X86_PV_INFO are not zero"
-        refuses: "An X86_PV_INFO with reserved octets that are not zero."
+        title: "reserved bytes of X86_PV_INFO are not zero"
+        refuses: "An X86_PV_INFO with reserved bytes that are not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"X86_PV_INFO\" and \"Fields\""
         message: "a reserved field of X86_PV_INFO is {found:x}, not zero"
@@ -582,7 +582,7 @@ catalogue! {
     LibxcP2mFramesRange "libxc::p2m-frames-range" D D D
         title: "impossible range of pfns"
         refuses: "A start_pfn above end_pfn, or an end_pfn at or above the limit p2m-pfn."
-        why: "The restorer checks the order. The size it believes: it allocates and fills about 12 octets for each pfn up to end_pfn, 48 GiB for the largest, on the word of one small record."
+        why: "The restorer checks the order. The size it believes: it allocates and fills about 12 bytes for each pfn up to end_pfn, 48 GiB for the largest, on the word of one small record."
         source: "libxc specification, \"X86_PV_P2M_FRAMES\"; restorer, expand_p2m(); limit of the policy"
         message: "end_pfn {found:x} {range}"
     LibxcP2mFramesEmpty "libxc::p2m-frames-empty" D D D
@@ -670,27 +670,27 @@ catalogue! {
     LibxcVcpuBasicLength "libxc::vcpu-basic-length" D D D
         title: "wrong length of X86_PV_VCPU_BASIC"
         refuses: "An X86_PV_VCPU_BASIC whose state is not exactly one vcpu context of the guest's width."
-        why: "The blob is the register file as Xen lays it out, 5168 octets for a 64-bit guest and 2800 for a 32-bit one. The restorer checks the size against the width that it knows then, and fails."
+        why: "The blob is the register file as Xen lays it out, 5168 bytes for a 64-bit guest and 2800 for a 32-bit one. The restorer checks the size against the width that it knows then, and fails."
         source: "Xen's public vcpu_guest_context_t; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_BASIC is {found}; a guest of this width takes {expected}"
     LibxcVcpuExtendedLength "libxc::vcpu-extended-length" D D D
         title: "X86_PV_VCPU_EXTENDED too long"
-        refuses: "An X86_PV_VCPU_EXTENDED with more than 128 octets of state."
-        why: "The blob is copied over the argument of a hypercall, which has 128 octets; the restorer checks that and fails."
+        refuses: "An X86_PV_VCPU_EXTENDED with more than 128 bytes of state."
+        why: "The blob is copied over the argument of a hypercall, which has 128 bytes; the restorer checks that and fails."
         source: "Xen's public domctl; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_EXTENDED is {found}; {expected} is the most"
     LibxcVcpuXsaveLength "libxc::vcpu-xsave-length" D D D
         title: "X86_PV_VCPU_XSAVE too short"
-        refuses: "An X86_PV_VCPU_XSAVE with less than 16 octets of state."
-        why: "The masks in front of the area take 16 octets; the restorer fails on less."
+        refuses: "An X86_PV_VCPU_XSAVE with less than 16 bytes of state."
+        why: "The masks in front of the area take 16 bytes; the restorer fails on less."
         source: "Xen's public domctl, vcpuextstate; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_XSAVE is {found}; {expected} is the least"
     LibxcVcpuMsrsLength "libxc::vcpu-msrs-length" D D D
         title: "X86_PV_VCPU_MSRS with part of an entry"
         refuses: "An X86_PV_VCPU_MSRS whose state is not a whole number of entries."
-        why: "Each MSR takes 16 octets, and half an MSR cannot be set; the restorer fails."
+        why: "Each MSR takes 16 bytes, and half an MSR cannot be set; the restorer fails."
         source: "Xen's public domctl, vcpu_msrs; restorer, handle_x86_pv_vcpu_blob()"
-        message: "body_length of X86_PV_VCPU_MSRS is {found}; behind the vcpu header it holds entries of 16 octets"
+        message: "body_length of X86_PV_VCPU_MSRS is {found}; behind the vcpu header it holds entries of 16 bytes"
     LibxcVcpuReserved "libxc::vcpu-reserved" D A D
         title: "reserved word of a vcpu header is not zero"
         refuses: "A vcpu header with a reserved word that is not zero."
@@ -822,9 +822,9 @@ catalogue! {
     LibxcCpuidPolicyLength "libxc::cpuid-policy-length" D D D
         title: "wrong length of X86_CPUID_POLICY"
         refuses: "An X86_CPUID_POLICY that is empty or not a whole number of leaves."
-        why: "Each leaf takes 24 octets; the restorer fails on anything else."
+        why: "Each leaf takes 24 bytes; the restorer fails on anything else."
         source: "libxc specification, \"X86_CPUID_POLICY\"; restorer, handle_x86_cpuid_policy()"
-        message: "body_length of X86_CPUID_POLICY is {found}; it holds one or more leaves of 24 octets"
+        message: "body_length of X86_CPUID_POLICY is {found}; it holds one or more leaves of 24 bytes"
     LibxcCpuidPolicyLeaf "libxc::cpuid-policy-leaf" W D D
         title: "CPUID leaf out of range"
         refuses: "A leaf or subleaf in X86_CPUID_POLICY that lies outside the ranges of Xen's CPU policy."
@@ -834,9 +834,9 @@ catalogue! {
     LibxcMsrPolicyLength "libxc::msr-policy-length" D D D
         title: "wrong length of X86_MSR_POLICY"
         refuses: "An X86_MSR_POLICY that is empty or not a whole number of entries."
-        why: "Each MSR takes 16 octets; the restorer fails on anything else."
+        why: "Each MSR takes 16 bytes; the restorer fails on anything else."
         source: "libxc specification, \"X86_MSR_POLICY\"; restorer, handle_x86_msr_policy()"
-        message: "body_length of X86_MSR_POLICY is {found}; it holds one or more entries of 16 octets"
+        message: "body_length of X86_MSR_POLICY is {found}; it holds one or more entries of 16 bytes"
     LibxcMsrPolicyFlags "libxc::msr-policy-flags" W D D
         title: "flags of an MSR are not zero"
         refuses: "An entry of X86_MSR_POLICY with flags that are not zero."
@@ -865,10 +865,10 @@ catalogue! {
     // The chain inside HVM_CONTEXT.
     HvmHeader "hvm::header" D D D
         title: "no proper HEADER at the start"
-        refuses: "A chain that does not begin with a HEADER entry of 24 octets, or that has a second one."
+        refuses: "A chain that does not begin with a HEADER entry of 24 bytes, or that has a second one."
         why: "Xen reads the HEADER first and has no handler for it anywhere else, so the context is refused and the restore fails."
         source: "Xen's hvm_load(); public/hvm/save.h"
-        message: "the chain must begin with a HEADER entry of 24 octets and have no other"
+        message: "the chain must begin with a HEADER entry of 24 bytes and have no other"
     HvmMagic "hvm::magic" D D D
         title: "bad magic of HVM_CONTEXT"
         refuses: "A HEADER whose magic is not that of Xen's HVM contexts."
@@ -904,7 +904,7 @@ catalogue! {
         refuses: "An entry that does not fit into what is left of HVM_CONTEXT."
         why: "The chain is cut off or its lengths lie; Xen checks what is left and refuses the context."
         source: "Xen's hvm_load() and _hvm_check_entry()"
-        message: "the entry takes {found} octets more, and HVM_CONTEXT has {expected} left"
+        message: "the entry takes {found} bytes more, and HVM_CONTEXT has {expected} left"
     HvmEndMissing "hvm::end-missing" D D D
         title: "no END entry"
         refuses: "A chain that ends without an END entry."
@@ -918,8 +918,8 @@ catalogue! {
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "length of the END entry is {found}, not {expected}"
     HvmTrailing "hvm::trailing" W A D
-        title: "octets after the END entry"
-        refuses: "Octets in HVM_CONTEXT behind its END entry."
+        title: "bytes after the END entry"
+        refuses: "Bytes in HVM_CONTEXT behind its END entry."
         why: "Xen stops at END, so nobody ever looks at them: the blob was damaged, or something is hidden in it."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "HVM_CONTEXT goes on after its END entry"

@@ -1,4 +1,4 @@
-//! Verifies Xen's saved domains and migration streams: octets in, verdict out.
+//! Verifies Xen's saved domains and migration streams: bytes in, verdict out.
 //!
 //! This crate knows the formats and the rules and nothing else: no I/O, no clock, no allocation, no `unsafe`, no panic.
 //! It can sit inside a restore helper between `read()` and the parser. The crate `xenstream` puts files, pipes and
@@ -7,14 +7,14 @@
 //! ```
 //! use xenstream_core::{Format, Policy, Verifier};
 //!
-//! # fn octets() -> [u8; 3] { *b"no " }
+//! # fn bytes() -> [u8; 3] { *b"no " }
 //! let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
-//! let verdict = verifier.push(&octets(), &mut ()).and_then(|_| verifier.finish());
+//! let verdict = verifier.push(&bytes(), &mut ()).and_then(|_| verifier.finish());
 //! assert_eq!(verdict.unwrap_err().rule.name(), "stream::unrecognised");
 //! ```
 //!
 //! * [`Verifier`] takes the stream in pieces of any size and gives the same verdict for every split.
-//! * [`Violation`] names the broken [`Rule`], the octet and the record.
+//! * [`Violation`] names the broken [`Rule`], the byte and the record.
 //! * [`Policy`] says how strict to be: a [`Profile`], and levels and limits changed one by one.
 //! * [`Observer`] hears what is in the stream.
 //! * [`wire`] has the formats as data.

@@ -7,10 +7,10 @@ use crate::wire::{Order, libxc::page};
 /// Hears what the verifier meets, in stream order. All methods do nothing unless overridden, and the observer `()`
 /// compiles to nothing.
 ///
-/// Every event is the same for every split of the input, but for the octets of [`pfns`](Observer::pfns) and
+/// Every event is the same for every split of the input, but for the bytes of [`pfns`](Observer::pfns) and
 /// [`body`](Observer::body), which come in pieces that depend on it and add up to the same.
 pub trait Observer {
-    /// Does the observer want the octets of this record's body? Asked once for each record, before its first octet.
+    /// Does the observer want the bytes of this record's body? Asked once for each record, before its first byte.
     /// The configuration of an xl or libvirt header is asked for as a pseudo-record of that layer, with kind 0.
     /// Bodies that nobody wants and no rule looks at are skippable.
     fn wants_body(&mut self, record: &Record) -> bool {
@@ -28,10 +28,10 @@ pub trait Observer {
         let _ = record;
     }
 
-    /// Octets of a body that [`wants_body`](Observer::wants_body) asked for, in order, without gaps; padding is not
+    /// Bytes of a body that [`wants_body`](Observer::wants_body) asked for, in order, without gaps; padding is not
     /// part of it. `offset` is the absolute offset of the first.
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        let _ = (offset, octets);
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        let _ = (offset, bytes);
     }
 
     /// Entries of a PAGE_DATA record that broke no rule at deny.
@@ -67,8 +67,8 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     fn record(&mut self, record: &Record) {
         (**self).record(record);
     }
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        (**self).body(offset, octets);
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        (**self).body(offset, bytes);
     }
     fn pfns(&mut self, entries: Pfns<'_>) {
         (**self).pfns(entries);
@@ -99,9 +99,9 @@ impl<O: Observer> Observer for Option<O> {
             observer.record(record);
         }
     }
-    fn body(&mut self, offset: u64, octets: &[u8]) {
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
         if let Some(observer) = self {
-            observer.body(offset, octets);
+            observer.body(offset, bytes);
         }
     }
     fn pfns(&mut self, entries: Pfns<'_>) {
@@ -132,7 +132,7 @@ impl<O: Observer> Observer for Option<O> {
 pub enum Header {
     /// The xl header, without its optional data.
     Xl {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
         /// Order of its fields.
         order: Order,
@@ -140,28 +140,28 @@ pub enum Header {
         mandatory_flags: u32,
         /// Optional flags.
         optional_flags: u32,
-        /// Octets of optional data that follow.
+        /// Bytes of optional data that follow.
         optional_data_len: u32,
     },
     /// The libvirt header, without its XML.
     Libvirt {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
         /// Order of its fields.
         order: Order,
         /// Format version.
         version: u32,
-        /// Octets of XML that follow, the final NUL included.
+        /// Bytes of XML that follow, the final NUL included.
         xml_len: u32,
     },
     /// The xenopsd signature; its typed headers are records of layer xenopsd.
     Xenopsd {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
     },
     /// The libxl stream header.
     Libxl {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
         /// Order of the records' fields.
         order: Order,
@@ -170,7 +170,7 @@ pub enum Header {
     },
     /// The libxc image header.
     LibxcImage {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
         /// Order of the records' fields.
         order: Order,
@@ -181,7 +181,7 @@ pub enum Header {
     },
     /// The libxc domain header.
     LibxcDomain {
-        /// Absolute offset of its first octet.
+        /// Absolute offset of its first byte.
         offset: u64,
         /// The kind of guest.
         guest: Guest,
@@ -202,11 +202,11 @@ pub struct Record {
     pub kind: u64,
     /// For an hvm entry its instance, otherwise 0.
     pub instance: u16,
-    /// Absolute offset of the record's first octet.
+    /// Absolute offset of the record's first byte.
     pub offset: u64,
-    /// Absolute offset of the body's first octet.
+    /// Absolute offset of the body's first byte.
     pub body_offset: u64,
-    /// Octets in the body, without padding.
+    /// Bytes in the body, without padding.
     pub body_length: u64,
 }
 
@@ -221,7 +221,7 @@ impl Record {
 /// Some entries of a PAGE_DATA record.
 #[derive(Clone, Copy, Debug)]
 pub struct Pfns<'a> {
-    pub(crate) octets: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     pub(crate) order: Order,
     pub(crate) offset: u64,
 }
@@ -236,7 +236,7 @@ impl<'a> Pfns<'a> {
     /// The entries, in stream order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PfnEntry> + 'a {
         let order = self.order;
-        let (words, _) = self.octets.as_chunks::<8>();
+        let (words, _) = self.bytes.as_chunks::<8>();
         words.iter().map(move |word| PfnEntry(order.u64(*word)))
     }
 }
@@ -270,7 +270,7 @@ impl PfnEntry {
 pub struct PageBatch {
     /// Entries in the record.
     pub count: u32,
-    /// Pages with data, 4096 octets each, that follow.
+    /// Pages with data, 4096 bytes each, that follow.
     pub pages: u64,
     /// Absolute offset of the first page.
     pub offset: u64,

@@ -78,17 +78,17 @@ pub enum Checkpointing {
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Longest body of a libxl record, in octets.
+    /// Longest body of a libxl record, in bytes.
     LibxlRecord,
-    /// Longest body of a libxc record, in octets.
+    /// Longest body of a libxc record, in bytes.
     LibxcRecord,
-    /// Longest optional data of an xl header, in octets.
+    /// Longest optional data of an xl header, in bytes.
     OptionalData,
-    /// Longest XML of a libvirt header, in octets.
+    /// Longest XML of a libvirt header, in bytes.
     Xml,
-    /// Longest device-model state in one EMULATOR_CONTEXT, in octets.
+    /// Longest device-model state in one EMULATOR_CONTEXT, in bytes.
     EmulatorContext,
-    /// Longest blob of a xenopsd image, in octets.
+    /// Longest blob of a xenopsd image, in bytes.
     XenopsdBlob,
     /// First pfn that an HVM guest may not have.
     HvmPfn,
@@ -100,8 +100,8 @@ pub enum Limit {
     Records,
     /// Most checkpoints.
     Checkpoints,
-    /// Most octets of libxc records between two checkpoints, headers and padding included.
-    CheckpointOctets,
+    /// Most bytes of libxc records between two checkpoints, headers and padding included.
+    CheckpointSize,
 }
 
 impl Limit {
@@ -118,7 +118,7 @@ impl Limit {
         Limit::Vcpus,
         Limit::Records,
         Limit::Checkpoints,
-        Limit::CheckpointOctets,
+        Limit::CheckpointSize,
     ];
 
     /// The limit's name on a command line.
@@ -136,7 +136,7 @@ impl Limit {
             Limit::Vcpus => "vcpus",
             Limit::Records => "records",
             Limit::Checkpoints => "checkpoints",
-            Limit::CheckpointOctets => "checkpoint-octets",
+            Limit::CheckpointSize => "checkpoint-size",
         }
     }
 
@@ -160,7 +160,7 @@ impl Limit {
             Limit::Records => [NONE, NONE, 1 << 32],
             Limit::Checkpoints => [NONE, NONE, 1 << 20],
             // The restorer keeps them all in memory. Remus checkpoints many times a second.
-            Limit::CheckpointOctets => [NONE, NONE, 1 << 30],
+            Limit::CheckpointSize => [NONE, NONE, 1 << 30],
         }
     }
 }

@@ -102,7 +102,7 @@ pub struct Summary {
     pub libxc_version: Option<u32>,
     /// Order of the libxc records' fields.
     pub order: Order,
-    /// Width of a PV guest in octets, 4 or 8, once X86_PV_INFO has passed.
+    /// Width of a PV guest in bytes, 4 or 8, once X86_PV_INFO has passed.
     pub guest_width: Option<u8>,
     /// Largest pfn of a PV guest's p2m.
     pub max_pfn: Option<u64>,
@@ -114,8 +114,8 @@ pub struct Summary {
     pub checkpoints: u64,
     /// The checkpoint to which a stream can be restored that stops after it (`stream::failover`).
     pub restorable_to_checkpoint: Option<u64>,
-    /// Octets of the stream.
-    pub octets: u64,
+    /// Bytes of the stream.
+    pub bytes: u64,
 }
 
 impl Summary {
@@ -132,7 +132,7 @@ impl Summary {
             pages: Pages { by_type: [0; 16] },
             checkpoints: 0,
             restorable_to_checkpoint: None,
-            octets: 0,
+            bytes: 0,
         }
     }
 }
@@ -200,7 +200,7 @@ impl RecordCounts {
     #[inline]
     pub(crate) fn count_libxc(&mut self, kind: u32) {
         let slot = self.libxc.get_mut(kind as usize).unwrap_or(&mut self.optional);
-        // Each takes eight octets of a stream: it cannot wrap.
+        // Each takes eight bytes of a stream: it cannot wrap.
         *slot = slot.wrapping_add(1);
     }
 }
@@ -257,9 +257,9 @@ impl Pages {
         self.sum(libxc::page::has_data)
     }
 
-    /// Octets of page contents.
+    /// Bytes of page contents.
     #[must_use]
-    pub fn octets(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.with_data().saturating_mul(crate::wire::PAGE_SIZE)
     }
 

@@ -1,8 +1,8 @@
 //! The public face: owns the stack of layers and moves the stream through them.
 //!
-//! The stream is a sequence of steps, and each step is "pass over `gap` octets at which no rule looks, then take
-//! `field`". A field is a few octets that are judged together, a run of words or octets that are judged one by one as
-//! they pass, or a marker without octets at which a layer decides what comes next. The layers in [`crate::verify`]
+//! The stream is a sequence of steps, and each step is "pass over `gap` bytes at which no rule looks, then take
+//! `field`". A field is a few bytes that are judged together, a run of words or bytes that are judged one by one as
+//! they pass, or a marker without bytes at which a layer decides what comes next. The layers in [`crate::verify`]
 //! say what the next step is; this file assembles torn fields and knows nothing of formats.
 
 use crate::observer::{Observer, Record};
@@ -15,7 +15,7 @@ use crate::wire::padding;
 
 /// Verifies one stream.
 ///
-/// Octets go in with [`push`](Verifier::push), in pieces of any size. The first broken rule at level deny is the
+/// Bytes go in with [`push`](Verifier::push), in pieces of any size. The first broken rule at level deny is the
 /// verdict; after it every call returns the same violation.
 ///
 /// ```
@@ -30,24 +30,24 @@ use crate::wire::padding;
 pub struct Verifier {
     pub(crate) policy: Policy,
     pub(crate) summary: Summary,
-    /// Octets that have been judged or passed over; those in `torn` are not among them yet.
+    /// Bytes that have been judged or passed over; those in `torn` are not among them yet.
     pub(crate) position: u64,
     pub(crate) gap: u64,
     pub(crate) field: Field,
     /// How `field` is taken, and a shorter way if it has one.
     size: Size,
     short_cut: ShortCut,
-    /// Octets of a field that the input so far ended in, `have` of them.
+    /// Bytes of a field that the input so far ended in, `have` of them.
     torn: [u8; 8],
     have: u8,
-    /// Up to this offset the octets surely belong to the stream.
+    /// Up to this offset the bytes surely belong to the stream.
     pub(crate) sure: u64,
     /// The record being read, `None` inside a header of a stream or container.
     pub(crate) record: Option<RecordRef>,
     /// Absolute offset of the end of the record's body, without padding.
     pub(crate) body_end: u64,
     pub(crate) body_padding: u64,
-    /// The observer asked for the octets that pass.
+    /// The observer asked for the bytes that pass.
     pub(crate) wanted: bool,
     pub(crate) records: u64,
     /// The first finding at deny.
@@ -70,29 +70,29 @@ pub struct Verifier {
 /// What [`Verifier::push`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Octets taken from the chunk; fewer than it has only when the stream ended inside it.
+    /// Bytes taken from the chunk; fewer than it has only when the stream ended inside it.
     pub consumed: usize,
-    /// The stream's last octet has been taken.
+    /// The stream's last byte has been taken.
     pub ended: bool,
 }
 
 /// What the stream goes on with, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Further octets that surely belong to this stream; 0 when it has ended or was refused. A caller who must not
+    /// Further bytes that surely belong to this stream; 0 when it has ended or was refused. A caller who must not
     /// read past the stream's end reads no more than that.
     pub certain: u64,
-    /// Of these, the next octets that no rule will look at and that may be passed over with [`Verifier::skip`].
+    /// Of these, the next bytes that no rule will look at and that may be passed over with [`Verifier::skip`].
     pub skippable: u64,
 }
 
-/// [`Verifier::skip`] was asked to pass over octets that a rule has to see.
+/// [`Verifier::skip`] was asked to pass over bytes that a rule has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot skip {asked} octets, only {skippable} are skippable")]
+#[error("cannot skip {asked} bytes, only {skippable} are skippable")]
 pub struct SkipError {
-    /// Octets that were to be skipped.
+    /// Bytes that were to be skipped.
     pub asked: u64,
-    /// Octets that could have been.
+    /// Bytes that could have been.
     pub skippable: u64,
 }
 
@@ -134,7 +134,7 @@ impl Verifier {
         verifier
     }
 
-    /// Judges the next octets of the stream.
+    /// Judges the next bytes of the stream.
     ///
     /// # Errors
     /// The first broken rule at level deny. It is final: every later call returns it again.
@@ -157,17 +157,17 @@ impl Verifier {
         })
     }
 
-    /// Passes over octets that no rule looks at, as if they had been pushed.
+    /// Passes over bytes that no rule looks at, as if they had been pushed.
     ///
     /// # Errors
-    /// `octets` is more than [`need`](Verifier::need) calls skippable; nothing is skipped then.
-    pub fn skip(&mut self, octets: u64) -> Result<(), SkipError> {
+    /// `bytes` is more than [`need`](Verifier::need) calls skippable; nothing is skipped then.
+    pub fn skip(&mut self, bytes: u64) -> Result<(), SkipError> {
         let skippable = self.need().skippable;
-        if octets > skippable {
-            return Err(SkipError { asked: octets, skippable });
+        if bytes > skippable {
+            return Err(SkipError { asked: bytes, skippable });
         }
-        self.gap = self.gap.saturating_sub(octets);
-        self.position = self.position.saturating_add(octets);
+        self.gap = self.gap.saturating_sub(bytes);
+        self.position = self.position.saturating_add(bytes);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Verifier {
             verdict = self.end_of_input(observer);
         }
         self.verdict(verdict)?;
-        self.summary.octets = self.position();
+        self.summary.bytes = self.position();
         self.refused = self.first.is_some();
         match self.first {
             Some(violation) => Err(violation),
@@ -228,13 +228,13 @@ impl Verifier {
         self.verdict(verdict)
     }
 
-    /// Has the stream's last octet been taken?
+    /// Has the stream's last byte been taken?
     #[must_use]
     pub fn is_ended(&self) -> bool {
         matches!(self.field, Field::Ended) && self.gap == 0 && !self.refused
     }
 
-    /// Octets of the input so far: pushed and consumed, or skipped.
+    /// Bytes of the input so far: pushed and consumed, or skipped.
     #[inline]
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -307,7 +307,7 @@ impl Verifier {
                 continue;
             }
             input = match self.size {
-                Size::Octets(width) => {
+                Size::Bytes(width) => {
                     let Some((value, rest)) = self.take(width, input) else { return Ok(&[]) };
                     self.judge(width, value, o)?;
                     rest
@@ -324,7 +324,7 @@ impl Verifier {
         }
     }
 
-    /// Takes a step of which most streams are full, where its octets lie in one piece and break no rule: the long way
+    /// Takes a step of which most streams are full, where its bytes lie in one piece and break no rule: the long way
     /// round costs more than the rules do. None of them has a gap before it. Gives back what is left of the input.
     #[inline]
     fn short_cut<'a, O: Observer + ?Sized>(
@@ -332,7 +332,7 @@ impl Verifier {
         input: &'a [u8],
         o: &mut O,
     ) -> Result<Option<&'a [u8]>, Stop> {
-        let Some((octets, rest)) = input.split_first_chunk::<8>() else { return Ok(None) };
+        let Some((bytes, rest)) = input.split_first_chunk::<8>() else { return Ok(None) };
         if self.have > 0 {
             return Ok(None);
         }
@@ -340,22 +340,22 @@ impl Verifier {
             ShortCut::LibxcRecord => {
                 let at = self.position;
                 self.advance(8);
-                self.libxc_record(at, *octets, o)?;
+                self.libxc_record(at, *bytes, o)?;
                 true
             }
-            ShortCut::PagesHeader => self.pages_header(*octets),
-            ShortCut::PagesEntry => self.pages_single(*octets, o)?,
+            ShortCut::PagesHeader => self.pages_header(*bytes),
+            ShortCut::PagesEntry => self.pages_single(*bytes, o)?,
             ShortCut::None => false,
         };
         Ok(taken.then_some(rest))
     }
 
-    /// Passes over octets of the gap.
+    /// Passes over bytes of the gap.
     fn pass<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> &'a [u8] {
         let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
-        let (octets, rest) = input.split_at(here);
+        let (bytes, rest) = input.split_at(here);
         if self.wanted {
-            o.body(self.position, octets);
+            o.body(self.position, bytes);
         }
         self.advance(here);
         self.gap = self.gap.saturating_sub(here as u64);
@@ -367,20 +367,20 @@ impl Verifier {
         let at = self.position;
         self.advance(usize::from(width));
         if self.wanted {
-            let (octets, _) = value.split_at(usize::from(width.min(8)));
-            o.body(at, octets);
+            let (bytes, _) = value.split_at(usize::from(width.min(8)));
+            o.body(at, bytes);
         }
         self.field(at, value, o)
     }
 
-    /// `width` octets (8 at the most), and what is behind them; `None` once the whole input is in the torn field.
+    /// `width` bytes (8 at the most), and what is behind them; `None` once the whole input is in the torn field.
     #[inline]
     fn take<'a>(&mut self, width: u8, input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
         if self.have == 0 {
             if width == 8
-                && let Some((octets, rest)) = input.split_first_chunk::<8>()
+                && let Some((bytes, rest)) = input.split_first_chunk::<8>()
             {
-                return Some((*octets, rest));
+                return Some((*bytes, rest));
             }
             if width == 4
                 && let Some(([a, b, c, d], rest)) = input.split_first_chunk::<4>()
@@ -391,12 +391,12 @@ impl Verifier {
         self.gather(width, input)
     }
 
-    /// The same where the octets come in several pieces.
+    /// The same where the bytes come in several pieces.
     fn gather<'a>(&mut self, width: u8, mut input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
-        while let Some((octet, rest)) = input.split_first() {
+        while let Some((byte, rest)) = input.split_first() {
             input = rest;
             if let Some(slot) = self.torn.get_mut(usize::from(self.have)) {
-                *slot = *octet;
+                *slot = *byte;
             }
             self.have = self.have.wrapping_add(1);
             if self.have >= width {
@@ -418,8 +418,8 @@ impl Verifier {
         }
         let here = usize::try_from(self.words_left()).unwrap_or(usize::MAX).min(words.len());
         let (words, _) = words.split_at(here);
-        let (octets, rest) = input.split_at_checked(words.len().saturating_mul(8)).unwrap_or((input, &[]));
-        self.take_words(words, octets, o)?;
+        let (bytes, rest) = input.split_at_checked(words.len().saturating_mul(8)).unwrap_or((input, &[]));
+        self.take_words(words, bytes, o)?;
         Ok(rest)
     }
 
@@ -427,16 +427,16 @@ impl Verifier {
     fn take_words<O: Observer + ?Sized>(
         &mut self,
         words: &[[u8; 8]],
-        octets: &[u8],
+        bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
         let at = self.position;
-        let verdict = self.words(words, octets, o);
-        self.tell_body(at, octets, o);
+        let verdict = self.words(words, bytes, o);
+        self.tell_body(at, bytes, o);
         verdict
     }
 
-    /// Octets that are judged one by one.
+    /// Bytes that are judged one by one.
     #[inline(never)]
     fn run_stretch<'a, O: Observer + ?Sized>(
         &mut self,
@@ -444,32 +444,32 @@ impl Verifier {
         o: &mut O,
     ) -> Result<&'a [u8], Stop> {
         let here = usize::try_from(self.stretch_left()).unwrap_or(usize::MAX).min(input.len());
-        let (octets, rest) = input.split_at(here);
+        let (bytes, rest) = input.split_at(here);
         let at = self.position;
-        let verdict = self.stretch(octets, o);
-        self.tell_body(at, octets, o);
+        let verdict = self.stretch(bytes, o);
+        self.tell_body(at, bytes, o);
         verdict?;
         Ok(rest)
     }
 
     /// The observer hears what was judged before a rule was broken, whatever piece it came in.
-    fn tell_body<O: Observer + ?Sized>(&self, at: u64, octets: &[u8], o: &mut O) {
+    fn tell_body<O: Observer + ?Sized>(&self, at: u64, bytes: &[u8], o: &mut O) {
         if self.wanted {
             let judged = usize::try_from(self.position.saturating_sub(at)).unwrap_or(usize::MAX);
-            let (octets, _) = octets.split_at(judged.min(octets.len()));
-            o.body(at, octets);
+            let (bytes, _) = bytes.split_at(judged.min(bytes.len()));
+            o.body(at, bytes);
         }
     }
 
     #[inline]
-    pub(crate) fn advance(&mut self, octets: usize) {
-        self.position = self.position.saturating_add(octets as u64);
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.position = self.position.saturating_add(bytes as u64);
     }
 }
 
 /// What the layers share.
 impl Verifier {
-    /// The next step: pass over `gap` octets, then take `field`.
+    /// The next step: pass over `gap` bytes, then take `field`.
     #[inline]
     pub(crate) fn next(&mut self, gap: u64, field: Field) {
         self.gap = gap;
@@ -485,7 +485,7 @@ impl Verifier {
         self.next(0, field);
     }
 
-    /// A record's header has passed and its body begins. `tail` octets surely follow the record.
+    /// A record's header has passed and its body begins. `tail` bytes surely follow the record.
     #[inline]
     pub(crate) fn begin_body<O: Observer + ?Sized>(&mut self, record: &Record, tail: u64, o: &mut O) {
         self.body_end = record.body_offset.saturating_add(record.body_length);
@@ -502,7 +502,7 @@ impl Verifier {
         self.next(self.left_in_body(), Field::BodyEnd);
     }
 
-    /// Octets of the body that are still to come.
+    /// Bytes of the body that are still to come.
     #[inline]
     pub(crate) fn left_in_body(&self) -> u64 {
         self.body_end.saturating_sub(self.position)

@@ -9,7 +9,7 @@ use crate::wire::{hvm, libxc, libxl, xenopsd};
 /// A layer of the format, and the place in which a rule is at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// The octets themselves.
+    /// The bytes themselves.
     Stream,
     /// The header of `xl save`.
     Xl,
@@ -71,7 +71,7 @@ pub struct RecordRef {
     pub index: u64,
     /// The type's number; `None` while the record's header is torn.
     pub kind: Option<u64>,
-    /// Absolute offset of the record's first octet.
+    /// Absolute offset of the record's first byte.
     pub offset: u64,
 }
 
@@ -118,7 +118,7 @@ impl fmt::Display for TypeLabel {
 pub struct Violation {
     /// The rule that was broken.
     pub rule: Rule,
-    /// Absolute offset, in octets from the start of the input.
+    /// Absolute offset, in bytes from the start of the input.
     pub offset: u64,
     /// The layer in which it was found.
     pub layer: Layer,

@@ -40,7 +40,7 @@ fn placeholders(message: &str) -> impl Iterator<Item = &str> {
 
 fn is_kebab_case(name: &str) -> bool {
     name.split('-').all(|word| {
-        !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit())
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 }
 
@@ -146,9 +146,9 @@ fn messages_render() {
 #[test]
 fn truncation_tells_what_was_being_read() {
     let message = |record| violation(Rule::StreamTruncated, record).message().to_string();
-    assert_eq!(message(None), "the input ends after 16 octets, inside a header");
-    assert_eq!(message(record(None)), "the input ends after 16 octets, inside a record header");
-    assert_eq!(message(record(Some(1))), "the input ends after 16 octets, inside a record");
+    assert_eq!(message(None), "the input ends after 16 bytes, inside a header");
+    assert_eq!(message(record(None)), "the input ends after 16 bytes, inside a record header");
+    assert_eq!(message(record(Some(1))), "the input ends after 16 bytes, inside a record");
 }
 
 #[test]

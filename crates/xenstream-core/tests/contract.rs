@@ -8,23 +8,23 @@ use xenstream_core::{
 };
 
 /// A bare libxc stream under construction, in a given order.
-struct Octets(Vec<u8>, Order);
+struct Bytes(Vec<u8>, Order);
 
-impl Octets {
-    fn headers(order: Order, version: u32, domain: u32) -> Octets {
-        let mut octets = libxc::MARKER.to_be_bytes().to_vec();
-        octets.extend(libxc::ID.to_be_bytes());
-        octets.extend(version.to_be_bytes());
-        octets.extend([0, u8::from(order == Order::Big), 0, 0, 0, 0, 0, 0]);
-        octets.extend(order.put_u32(domain));
-        octets.extend(order.put_u16(libxc::PAGE_SHIFT));
-        octets.extend([0; 2]);
-        octets.extend(order.put_u32(4));
-        octets.extend(order.put_u32(17));
-        Octets(octets, order)
+impl Bytes {
+    fn headers(order: Order, version: u32, domain: u32) -> Bytes {
+        let mut bytes = libxc::MARKER.to_be_bytes().to_vec();
+        bytes.extend(libxc::ID.to_be_bytes());
+        bytes.extend(version.to_be_bytes());
+        bytes.extend([0, u8::from(order == Order::Big), 0, 0, 0, 0, 0, 0]);
+        bytes.extend(order.put_u32(domain));
+        bytes.extend(order.put_u16(libxc::PAGE_SHIFT));
+        bytes.extend([0; 2]);
+        bytes.extend(order.put_u32(4));
+        bytes.extend(order.put_u32(17));
+        Bytes(bytes, order)
     }
 
-    fn record(mut self, kind: u32, body: &[u8]) -> Octets {
+    fn record(mut self, kind: u32, body: &[u8]) -> Bytes {
         self.0.extend(self.1.put_u32(kind));
         self.0.extend(self.1.put_u32(body.len() as u32));
         self.0.extend(body);
@@ -35,7 +35,7 @@ impl Octets {
     }
 
     /// PAGE_DATA of these entries, with a page of noughts for each that has data.
-    fn pages(self, entries: &[u64]) -> Octets {
+    fn pages(self, entries: &[u64]) -> Bytes {
         let mut body = self.1.put_u32(entries.len() as u32).to_vec();
         body.extend([0; 4]);
         for entry in entries {
@@ -49,7 +49,7 @@ impl Octets {
 
 /// An HVM stream of version 2: one page, one absent page, TSC, END, no context.
 fn hvm() -> Vec<u8> {
-    Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+    Bytes::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
         .pages(&[5, 0xF << 60 | 6])
         .record(types::X86_TSC_INFO, &[0; 24])
         .record(types::END, &[])
@@ -114,13 +114,13 @@ fn at_end(verifier: &mut Verifier, stream: &[u8]) {
     // Behind the end nothing is taken, and nothing is wrong.
     assert_eq!(verifier.push(b"more", &mut ()).unwrap(), Progress { consumed: 0, ended: true });
     let summary = verifier.finish().unwrap();
-    assert_eq!(summary.octets, stream.len() as u64);
+    assert_eq!(summary.bytes, stream.len() as u64);
     assert_eq!(summary.format, Format::Libxc);
     assert_eq!(
         (summary.guest, summary.xen, summary.libxc_version),
         (Some(Guest::Hvm), Some((4, 17)), Some(2))
     );
-    assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.octets()), (1, 1, 4096));
+    assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.bytes()), (1, 1, 4096));
     assert_eq!(summary.records.total(), 3);
     assert_eq!(summary.records.get(Layer::Libxc, types::PAGE_DATA), 1);
     let names: Vec<_> = summary.records.iter().map(|(_, name, n)| (name, n)).collect();
@@ -147,7 +147,7 @@ fn the_record_being_read_is_told() {
 #[test]
 fn the_end_is_behind_the_last_body() {
     let policy = Policy::spec().with_level(Rule::LibxcEndLength, Level::Allow).unwrap();
-    let stream = Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+    let stream = Bytes::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
         .pages(&[0xF << 60 | 6])
         .record(types::END, &[7; 8])
         .0;
@@ -227,8 +227,8 @@ impl Observer for Told {
     fn wants_body(&mut self, record: &Record) -> bool {
         self.wanted == Some(record.kind)
     }
-    fn body(&mut self, _: u64, octets: &[u8]) {
-        self.body.extend(octets);
+    fn body(&mut self, _: u64, bytes: &[u8]) {
+        self.body.extend(bytes);
     }
     fn pfns(&mut self, entries: Pfns<'_>) {
         self.pfns.extend(entries.iter().map(|entry| (entry.pfn(), entry.kind())));
@@ -244,9 +244,9 @@ impl Observer for Told {
 #[test]
 fn an_observer_who_wants_a_body_gets_all_of_it_and_nothing_is_skippable() {
     let mut tsc = [0; 24];
-    tsc.iter_mut().zip(0..).take(20).for_each(|(octet, n)| *octet = n);
+    tsc.iter_mut().zip(0..).take(20).for_each(|(byte, n)| *byte = n);
     tsc[..4].copy_from_slice(&[1, 0, 0, 0]);
-    let stream = Octets::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
+    let stream = Bytes::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
         .pages(&[7])
         .record(types::X86_TSC_INFO, &tsc)
         .record(types::END, &[])
@@ -272,7 +272,7 @@ fn an_observer_who_wants_a_body_gets_all_of_it_and_nothing_is_skippable() {
 fn big_endian_records_tell_the_same() {
     let entries = [1, 0xF << 60 | 2, 0xD << 60 | 3, 4];
     for order in [Order::Little, Order::Big] {
-        let stream = Octets::headers(order, 3, libxc::DOMAIN_X86_HVM)
+        let stream = Bytes::headers(order, 3, libxc::DOMAIN_X86_HVM)
             .record(types::STATIC_DATA_END, &[])
             .pages(&entries)
             .record(types::END, &[])
@@ -391,8 +391,8 @@ fn a_violation_reads_as_a_line() {
 }
 
 #[test]
-fn the_first_octets_tell_the_format() {
-    for (octets, format) in [
+fn the_first_bytes_tell_the_format() {
+    for (bytes, format) in [
         (&[0xFF; 8][..], Format::Libxc),
         (&libxl::IDENT, Format::Libxl),
         (b"Xen saved domain, xl format\n \0 \r", Format::Xl),
@@ -401,12 +401,12 @@ fn the_first_octets_tell_the_format() {
     ] {
         let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
         assert_eq!(verifier.format(), Format::Auto);
-        verifier.push(octets, &mut ()).unwrap();
+        verifier.push(bytes, &mut ()).unwrap();
         assert_eq!(verifier.format(), format);
         assert_eq!(verifier.finish().unwrap_err().rule, Rule::StreamTruncated);
 
-        // With one octet fewer no format is known, unless the caller knows it.
-        let torn = &octets[..octets.len() - 1];
+        // With one byte fewer no format is known, unless the caller knows it.
+        let torn = &bytes[..bytes.len() - 1];
         for (told, rule, offset) in
             [(Format::Auto, Rule::StreamUnrecognised, 0), (format, Rule::StreamTruncated, torn.len() as u64)]
         {

@@ -5,7 +5,7 @@ use xenstream_core::{Checkpointing, Format, Level, LevelError, Limit, Policy, Pr
 
 const NONE: u64 = u64::MAX;
 
-/// Every limit with its name and what each profile sets, in octets, pfns, vcpus, records and checkpoints.
+/// Every limit with its name and what each profile sets, in bytes, pfns, vcpus, records and checkpoints.
 const LIMITS: [(Limit, &str, [u64; 3]); 12] = [
     (Limit::LibxlRecord, "libxl-record", [4_294_967_295, 4_294_967_295, 16_777_216]),
     (Limit::LibxcRecord, "libxc-record", [134_217_728; 3]),
@@ -18,7 +18,7 @@ const LIMITS: [(Limit, &str, [u64; 3]); 12] = [
     (Limit::Vcpus, "vcpus", [8_192, 8_192, 512]),
     (Limit::Records, "records", [NONE, NONE, 4_294_967_296]),
     (Limit::Checkpoints, "checkpoints", [NONE, NONE, 1_048_576]),
-    (Limit::CheckpointOctets, "checkpoint-octets", [NONE, NONE, 1_073_741_824]),
+    (Limit::CheckpointSize, "checkpoint-size", [NONE, NONE, 1_073_741_824]),
 ];
 
 #[test]
@@ -129,15 +129,15 @@ fn a_level_set_by_hand_overrides_a_profiles_exception_and_no_other_does() {
 
 /// Headers of an HVM guest, STATIC_DATA_END and END.
 fn without_memory() -> Vec<u8> {
-    let mut octets = vec![0xFF; 8];
-    octets.extend(libxc::ID.to_be_bytes());
-    octets.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let mut bytes = vec![0xFF; 8];
+    bytes.extend(libxc::ID.to_be_bytes());
+    bytes.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
     for word in [libxc::DOMAIN_X86_HVM, u32::from(libxc::PAGE_SHIFT), 4, 17] {
-        octets.extend(word.to_le_bytes());
+        bytes.extend(word.to_le_bytes());
     }
     for kind in [types::STATIC_DATA_END, types::END] {
-        octets.extend(kind.to_le_bytes());
-        octets.extend([0; 4]);
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend([0; 4]);
     }
-    octets
+    bytes
 }

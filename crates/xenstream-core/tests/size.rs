@@ -9,19 +9,19 @@ use xenstream_core::{Policy, Verifier, Violation};
 /// constant creeps.
 #[test]
 fn verifier_is_bounded() {
-    assert!(size_of::<Verifier>() <= 2048, "{} octets", size_of::<Verifier>());
+    assert!(size_of::<Verifier>() <= 2048, "{} bytes", size_of::<Verifier>());
 }
 
 /// A violation is returned by value from every push, and copied freely.
 #[test]
 fn violation_is_bounded() {
-    assert!(size_of::<Violation>() <= 72, "{} octets", size_of::<Violation>());
+    assert!(size_of::<Violation>() <= 72, "{} bytes", size_of::<Violation>());
 }
 
 /// A policy is copied into each verifier.
 #[test]
 fn policy_is_bounded() {
-    assert!(size_of::<Policy>() <= 288, "{} octets", size_of::<Policy>());
+    assert!(size_of::<Policy>() <= 288, "{} bytes", size_of::<Policy>());
 }
 
 /// Every test of the core is also a test that its arithmetic does not wrap unasked: under `cargo test` overflow

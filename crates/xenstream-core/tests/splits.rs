@@ -11,7 +11,7 @@ pub mod splits;
 #[path = "../../../fuzz/properties/src/transcript.rs"]
 pub mod transcript;
 
-/// Longer streams take long octet by octet, and hold nothing else.
+/// Longer streams take long byte by byte, and hold nothing else.
 const LONGEST: u64 = 12 << 10;
 
 #[test]

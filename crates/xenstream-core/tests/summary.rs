@@ -10,7 +10,7 @@ fn summary(format: Format, stream: &[u8]) -> Summary {
     *verifier.summary()
 }
 
-/// A bare libxc stream's headers and these records, of this type and with bodies of so many zero octets.
+/// A bare libxc stream's headers and these records, of this type and with bodies of so many zero bytes.
 fn libxc(records: &[(u32, u32)]) -> Vec<u8> {
     let mut stream = vec![0xFF; 8];
     stream.extend(b"XENF\0\0\0\x03\0\0\0\0\0\0\0\0");
@@ -98,7 +98,7 @@ fn pages_are_counted_by_type() {
     let tables = 2 + 3 + 4 + 5 + 10 + 11 + 12 + 13;
     assert_eq!((pages.normal(), pages.tables()), (1, tables));
     assert_eq!((pages.broken(), pages.allocated(), pages.absent()), (14, 15, 16));
-    assert_eq!((pages.with_data(), pages.octets()), (1 + tables, 4096 * (1 + tables)));
+    assert_eq!((pages.with_data(), pages.bytes()), (1 + tables, 4096 * (1 + tables)));
 }
 
 #[test]
@@ -113,20 +113,20 @@ fn an_entry_is_a_type_and_a_pfn() {
 }
 
 #[test]
-fn a_record_is_padded_to_8_octets() {
-    for (length, octets) in [(0, 0), (1, 7), (7, 1), (8, 0), (9, 7), (0xFFFF_FFFF, 1), (u64::MAX, 1)] {
-        assert_eq!(padding(length), octets, "{length}");
+fn a_record_is_padded_to_8_bytes() {
+    for (length, bytes) in [(0, 0), (1, 7), (7, 1), (8, 0), (9, 7), (0xFFFF_FFFF, 1), (u64::MAX, 1)] {
+        assert_eq!(padding(length), bytes, "{length}");
     }
 }
 
 #[test]
 fn words_are_read_in_their_order() {
     assert_eq!((Order::Little.swapped(), Order::Big.swapped()), (Order::Big, Order::Little));
-    let octets = [1, 2, 3, 4, 5, 6, 7, 8];
-    let [a, b, c, d, ..] = octets;
+    let bytes = [1, 2, 3, 4, 5, 6, 7, 8];
+    let [a, b, c, d, ..] = bytes;
     assert_eq!((Order::Little.u16([a, b]), Order::Big.u16([a, b])), (0x0201, 0x0102));
     let four = [a, b, c, d];
     assert_eq!((Order::Little.u32(four), Order::Big.u32(four)), (0x0403_0201, 0x0102_0304));
-    let [little, big] = [Order::Little, Order::Big].map(|order| order.u64(octets));
+    let [little, big] = [Order::Little, Order::Big].map(|order| order.u64(bytes));
     assert_eq!((little, big), (0x0807_0605_0403_0201, 0x0102_0304_0506_0708));
 }

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Whatever the stream claims, the collector takes a few megabytes at most and a constant time for each record and each
-//! entry of PAGE_DATA, and the page has less than [`PAGE_MAX`] octets.
+//! entry of PAGE_DATA, and the page has less than [`PAGE_MAX`] bytes.
 
 #![forbid(unsafe_code)]
 

@@ -22,8 +22,8 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     }
 }
 
-/// Octets in the unit that suits them, to a tenth, rounded down.
-pub(crate) fn octets(n: u64) -> String {
+/// Bytes in the unit that suits them, to a tenth, rounded down.
+pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let Some(exponent) = n.checked_ilog2().map(|log| log / 10).filter(|exponent| *exponent > 0) else {
         return format!("{n} B");
@@ -70,7 +70,7 @@ mod tests {
             (1 << 40, "1 TiB"),
             (u64::MAX, "15.9 EiB"),
         ] {
-            assert_eq!(octets(n), text);
+            assert_eq!(bytes(n), text);
         }
         for (part, whole, text) in [
             (0, 0, "0 %"),

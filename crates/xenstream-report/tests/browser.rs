@@ -23,7 +23,7 @@ struct Rendered {
     document: String,
     /// What came up on its console.
     console: Vec<String>,
-    /// Octets of a picture of it.
+    /// Bytes of a picture of it.
     picture: u64,
 }
 
@@ -106,8 +106,8 @@ fn real(name: &str) -> String {
 
 fn broken() -> String {
     let image = valid::hvm().in_libxl().with_device_model().in_xl();
-    let octets = image.edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).octets();
-    page_of("broken", Input::Slice(&octets))
+    let bytes = image.edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).bytes();
+    page_of("broken", Input::Slice(&bytes))
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_browser_draws_every_picture() {
             // The browser writes down what it holds: what its parser dropped or moved is not there, or twice.
             assert_eq!(count(&rendered.document), count(&page), "{name}: {element}");
         }
-        assert!(rendered.picture > 40_000, "{name}: a picture of {} octets", rendered.picture);
+        assert!(rendered.picture > 40_000, "{name}: a picture of {} bytes", rendered.picture);
     }
 }
 

@@ -159,9 +159,8 @@ mod tests {
         {
             assert_eq!(parse(line), Task::Unknown(Operation::Save), "{line}");
         }
-        let octets = std::os::unix::ffi::OsStringExt::from_vec(b"0\xFF".to_vec());
-        let words =
-            ["--restore-domain", "11", "-1", "7", "5"].map(OsString::from).into_iter().chain([octets]);
+        let bytes = std::os::unix::ffi::OsStringExt::from_vec(b"0\xFF".to_vec());
+        let words = ["--restore-domain", "11", "-1", "7", "5"].map(OsString::from).into_iter().chain([bytes]);
         assert_eq!(Task::parse(&words.collect::<Vec<_>>()), Task::Unknown(Operation::Restore));
     }
 

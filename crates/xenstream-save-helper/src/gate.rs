@@ -61,7 +61,7 @@ fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Pas
     };
     let (operation, domid) = (call.operation, Some(call.domid));
     let result = Some(&result);
-    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed: None });
+    report::tell(&Entry { operation, domid, settings, path, action, result, bytes_relayed: None });
     passage
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn leave_unknown(operation: Operation, settings: &Settings) {
 
 fn tell_unverified(operation: Operation, domid: Option<u32>, settings: &Settings, path: &Path, reason: &str) {
     let action = Action::Unverified(reason.to_owned());
-    report::tell(&Entry { operation, domid, settings, path, action, result: None, octets_relayed: None });
+    report::tell(&Entry { operation, domid, settings, path, action, result: None, bytes_relayed: None });
 }
 
 /// Runs the real helper with a pipe in place of the stream, and a relay between the two. Returns the exit status.
@@ -110,10 +110,10 @@ fn pass_on(
         // write fails.
         relay.run(&options, &mut ())
     })?;
-    let (action, result, octets_relayed) = match &end {
+    let (action, result, bytes_relayed) = match &end {
         End::Relayed(relayed) => {
-            let Relayed { result, octets, .. } = &**relayed;
-            (action(result, call, settings), Some(result), Some(*octets))
+            let Relayed { result, bytes, .. } = &**relayed;
+            (action(result, call, settings), Some(result), Some(*bytes))
         }
         End::Stopped(signal) => {
             let reason = format!("the helper was stopped by signal {signal} before all of it was passed on");
@@ -122,7 +122,7 @@ fn pass_on(
     };
     let otherwise = action.exit_status();
     let domid = Some(call.domid);
-    report::tell(&Entry { operation, domid, settings, path, action, result, octets_relayed });
+    report::tell(&Entry { operation, domid, settings, path, action, result, bytes_relayed });
     Ok(child::end_as(status, &end, otherwise))
 }
 

@@ -97,8 +97,8 @@ pub(crate) struct Entry<'r> {
     pub(crate) action: Action<'r>,
     /// What came of verifying it; none if that was not tried.
     pub(crate) result: Option<&'r Result<Report, StreamError>>,
-    /// Octets that were passed on, if not the real helper reads them itself.
-    pub(crate) octets_relayed: Option<u64>,
+    /// Bytes that were passed on, if not the real helper reads them itself.
+    pub(crate) bytes_relayed: Option<u64>,
 }
 
 /// Says it on standard error, unless all is well, and where a report is wanted. That the report cannot be written does
@@ -129,7 +129,7 @@ struct JsonLine<'a> {
     domid: Option<u32>,
     mode: &'static str,
     action: &'static str,
-    octets_relayed: Option<u64>,
+    bytes_relayed: Option<u64>,
     #[serde(flatten)]
     body: Body<'a>,
 }
@@ -163,7 +163,7 @@ fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
             Mode::Warn => "warn",
         },
         action: entry.action.name(),
-        octets_relayed: entry.octets_relayed,
+        bytes_relayed: entry.bytes_relayed,
         body,
     };
     let mut text = serde_json::to_vec(&line)?;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The same seed gives the same stream. A bare libxc stream is what Xen's restore helper reads, so a loop over seeds
-//! is a fuzzer for it; one that is guided by coverage calls [`Plan::arbitrary`] itself with the octets it makes.
+//! is a fuzzer for it; one that is guided by coverage calls [`Plan::arbitrary`] itself with the bytes it makes.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
 
 /// Writes the stream and tells what it is.
 fn write(seed: &str, file: &str, rule: Option<&str>) -> Result<String, Box<dyn std::error::Error>> {
-    let octets = octets(seed.parse()?);
-    let plan = Plan::arbitrary(&mut Unstructured::new(&octets))?;
+    let bytes = bytes(seed.parse()?);
+    let plan = Plan::arbitrary(&mut Unstructured::new(&bytes))?;
     let (stream, what) = match rule {
         None => {
             let built = plan.build();
@@ -48,18 +48,18 @@ fn write(seed: &str, file: &str, rule: Option<&str>) -> Result<String, Box<dyn s
         }
         Some(name) => {
             let rule: Rule = name.parse()?;
-            let broken = Broken::of(&plan, rule, u64::from(octets[0]))
+            let broken = Broken::of(&plan, rule, u64::from(bytes[0]))
                 .ok_or("this stream has nothing to break the rule with: try another seed")?;
             let what = format!("{} at {}", broken.rule, broken.offset);
             (broken.stream, what)
         }
     };
     stream.write_sparse(BufWriter::new(File::create(file)?))?;
-    Ok(format!("{file}: {} of {} octets, {what}", stream.format(), stream.size()))
+    Ok(format!("{file}: {} of {} bytes, {what}", stream.format(), stream.size()))
 }
 
-/// What a plan is made from: as many octets as a fuzzer's inputs have, the same for the same seed.
-fn octets(seed: u64) -> Vec<u8> {
+/// What a plan is made from: as many bytes as a fuzzer's inputs have, the same for the same seed.
+fn bytes(seed: u64) -> Vec<u8> {
     let mut state = seed;
     let splitmix = || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

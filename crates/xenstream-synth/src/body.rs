@@ -5,19 +5,19 @@ use xenstream_core::wire::{Order, PAGE_SIZE};
 /// One field, or a run of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// One octet.
+    /// One byte.
     U8(u8),
-    /// Two octets, in the byte order of the layer.
+    /// Two bytes, in the byte order of the layer.
     U16(u16),
-    /// Four octets, in the byte order of the layer.
+    /// Four bytes, in the byte order of the layer.
     U32(u32),
-    /// Eight octets, in the byte order of the layer.
+    /// Eight bytes, in the byte order of the layer.
     U64(u64),
     /// A run of 64-bit fields.
     U64s(Vec<u64>),
-    /// Octets that no byte order touches: text, blobs, and what is always little-endian.
-    Octets(Vec<u8>),
-    /// This many zero octets, which cost nothing until they are written.
+    /// Bytes that no byte order touches: text, blobs, and what is always little-endian.
+    Bytes(Vec<u8>),
+    /// This many zero bytes, which cost nothing until they are written.
     Zeros(u64),
 }
 
@@ -25,22 +25,22 @@ impl Field {
     /// A 16-bit field that is little-endian in every stream, like those of HVM_CONTEXT.
     #[must_use]
     pub fn le16(value: u16) -> Field {
-        Field::Octets(value.to_le_bytes().to_vec())
+        Field::Bytes(value.to_le_bytes().to_vec())
     }
 
     /// A 32-bit field that is little-endian in every stream.
     #[must_use]
     pub fn le32(value: u32) -> Field {
-        Field::Octets(value.to_le_bytes().to_vec())
+        Field::Bytes(value.to_le_bytes().to_vec())
     }
 
     /// A 64-bit field that is little-endian in every stream.
     #[must_use]
     pub fn le64(value: u64) -> Field {
-        Field::Octets(value.to_le_bytes().to_vec())
+        Field::Bytes(value.to_le_bytes().to_vec())
     }
 
-    /// Size in octets.
+    /// Size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -49,7 +49,7 @@ impl Field {
             Field::U32(_) => 4,
             Field::U64(_) => 8,
             Field::U64s(values) => 8 * values.len() as u64,
-            Field::Octets(octets) => octets.len() as u64,
+            Field::Bytes(bytes) => bytes.len() as u64,
             Field::Zeros(n) => *n,
         }
     }
@@ -65,7 +65,7 @@ impl Field {
                     out.extend_from_slice(&order.put_u64(*value));
                 }
             }
-            Field::Octets(octets) => out.extend(octets),
+            Field::Bytes(bytes) => out.extend(bytes),
             Field::Zeros(n) => out.resize(out.len() + usize_of(*n), 0),
         }
     }
@@ -79,7 +79,7 @@ impl Field {
 ///
 /// let body = Body::new().u32(1).zeros(4).u64(0x1000);
 /// assert_eq!(body.size(), 16);
-/// assert_eq!(body.octets(Order::Big)[..4], [0, 0, 0, 1]);
+/// assert_eq!(body.bytes(Order::Big)[..4], [0, 0, 0, 1]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body(Vec<Field>);
@@ -108,7 +108,7 @@ impl Body {
         body.0.into_iter().fold(self, Body::with)
     }
 
-    /// With one octet.
+    /// With one byte.
     #[must_use]
     pub fn u8(self, value: u8) -> Body {
         self.with(Field::U8(value))
@@ -138,38 +138,38 @@ impl Body {
         self.with(Field::U64s(values.into_iter().collect()))
     }
 
-    /// With octets as they are.
+    /// With bytes as they are.
     #[must_use]
-    pub fn bytes(self, octets: impl Into<Vec<u8>>) -> Body {
-        self.with(Field::Octets(octets.into()))
+    pub fn raw(self, bytes: impl Into<Vec<u8>>) -> Body {
+        self.with(Field::Bytes(bytes.into()))
     }
 
-    /// With zero octets.
+    /// With zero bytes.
     #[must_use]
     pub fn zeros(self, n: u64) -> Body {
         self.with(Field::Zeros(n))
     }
 
-    /// With a page of guest memory, zero behind the octets given.
+    /// With a page of guest memory, zero behind the bytes given.
     ///
     /// # Panics
     /// The contents are longer than a page.
     #[must_use]
     pub fn page(self, contents: &[u8]) -> Body {
-        let rest = PAGE_SIZE.checked_sub(contents.len() as u64).expect("a page holds 4096 octets");
-        let body = if contents.is_empty() { self } else { self.bytes(contents) };
+        let rest = PAGE_SIZE.checked_sub(contents.len() as u64).expect("a page holds 4096 bytes");
+        let body = if contents.is_empty() { self } else { self.raw(contents) };
         body.zeros(rest)
     }
 
-    /// Size in octets.
+    /// Size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.0.iter().map(Field::size).sum()
     }
 
-    /// The octets, with the fields in this byte order.
+    /// The bytes, with the fields in this byte order.
     #[must_use]
-    pub fn octets(&self, order: Order) -> Vec<u8> {
+    pub fn bytes(&self, order: Order) -> Vec<u8> {
         let mut out = Vec::with_capacity(usize_of(self.size()));
         for field in &self.0 {
             field.write(order, &mut out);

@@ -20,33 +20,33 @@ pub const XENOPS: &str = "((name guest))";
 #[must_use]
 pub fn xl_header(mandatory_flags: u32, optional_data_len: u32) -> Item {
     let body =
-        Body::new().bytes(xl::MAGIC).u32(xl::BYTEORDER).u32(mandatory_flags).u32(0).u32(optional_data_len);
+        Body::new().raw(xl::MAGIC).u32(xl::BYTEORDER).u32(mandatory_flags).u32(0).u32(optional_data_len);
     Item::new(Part::Xl, body)
 }
 
 /// The optional data behind an xl header: a configuration and its length, nothing behind it.
 #[must_use]
 pub fn xl_data(config: &[u8]) -> Item {
-    Item::new(Part::XlData, Body::new().u32(length(config)).bytes(config))
+    Item::new(Part::XlData, Body::new().u32(length(config)).raw(config))
 }
 
 /// The libvirt header, for XML of this length.
 #[must_use]
 pub fn libvirt_header(version: u32, xml_len: u32) -> Item {
-    let body = Body::new().bytes(libvirt::MAGIC).u32(version).u32(xml_len).zeros(4 * libvirt::UNUSED_WORDS);
+    let body = Body::new().raw(libvirt::MAGIC).u32(version).u32(xml_len).zeros(4 * libvirt::UNUSED_WORDS);
     Item::new(Part::Libvirt, body)
 }
 
 /// The XML behind a libvirt header.
 #[must_use]
 pub fn libvirt_xml(xml: &[u8]) -> Item {
-    Item::new(Part::LibvirtXml, Body::new().bytes(xml))
+    Item::new(Part::LibvirtXml, Body::new().raw(xml))
 }
 
 /// The signature of a xenopsd image.
 #[must_use]
 pub fn xenopsd_signature() -> Item {
-    Item::new(Part::Xenopsd, Body::new().bytes(xenopsd::SIGNATURE))
+    Item::new(Part::Xenopsd, Body::new().raw(xenopsd::SIGNATURE))
 }
 
 /// A typed header of a xenopsd image, and what it announces.
@@ -96,7 +96,7 @@ impl Stream {
         use xenopsd::types::{END_OF_IMAGE, LIBXC, XENOPS as METADATA};
         let before = [
             xenopsd_signature(),
-            xenopsd_record(METADATA, Body::new().bytes(XENOPS)),
+            xenopsd_record(METADATA, Body::new().raw(XENOPS)),
             xenopsd_record(LIBXC, Body::new()),
         ];
         self.wrapped(Format::Xenopsd, before, [xenopsd_record(END_OF_IMAGE, Body::new())])
@@ -111,11 +111,11 @@ impl Stream {
         use xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
         let blobs = [(VARSTORED, "variables"), (SWTPM, "tpm"), (QEMU_TRAD, "device model")];
         blobs.into_iter().fold(self, |stream, (kind, blob)| {
-            stream.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, Body::new().bytes(blob)))
+            stream.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, Body::new().raw(blob)))
         })
     }
 }
 
-fn length(octets: &[u8]) -> u32 {
-    u32::try_from(octets.len()).expect("a length of 32 bits")
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("a length of 32 bits")
 }

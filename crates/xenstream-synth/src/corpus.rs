@@ -26,7 +26,7 @@ pub struct CorpusFile {
     /// Path inside the corpus, with `/` between its parts.
     pub path: String,
     /// What is in it.
-    pub octets: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// Every file that is made and not captured, the same in every run.
@@ -39,11 +39,11 @@ pub fn corpus() -> Vec<CorpusFile> {
     let mut files = vec![manifest(&cases)];
     for case in cases {
         let paths = Paths::of(&case);
-        files.push(CorpusFile { path: paths.stream, octets: case.stream });
-        files.push(CorpusFile { path: paths.neighbour, octets: case.neighbour });
+        files.push(CorpusFile { path: paths.stream, bytes: case.stream });
+        files.push(CorpusFile { path: paths.neighbour, bytes: case.neighbour });
     }
     for (name, stream) in valid_streams() {
-        files.push(CorpusFile { path: format!("{VALID}/{name}.bin"), octets: stream.octets() });
+        files.push(CorpusFile { path: format!("{VALID}/{name}.bin"), bytes: stream.bytes() });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let twice = files.windows(2).find(|pair| pair[0].path == pair[1].path);
@@ -94,13 +94,13 @@ pub fn write_corpus(corpus: &Path) -> io::Result<usize> {
     }
     for file in &files {
         let path = corpus.join(&file.path);
-        if fs::read(&path).is_ok_and(|octets| octets == file.octets) {
+        if fs::read(&path).is_ok_and(|bytes| bytes == file.bytes) {
             continue;
         }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(path, &file.octets)?;
+        fs::write(path, &file.bytes)?;
     }
     Ok(files.len())
 }
@@ -116,7 +116,7 @@ pub fn check_corpus(corpus: &Path) -> io::Result<Vec<String>> {
         extra(corpus, &files)?.iter().map(|path| format!("not part of it: {path}")).collect();
     for file in files {
         match fs::read(corpus.join(&file.path)) {
-            Ok(octets) if octets == file.octets => {}
+            Ok(bytes) if bytes == file.bytes => {}
             Ok(_) => lines.push(format!("stale: {}", file.path)),
             Err(_) => lines.push(format!("missing: {}", file.path)),
         }
@@ -210,7 +210,7 @@ struct Verdict<'a> {
 }
 
 fn manifest(cases: &[Case]) -> CorpusFile {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for case in cases {
         let paths = Paths::of(case);
         let line = Line {
@@ -230,10 +230,10 @@ fn manifest(cases: &[Case]) -> CorpusFile {
                 .collect(),
             note: case.note,
         };
-        serde_json::to_writer(&mut octets, &line).expect("names and numbers become JSON");
-        octets.push(b'\n');
+        serde_json::to_writer(&mut bytes, &line).expect("names and numbers become JSON");
+        bytes.push(b'\n');
     }
-    CorpusFile { path: MANIFEST.to_owned(), octets }
+    CorpusFile { path: MANIFEST.to_owned(), bytes }
 }
 
 fn checkpointing(kind: Checkpointing) -> Option<&'static str> {

@@ -68,13 +68,13 @@ impl Entry {
         self
     }
 
-    /// With this octet at this place of the body.
+    /// With this byte at this place of the body.
     ///
     /// # Panics
     /// It lies outside.
     #[must_use]
-    pub fn with_octet(mut self, at: usize, octet: u8) -> Entry {
-        self.body[at] = octet;
+    pub fn with_byte(mut self, at: usize, byte: u8) -> Entry {
+        self.body[at] = byte;
         self
     }
 
@@ -90,7 +90,7 @@ impl Entry {
         self.instance
     }
 
-    /// Size in octets, header included.
+    /// Size in bytes, header included.
     #[must_use]
     pub fn size(&self) -> u64 {
         hvm::ENTRY_HEADER + self.body.len() as u64
@@ -148,10 +148,10 @@ impl Chain {
         Chain::around(per_vcpu(vcpus, &[2, 5, 6, 14, types::CPU_XSAVE, 18, 19]))
     }
 
-    /// With octets behind the last entry.
+    /// With bytes behind the last entry.
     #[must_use]
-    pub fn with_tail(mut self, octets: impl Into<Vec<u8>>) -> Chain {
-        self.tail = octets.into();
+    pub fn with_tail(mut self, bytes: impl Into<Vec<u8>>) -> Chain {
+        self.tail = bytes.into();
         self
     }
 
@@ -167,9 +167,9 @@ impl Chain {
         self.entries[..index].iter().map(Entry::size).sum()
     }
 
-    /// The octets, little-endian in every stream.
+    /// The bytes, little-endian in every stream.
     #[must_use]
-    pub fn octets(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for entry in &self.entries {
             out.extend(entry.typecode.to_le_bytes());

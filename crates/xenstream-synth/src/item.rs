@@ -8,11 +8,11 @@ use crate::body::{Body, Field, usize_of};
 /// What a piece of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The xl header, 48 octets.
+    /// The xl header, 48 bytes.
     Xl,
     /// The optional data behind the xl header.
     XlData,
-    /// The libvirt header, 64 octets.
+    /// The libvirt header, 64 bytes.
     Libvirt,
     /// The XML behind the libvirt header.
     LibvirtXml,
@@ -26,7 +26,7 @@ pub enum Part {
     Domain,
     /// A record: libxl's, libxc's, or a typed header of xenopsd with its blob.
     Record(Layer, u64),
-    /// Octets that belong to nothing.
+    /// Bytes that belong to nothing.
     Loose,
 }
 
@@ -64,7 +64,7 @@ impl Part {
 pub(crate) struct EntryPlace {
     pub(crate) typecode: u16,
     pub(crate) instance: u16,
-    /// Counts from the body's first octet.
+    /// Counts from the body's first byte.
     pub(crate) offset: u64,
     pub(crate) length: u64,
 }
@@ -90,7 +90,7 @@ impl EntryPlace {
 /// ```
 /// use xenstream_synth::{Body, libxc};
 ///
-/// // A record that says it has 4 octets more than it has, and padding of ones.
+/// // A record that says it has 4 bytes more than it has, and padding of ones.
 /// let torn = libxc::record(0x8000_0000, Body::new().u32(7)).claiming(8).padded_with([1; 4]);
 /// assert_eq!(torn.size(), 16);
 /// ```
@@ -126,12 +126,12 @@ impl Item {
 
     /// With this behind the body, instead of zeros up to a multiple of 8.
     #[must_use]
-    pub fn padded_with(mut self, octets: impl Into<Vec<u8>>) -> Item {
-        self.padding = Some(octets.into());
+    pub fn padded_with(mut self, bytes: impl Into<Vec<u8>>) -> Item {
+        self.padding = Some(bytes.into());
         self
     }
 
-    /// With a field written over what is there, `at` octets from the item's first one.
+    /// With a field written over what is there, `at` bytes from the item's first one.
     ///
     /// # Panics
     /// It does not lie inside the item.
@@ -142,11 +142,7 @@ impl Item {
     }
 
     pub(crate) fn edit(&mut self, at: u64, field: Field) {
-        assert!(
-            at + field.size() <= self.size(),
-            "an edit at {at} outside an item of {} octets",
-            self.size()
-        );
+        assert!(at + field.size() <= self.size(), "an edit at {at} outside an item of {} bytes", self.size());
         self.edits.push((at, field));
     }
 
@@ -156,13 +152,13 @@ impl Item {
         self.part
     }
 
-    /// Octets that the header claims for the body; all of it where there is no header.
+    /// Bytes that the header claims for the body; all of it where there is no header.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.claimed.unwrap_or_else(|| self.body.size())
     }
 
-    /// Octets before the body.
+    /// Bytes before the body.
     #[must_use]
     pub fn body_at(&self) -> u64 {
         match self.part {
@@ -172,15 +168,15 @@ impl Item {
         }
     }
 
-    /// Octets in all.
+    /// Bytes in all.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.body_at() + self.body.size() + self.padding_size()
     }
 
-    /// The octets, with the fields in this byte order.
+    /// The bytes, with the fields in this byte order.
     #[must_use]
-    pub fn octets(&self, order: Order) -> Vec<u8> {
+    pub fn bytes(&self, order: Order) -> Vec<u8> {
         let mut out = Vec::with_capacity(usize_of(self.size()));
         self.write(order, &mut out);
         out
@@ -192,10 +188,10 @@ impl Item {
             field.write(order, out);
         }
         for (at, field) in &self.edits {
-            let mut octets = Vec::new();
-            field.write(order, &mut octets);
+            let mut bytes = Vec::new();
+            field.write(order, &mut bytes);
             let at = start + usize_of(*at);
-            out[at..at + octets.len()].copy_from_slice(&octets);
+            out[at..at + bytes.len()].copy_from_slice(&bytes);
         }
     }
 
@@ -229,7 +225,7 @@ impl Item {
             _ => Vec::new(),
         };
         let padding = match &self.padding {
-            Some(octets) => Field::Octets(octets.clone()),
+            Some(bytes) => Field::Bytes(bytes.clone()),
             None => Field::Zeros(self.padding_size()),
         };
         head.into_iter().chain(self.body.fields().iter().cloned()).chain([padding])
@@ -237,7 +233,7 @@ impl Item {
 
     fn padding_size(&self) -> u64 {
         match (&self.padding, self.part) {
-            (Some(octets), _) => octets.len() as u64,
+            (Some(bytes), _) => bytes.len() as u64,
             (None, Part::Record(Layer::Libxl | Layer::Libxc, _)) => padding(self.body.size()),
             (None, _) => 0,
         }

@@ -1,4 +1,4 @@
-//! Builds Xen saved domains and migration streams octet by octet: valid ones, and ones that break exactly one rule.
+//! Builds Xen saved domains and migration streams byte by byte: valid ones, and ones that break exactly one rule.
 //!
 //! A [`Stream`] is a list of [items](Item), headers and records, that knows where each of them lies. Everything about
 //! an item can be wrong: its length may lie, its padding may hold anything, any field may be overwritten.
@@ -10,7 +10,7 @@
 //!
 //! // A small HVM guest as `xl save` writes it.
 //! let image = valid::hvm().in_libxl().with_device_model().in_xl();
-//! assert!(image.octets().starts_with(b"Xen saved domain, xl format"));
+//! assert!(image.bytes().starts_with(b"Xen saved domain, xl format"));
 //!
 //! // The same guest, with a PAGE_DATA record that claims no pages at all.
 //! let broken = image.edited(Part::libxc(PAGE_DATA), 8, Field::U32(0));
@@ -19,7 +19,7 @@
 //!
 //! // A stream of one's own.
 //! let mine = libxc::stream(Guest::Hvm, [libxc::static_data_end(), libxc::page_data(&[Page::absent(0)])]);
-//! assert!(minimal::hvm().octets().starts_with(&mine.octets()));
+//! assert!(minimal::hvm().bytes().starts_with(&mine.bytes()));
 //! ```
 //!
 //! * [`valid`] has guests as savers write them, [`minimal`] the smallest ones that break no rule.

@@ -90,13 +90,13 @@ pub fn p2m_frames(start_pfn: u32, end_pfn: u32, frames: &[u64]) -> Item {
 /// X86_PV_VCPU_BASIC.
 #[must_use]
 pub fn vcpu_basic(vcpu_id: u32, registers: &Basic) -> Item {
-    vcpu(types::X86_PV_VCPU_BASIC, vcpu_id, Body::new().bytes(registers.octets()))
+    vcpu(types::X86_PV_VCPU_BASIC, vcpu_id, Body::new().raw(registers.bytes()))
 }
 
-/// X86_PV_VCPU_EXTENDED; the blob starts with the vcpu's id, once more, and is at most 128 octets long.
+/// X86_PV_VCPU_EXTENDED; the blob starts with the vcpu's id, once more, and is at most 128 bytes long.
 #[must_use]
 pub fn vcpu_extended(vcpu_id: u32, blob: impl Into<Vec<u8>>) -> Item {
-    vcpu(types::X86_PV_VCPU_EXTENDED, vcpu_id, Body::new().bytes(blob))
+    vcpu(types::X86_PV_VCPU_EXTENDED, vcpu_id, Body::new().raw(blob))
 }
 
 /// X86_PV_VCPU_XSAVE of zeros.
@@ -115,7 +115,7 @@ pub fn vcpu_msrs(vcpu_id: u32, msrs: &[(u32, u64)]) -> Item {
         blob.extend(value.to_le_bytes());
         blob
     });
-    vcpu(types::X86_PV_VCPU_MSRS, vcpu_id, Body::new().bytes(blob))
+    vcpu(types::X86_PV_VCPU_MSRS, vcpu_id, Body::new().raw(blob))
 }
 
 /// Any of the X86_PV_VCPU records: a vcpu header, then a blob.
@@ -139,7 +139,7 @@ pub fn tsc_info(mode: u32, khz: u32, nsec: u64, incarnation: u32) -> Item {
 /// HVM_CONTEXT.
 #[must_use]
 pub fn hvm_context(chain: &Chain) -> Item {
-    record(types::HVM_CONTEXT, Body::new().bytes(chain.octets())).with_entries(chain.places())
+    record(types::HVM_CONTEXT, Body::new().raw(chain.bytes())).with_entries(chain.places())
 }
 
 /// HVM_PARAMS: pairs of index and value.

@@ -13,7 +13,7 @@ pub const QEMU: u32 = 2;
 /// The stream header.
 #[must_use]
 pub fn header() -> Item {
-    Item::new(Part::Libxl, Body::new().bytes(IDENT).u32(VERSION).u32(0))
+    Item::new(Part::Libxl, Body::new().raw(IDENT).u32(VERSION).u32(0))
 }
 
 /// A record of any type.
@@ -37,13 +37,13 @@ pub fn libxc_context() -> Item {
 /// EMULATOR_XENSTORE_DATA of QEMU: pairs of key and value.
 #[must_use]
 pub fn xenstore(pairs: &[(&str, &str)]) -> Item {
-    xenstore_octets(pairs.iter().flat_map(|(key, value)| [key, "\0", value, "\0"]).collect::<String>())
+    xenstore_bytes(pairs.iter().flat_map(|(key, value)| [key, "\0", value, "\0"]).collect::<String>())
 }
 
-/// EMULATOR_XENSTORE_DATA of QEMU with these octets for its pairs.
+/// EMULATOR_XENSTORE_DATA of QEMU with these bytes for its pairs.
 #[must_use]
-pub fn xenstore_octets(octets: impl Into<Vec<u8>>) -> Item {
-    emulator(types::EMULATOR_XENSTORE_DATA, QEMU, Body::new().bytes(octets))
+pub fn xenstore_bytes(bytes: impl Into<Vec<u8>>) -> Item {
+    emulator(types::EMULATOR_XENSTORE_DATA, QEMU, Body::new().raw(bytes))
 }
 
 /// EMULATOR_CONTEXT of QEMU: a blob that starts as QEMU's does.
@@ -52,7 +52,7 @@ pub fn emulator_context(blob_size: u64) -> Item {
     // QEMU's `QEVM` magic and version 3 (`migration/savevm.c`); the rest is its own affair.
     let magic = [b'Q', b'E', b'V', b'M', 0, 0, 0, 3];
     let head = &magic[..magic.len().min(crate::body::usize_of(blob_size))];
-    let blob = Body::new().bytes(head).zeros(blob_size - head.len() as u64);
+    let blob = Body::new().raw(head).zeros(blob_size - head.len() as u64);
     emulator(types::EMULATOR_CONTEXT, QEMU, blob)
 }
 

@@ -19,7 +19,7 @@ use crate::item::{Item, Part};
 /// let params = stream.find(Part::libxc(HVM_PARAMS));
 /// let offset = stream.offset(params) + 16;
 /// let broken = stream.edited(Part::libxc(HVM_PARAMS), 16, Field::U64(39));
-/// assert_eq!(broken.octets()[offset as usize], 39);
+/// assert_eq!(broken.bytes()[offset as usize], 39);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
@@ -60,16 +60,16 @@ impl Stream {
 
     /// The whole stream, or as much of it as is [there](Stream::cut).
     #[must_use]
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(usize_of(self.offset(self.items.len())));
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(usize_of(self.offset(self.items.len())));
         for item in &self.items {
-            item.write(self.order(item.part()), &mut octets);
+            item.write(self.order(item.part()), &mut bytes);
         }
-        octets.truncate(usize_of(self.size()));
-        octets
+        bytes.truncate(usize_of(self.size()));
+        bytes
     }
 
-    /// Size in octets.
+    /// Size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         let whole = self.offset(self.items.len());
@@ -83,10 +83,10 @@ impl Stream {
     pub fn write_to(&self, mut out: impl Write) -> io::Result<()> {
         let mut rest = self.size();
         for item in &self.items {
-            let mut octets = item.octets(self.order(item.part()));
-            octets.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
-            rest -= octets.len() as u64;
-            out.write_all(&octets)?;
+            let mut bytes = item.bytes(self.order(item.part()));
+            bytes.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
+            rest -= bytes.len() as u64;
+            out.write_all(&bytes)?;
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Stream {
     /// Whatever the writer says.
     pub fn write_sparse(&self, mut out: impl Write + Seek) -> io::Result<()> {
         if self.cut.is_some() {
-            // Rare, and small enough to be written octet by octet.
+            // Rare, and small enough to be written byte by byte.
             return self.write_to(out);
         }
         let mut hole = 0;
@@ -106,7 +106,7 @@ impl Stream {
             let order = self.order(item.part());
             // Edits may lie anywhere, holes included.
             let fields = if item.is_edited() {
-                vec![Field::Octets(item.octets(order))]
+                vec![Field::Bytes(item.bytes(order))]
             } else {
                 item.fields().collect()
             };
@@ -114,10 +114,10 @@ impl Stream {
                 match field {
                     Field::Zeros(n) => hole += n,
                     field => {
-                        let mut octets = Vec::with_capacity(usize_of(field.size()));
-                        field.write(order, &mut octets);
+                        let mut bytes = Vec::with_capacity(usize_of(field.size()));
+                        field.write(order, &mut bytes);
                         pass(&mut out, &mut hole, false)?;
-                        out.write_all(&octets)?;
+                        out.write_all(&bytes)?;
                     }
                 }
             }
@@ -149,7 +149,7 @@ impl Stream {
         }
     }
 
-    /// Absolute offset of an item's first octet; of the stream's end for the index behind the last one.
+    /// Absolute offset of an item's first byte; of the stream's end for the index behind the last one.
     #[must_use]
     pub fn offset(&self, index: usize) -> u64 {
         self.items[..index].iter().map(Item::size).sum()
@@ -271,7 +271,7 @@ impl Stream {
         self
     }
 
-    /// With a field of the first item of a kind overwritten, `at` octets from its first one.
+    /// With a field of the first item of a kind overwritten, `at` bytes from its first one.
     #[must_use]
     #[track_caller]
     pub fn edited(mut self, part: Part, at: u64, field: Field) -> Stream {
@@ -289,10 +289,10 @@ impl Stream {
         self
     }
 
-    /// Only the first octets of it, as when the input ends too early. Items and offsets stay what they are.
+    /// Only the first bytes of it, as when the input ends too early. Items and offsets stay what they are.
     #[must_use]
-    pub fn cut(mut self, octets: u64) -> Stream {
-        self.cut = Some(octets);
+    pub fn cut(mut self, bytes: u64) -> Stream {
+        self.cut = Some(bytes);
         self
     }
 
@@ -378,7 +378,7 @@ fn pass(out: &mut (impl Write + Seek), hole: &mut u64, at_end: bool) -> io::Resu
     const WORTH_A_SEEK: u64 = 4096;
     let mut rest = std::mem::take(hole);
     if rest >= WORTH_A_SEEK {
-        // The last octet of a file must be written for the file to have its length.
+        // The last byte of a file must be written for the file to have its length.
         let skipped = if at_end { rest - 1 } else { rest };
         out.seek(SeekFrom::Current(i64::try_from(skipped).map_err(io::Error::other)?))?;
         rest -= skipped;

@@ -62,25 +62,25 @@ impl Basic {
         self.register(at, pfn << 12 | 1)
     }
 
-    /// With octets of the blob overwritten.
+    /// With bytes of the blob overwritten.
     ///
     /// # Panics
     /// They lie outside.
     #[must_use]
-    pub fn with_octets(mut self, at: u64, octets: &[u8]) -> Basic {
+    pub fn with_bytes(mut self, at: u64, bytes: &[u8]) -> Basic {
         let at = at as usize;
-        self.blob[at..at + octets.len()].copy_from_slice(octets);
+        self.blob[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
     /// The blob.
     #[must_use]
-    pub fn octets(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.blob
     }
 
     fn register(self, at: u64, value: u64) -> Basic {
         let word = usize::from(self.layout.word);
-        self.with_octets(at, &value.to_le_bytes()[..word])
+        self.with_bytes(at, &value.to_le_bytes()[..word])
     }
 }

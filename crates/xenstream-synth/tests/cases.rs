@@ -16,11 +16,11 @@ impl Observer for Warnings {
 }
 
 /// The verdict on a whole stream in a regular file, and the warnings on the way.
-fn verify(format: Format, policy: &Policy, octets: &[u8]) -> (Result<Summary, Violation>, Vec<Violation>) {
+fn verify(format: Format, policy: &Policy, bytes: &[u8]) -> (Result<Summary, Violation>, Vec<Violation>) {
     let mut warnings = Warnings::default();
     let mut verifier = Verifier::new(format, policy);
-    let verdict = verifier.push(octets, &mut warnings).and_then(|progress| {
-        if progress.ended && progress.consumed < octets.len() {
+    let verdict = verifier.push(bytes, &mut warnings).and_then(|progress| {
+        if progress.ended && progress.consumed < bytes.len() {
             verifier.trailing_data(&mut warnings)?;
         }
         verifier.finish_with(&mut warnings)

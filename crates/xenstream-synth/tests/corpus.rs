@@ -15,8 +15,8 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn is_small_enough_for_a_repository() {
-    let octets: usize = corpus().iter().map(|file| file.octets.len()).sum();
-    assert!(octets < 3_500_000, "{octets} octets");
+    let bytes: usize = corpus().iter().map(|file| file.bytes.len()).sum();
+    assert!(bytes < 3_500_000, "{bytes} bytes");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn tells_what_is_missing_stale_and_too_much() {
 fn every_line_of_the_table_has_its_files() {
     let files = corpus();
     let manifest = files.iter().find(|file| file.path == MANIFEST).expect("the table");
-    let lines = std::str::from_utf8(&manifest.octets).expect("JSON is text").lines();
+    let lines = std::str::from_utf8(&manifest.bytes).expect("JSON is text").lines();
     let mut cases = 0;
     for line in lines {
         let case: serde_json::Value = serde_json::from_str(line).expect("a line is an object");

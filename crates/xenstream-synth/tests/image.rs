@@ -10,10 +10,10 @@ use xenstream_synth::valid::Machine;
 use xenstream_synth::{Item, Page, Stream, libxc};
 
 fn image(shape: &Shape) -> Vec<u8> {
-    let mut octets = Vec::new();
-    let size = shape.write_to(&mut octets).unwrap();
-    assert_eq!(size, octets.len() as u64);
-    octets
+    let mut bytes = Vec::new();
+    let size = shape.write_to(&mut bytes).unwrap();
+    assert_eq!(size, bytes.len() as u64);
+    bytes
 }
 
 /// Hears warnings.
@@ -27,11 +27,11 @@ impl Observer for Warnings {
 }
 
 #[track_caller]
-fn accepted(octets: &[u8], profile: Profile) -> Summary {
+fn accepted(bytes: &[u8], profile: Profile) -> Summary {
     let mut warnings = Warnings::default();
     let mut verifier = Verifier::new(Format::Auto, &Policy::new(profile));
-    let taken = verifier.push(octets, &mut warnings).unwrap();
-    assert_eq!(taken.consumed, octets.len());
+    let taken = verifier.push(bytes, &mut warnings).unwrap();
+    assert_eq!(taken.consumed, bytes.len());
     let summary = verifier.finish_with(&mut warnings).unwrap();
     assert_eq!(warnings.0, [], "{profile}");
     summary
@@ -69,12 +69,12 @@ fn every_profile_accepts_every_shape_without_a_warning() {
 }
 
 fn check(shape: &Shape) {
-    let octets = image(shape);
+    let bytes = image(shape);
     let mut sparse = Cursor::new(Vec::new());
-    assert_eq!(shape.write_sparse(&mut sparse).unwrap(), octets.len() as u64);
-    assert!(sparse.into_inner() == octets, "{shape:?}");
+    assert_eq!(shape.write_sparse(&mut sparse).unwrap(), bytes.len() as u64);
+    assert!(sparse.into_inner() == bytes, "{shape:?}");
     for profile in Profile::ALL {
-        let summary = accepted(&octets, profile);
+        let summary = accepted(&bytes, profile);
         assert_eq!(summary.format.name(), shape.container.name());
         assert_eq!(summary.guest, Some(shape.machine.guest()));
         assert_eq!(summary.libxc_version, Some(shape.version));
@@ -124,10 +124,10 @@ fn memory_lies_where_such_a_guest_has_it() {
 struct Feed<'v>(&'v mut Verifier);
 
 impl Write for Feed<'_> {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        let progress = self.0.push(octets, &mut ()).map_err(std::io::Error::other)?;
-        assert_eq!(progress.consumed, octets.len());
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let progress = self.0.push(bytes, &mut ()).map_err(std::io::Error::other)?;
+        assert_eq!(progress.consumed, bytes.len());
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -180,9 +180,9 @@ fn a_shape_breaks_every_rule_and_stays_what_it_is_where_it_can() {
                     continue;
                 }
                 let mut verifier = Verifier::new(broken.format, &broken.policy(Profile::Spec));
-                let octets = broken.octets();
-                let verdict = verifier.push(&octets, &mut ()).and_then(|progress| {
-                    if progress.consumed < octets.len() {
+                let bytes = broken.bytes();
+                let verdict = verifier.push(&bytes, &mut ()).and_then(|progress| {
+                    if progress.consumed < bytes.len() {
                         verifier.trailing_data(&mut ())?;
                     }
                     verifier.finish()
@@ -202,19 +202,19 @@ fn a_shape_breaks_every_rule_and_stays_what_it_is_where_it_can() {
 fn a_writer_lays_out_memory_as_the_builder_does() {
     const PAGES: u64 = 1024 + 40;
     let contents = |pfn: u64| {
-        let mut octets = vec![0; 4096];
-        Contents::Mixed.fill(0, pfn, &mut octets);
-        octets
+        let mut bytes = vec![0; 4096];
+        Contents::Mixed.fill(0, pfn, &mut bytes);
+        bytes
     };
     let built: Vec<Item> = libxc::batches(0..PAGES, |pfn| Page::normal(pfn).holding(contents(pfn))).collect();
-    let expected = Stream::new(Format::Libxc, built.clone()).octets();
+    let expected = Stream::new(Format::Libxc, built.clone()).bytes();
     let fill = |pfn: u64, page: &mut [u8]| Contents::Mixed.fill(0, pfn, page);
     // Zeros at the end count, be they written or not.
     let zeros = 10_000;
     let size = expected.len() as u64 + built[1].size() + zeros;
-    let check = |written: u64, octets: &[u8]| {
-        assert_eq!((written, octets.len() as u64), (size, size));
-        assert!(octets.starts_with(&expected) && octets.ends_with(&[0; 10_000]));
+    let check = |written: u64, bytes: &[u8]| {
+        assert_eq!((written, bytes.len() as u64), (size, size));
+        assert!(bytes.starts_with(&expected) && bytes.ends_with(&[0; 10_000]));
     };
     let (mut plain, mut sparse) = (Vec::new(), Cursor::new(Vec::new()));
     let written = write(Writer::plain(&mut plain), &fill, &built[1..], zeros, PAGES);

@@ -35,7 +35,7 @@ fn line(case: &Case) -> String {
     let lowered = match lowered {
         None => "structural".to_owned(),
         Some(Ok(summary)) => {
-            format!("without it valid, {} octets, {} records", summary.octets, summary.records.total())
+            format!("without it valid, {} bytes, {} records", summary.bytes, summary.records.total())
         }
         Some(Err(next)) => format!("without it {} at {}", next.rule, next.offset),
     };

@@ -6,7 +6,7 @@ use xenstream_core::{Format, Layer, Level, Policy, Rule, Verifier};
 use xenstream_synth::valid::{self, Kind, Machine};
 use xenstream_synth::{Body, Item, Part, Stream, container, libxl as records, minimal};
 
-/// Behind which octet it is known how far the stream goes on, and how far.
+/// Behind which byte it is known how far the stream goes on, and how far.
 type Horizons = Vec<(u64, u64)>;
 
 const LIBXC_HEADERS: u64 = libxc::IMAGE_HEADER + libxc::DOMAIN_HEADER;
@@ -96,8 +96,8 @@ fn records_that_have_no_body_are_followed_by_the_same_where_they_have_one() {
         let start = stream.offset(stream.find(part));
         let header = if rule == Rule::XenopsdLength { xenopsd::HEADER } else { RECORD_HEADER };
         let mut verifier = Verifier::new(stream.format(), &policy);
-        let octets = stream.octets();
-        verifier.push(&octets[..(start + header) as usize], &mut ()).expect("a valid beginning");
+        let bytes = stream.bytes();
+        verifier.push(&bytes[..(start + header) as usize], &mut ()).expect("a valid beginning");
         assert_eq!(verifier.need().certain, 8 + tail, "{part:?}");
     }
 }
@@ -145,12 +145,12 @@ fn behind_the_head(stream: &Stream) -> Horizons {
     horizons
 }
 
-/// What the verifier says behind each octet, where that changes.
+/// What the verifier says behind each byte, where that changes.
 fn found(stream: &Stream) -> Horizons {
     let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
     let mut horizons = vec![(0, verifier.need().certain)];
-    for (at, octet) in (1..).zip(stream.octets()) {
-        verifier.push(&[octet], &mut ()).expect("a valid stream");
+    for (at, byte) in (1..).zip(stream.bytes()) {
+        verifier.push(&[byte], &mut ()).expect("a valid stream");
         let horizon = at + verifier.need().certain;
         if horizons.last().is_none_or(|(_, last)| *last != horizon) {
             horizons.push((at, horizon));

@@ -29,7 +29,7 @@ fn last(stream: &Stream, kind: u32) -> (RecordRef, usize) {
 
 fn verdict(stream: &Stream, policy: &Policy) -> Result<(), Violation> {
     let mut verifier = Verifier::new(Format::Auto, policy);
-    verifier.push(&stream.octets(), &mut ()).and_then(|_| verifier.finish()).map(|_| ())
+    verifier.push(&stream.bytes(), &mut ()).and_then(|_| verifier.finish()).map(|_| ())
 }
 
 #[track_caller]
@@ -125,7 +125,7 @@ fn limits_count_the_last_of_many() {
     assert_eq!(verdict(&stream, &Policy::spec().with_limit(Limit::Records, total)), Ok(()));
 
     let longest = stream.records().into_iter().max_by_key(|record| record.body_length).expect("records");
-    let limit = |octets| Policy::spec().with_limit(Limit::LibxcRecord, octets);
+    let limit = |bytes| Policy::spec().with_limit(Limit::LibxcRecord, bytes);
     assert_eq!(verdict(&stream, &limit(longest.body_length)), Ok(()));
     let violation = verdict(&stream, &limit(longest.body_length - 1)).expect_err("too long a record");
     assert_eq!((violation.rule, violation.found), (Rule::LibxcRecordLength, longest.body_length));

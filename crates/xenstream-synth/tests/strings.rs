@@ -1,10 +1,10 @@
-//! Configurations and xenstore pairs: what of their octets is looked at.
+//! Configurations and xenstore pairs: what of their bytes is looked at.
 
 mod common;
 
 use xenstream_core::wire::{RECORD_HEADER, libxl, xl};
 use xenstream_core::{Level, Policy, Rule};
-use xenstream_synth::libxl::xenstore_octets;
+use xenstream_synth::libxl::xenstore_bytes;
 use xenstream_synth::{Part, minimal};
 
 use common::refused;
@@ -25,7 +25,7 @@ fn a_configuration_that_is_not_json_needs_no_terminator() {
 }
 
 #[test]
-fn two_wrong_octets_of_a_string_are_as_wrong_as_one() {
+fn two_wrong_bytes_of_a_string_are_as_wrong_as_one() {
     let mut policy = Policy::spec();
     policy.set_level("libxl::*", Level::Deny).expect("a layer");
     for (pairs, rule, at) in [
@@ -37,7 +37,7 @@ fn two_wrong_octets_of_a_string_are_as_wrong_as_one() {
         (b"key\0value\0/:y\0value\0", Rule::LibxlXenstoreKeyAbsolute, 10),
     ] {
         let part = Part::libxl(libxl::types::EMULATOR_XENSTORE_DATA);
-        let stream = minimal::hvm().in_libxl().with_device_model().replaced(part, xenstore_octets(pairs));
+        let stream = minimal::hvm().in_libxl().with_device_model().replaced(part, xenstore_bytes(pairs));
         let start = stream.offset(stream.find(part)) + RECORD_HEADER + libxl::EMULATOR_HEADER;
         assert_eq!(refused(&stream, &policy), Some((rule, start + at)), "{}", pairs.escape_ascii());
     }

@@ -36,7 +36,7 @@ fn verify(
 ) -> (Result<xenstream_core::Summary, Violation>, Listener) {
     let mut listener = Listener::default();
     let mut verifier = Verifier::new(format, policy);
-    let verdict = verifier.push(&stream.octets(), &mut listener).and_then(|_| verifier.finish());
+    let verdict = verifier.push(&stream.bytes(), &mut listener).and_then(|_| verifier.finish());
     (verdict, listener)
 }
 
@@ -92,7 +92,7 @@ fn the_summary_tells_what_was_built() {
             assert_eq!(summary.guest, Some(if pv { Guest::Pv } else { Guest::Hvm }));
             assert_eq!((summary.format, summary.order), (Format::Xl, order));
             assert_eq!((summary.libxc_version, summary.xen), (Some(3), Some((4, 17))));
-            assert_eq!(summary.octets, stream.size());
+            assert_eq!(summary.bytes, stream.size());
         }
     }
     let remus = valid::checkpointed(Machine::Hvm, Kind::Remus, 3);
@@ -102,7 +102,7 @@ fn the_summary_tells_what_was_built() {
     );
 }
 
-/// The summary against a count of the builder's records and of the words in their octets.
+/// The summary against a count of the builder's records and of the words in their bytes.
 #[test]
 fn the_summary_counts_what_was_built() {
     // Records of the frequent types come again and again: they have a way of their own through the verifier.
@@ -134,10 +134,10 @@ fn the_summary_counts_what_was_built() {
 
 /// The entries of all PAGE_DATA records by type, and the last pfn of the p2m.
 fn memory(stream: &Stream) -> ([u64; 16], Option<u64>) {
-    let octets = stream.octets();
+    let bytes = stream.bytes();
     let order = stream.order(Part::libxc(PAGE_DATA));
-    let u32_at = |at: u64| order.u32(*octets[at as usize..].first_chunk().expect("a word"));
-    let u64_at = |at: u64| order.u64(*octets[at as usize..].first_chunk().expect("a word"));
+    let u32_at = |at: u64| order.u32(*bytes[at as usize..].first_chunk().expect("a word"));
+    let u64_at = |at: u64| order.u64(*bytes[at as usize..].first_chunk().expect("a word"));
     let mut by_type = [0; 16];
     let mut max_pfn = None;
     for record in stream.records().iter().filter(|record| record.layer == Layer::Libxc) {
@@ -174,21 +174,21 @@ fn version_2_has_no_static_data() {
 }
 
 #[test]
-fn offsets_are_those_of_the_octets() {
+fn offsets_are_those_of_the_bytes() {
     let stream = valid::hvm().in_libxl().with_device_model().in_xl();
-    let octets = stream.octets();
-    assert_eq!(stream.size(), octets.len() as u64);
+    let bytes = stream.bytes();
+    assert_eq!(stream.size(), bytes.len() as u64);
     for (index, item) in stream.items().iter().enumerate() {
         let start = stream.offset(index) as usize;
         assert_eq!(stream.offset(index + 1), stream.offset(index) + item.size());
         if let Some((_, kind)) = item.part().record() {
-            assert_eq!(octets[start..start + 4], (kind as u32).to_le_bytes(), "{item:?}");
+            assert_eq!(bytes[start..start + 4], (kind as u32).to_le_bytes(), "{item:?}");
         }
     }
 }
 
 #[test]
-fn writers_write_the_same_octets() {
+fn writers_write_the_same_bytes() {
     let pages: Vec<Page> = (0..16).map(Page::normal).collect();
     let tail = libxc::record(0x8000_0000, xenstream_synth::Body::new().zeros(3 * 4096));
     let stream = valid::hvm()
@@ -196,15 +196,15 @@ fn writers_write_the_same_octets() {
         .edited(Part::libxc(PAGE_DATA), 4096, Field::U32(u32::MAX))
         .with(libxc::page_data(&pages))
         .with(tail);
-    let octets = stream.octets();
+    let bytes = stream.bytes();
 
     let mut plain = Vec::new();
     stream.write_to(&mut plain).expect("memory");
-    assert!(plain == octets);
+    assert!(plain == bytes);
 
     let mut sparse = Cursor::new(Vec::new());
     stream.write_sparse(&mut sparse).expect("memory");
-    assert!(sparse.into_inner() == octets);
+    assert!(sparse.into_inner() == bytes);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_cut_stream_knows_the_record_that_is_torn() {
     let stream = minimal::hvm();
     let (pages, end) = (stream.find(Part::libxc(PAGE_DATA)), stream.size());
     let start = stream.offset(pages);
-    let torn = |octets| stream.clone().cut(octets).torn_record().map(|record| (record.index, record.kind));
+    let torn = |bytes| stream.clone().cut(bytes).torn_record().map(|record| (record.index, record.kind));
     assert_eq!(torn(20), None, "inside the image header");
     assert_eq!(torn(start), Some((1, None)), "in front of the record");
     assert_eq!(torn(start + 7), Some((1, None)), "inside the record's header");
@@ -227,10 +227,10 @@ fn a_cut_stream_knows_the_record_that_is_torn() {
     assert_eq!(torn(end), None, "not at all");
 
     let cut = stream.clone().cut(start + 7);
-    assert_eq!(cut.octets(), stream.octets()[..start as usize + 7]);
+    assert_eq!(cut.bytes(), stream.bytes()[..start as usize + 7]);
     assert_eq!((cut.size(), cut.records().len()), (start + 7, 1));
     let (mut plain, mut sparse) = (Vec::new(), Cursor::new(Vec::new()));
     cut.write_to(&mut plain).expect("memory");
     cut.write_sparse(&mut sparse).expect("memory");
-    assert!(plain == cut.octets() && sparse.into_inner() == plain);
+    assert!(plain == cut.bytes() && sparse.into_inner() == plain);
 }

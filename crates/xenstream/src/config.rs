@@ -90,10 +90,10 @@ impl Collector {
         }
     }
 
-    /// Octets of the configuration; the last ones bring the judgement.
-    pub(crate) fn body(&mut self, octets: &[u8]) -> Option<Judgement> {
+    /// Bytes of the configuration; the last ones bring the judgement.
+    pub(crate) fn body(&mut self, bytes: &[u8]) -> Option<Judgement> {
         let record = self.record?;
-        self.text.extend_from_slice(octets);
+        self.text.extend_from_slice(bytes);
         if (self.text.len() as u64) < record.body_length {
             return None;
         }
@@ -132,7 +132,7 @@ pub(crate) fn json_fault(text: &[u8]) -> Option<usize> {
         Err(error) => return Some(error.valid_up_to()),
     };
     let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
-    // serde_json counts lines from 1, and columns in octets.
+    // serde_json counts lines from 1, and columns in bytes.
     let line = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
     Some((line + error.column().saturating_sub(1)).min(text.len()))
 }
@@ -237,7 +237,7 @@ pub(crate) fn xml_domain(xml: &[u8]) -> Option<Domain> {
                     text.clear();
                     let unit = tag.try_get_attribute("unit").ok().flatten();
                     let unit = unit.as_ref().map_or("KiB", |unit| &unit.value);
-                    field = Some((tag.name().as_ref().to_owned(), octets_in(unit)));
+                    field = Some((tag.name().as_ref().to_owned(), bytes_in(unit)));
                 }
             }
             Event::Text(characters) if depth == 2 => text.push_str(&characters),
@@ -267,8 +267,8 @@ impl Domain {
             "uuid" => self.uuid = Some(text.to_owned()),
             "vcpu" => self.vcpus = number(),
             "memory" => {
-                let octets = number().zip(unit).map(|(n, unit)| u128::from(n).saturating_mul(unit));
-                self.memory_kib = octets.and_then(|octets| u64::try_from(octets / 1024).ok());
+                let bytes = number().zip(unit).map(|(n, unit)| u128::from(n).saturating_mul(unit));
+                self.memory_kib = bytes.and_then(|bytes| u64::try_from(bytes / 1024).ok());
             }
             _ => {}
         }
@@ -276,7 +276,7 @@ impl Domain {
 }
 
 /// A unit of libvirt's `memory`.
-fn octets_in(unit: &str) -> Option<u128> {
+fn bytes_in(unit: &str) -> Option<u128> {
     Some(match unit {
         "" | "bytes" => 1,
         "KB" => 1000,

@@ -19,7 +19,7 @@ pub enum Error {
     /// The input could not be read.
     #[error("cannot read at offset {offset}")]
     Read {
-        /// Octets of the input, as it is stored, in front of those that could not be read.
+        /// Bytes of the input, as it is stored, in front of those that could not be read.
         offset: u64,
         /// What the system said.
         source: io::Error,
@@ -27,7 +27,7 @@ pub enum Error {
     /// The output could not be written.
     #[error("cannot write at offset {offset}")]
     Write {
-        /// Octets of the stream in front of those that could not be written.
+        /// Bytes of the stream in front of those that could not be written.
         offset: u64,
         /// What the system said.
         source: io::Error,
@@ -35,7 +35,7 @@ pub enum Error {
     /// Nobody reads the output any more, or wants more of an inspection.
     #[error("the consumer has gone at offset {offset}")]
     ConsumerGone {
-        /// Octets of the stream that were passed on or inspected.
+        /// Bytes of the stream that were passed on or inspected.
         offset: u64,
         /// What the system said.
         source: io::Error,
@@ -43,7 +43,7 @@ pub enum Error {
     /// A relay was told to wait no longer.
     #[error("interrupted at offset {offset}")]
     Interrupted {
-        /// Octets of the stream that were passed on.
+        /// Bytes of the stream that were passed on.
         offset: u64,
     },
     /// The input is compressed, and what is compressed is damaged, cut short or needs too much memory.
@@ -51,7 +51,7 @@ pub enum Error {
     Decompress {
         /// The method.
         compression: Compression,
-        /// Octets of decompressed data in front of the damage.
+        /// Bytes of decompressed data in front of the damage.
         offset: u64,
         /// What the decompressor said.
         source: io::Error,
@@ -102,7 +102,7 @@ impl Error {
         }
     }
 
-    /// What it is that an output cannot be written behind so many octets.
+    /// What it is that an output cannot be written behind so many bytes.
     #[must_use]
     pub fn of_output(offset: u64, source: io::Error) -> Error {
         match source.kind() {

@@ -5,7 +5,7 @@ use std::fmt;
 use xenstream_core::wire::{libvirt, libxc, libxl, xenopsd, xl};
 use xenstream_core::{Format, Rule, Violation};
 
-/// What an input seems to be, by its first octets. A guess for people; no verdict depends on it.
+/// What an input seems to be, by its first bytes. A guess for people; no verdict depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
@@ -31,7 +31,7 @@ impl Hint {
     }
 }
 
-/// Do the first octets and a magic agree as far as both go?
+/// Do the first bytes and a magic agree as far as both go?
 fn starts_alike(first: &[u8], magic: &[u8]) -> bool {
     first.iter().zip(magic).all(|(a, b)| a == b)
 }
@@ -77,9 +77,9 @@ mod tests {
     use super::*;
     use crate::{Options, verify_slice};
 
-    fn hint(octets: &[u8], format: Format) -> Option<Hint> {
+    fn hint(bytes: &[u8], format: Format) -> Option<Hint> {
         let options = Options::new(Policy::spec()).with_format(format);
-        Hint::of(verify_slice(octets, &options).unwrap().violation()?)
+        Hint::of(verify_slice(bytes, &options).unwrap().violation()?)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `path` | as it was given, `-` for standard input; what is not UTF-8 in it is replaced, and `path_octets` then has its octets |
+//! | `path` | as it was given, `-` for standard input; what is not UTF-8 in it is replaced, and `path_bytes` then has its bytes |
 //! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null where it could not be told |
 //! | `compression` | `zstd`, `gzip`, `xz`, `lz4` or null |
 //! | `verdict` | `valid`, `invalid`, or `error` where none could be reached |
@@ -13,7 +13,7 @@
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
 //! | `summary` | what the stream held, as far as it was read |
-//! | `octets_read` | octets of the input, as it is stored, that were read |
+//! | `bytes_read` | bytes of the input, as it is stored, that were read |
 //! | `seconds` | how long it took |
 //!
 //! In `summary.records` the types stand by name, those of libxl and libxc together: END occurs in both layers and counts
@@ -42,7 +42,7 @@ use crate::{Error, Findings, Format, Profile, RecordRef, Report, Summary, Violat
 pub struct Line<'a> {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path_octets: Option<&'a [u8]>,
+    path_bytes: Option<&'a [u8]>,
     format: Option<&'static str>,
     compression: Option<&'static str>,
     verdict: &'static str,
@@ -67,11 +67,11 @@ impl<'a> Line<'a> {
     /// The same for a report or error that somebody else has.
     #[must_use]
     pub fn of(path: &'a Path, result: Result<&Report, &Error>, profile: Profile) -> Line<'a> {
-        let octets = path.as_os_str().as_bytes();
+        let bytes = path.as_os_str().as_bytes();
         let report = result.ok();
         Line {
             path: path.to_string_lossy().into_owned(),
-            path_octets: path.to_str().is_none().then_some(octets),
+            path_bytes: path.to_str().is_none().then_some(bytes),
             format: report
                 .map(|report| report.format)
                 .filter(|format| *format != Format::Auto)
@@ -100,7 +100,7 @@ struct Body {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     derived_limits: Vec<LimitObject>,
     summary: SummaryObject,
-    octets_read: u64,
+    bytes_read: u64,
     seconds: f64,
 }
 
@@ -119,7 +119,7 @@ impl Body {
                 })
                 .collect(),
             summary: SummaryObject::new(&report.summary),
-            octets_read: report.octets_read,
+            bytes_read: report.bytes_read,
             seconds: report.elapsed.as_secs_f64(),
         }
     }
@@ -212,10 +212,10 @@ struct SummaryObject {
     records: BTreeMap<&'static str, u64>,
     optional_records: u64,
     pages: PagesObject,
-    page_octets: u64,
+    page_bytes: u64,
     checkpoints: u64,
     restorable_to_checkpoint: Option<u64>,
-    octets: u64,
+    bytes: u64,
 }
 
 impl SummaryObject {
@@ -240,10 +240,10 @@ impl SummaryObject {
                 xalloc: summary.pages.allocated(),
                 absent: summary.pages.absent(),
             },
-            page_octets: summary.pages.octets(),
+            page_bytes: summary.pages.bytes(),
             checkpoints: summary.checkpoints,
             restorable_to_checkpoint: summary.restorable_to_checkpoint,
-            octets: summary.octets,
+            bytes: summary.bytes,
         }
     }
 }

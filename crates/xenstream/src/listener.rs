@@ -42,7 +42,7 @@ impl<'o> Listener<'o> {
         }
     }
 
-    /// Octets up to the next page of guest memory, for an offset among page contents.
+    /// Bytes up to the next page of guest memory, for an offset among page contents.
     pub(crate) fn left_in_page(&self, offset: u64) -> Option<u64> {
         self.contents.contains(&offset).then(|| PAGE_SIZE - (offset - self.contents.start) % PAGE_SIZE)
     }
@@ -79,14 +79,14 @@ impl Observer for Listener<'_> {
         self.observer.record(record);
     }
 
-    fn body(&mut self, offset: u64, octets: &[u8]) {
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
         if self.denied.is_some() {
             return;
         }
         if self.passes_body_on {
-            self.observer.body(offset, octets);
+            self.observer.body(offset, bytes);
         }
-        if let Some(judgement) = self.config.body(octets) {
+        if let Some(judgement) = self.config.body(bytes) {
             self.judged(judgement);
         }
     }

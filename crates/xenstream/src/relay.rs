@@ -1,8 +1,8 @@
 //! Passes a stream on while it is verified, in constant memory.
 //!
-//! The promise: **the consumer never gets the last octet of a record that broke a rule**, nor an END that closes an
-//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last octet of that one.
-//! Octets are read, judged, and only then written. Contents of pages and other octets at which no rule looks are moved
+//! The promise: **the consumer never gets the last byte of a record that broke a rule**, nor an END that closes an
+//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last byte of that one.
+//! Bytes are read, judged, and only then written. Contents of pages and other bytes at which no rule looks are moved
 //! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
 //! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so
 //! that whoever reads on there finds it.
@@ -24,8 +24,8 @@ use crate::{Error, Options, Report};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Relayed {
-    /// Octets that were passed on.
-    pub octets: u64,
+    /// Bytes that were passed on.
+    pub bytes: u64,
     /// The report, of a valid stream or of one that was refused; an input that ends inside the stream is refused with
     /// `stream::truncated`. An error says that the relay broke off: of the input ([`Error::Read`]), of the output
     /// ([`Error::Write`]), or because nobody reads it any more ([`Error::ConsumerGone`]).
@@ -48,7 +48,7 @@ pub fn relay(input: impl AsFd, output: impl AsFd, options: &Options) -> Relayed 
     Relay::new(input.as_fd(), output.as_fd()).run(options, &mut ())
 }
 
-/// Verifies a stream on its way from a reader to a writer. The reader is not asked for octets behind the stream's end;
+/// Verifies a stream on its way from a reader to a writer. The reader is not asked for bytes behind the stream's end;
 /// the writer is flushed.
 ///
 /// ```
@@ -100,28 +100,28 @@ impl<'fd> Relay<'fd> {
     pub fn run(self, options: &Options, observer: &mut dyn Observer) -> Relayed {
         match Descriptors::new(&self) {
             Ok(mut ends) => run(&mut ends, options, Some(observer)),
-            Err(error) => Relayed { octets: 0, result: Err(error) },
+            Err(error) => Relayed { bytes: 0, result: Err(error) },
         }
     }
 }
 
 /// The two ends of a relay.
 trait Ends {
-    /// Waits for octets and takes some; none at the input's end.
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault>;
+    /// Waits for bytes and takes some; none at the input's end.
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Fault>;
 
-    /// Passes on some of these octets, at least one.
-    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault>;
+    /// Passes on some of these bytes, at least one.
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault>;
 
     /// Nothing may be left behind in a buffer.
     fn flush(&mut self) -> Result<(), Fault>;
 
-    /// Can octets pass without being copied?
+    /// Can bytes pass without being copied?
     fn moves(&self) -> bool;
 
-    /// Waits for octets and passes some on, `octets` at the most; none at the input's end. `None`: it turned out that
+    /// Waits for bytes and passes some on, `bytes` at the most; none at the input's end. `None`: it turned out that
     /// they have to be copied after all.
-    fn pass(&mut self, octets: u64) -> Result<Option<u64>, Fault>;
+    fn pass(&mut self, bytes: u64) -> Result<Option<u64>, Fault>;
 }
 
 /// Why an end of a relay fails.
@@ -133,7 +133,7 @@ enum Fault {
 }
 
 impl Fault {
-    /// The error that this is to a caller, of the octets that lie behind `read` and `passed` others.
+    /// The error that this is to a caller, of the bytes that lie behind `read` and `passed` others.
     fn at(self, read: u64, passed: u64) -> Error {
         match self {
             Fault::Read(source) => Error::Read { offset: read, source },
@@ -155,7 +155,7 @@ fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observe
     {
         outcome = Err(fault.at(session.position(), passed).into());
     }
-    Relayed { octets: passed, result: session.into_report(outcome) }
+    Relayed { bytes: passed, result: session.into_report(outcome) }
 }
 
 /// Passes on the stream, up to its end or the first thing wrong with it.
@@ -174,33 +174,32 @@ fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Re
             }
             continue;
         }
-        // The last octet that was not moved, and what follows it.
+        // The last byte that was not moved, and what follows it.
         let room = if ends.moves() { 1 + HEAD } else { WINDOW };
         let certain = usize::try_from(need.certain).unwrap_or(usize::MAX);
-        let octets = &mut window[..room.min(certain)];
-        let n = ends.read(octets).map_err(|fault| fault.at(session.position(), *passed))?;
-        let octets =
-            octets.get(..n).ok_or_else(|| Fault::Read(overfull()).at(session.position(), *passed))?;
-        if octets.is_empty() {
+        let bytes = &mut window[..room.min(certain)];
+        let n = ends.read(bytes).map_err(|fault| fault.at(session.position(), *passed))?;
+        let bytes = bytes.get(..n).ok_or_else(|| Fault::Read(overfull()).at(session.position(), *passed))?;
+        if bytes.is_empty() {
             break;
         }
-        session.octets_read += n as u64;
-        judge(octets, session)?;
-        write(ends, octets, passed).map_err(|fault| fault.at(session.position(), *passed))?;
+        session.bytes_read += n as u64;
+        judge(bytes, session)?;
+        write(ends, bytes, passed).map_err(|fault| fault.at(session.position(), *passed))?;
     }
     session.finish()
 }
 
-/// Judges octets, and the whole stream where they end it.
-fn judge(octets: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
-    session.push(octets)?;
+/// Judges bytes, and the whole stream where they end it.
+fn judge(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
+    session.push(bytes)?;
     if session.is_ended() { session.finish() } else { Ok(()) }
 }
 
-fn write(ends: &mut dyn Ends, mut octets: &[u8], passed: &mut u64) -> Result<(), Fault> {
-    while !octets.is_empty() {
-        let n = ends.write(octets)?;
-        octets = octets.get(n..).ok_or_else(|| Fault::Write(overfull()))?;
+fn write(ends: &mut dyn Ends, mut bytes: &[u8], passed: &mut u64) -> Result<(), Fault> {
+    while !bytes.is_empty() {
+        let n = ends.write(bytes)?;
+        bytes = bytes.get(n..).ok_or_else(|| Fault::Write(overfull()))?;
         *passed += n as u64;
     }
     Ok(())
@@ -213,12 +212,12 @@ struct Copying<R, W> {
 }
 
 impl<R: Read, W: Write> Ends for Copying<R, W> {
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault> {
-        retry(|| self.reader.read(octets)).map_err(Fault::Read)
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Fault> {
+        retry(|| self.reader.read(bytes)).map_err(Fault::Read)
     }
 
-    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault> {
-        match retry(|| self.writer.write(octets)) {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        match retry(|| self.writer.write(bytes)) {
             Ok(0) => Err(Fault::Write(io::ErrorKind::WriteZero.into())),
             result => result.map_err(Fault::Write),
         }

@@ -28,8 +28,8 @@ pub struct Report {
     pub derived_limits: Vec<DerivedLimit>,
     /// What the stream held, as far as it was read.
     pub summary: Summary,
-    /// Octets that were read from the input, as it is stored; those passed over unread are not among them.
-    pub octets_read: u64,
+    /// Bytes that were read from the input, as it is stored; those passed over unread are not among them.
+    pub bytes_read: u64,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -50,13 +50,13 @@ impl Report {
         }
     }
 
-    /// What the input seems to be, where it is not what was expected from its first octets on.
+    /// What the input seems to be, where it is not what was expected from its first bytes on.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         self.violation().and_then(Hint::of)
     }
 
-    /// Is the input not an image at all, as far as its first octets tell?
+    /// Is the input not an image at all, as far as its first bytes tell?
     #[must_use]
     pub fn is_unrecognised(&self) -> bool {
         self.violation().is_some_and(|violation| violation.rule == Rule::StreamUnrecognised)

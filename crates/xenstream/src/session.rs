@@ -31,14 +31,14 @@ pub(crate) struct Session<'o> {
     verifier: Verifier,
     listener: Listener<'o>,
     options: Options,
-    /// Who wants to see the octets that pass.
+    /// Who wants to see the bytes that pass.
     tap: Option<&'o RefCell<Tap>>,
     derived_limits: Vec<DerivedLimit>,
     started: Instant,
     /// How the input turned out to be compressed.
     pub(crate) compression: Option<Compression>,
-    /// Octets that were read from the input, as it is stored.
-    pub(crate) octets_read: u64,
+    /// Bytes that were read from the input, as it is stored.
+    pub(crate) bytes_read: u64,
 }
 
 impl<'o> Session<'o> {
@@ -51,11 +51,11 @@ impl<'o> Session<'o> {
             derived_limits: Vec::new(),
             started: Instant::now(),
             compression: None,
-            octets_read: 0,
+            bytes_read: 0,
         }
     }
 
-    /// The same, with the octets that pass for an inspector.
+    /// The same, with the bytes that pass for an inspector.
     pub(crate) fn with_tap(mut self, tap: &'o RefCell<Tap>) -> Session<'o> {
         self.tap = Some(tap);
         self
@@ -73,22 +73,22 @@ impl<'o> Session<'o> {
         self.verifier.is_ended()
     }
 
-    /// Octets up to the next page of guest memory, if page contents come next.
+    /// Bytes up to the next page of guest memory, if page contents come next.
     pub(crate) fn left_in_page(&self) -> Option<u64> {
         self.listener.left_in_page(self.position())
     }
 
-    /// Is the input compressed, to be decompressed? Its first octets tell.
+    /// Is the input compressed, to be decompressed? Its first bytes tell.
     pub(crate) fn recognise(&self, start: &[u8]) -> Option<Compression> {
         if self.options.decompress { Compression::recognise(start) } else { None }
     }
 
-    /// Judges the next octets. Returns how many were taken: fewer than there are only when the stream ended.
+    /// Judges the next bytes. Returns how many were taken: fewer than there are only when the stream ended.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<usize, Stop> {
         let mut taken = 0;
         while taken < chunk.len() && !self.is_ended() {
             let mut piece = &chunk[taken..];
-            // What the configuration says takes effect at its last octet, however the input is cut: until it has
+            // What the configuration says takes effect at its last byte, however the input is cut: until it has
             // passed, nothing is pushed together with what may lie behind it.
             if !self.listener.config.is_settled() {
                 let certain = usize::try_from(self.verifier.need().certain).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl<'o> Session<'o> {
         Ok(taken)
     }
 
-    /// Tells the tap of the next octets; gives back those that it takes at a time.
+    /// Tells the tap of the next bytes; gives back those that it takes at a time.
     fn note<'c>(&self, piece: &'c [u8], tap: &mut Tap) -> Result<&'c [u8], Stop> {
         let offset = self.position();
         if tap.abandoned {
@@ -114,10 +114,10 @@ impl<'o> Session<'o> {
         Ok(piece)
     }
 
-    /// Passes over octets that are [skippable](Need::skippable).
-    pub(crate) fn skip(&mut self, octets: u64) -> Result<(), Stop> {
-        self.verifier.skip(octets).expect("the source asks what is skippable before it skips");
-        // The layers decide what comes next where no octets are needed for it.
+    /// Passes over bytes that are [skippable](Need::skippable).
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), Stop> {
+        self.verifier.skip(bytes).expect("the source asks what is skippable before it skips");
+        // The layers decide what comes next where no bytes are needed for it.
         self.push_piece(&[]).map(|_| ())
     }
 
@@ -144,7 +144,7 @@ impl<'o> Session<'o> {
             (None, Ok(())) => Verdict::Valid,
         };
         let mut summary = *self.verifier.summary();
-        summary.octets = self.verifier.position();
+        summary.bytes = self.verifier.position();
         // Each kind of guest has one of its own, and the other's says nothing.
         self.derived_limits.retain(|derived| derived.applies_to(summary.guest));
         Ok(Report {
@@ -156,7 +156,7 @@ impl<'o> Session<'o> {
             findings: self.listener.findings,
             derived_limits: self.derived_limits,
             summary,
-            octets_read: self.octets_read,
+            bytes_read: self.bytes_read,
             elapsed: self.started.elapsed(),
         })
     }

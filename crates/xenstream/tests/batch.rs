@@ -32,7 +32,7 @@ fn verify(targets: &[Target], threads: usize) -> Vec<(PathBuf, String)> {
 }
 
 fn image() -> Vec<u8> {
-    valid::pvh().in_libxl().in_xl().octets()
+    valid::pvh().in_libxl().in_xl().bytes()
 }
 
 /// A directory of images and of what is none.
@@ -46,7 +46,7 @@ fn populated() -> tempfile::TempDir {
     fs::write(root.join("a.xl"), image()).unwrap();
     fs::write(root.join("b/deeper/cut.xl"), &image()[..200]).unwrap();
     fs::write(root.join("b/x.xl"), image()).unwrap();
-    fs::write(root.join("c.libxl"), valid::pvh().in_libxl().octets()).unwrap();
+    fs::write(root.join("c.libxl"), valid::pvh().in_libxl().bytes()).unwrap();
     fs::write(root.join("packed.gz"), [0x1F, 0x8B, 8]).unwrap();
     symlink("..", root.join("b/circle")).unwrap();
     symlink("nowhere", root.join("b/dangling")).unwrap();

@@ -10,40 +10,40 @@ use xenstream_synth::valid;
 
 const METHODS: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Xz, Compression::Lz4];
 
-fn pack(compression: Compression, octets: &[u8]) -> Vec<u8> {
+fn pack(compression: Compression, bytes: &[u8]) -> Vec<u8> {
     match compression {
         Compression::Zstd => {
             let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
             encoder.include_checksum(true).unwrap();
-            encoder.write_all(octets).unwrap();
+            encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
         Compression::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(octets).unwrap();
+            encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
         Compression::Xz => {
             let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
-            encoder.write_all(octets).unwrap();
+            encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
         _ => {
             let info = lz4_flex::frame::FrameInfo::new().content_checksum(true);
             let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-            encoder.write_all(octets).unwrap();
+            encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
     }
 }
 
 fn image() -> Vec<u8> {
-    valid::hvm().in_libxl().with_device_model().in_xl().octets()
+    valid::hvm().in_libxl().with_device_model().in_xl().bytes()
 }
 
 /// The image in two pieces, one compressed behind the other.
-fn in_two(compression: Compression, octets: &[u8]) -> Vec<u8> {
-    let (a, b) = octets.split_at(octets.len() / 2);
+fn in_two(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+    let (a, b) = bytes.split_at(bytes.len() / 2);
     [pack(compression, a), pack(compression, b)].concat()
 }
 
@@ -63,8 +63,8 @@ fn every_method_is_recognised_in_every_source() {
             std::fs::write(file.path(), &packed).unwrap();
             let report = verify_path(file.path(), &options).unwrap();
             assert_valid(&report, method);
-            assert_eq!(report.octets_read, packed.len() as u64);
-            assert_eq!(report.summary.octets, image().len() as u64);
+            assert_eq!(report.bytes_read, packed.len() as u64);
+            assert_eq!(report.summary.bytes, image().len() as u64);
             let (to, mut from) = io::pipe().unwrap();
             std::thread::scope(|scope| {
                 scope.spawn(move || from.write_all(&packed).unwrap());
@@ -78,7 +78,7 @@ fn every_method_is_recognised_in_every_source() {
 fn compressed_data_cut_anywhere_is_no_verdict() {
     for method in METHODS {
         let packed = pack(method, &image());
-        // Of the first octets no compressor can be told.
+        // Of the first bytes no compressor can be told.
         for cut in 6..packed.len() {
             let error = verify_slice(&packed[..cut], &Options::default()).unwrap_err();
             assert!(matches!(error, Error::Decompress { .. }), "{method}, {cut}: {error}");
@@ -98,7 +98,7 @@ fn damaged_compressed_data_is_never_an_invalid_stream() {
             damaged[at] ^= 0x10;
             match verify_slice(&damaged, &Options::default()) {
                 Err(Error::Decompress { .. }) => noticed += 1,
-                // There are octets on which nothing hangs, such as a time stamp.
+                // There are bytes on which nothing hangs, such as a time stamp.
                 Ok(report) if report.is_valid() => assert_eq!(report.summary, expected),
                 other => panic!("{method}, {at}: {other:?}"),
             }
@@ -120,7 +120,7 @@ fn an_invalid_stream_in_sound_compressed_data_is_invalid() {
 
 /// In a file; on a pipe a stream may go on, compressed or not.
 #[test]
-fn octets_behind_the_end_are_noticed_inside_compressed_files() {
+fn bytes_behind_the_end_are_noticed_inside_compressed_files() {
     let options = Options::new(Policy::hardened());
     for method in METHODS {
         let image = image();
@@ -129,12 +129,12 @@ fn octets_behind_the_end_are_noticed_inside_compressed_files() {
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
         assert_eq!((warning.rule, warning.offset), (Rule::StreamTrailingData, image.len() as u64));
         assert_eq!(report.warnings.count(Rule::StreamTrailingData), 1);
-        assert_eq!(report.octets_read, packed.len() as u64);
+        assert_eq!(report.bytes_read, packed.len() as u64);
         assert!(!verify_slice(&packed, &options).unwrap().is_valid());
 
         let report = verify_reader(&packed[..], &options).unwrap();
         assert!(report.is_valid() && report.warnings.is_empty(), "{:?}", report.violation());
-        assert_eq!(report.octets_read, packed.len() as u64);
+        assert_eq!(report.bytes_read, packed.len() as u64);
     }
 }
 
@@ -142,8 +142,8 @@ fn octets_behind_the_end_are_noticed_inside_compressed_files() {
 struct Failing<'o>(&'o [u8]);
 
 impl Read for Failing<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(octets)? {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(bytes)? {
             0 => Err(io::ErrorKind::ConnectionReset.into()),
             n => Ok(n),
         }
@@ -151,8 +151,8 @@ impl Read for Failing<'_> {
 }
 
 impl ReadAt for Failing<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
-        Failing(&self.0[offset as usize..]).read(octets)
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        Failing(&self.0[offset as usize..]).read(bytes)
     }
 
     fn size(&self) -> io::Result<u64> {

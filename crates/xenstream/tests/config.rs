@@ -1,4 +1,4 @@
-//! The configuration that an xl or libvirt header carries: judged at its last octet, however the octets come.
+//! The configuration that an xl or libvirt header carries: judged at its last byte, however the bytes come.
 
 use xenstream::wire::libxc::types;
 use xenstream::wire::{libvirt, xl};
@@ -8,11 +8,11 @@ use xenstream::{
 use xenstream_synth::{Page, Part, Stream, libxc, minimal, valid};
 
 fn xl_image(config: &[u8]) -> Vec<u8> {
-    guest(Page::absent(0)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).octets()
+    guest(Page::absent(0)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).bytes()
 }
 
 fn libvirt_image(xml: &[u8]) -> Vec<u8> {
-    guest(Page::absent(0)).in_libvirt_with(xml).octets()
+    guest(Page::absent(0)).in_libvirt_with(xml).bytes()
 }
 
 fn guest(page: Page) -> Stream {
@@ -20,13 +20,13 @@ fn guest(page: Page) -> Stream {
     valid::hvm().before(Part::libxc(types::X86_TSC_INFO), memory).in_libxl().with_device_model()
 }
 
-/// Reports of the image in memory, read octet by octet, and read as a pipe would be.
+/// Reports of the image in memory, read byte by byte, and read as a pipe would be.
 fn reports(image: &[u8], options: &Options) -> [Report; 3] {
     struct Drops<'o>(&'o [u8]);
     impl std::io::Read for Drops<'_> {
-        fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
-            let one = octets.len().min(1);
-            self.0.read(&mut octets[..one])
+        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+            let one = bytes.len().min(1);
+            self.0.read(&mut bytes[..one])
         }
     }
     [verify_slice(image, options), verify_reader(Drops(image), options), verify_reader(image, options)]
@@ -52,7 +52,7 @@ fn what_is_not_well_formed_is_found_where_the_parser_stops() {
             }
         }
         // At deny it comes in front of the damage behind it, though one read brings both.
-        let ident = image.windows(8).position(|octets| octets == b"LibxlFmt").unwrap();
+        let ident = image.windows(8).position(|bytes| bytes == b"LibxlFmt").unwrap();
         image[ident] = b'X';
         let policy = Policy::spec().with_level(rule, Level::Deny).unwrap();
         for report in reports(&image, &Options::new(policy.clone())) {
@@ -69,7 +69,7 @@ fn what_is_not_well_formed_is_found_where_the_parser_stops() {
 
 #[test]
 fn a_configuration_in_xl_s_own_syntax_is_not_judged_as_json() {
-    let image = guest(Page::absent(0)).in_xl_with(xl::FLAG_STREAM_V2, b"name = 'guest'\0").octets();
+    let image = guest(Page::absent(0)).in_xl_with(xl::FLAG_STREAM_V2, b"name = 'guest'\0").bytes();
     for report in reports(&image, &Options::default()) {
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
         assert_eq!(warning.rule, Rule::XlConfigFormat);
@@ -83,7 +83,7 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
     let limit = (1 << 20) + 2048;
     for (pfn, refused) in [(limit - 1, false), (limit, true)] {
         let stream = guest(Page::normal(pfn)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, &config);
-        let image = stream.octets();
+        let image = stream.bytes();
         let options = Options::new(Policy::hardened());
         for report in reports(&image, &options) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
@@ -111,7 +111,7 @@ fn memory_bounds_the_p2m_of_a_hardened_guest() {
         let frames = vec![1; (end_pfn / 512 + 1) as usize];
         let guest = minimal::pv64()
             .replaced(Part::libxc(types::X86_PV_P2M_FRAMES), libxc::p2m_frames(0, end_pfn, &frames));
-        let image = guest.in_libxl().in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).octets();
+        let image = guest.in_libxl().in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).bytes();
         for report in reports(&image, &Options::new(Policy::hardened())) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
             let expected = (Limit::P2mPfn, u64::from(limit), 8192);
@@ -147,9 +147,9 @@ fn a_caller_hears_the_configuration_only_if_it_asks() {
         fn wants_body(&mut self, record: &Record) -> bool {
             self.asks && record.layer == xenstream::Layer::Xl
         }
-        fn body(&mut self, offset: u64, octets: &[u8]) {
+        fn body(&mut self, offset: u64, bytes: &[u8]) {
             self.from.get_or_insert(offset);
-            self.heard.extend_from_slice(octets);
+            self.heard.extend_from_slice(bytes);
         }
     }
     let config = b"{}\0";

@@ -1,5 +1,5 @@
 //! Every case of the corpus under every profile: rule, offset and warnings are the expected ones, whichever way the
-//! octets come. The two rules that only this crate checks are among them.
+//! bytes come. The two rules that only this crate checks are among them.
 
 use std::io::{self, Read};
 
@@ -22,13 +22,13 @@ fn options(case: &Case, policy: Policy) -> Options {
     Options::new(policy).with_format(case.format).with_derived_limits(false)
 }
 
-/// One octet at a time.
+/// One byte at a time.
 struct Drops<'o>(&'o [u8]);
 
 impl Read for Drops<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let one = octets.len().min(1);
-        self.0.read(&mut octets[..one])
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let one = bytes.len().min(1);
+        self.0.read(&mut bytes[..one])
     }
 }
 
@@ -36,10 +36,10 @@ impl Read for Drops<'_> {
 struct Pieces<'o>(&'o [u8]);
 
 impl ReadAt for Pieces<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut rest = self.0.get(offset as usize..).unwrap_or(&[]);
-        let some = octets.len().min(13);
-        rest.read(&mut octets[..some])
+        let some = bytes.len().min(13);
+        rest.read(&mut bytes[..some])
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -78,7 +78,7 @@ fn every_source_says_the_same() {
         let whole = verify_slice(&case.stream, &options).unwrap();
         let drops = verify_reader(Drops(&case.stream), &options).unwrap();
         let pieces = verify(Input::Positioned(&Pieces(&case.stream)), &options, &mut ()).unwrap();
-        for (report, how) in [(drops, "octet by octet"), (pieces, "by positioned reads")] {
+        for (report, how) in [(drops, "byte by byte"), (pieces, "by positioned reads")] {
             assert_eq!(report.verdict, whole.verdict, "{name}, {how}");
             assert_eq!(report.warnings, whole.warnings, "{name}, {how}");
             assert_eq!(report.format, whole.format, "{name}, {how}");
@@ -92,16 +92,16 @@ fn every_source_says_the_same() {
 #[test]
 fn what_is_valid_is_valid_when_compressed() {
     for (name, stream) in valid_streams() {
-        let octets = stream.octets();
+        let bytes = stream.bytes();
         let options = Options::default().with_format(stream.format());
-        let plain = verify_slice(&octets, &options).unwrap();
-        let packed = zstd::encode_all(&octets[..], 1).unwrap();
+        let plain = verify_slice(&bytes, &options).unwrap();
+        let packed = zstd::encode_all(&bytes[..], 1).unwrap();
         let report = verify_slice(&packed, &options).unwrap();
         assert_eq!(report.compression, Some(Compression::Zstd), "{name}");
         assert_eq!((report.verdict, report.summary), (plain.verdict, plain.summary), "{name}");
         assert_eq!(
-            (report.octets_read, plain.octets_read),
-            (packed.len() as u64, octets.len() as u64),
+            (report.bytes_read, plain.bytes_read),
+            (packed.len() as u64, bytes.len() as u64),
             "{name}"
         );
     }

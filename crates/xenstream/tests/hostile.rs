@@ -12,10 +12,10 @@ use xenstream_synth::{Page, libxc, valid};
 fn image() -> Vec<u8> {
     let part = xenstream_synth::Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
     let memory: Vec<_> = (0x2000..0x2040).map(Page::normal).collect();
-    valid::hvm().before(part, libxc::page_data(&memory)).in_libxl().with_device_model().in_xl().octets()
+    valid::hvm().before(part, libxc::page_data(&memory)).in_libxl().with_device_model().in_xl().bytes()
 }
 
-/// Offset among the page contents of [`image`], of which it is made up but for a few thousand octets at either end.
+/// Offset among the page contents of [`image`], of which it is made up but for a few thousand bytes at either end.
 fn among_contents(image: &[u8]) -> usize {
     image.len() / 2
 }
@@ -32,12 +32,12 @@ struct Scripted<'s> {
 }
 
 impl Read for Scripted<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         if self.script.is_empty() {
-            return self.rest.read(octets);
+            return self.rest.read(bytes);
         }
-        let wanted = self.script.remove(0)?.min(octets.len());
-        self.rest.read(&mut octets[..wanted])
+        let wanted = self.script.remove(0)?.min(bytes.len());
+        self.rest.read(&mut bytes[..wanted])
     }
 }
 
@@ -49,7 +49,7 @@ fn interrupted_and_short_reads_change_nothing() {
         vec![interrupted(), Ok(1), interrupted(), interrupted(), Ok(3), Ok(44), interrupted(), Ok(9)];
     let report = verify_reader(Scripted { rest: &image, script }, &Options::default()).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
-    assert_eq!(report.octets_read, image.len() as u64);
+    assert_eq!(report.bytes_read, image.len() as u64);
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn a_failing_reader_is_no_verdict() {
 struct Liar;
 
 impl Read for Liar {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        Ok(octets.len() + 1)
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(bytes.len() + 1)
     }
 }
 
 impl ReadAt for Liar {
-    fn read_at(&self, octets: &mut [u8], _: u64) -> io::Result<usize> {
-        Ok(octets.len() + 1)
+    fn read_at(&self, bytes: &mut [u8], _: u64) -> io::Result<usize> {
+        Ok(bytes.len() + 1)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -98,26 +98,26 @@ fn a_lying_reader_is_no_verdict() {
 
 /// A file whose size changes after some reads.
 struct Changing<'o> {
-    octets: &'o [u8],
+    bytes: &'o [u8],
     size: Cell<usize>,
     reads: Cell<usize>,
     change: (usize, usize),
 }
 
 impl Changing<'_> {
-    fn of(octets: &[u8], size: usize, change: (usize, usize)) -> Changing<'_> {
-        Changing { octets, size: Cell::new(size), reads: Cell::new(0), change }
+    fn of(bytes: &[u8], size: usize, change: (usize, usize)) -> Changing<'_> {
+        Changing { bytes, size: Cell::new(size), reads: Cell::new(0), change }
     }
 }
 
 impl ReadAt for Changing<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let (after, size) = self.change;
         if self.reads.replace(self.reads.get() + 1) == after {
             self.size.set(size);
         }
-        let mut rest = self.octets[..self.size.get()].get(offset as usize..).unwrap_or(&[]);
-        rest.read(octets)
+        let mut rest = self.bytes[..self.size.get()].get(offset as usize..).unwrap_or(&[]);
+        rest.read(bytes)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -126,7 +126,7 @@ impl ReadAt for Changing<'_> {
 }
 
 #[test]
-fn a_file_that_ends_among_skipped_octets_is_truncated_there() {
+fn a_file_that_ends_among_skipped_bytes_is_truncated_there() {
     let image = image();
     let cut = among_contents(&image);
     let from_the_start = Changing::of(&image, cut, (usize::MAX, 0));
@@ -149,8 +149,8 @@ fn a_file_that_grows_is_read_to_its_new_end() {
 }
 
 #[test]
-fn a_file_is_cut_at_every_octet_of_its_headers() {
-    let image = xenstream_synth::minimal::hvm().in_libxl().in_xl().octets();
+fn a_file_is_cut_at_every_byte_of_its_headers() {
+    let image = xenstream_synth::minimal::hvm().in_libxl().in_xl().bytes();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&image).unwrap();
     file.rewind().unwrap();
@@ -174,8 +174,8 @@ fn a_descriptor_is_verified_from_its_offset_which_stays() {
     file.seek(SeekFrom::Start(8)).unwrap();
     let report = verify_fd(&file, &Options::default()).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
-    assert_eq!(report.summary.octets, image.len() as u64);
-    assert!(report.octets_read < image.len() as u64 / 2);
+    assert_eq!(report.summary.bytes, image.len() as u64);
+    assert!(report.bytes_read < image.len() as u64 / 2);
     assert_eq!(file.stream_position().unwrap(), 8);
 
     file.write_all(b"Y").unwrap();
@@ -205,12 +205,12 @@ fn what_lies_behind_the_end_is_a_matter_for_files() {
 }
 
 /// Writes the image and what follows it into one end, and verifies at the other, which has to find what follows.
-fn verify_live(mut from: impl Write + Send, mut to: impl Read + std::os::fd::AsFd, octets_a_write: usize) {
+fn verify_live(mut from: impl Write + Send, mut to: impl Read + std::os::fd::AsFd, bytes_a_write: usize) {
     let image = image();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for octets in image.chunks(octets_a_write).chain([&b"behind"[..]]) {
-                from.write_all(octets).unwrap();
+            for bytes in image.chunks(bytes_a_write).chain([&b"behind"[..]]) {
+                from.write_all(bytes).unwrap();
             }
         });
         let report = verify_fd(&to, &Options::default()).unwrap();
@@ -224,9 +224,9 @@ fn verify_live(mut from: impl Write + Send, mut to: impl Read + std::os::fd::AsF
 
 #[test]
 fn a_pipe_is_read_to_the_stream_s_end_and_not_beyond() {
-    for octets in [1, 4097, usize::MAX] {
+    for bytes in [1, 4097, usize::MAX] {
         let (to, from) = io::pipe().unwrap();
-        verify_live(from, to, octets);
+        verify_live(from, to, bytes);
     }
 }
 
@@ -238,13 +238,13 @@ fn a_pipe_that_would_not_block_is_waited_for() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut from = from;
-            for octets in image.chunks(50_000) {
-                from.write_all(octets).unwrap();
+            for bytes in image.chunks(50_000) {
+                from.write_all(bytes).unwrap();
             }
         });
         let report = verify_fd(&to, &Options::default()).unwrap();
         assert!(report.is_valid(), "{:?}", report.violation());
-        assert!(report.octets_read < image.len() as u64 / 2, "contents are spliced");
+        assert!(report.bytes_read < image.len() as u64 / 2, "contents are spliced");
     });
 }
 
@@ -255,7 +255,7 @@ fn a_socket_is_read_to_the_stream_s_end_and_not_beyond() {
 }
 
 #[test]
-fn a_pipe_that_closes_among_spliced_octets_is_truncated_there() {
+fn a_pipe_that_closes_among_spliced_bytes_is_truncated_there() {
     let image = image();
     let cut = among_contents(&image);
     let (to, mut from) = io::pipe().unwrap();

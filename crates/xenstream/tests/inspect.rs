@@ -30,13 +30,13 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-fn octets(path: &Path) -> Vec<u8> {
-    let mut octets = std::fs::read(path).unwrap();
-    if Compression::recognise(&octets).is_some() {
-        octets.clear();
-        liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut octets).unwrap();
+fn bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    if Compression::recognise(&bytes).is_some() {
+        bytes.clear();
+        liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
     }
-    octets
+    bytes
 }
 
 /// What a row is about: layer, index, absolute offset.
@@ -85,10 +85,10 @@ fn rows(input: Input<'_>, options: &Options) -> (Result<Inspection, Error>, Vec<
 }
 
 /// Inspects it and checks that against a verification.
-fn check(octets: &[u8], options: &Options, name: &str) -> Vec<Row> {
+fn check(bytes: &[u8], options: &Options, name: &str) -> Vec<Row> {
     let mut places = Places::default();
-    let verified = verify(Input::Slice(octets), options, &mut places).unwrap();
-    let (inspected, rows) = rows(Input::Slice(octets), options);
+    let verified = verify(Input::Slice(bytes), options, &mut places).unwrap();
+    let (inspected, rows) = rows(Input::Slice(bytes), options);
     let Inspection { report, view, .. } = inspected.unwrap();
     assert_eq!(report.verdict, verified.verdict, "{name}");
     assert_eq!((&report.warnings, &report.findings), (&verified.warnings, &verified.findings), "{name}");
@@ -98,7 +98,7 @@ fn check(octets: &[u8], options: &Options, name: &str) -> Vec<Row> {
     for row in &rows {
         let line = row.content.to_string();
         assert!(
-            line.bytes().all(|octet| matches!(octet, b' '..=b'~')) && line.len() < 8192,
+            line.bytes().all(|byte| matches!(byte, b' '..=b'~')) && line.len() < 8192,
             "{name}: {line:?}"
         );
         assert!(serde_json::to_string(row).is_ok());
@@ -111,11 +111,11 @@ fn check(octets: &[u8], options: &Options, name: &str) -> Vec<Row> {
         (None, view) => assert_eq!(view, None),
         (Some(violation), Some(view)) => {
             let at = view.offset as usize;
-            assert_eq!(octets[at..at + view.octets.len()], view.octets, "{name}");
+            assert_eq!(bytes[at..at + view.bytes.len()], view.bytes, "{name}");
             assert!(view.offset <= violation.offset, "{name}");
         }
-        // There is nothing around the only octet that is not there.
-        (Some(violation), None) => assert!(violation.offset >= octets.len() as u64, "{name}: {violation}"),
+        // There is nothing around the only byte that is not there.
+        (Some(violation), None) => assert!(violation.offset >= bytes.len() as u64, "{name}: {violation}"),
     }
     rows
 }
@@ -134,9 +134,9 @@ fn every_options() -> impl Iterator<Item = Options> {
 #[test]
 fn every_record_of_made_streams_has_a_row() {
     for path in files("rules").into_iter().chain(files("valid")).chain(files("crashes")) {
-        let octets = octets(&path);
+        let bytes = bytes(&path);
         for options in every_options() {
-            check(&octets, &options, &format!("{} {:?}", path.display(), options.policy.profile()));
+            check(&bytes, &options, &format!("{} {:?}", path.display(), options.policy.profile()));
         }
     }
 }
@@ -145,7 +145,7 @@ fn every_record_of_made_streams_has_a_row() {
 fn every_record_of_real_images_has_a_row_and_is_decoded() {
     for path in files("real") {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let rows = check(&octets(&path), &Options::default(), name);
+        let rows = check(&bytes(&path), &Options::default(), name);
         let guest = name.split(['-', '.', '6', '3', '_']).next().unwrap();
         let is_xl =
             |row: &&Row| row.head.layer == Layer::Xl && row.head.kind == Kind::Header("configuration");
@@ -155,7 +155,7 @@ fn every_record_of_real_images_has_a_row_and_is_decoded() {
             panic!("{name}: {rows:?}")
         };
         assert!(name.starts_with(&domain.to_string()), "{name}: {domain}");
-        assert_eq!(uuid.as_ref().unwrap().octets().len(), 36);
+        assert_eq!(uuid.as_ref().unwrap().bytes().len(), 36);
         assert_eq!(kind.as_ref().unwrap().to_string(), guest, "{name}");
         assert!(memory_kib.unwrap() >= 8192 && (1..=2).contains(&vcpus.unwrap()));
         // What Xen writes leaves nothing open but empty records and blobs.
@@ -188,7 +188,7 @@ fn every_record_of_real_images_has_a_row_and_is_decoded() {
 fn the_field_that_is_wrong_is_shown_whole() {
     let mut fields = 0;
     for path in files("rules").into_iter().filter(|path| !path.to_string_lossy().contains(".ok.")) {
-        let (bad, good) = (octets(&path), octets(&path.with_extension("ok.bin")));
+        let (bad, good) = (bytes(&path), bytes(&path.with_extension("ok.bin")));
         let (result, _) = rows(Input::Slice(&bad), &Options::default());
         let Inspection { report, view: Some(view), .. } = result.unwrap() else { continue };
         let Violation { rule, offset, .. } = report.violation().unwrap();
@@ -208,23 +208,23 @@ fn the_field_that_is_wrong_is_shown_whole() {
 
 #[test]
 fn rows_are_the_same_from_every_source() {
-    /// One octet at a time.
+    /// One byte at a time.
     struct Drops<'o>(&'o [u8]);
     impl Read for Drops<'_> {
-        fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
-            let one = octets.len().min(1);
-            self.0.read(&mut octets[..one])
+        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+            let one = bytes.len().min(1);
+            self.0.read(&mut bytes[..one])
         }
     }
     for path in files("rules").into_iter().step_by(3).chain(files("valid")) {
-        let octets = octets(&path);
+        let bytes = bytes(&path);
         let options = Options::default();
-        let (expected, from_slice) = rows(Input::Slice(&octets), &options);
+        let (expected, from_slice) = rows(Input::Slice(&bytes), &options);
         let expected = expected.unwrap();
-        let packed = zstd::encode_all(&octets[..], 1).unwrap();
+        let packed = zstd::encode_all(&bytes[..], 1).unwrap();
         let file = rows(Input::Path(&path), &options);
-        let reader = rows(Input::Reader(&mut &octets[..]), &options);
-        let drops = rows(Input::Reader(&mut Drops(&octets)), &options);
+        let reader = rows(Input::Reader(&mut &bytes[..]), &options);
+        let drops = rows(Input::Reader(&mut Drops(&bytes)), &options);
         let compressed = rows(Input::Slice(&packed), &options);
         for (how, (result, rows)) in
             [("file", file), ("reader", reader), ("drops", drops), ("zstd", compressed)]
@@ -238,28 +238,28 @@ fn rows_are_the_same_from_every_source() {
             // In order nothing is read behind the fault; what is shown is shown truly.
             let (Some(view), Some(whole)) = (view, &expected.view) else { continue };
             let at = (view.offset - whole.offset) as usize;
-            assert_eq!(view.octets, whole.octets[at..at + view.octets.len()], "{name}");
+            assert_eq!(view.bytes, whole.bytes[at..at + view.bytes.len()], "{name}");
             assert!(how != "file" || view == *whole, "{name}");
         }
     }
 }
 
-/// Asks for the octets of every record of a layer.
-struct Octets {
+/// Asks for the bytes of every record of a layer.
+struct Bytes {
     layer: Layer,
     heads: Vec<Head>,
-    octets: Vec<(u64, Vec<u8>)>,
+    bytes: Vec<(u64, Vec<u8>)>,
 }
 
-impl Octets {
-    fn of(layer: Layer, input: Input<'_>) -> (Octets, Report) {
-        let mut sink = Octets { layer, heads: Vec::new(), octets: Vec::new() };
+impl Bytes {
+    fn of(layer: Layer, input: Input<'_>) -> (Bytes, Report) {
+        let mut sink = Bytes { layer, heads: Vec::new(), bytes: Vec::new() };
         let report = inspect(input, &Options::default(), &mut sink).unwrap().report;
         (sink, report)
     }
 }
 
-impl Sink for Octets {
+impl Sink for Bytes {
     fn begin(&mut self, head: &Head) -> bool {
         let wanted = head.layer == self.layer;
         if wanted {
@@ -268,10 +268,10 @@ impl Sink for Octets {
         wanted
     }
 
-    fn octets(&mut self, offset: u64, octets: &[u8]) {
-        match self.octets.last_mut() {
-            Some((start, all)) if *start + all.len() as u64 == offset => all.extend_from_slice(octets),
-            _ => self.octets.push((offset, octets.to_vec())),
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) {
+        match self.bytes.last_mut() {
+            Some((start, all)) if *start + all.len() as u64 == offset => all.extend_from_slice(bytes),
+            _ => self.bytes.push((offset, bytes.to_vec())),
         }
     }
 
@@ -279,22 +279,22 @@ impl Sink for Octets {
 }
 
 #[test]
-fn octets_that_are_asked_for_come_whole() {
+fn bytes_that_are_asked_for_come_whole() {
     for path in files("valid") {
-        let image = octets(&path);
+        let image = bytes(&path);
         let name = path.display();
         for layer in Layer::ALL {
-            let (from_file, report) = Octets::of(layer, Input::Path(&path));
+            let (from_file, report) = Bytes::of(layer, Input::Path(&path));
             assert!(report.is_valid());
-            let (from_reader, _) = Octets::of(layer, Input::Reader(&mut &image[..]));
-            assert_eq!(from_file.octets, from_reader.octets, "{name}");
-            for (offset, octets) in &from_file.octets {
+            let (from_reader, _) = Bytes::of(layer, Input::Reader(&mut &image[..]));
+            assert_eq!(from_file.bytes, from_reader.bytes, "{name}");
+            for (offset, bytes) in &from_file.bytes {
                 let at = *offset as usize;
-                assert!(image[at..at + octets.len()] == octets[..], "{name}: octets at {offset}");
+                assert!(image[at..at + bytes.len()] == bytes[..], "{name}: bytes at {offset}");
             }
-            // Layers that nest are in one another's octets.
-            let asked: u64 = from_file.heads.iter().map(|head| head.octets).sum();
-            let given: u64 = from_file.octets.iter().map(|(_, octets)| octets.len() as u64).sum();
+            // Layers that nest are in one another's bytes.
+            let asked: u64 = from_file.heads.iter().map(|head| head.bytes).sum();
+            let given: u64 = from_file.bytes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
             assert_eq!(asked, given, "{name}, {layer}");
         }
     }
@@ -307,8 +307,8 @@ fn runs_of_page_data_fold() {
     // In front of what is there, the last one first.
     let stream =
         valid::hvm().before(part, page(0x20)).before(part, records::verify()).before(part, page(0x10));
-    let octets = stream.octets();
-    let (_, rows) = rows(Input::Slice(&octets), &Options::default());
+    let bytes = stream.bytes();
+    let (_, rows) = rows(Input::Slice(&bytes), &Options::default());
     let mut fold = Fold::default();
     let mut folded: Vec<_> = rows.into_iter().flat_map(|row| fold.take(row)).collect();
     folded.extend(fold.finish());
@@ -337,9 +337,9 @@ fn who_wants_no_more_is_not_read_on_for() {
     }
     // Without an end: read on it would be for ever.
     let stream = valid::hvm();
-    let octets = stream.octets();
+    let bytes = stream.bytes();
     let page = stream.offset(stream.find(Part::libxc(types::PAGE_DATA))) as usize;
-    let (start, rest) = octets.split_at(page);
+    let (start, rest) = bytes.split_at(page);
     let record = &rest[..8 + 16 + 4096];
     let endless = start.chain(Endless { record, at: 0 });
     let mut few = Few(0);
@@ -348,25 +348,25 @@ fn who_wants_no_more_is_not_read_on_for() {
     assert_eq!(few.0, 4 + 1, "and the one that had begun");
 }
 
-/// The same octets again and again.
+/// The same bytes again and again.
 struct Endless<'o> {
     record: &'o [u8],
     at: usize,
 }
 
 impl Read for Endless<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
-        for octet in &mut *octets {
-            *octet = self.record[self.at];
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        for byte in &mut *bytes {
+            *byte = self.record[self.at];
             self.at = (self.at + 1) % self.record.len();
         }
-        Ok(octets.len())
+        Ok(bytes.len())
     }
 }
 
 /// The only row of this type, as a line and as JSON.
 fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
-    let (result, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+    let (result, rows) = rows(Input::Slice(&stream.bytes()), &Options::default());
     assert!(result.unwrap().report.is_valid(), "{rows:?}");
     let mut rows = rows.iter().filter(|row| row.head.kind.to_string() == kind);
     let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one {kind}") };
@@ -376,7 +376,7 @@ fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
 #[test]
 fn what_records_say_is_decoded_in_either_order() {
     let pv64 = || valid::pv64();
-    let registers = Basic::pv64().with_octets(648, &0xFFFF_FFFF_8100_0000u64.to_le_bytes()).cr3(1);
+    let registers = Basic::pv64().with_bytes(648, &0xFFFF_FFFF_8100_0000u64.to_le_bytes()).cr3(1);
     let xsave = Body::new().with(Field::le64(7)).with(Field::le64(0x207)).zeros(832);
     let hvm_cpu = [0u8; 640].into_iter().chain((1..=7u64).flat_map(u64::to_le_bytes)).chain([0; 336]);
     let chain = Chain::around([
@@ -405,7 +405,7 @@ fn what_records_say_is_decoded_in_either_order() {
         (
             pv64().replaced(Part::libxc(types::X86_PV_VCPU_BASIC), records::vcpu_basic(0, &registers)),
             "X86_PV_VCPU_BASIC",
-            "vcpu 0, 5168 octets, rip 0xffffffff81000000, page table in pfn 0x1",
+            "vcpu 0, 5168 bytes, rip 0xffffffff81000000, page table in pfn 0x1",
             json!({"vcpu_id": 0, "blob_length": 5168, "rip": 0xFFFF_FFFF_8100_0000u64, "cr3_pfn": 1}),
         ),
         (
@@ -414,7 +414,7 @@ fn what_records_say_is_decoded_in_either_order() {
                 records::vcpu(types::X86_PV_VCPU_XSAVE, 0, xsave),
             ),
             "X86_PV_VCPU_XSAVE",
-            "vcpu 0, 848 octets, xcr0 0x7, ever used 0x207",
+            "vcpu 0, 848 bytes, xcr0 0x7, ever used 0x207",
             json!({"vcpu_id": 0, "blob_length": 848, "xcr0": 7, "xcr0_accum": 0x207}),
         ),
         (
@@ -494,7 +494,7 @@ fn what_a_device_model_says_is_decoded() {
         ]})
     );
     let (line, json) = decoded(&stream, "EMULATOR_CONTEXT");
-    assert_eq!(line, "qemu upstream, 25 octets of state, version 3");
+    assert_eq!(line, "qemu upstream, 25 bytes of state, version 3");
     assert_eq!((&json["blob_length"], &json["qemu_version"]), (&json!(25), &json!(3)));
 }
 
@@ -523,7 +523,7 @@ fn what_a_configuration_says_is_decoded() {
         (libvirt("<domain><name>a<b>c</b>d</name></domain>"), "name \"ad\""),
         (libvirt("<domain/>"), ""),
     ] {
-        let (_, rows) = rows(Input::Slice(&stream.octets()), &Options::default());
+        let (_, rows) = rows(Input::Slice(&stream.bytes()), &Options::default());
         let row = rows.iter().find(|row| row.head.kind == Kind::Header("configuration")).unwrap();
         assert_eq!(row.content.to_string(), line);
     }
@@ -533,7 +533,7 @@ fn what_a_configuration_says_is_decoded() {
 fn content_is_bounded_whatever_is_in_it() {
     let leaves: Vec<_> = (0..60_000).map(|leaf| [leaf, u32::MAX, 1, 2, 3, 4]).collect();
     let stream = valid::hvm().replaced(Part::libxc(types::X86_CPUID_POLICY), records::cpuid_policy(&leaves));
-    let rows = check(&stream.octets(), &Options::default(), "leaves");
+    let rows = check(&stream.bytes(), &Options::default(), "leaves");
     let row = rows.iter().find(|row| row.head.kind.to_string() == "X86_CPUID_POLICY").unwrap();
     let line = row.content.to_string();
     assert!(line.starts_with("60000 leaves, ") && line.ends_with(", and 59960 more"), "{line}");
@@ -552,7 +552,7 @@ fn strings_of_a_guest_are_bounded_and_harmless() {
         .replaced(Part::libxl(EMULATOR_XENSTORE_DATA), libxl::xenstore(&pairs));
     let options =
         Options::new(Policy::spec().with_level(Rule::LibxlXenstoreValueCharset, Level::Allow).unwrap());
-    let rows = check(&stream.octets(), &options, "pairs");
+    let rows = check(&stream.bytes(), &options, "pairs");
     let row = rows.iter().find(|row| row.head.kind.to_string() == "EMULATOR_XENSTORE_DATA").unwrap();
     let line = row.content.to_string();
     let start = "qemu upstream, 1000 pairs: key/0=\"\\x1b[2J";

@@ -13,7 +13,7 @@ use xenstream_synth::{Body, Item, Part, Stream, libxc as records, valid};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// Octets of a short input, and of a long one.
+/// Bytes of a short input, and of a long one.
 const SHORT: u64 = 512 << 10;
 const LONG: u64 = 4 << 20;
 
@@ -32,15 +32,15 @@ impl Repeated {
 }
 
 impl ReadAt for Repeated {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let head = self.head.len() as u64;
         let here = match offset.checked_sub(head) {
             None => &self.head[offset as usize..],
             Some(behind) => &self.piece[(behind % self.piece.len() as u64) as usize..],
         };
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let count = here.len().min(octets.len()).min(left);
-        octets[..count].copy_from_slice(&here[..count]);
+        let count = here.len().min(bytes.len()).min(left);
+        bytes[..count].copy_from_slice(&here[..count]);
         Ok(count)
     }
 
@@ -50,8 +50,8 @@ impl ReadAt for Repeated {
 }
 
 impl Read for Repeated {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let count = self.read_at(octets, self.at)?;
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.read_at(bytes, self.at)?;
         self.at += count as u64;
         Ok(count)
     }
@@ -64,12 +64,12 @@ struct Family {
     piece: Vec<u8>,
 }
 
-fn octets(item: Item) -> Vec<u8> {
-    Stream::new(xenstream::Format::Libxc, [item]).octets()
+fn bytes(item: Item) -> Vec<u8> {
+    Stream::new(xenstream::Format::Libxc, [item]).bytes()
 }
 
 fn families() -> Vec<Family> {
-    let hvm = || valid::hvm().until(Part::libxc(types::X86_TSC_INFO)).octets();
+    let hvm = || valid::hvm().until(Part::libxc(types::X86_TSC_INFO)).bytes();
     let inside = |guest: Stream| guest.in_libxl().with_device_model();
     let entries = |entry: u64| {
         let count = page::BATCH;
@@ -81,16 +81,16 @@ fn families() -> Vec<Family> {
         record
     };
     // An xenstore record as long as one may be.
-    let mut xenstore = inside(valid::hvm()).until(Part::libxl(libxl::types::EMULATOR_XENSTORE_DATA)).octets();
+    let mut xenstore = inside(valid::hvm()).until(Part::libxl(libxl::types::EMULATOR_XENSTORE_DATA)).bytes();
     xenstore.extend(libxl::types::EMULATOR_XENSTORE_DATA.to_le_bytes());
     xenstore.extend(u32::MAX.to_le_bytes());
     xenstore.extend([2, 0, 0, 0, 0, 0, 0, 0]);
     vec![
-        Family { name: "records", head: hvm(), piece: octets(records::verify()) },
+        Family { name: "records", head: hvm(), piece: bytes(records::verify()) },
         Family {
             name: "unknown records",
             head: hvm(),
-            piece: octets(records::record(types::OPTIONAL, Body::default())),
+            piece: bytes(records::record(types::OPTIONAL, Body::default())),
         },
         Family { name: "entries", head: hvm(), piece: entries(page::XTAB << 60 | 5) },
         Family { name: "wrong entries", head: hvm(), piece: entries(page::XTAB << 60 | 1 << 52 | 5) },
@@ -114,7 +114,7 @@ fn options(level: Level) -> Options {
     Options::new(policy)
 }
 
-/// The most octets that are allocated at any time while this runs.
+/// The most bytes that are allocated at any time while this runs.
 fn peak(work: impl FnOnce()) -> usize {
     let profiler = dhat::Profiler::builder().testing().build();
     work();
@@ -128,8 +128,8 @@ fn assert_constant(name: &str, work: impl Fn(u64)) {
     // What is set up once and kept.
     work(SHORT);
     let [short, long] = [SHORT, LONG].map(|length| peak(|| work(length)));
-    assert!(long <= short, "{name}: {short} octets of memory for a short input, {long} for a long one");
-    assert!(short < 4 << 20, "{name}: {short} octets of memory");
+    assert!(long <= short, "{name}: {short} bytes of memory for a short input, {long} for a long one");
+    assert!(short < 4 << 20, "{name}: {short} bytes of memory");
 }
 
 // One test: what is counted is what the whole process allocates.
@@ -144,18 +144,18 @@ fn memory_does_not_grow_with_the_input() {
             let named = |way: &str| format!("{name} at {level:?}, {way}");
             assert_constant(&named("read"), |length| {
                 let report = verify_reader(input(length), &options).unwrap();
-                assert!(!report.is_valid() && report.summary.octets == length, "{:?}", report.violation());
+                assert!(!report.is_valid() && report.summary.bytes == length, "{:?}", report.violation());
             });
             assert_constant(&named("read at any place"), |length| {
                 let report = verify(Input::Positioned(&input(length)), &options, &mut ()).unwrap();
-                assert!(!report.is_valid() && report.summary.octets == length, "{:?}", report.violation());
+                assert!(!report.is_valid() && report.summary.bytes == length, "{:?}", report.violation());
             });
         }
         let options = options(Level::Warn);
         assert_constant(&format!("{name}, relayed"), |length| {
             let relayed = relay_with(Repeated::new(&head, &piece, length), sink(), &options);
             assert!(relayed.result.unwrap().violation().is_some());
-            assert!(relayed.octets > length / 2);
+            assert!(relayed.bytes > length / 2);
         });
     }
     compressed();
@@ -172,7 +172,7 @@ fn compressed() {
     assert_constant("compressed", |length| {
         let (_, packed) = packed.iter().find(|(of, _)| *of == length).unwrap();
         let report = verify_reader(&packed[..], &options).unwrap();
-        assert!(report.compression.is_some() && report.summary.octets == length);
+        assert!(report.compression.is_some() && report.summary.bytes == length);
     });
 }
 
@@ -205,5 +205,5 @@ fn directories() {
     };
     of(1);
     let (few, many) = (of(8), of(64));
-    assert!(many < few + 56 * 1024, "{few} octets of memory for 8 images, {many} for 64");
+    assert!(many < few + 56 * 1024, "{few} bytes of memory for 8 images, {many} for 64");
 }

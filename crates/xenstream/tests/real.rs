@@ -1,4 +1,4 @@
-//! Images that a real Xen wrote, through every source: one verdict, one summary, whatever way the octets come.
+//! Images that a real Xen wrote, through every source: one verdict, one summary, whatever way the bytes come.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,9 +21,9 @@ fn images() -> Vec<(PathBuf, bool)> {
 }
 
 fn decompressed(path: &Path) -> Vec<u8> {
-    let mut octets = Vec::new();
-    liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut octets).unwrap();
-    octets
+    let mut bytes = Vec::new();
+    liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 fn summary(report: &Report, what: &str) -> Summary {
@@ -35,30 +35,30 @@ fn summary(report: &Report, what: &str) -> Summary {
 fn every_source_comes_to_the_same() {
     for (path, is_remus) in images() {
         let name = path.display();
-        let octets = decompressed(&path);
+        let bytes = decompressed(&path);
         let plain = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(plain.path(), &octets).unwrap();
+        std::fs::write(plain.path(), &bytes).unwrap();
         let options = Options::default();
         let compressed = xenstream::verify_path(&path, &options).unwrap();
         assert_eq!((compressed.format, compressed.compression), (Format::Xl, Some(Compression::Xz)));
         let expected = summary(&compressed, &format!("{name}, compressed"));
-        assert_eq!(expected.octets, octets.len() as u64);
+        assert_eq!(expected.bytes, bytes.len() as u64);
         assert_eq!(expected.restorable_to_checkpoint.is_some(), is_remus, "{name}");
 
         let file = xenstream::verify_path(plain.path(), &options).unwrap();
         assert_eq!(summary(&file, &format!("{name}, file")), expected);
-        let contents = expected.pages.octets() - expected.pages.tables() * 4096;
-        let judged = octets.len() as u64 - contents;
-        assert!(file.octets_read < judged + judged / 20, "{name}: {} octets read", file.octets_read);
+        let contents = expected.pages.bytes() - expected.pages.tables() * 4096;
+        let judged = bytes.len() as u64 - contents;
+        assert!(file.bytes_read < judged + judged / 20, "{name}: {} bytes read", file.bytes_read);
 
-        let slice = xenstream::verify_slice(&octets, &options).unwrap();
+        let slice = xenstream::verify_slice(&bytes, &options).unwrap();
         assert_eq!(summary(&slice, &format!("{name}, slice")), expected);
-        let reader = xenstream::verify_reader(&octets[..], &options).unwrap();
+        let reader = xenstream::verify_reader(&bytes[..], &options).unwrap();
         assert_eq!(summary(&reader, &format!("{name}, reader")), expected);
         let restore = xenstream::verify_path(plain.path(), &Options::new(Policy::restore())).unwrap();
         assert_eq!(summary(&restore, &format!("{name}, restore")), expected);
         assert_hardened(
-            &xenstream::verify_slice(&octets, &Options::new(Policy::hardened())).unwrap(),
+            &xenstream::verify_slice(&bytes, &Options::new(Policy::hardened())).unwrap(),
             is_remus,
         );
     }

@@ -9,7 +9,7 @@ use xenstream::{Format, Guest, Layer, Options, Policy, Profile, Report, Rule};
 #[derive(Clone, Copy)]
 struct Image {
     name: &'static str,
-    octets: u64,
+    bytes: u64,
     guest: Guest,
     batches: u64,
     /// Entries by page type; those of other types are 0.
@@ -80,12 +80,12 @@ const IMAGES: &[Image] = &[
     remus(hvm("pvh64-1v-remus", 184_855_835, 1049, &[(page::NOTAB, 43_013), (page::XTAB, 1_019_888)]), 28),
 ];
 
-const fn hvm(name: &'static str, octets: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
-    Image { name, octets, guest: Guest::Hvm, batches, entries, checkpoints: None }
+const fn hvm(name: &'static str, bytes: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
+    Image { name, bytes, guest: Guest::Hvm, batches, entries, checkpoints: None }
 }
 
-const fn pv(name: &'static str, octets: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
-    Image { guest: Guest::Pv, ..hvm(name, octets, batches, entries) }
+const fn pv(name: &'static str, bytes: u64, batches: u64, entries: &'static [(u64, u64)]) -> Image {
+    Image { guest: Guest::Pv, ..hvm(name, bytes, batches, entries) }
 }
 
 const fn remus(image: Image, checkpoints: u64) -> Image {
@@ -122,7 +122,7 @@ fn every_image_holds_what_was_counted() {
         assert!(report.is_valid(), "{name}: {:?}", report.violation());
         assert_eq!((summary.format, summary.guest), (Format::Xl, Some(image.guest)), "{name}");
         assert_eq!((summary.xen, summary.libxc_version), (Some((4, 17)), Some(3)), "{name}");
-        assert_eq!(summary.octets, image.octets, "{name}");
+        assert_eq!(summary.bytes, image.bytes, "{name}");
         assert_eq!(summary.records.get(Layer::Libxc, types::PAGE_DATA), image.batches, "{name}");
         let mut entries = [0; 16];
         for (kind, count) in image.entries {

@@ -24,8 +24,8 @@ fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
     for machine in valid::Machine::ALL {
         for stream in [machine.libxc(), machine.libxl(), machine.libxl().in_xl()] {
             for order in [Order::Little, Order::Big] {
-                let octets = stream.clone().with_order(order).octets();
-                let input = [&octets, BEHIND].concat();
+                let bytes = stream.clone().with_order(order).bytes();
+                let input = [&bytes, BEHIND].concat();
                 for chunk in [1, 7, usize::MAX] {
                     let mut reader = Pieces::new(&input, chunk);
                     let mut passed = Vec::new();
@@ -35,9 +35,9 @@ fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
                         &Options::default().with_format(stream.format()),
                     );
                     assert!(relayed.result.unwrap().is_valid(), "{}", machine.name());
-                    assert_eq!(relayed.octets, octets.len() as u64);
-                    assert_eq!(passed, octets);
-                    assert_eq!(reader.octets, BEHIND);
+                    assert_eq!(relayed.bytes, bytes.len() as u64);
+                    assert_eq!(passed, bytes);
+                    assert_eq!(reader.bytes, BEHIND);
                 }
             }
         }
@@ -45,7 +45,7 @@ fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
 }
 
 #[test]
-fn the_last_octet_of_a_broken_record_is_withheld() {
+fn the_last_byte_of_a_broken_record_is_withheld() {
     let mut refused = 0;
     for case in cases::all() {
         for profile in Profile::ALL {
@@ -58,7 +58,7 @@ fn the_last_octet_of_a_broken_record_is_withheld() {
                 };
                 refused += usize::from(check_promise(&case, &policy, &format!("by {chunk}"), in_pieces));
             }
-            // Where octets are moved and not copied.
+            // Where bytes are moved and not copied.
             let through_pipes = |options: &Options| relay_pipes(&case.stream, options);
             refused += usize::from(check_promise(&case, &policy, "through pipes", through_pipes));
         }
@@ -66,13 +66,13 @@ fn the_last_octet_of_a_broken_record_is_withheld() {
     assert!(refused >= 4 * cases::all().len(), "{refused} streams were refused");
 }
 
-/// Relays octets from one pipe to another.
-fn relay_pipes(octets: &[u8], options: &Options) -> (Relayed, Vec<u8>) {
+/// Relays bytes from one pipe to another.
+fn relay_pipes(bytes: &[u8], options: &Options) -> (Relayed, Vec<u8>) {
     let (input, mut producer) = pipe().unwrap();
     let (mut consumer, output) = pipe().unwrap();
     thread::scope(|scope| {
         // Who writes may be left with what nobody takes.
-        scope.spawn(move || producer.write_all(octets));
+        scope.spawn(move || producer.write_all(bytes));
         let passed = scope.spawn(move || {
             let mut passed = Vec::new();
             consumer.read_to_end(&mut passed).map(|_| passed)
@@ -92,7 +92,7 @@ fn check_promise(
     let name = format!("{} under {} {way}", case.name(), policy.profile());
     let options = Options::new(policy.clone()).with_format(case.format);
     let (relayed, passed) = pass(&options);
-    assert_eq!(relayed.octets, passed.len() as u64, "{name}");
+    assert_eq!(relayed.bytes, passed.len() as u64, "{name}");
     assert!(case.stream.starts_with(&passed), "{name}: what comes out is not the beginning of what went in");
     let report = relayed.result.unwrap();
     // A pipe may go on behind the stream, so trailing data is not what a relay can judge.
@@ -116,7 +116,7 @@ fn check_promise(
         && !is_told_later
         && let Some(end) = end_of_record(&case.stream, &options, violation)
     {
-        assert!(relayed.octets < end, "{name}: {} octets, the record ends at {end}", relayed.octets);
+        assert!(relayed.bytes < end, "{name}: {} bytes, the record ends at {end}", relayed.bytes);
     }
     true
 }
@@ -143,7 +143,7 @@ fn end_of_record(stream: &[u8], options: &Options, violation: &Violation) -> Opt
 
 #[test]
 fn a_producer_that_ends_inside_the_stream_is_refused() {
-    let stream = valid::hvm().octets();
+    let stream = valid::hvm().bytes();
     for end in (0..stream.len()).step_by(5) {
         let mut passed = Vec::new();
         let relayed = relay_with(&stream[..end], &mut passed, &libxc_options());
@@ -165,7 +165,7 @@ fn a_policy_that_keeps_going_stops_all_the_same() {
 
 #[test]
 fn nobody_decompresses_for_a_consumer_who_does_not() {
-    let packed = zstd::encode_all(&valid::hvm().octets()[..], 1).unwrap();
+    let packed = zstd::encode_all(&valid::hvm().bytes()[..], 1).unwrap();
     let options = libxc_options();
     let mut passed = Vec::new();
     let relayed = relay_with(&packed[..], &mut passed, &options).result.unwrap();
@@ -193,7 +193,7 @@ fn every_kind_of_descriptor_at_either_end() {
                 let name = format!("{input:?} to {output:?}, blocking: {blocking}");
                 let passed = through(&stream, input, output, blocking);
                 // Not assert_eq, which would print megabytes.
-                assert!(passed == stream, "{name}: {} of {} octets", passed.len(), stream.len());
+                assert!(passed == stream, "{name}: {} of {} bytes", passed.len(), stream.len());
             }
         }
     }
@@ -218,7 +218,7 @@ fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> 
     };
     let run = |sink: File| {
         let relayed = relay(&source, sink, &libxc_options());
-        assert_eq!(relayed.octets, stream.len() as u64);
+        assert_eq!(relayed.bytes, stream.len() as u64);
         assert!(relayed.result.unwrap().is_valid());
     };
     let passed = thread::scope(|scope| {
@@ -258,7 +258,7 @@ fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
     let mut records: Vec<_> = vec![libxc::static_data_end()];
     records.extend(libxc::batches(0..3000, Page::normal));
     records.push(libxc::end());
-    let stream = libxc::stream(Guest::Hvm, records).octets();
+    let stream = libxc::stream(Guest::Hvm, records).bytes();
     let (mut producer, source) = Kind::Pipe.open();
     let (sink, mut consumer) = Kind::Pipe.open();
     thread::scope(|scope| {
@@ -275,7 +275,7 @@ fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
             (violation.rule, violation.offset),
             (Rule::LibxcHvmContextMissing, stream.len() as u64 - 8)
         );
-        // The last octet of the pages is judged, and withheld, together with what is behind it.
+        // The last byte of the pages is judged, and withheld, together with what is behind it.
         assert!(draining.join().unwrap() == stream[..stream.len() - 9]);
     });
 }
@@ -287,8 +287,8 @@ fn an_observer_that_wants_page_contents_gets_them() {
         fn wants_body(&mut self, _: &Record) -> bool {
             true
         }
-        fn body(&mut self, _: u64, octets: &[u8]) {
-            self.0 += octets.len() as u64;
+        fn body(&mut self, _: u64, bytes: &[u8]) {
+            self.0 += bytes.len() as u64;
         }
     }
     let stream = guest_of(100);
@@ -304,7 +304,7 @@ fn an_observer_that_wants_page_contents_gets_them() {
         relayed
     });
     assert!(relayed.result.unwrap().is_valid());
-    assert!(contents.0 > 100 * 4096, "{} octets", contents.0);
+    assert!(contents.0 > 100 * 4096, "{} bytes", contents.0);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_consumer_that_goes_away_is_told_from_a_broken_stream() {
         drop(consumer);
         let relayed = relaying.join().unwrap();
         assert!(matches!(relayed.result, Err(Error::ConsumerGone { offset: 40, .. })), "{relayed:?}");
-        assert_eq!(relayed.octets, 40);
+        assert_eq!(relayed.bytes, 40);
     });
     // And while it is written to.
     for kind in [Kind::Pipe, Kind::Socket] {
@@ -352,7 +352,7 @@ fn errors_of_either_end_are_no_verdict() {
     assert_eq!(source.kind(), io::ErrorKind::StorageFull);
 
     // Neither do a reader's and a writer's own errors make one.
-    let stream = minimal::hvm().octets();
+    let stream = minimal::hvm().bytes();
     let relayed = relay_with(Failing, Vec::new(), &libxc_options());
     assert!(matches!(relayed.result, Err(Error::Read { offset: 0, .. })), "{relayed:?}");
     let relayed = relay_with(&stream[..], Failing, &libxc_options());
@@ -373,7 +373,7 @@ fn a_relay_that_is_told_to_stop_passes_on_what_is_there_and_does_not_wait() {
     let run = || Relay::new(source.as_fd(), sink.as_fd()).stop_reading_on(stop.as_fd());
     let relayed = run().run(&libxc_options(), &mut ());
     assert!(matches!(relayed.result, Err(Error::Interrupted { .. })), "{relayed:?}");
-    assert_eq!(relayed.octets, torn.len() as u64);
+    assert_eq!(relayed.bytes, torn.len() as u64);
 }
 
 #[test]
@@ -387,9 +387,9 @@ fn a_relay_whose_consumer_is_not_to_be_waited_for_stops_when_the_output_is_full(
     // Hanging up says it as well.
     drop(stopper);
     let relay = Relay::new(source.as_fd(), sink.as_fd()).stop_writing_on(stop.as_fd());
-    let Relayed { octets, result, .. } = relay.run(&libxc_options(), &mut ());
+    let Relayed { bytes, result, .. } = relay.run(&libxc_options(), &mut ());
     assert!(matches!(result, Err(Error::Interrupted { .. })), "{result:?}");
-    assert!(octets > 0 && octets < stream.len() as u64);
+    assert!(bytes > 0 && bytes < stream.len() as u64);
 }
 
 fn libxc_options() -> Options {
@@ -400,7 +400,7 @@ fn libxc_options() -> Options {
 fn guest_of(pages: u64) -> Vec<u8> {
     let page = |pfn: u64| Page::normal(pfn).holding([pfn.to_le_bytes(); 512].concat());
     let batches = libxc::batches(0..pages, page);
-    batches.fold(minimal::hvm(), |stream, batch| stream.before(Part::libxc(HVM_CONTEXT), batch)).octets()
+    batches.fold(minimal::hvm(), |stream, batch| stream.before(Part::libxc(HVM_CONTEXT), batch)).bytes()
 }
 
 /// A kind of descriptor.
@@ -434,27 +434,27 @@ impl Kind {
     }
 }
 
-/// A reader that gives a few octets at a time, and is interrupted before each piece.
+/// A reader that gives a few bytes at a time, and is interrupted before each piece.
 struct Pieces<'a> {
-    octets: &'a [u8],
+    bytes: &'a [u8],
     most: usize,
     interrupted: bool,
 }
 
 impl<'a> Pieces<'a> {
-    fn new(octets: &'a [u8], most: usize) -> Pieces<'a> {
-        Pieces { octets, most, interrupted: false }
+    fn new(bytes: &'a [u8], most: usize) -> Pieces<'a> {
+        Pieces { bytes, most, interrupted: false }
     }
 }
 
 impl Read for Pieces<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.interrupted = !self.interrupted;
         if self.interrupted {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let most = octets.len().min(self.most);
-        self.octets.read(&mut octets[..most])
+        let most = bytes.len().min(self.most);
+        self.bytes.read(&mut bytes[..most])
     }
 }
 

@@ -12,7 +12,7 @@ use xenstream_synth::{Part, valid};
 
 const RECORDS: u64 = 64 << 30 >> 22;
 
-/// Octets of a full PAGE_DATA record: its header and body.
+/// Bytes of a full PAGE_DATA record: its header and body.
 const HEADERS: u64 = RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY;
 const RECORD: u64 = HEADERS + page::BATCH * PAGE_SIZE;
 
@@ -21,8 +21,8 @@ const RECORD: u64 = HEADERS + page::BATCH * PAGE_SIZE;
 fn write_image(mut file: &File) -> u64 {
     let stream = valid::hvm().in_libxl().with_device_model().in_xl();
     let memory = stream.find(Part::libxc(types::PAGE_DATA));
-    let octets = stream.octets();
-    let (start, end) = octets.split_at(stream.offset(memory) as usize);
+    let bytes = stream.bytes();
+    let (start, end) = bytes.split_at(stream.offset(memory) as usize);
     file.write_all(start).unwrap();
     let mut at = start.len() as u64;
     for _ in 0..RECORDS {
@@ -46,13 +46,13 @@ fn of_64_gib_only_headers_are_read() {
     let options = Options::new(Policy::spec());
     let report = verify_path(file.path(), &options).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
-    assert_eq!(report.summary.octets, size);
+    assert_eq!(report.summary.bytes, size);
     assert_eq!(report.summary.pages.normal(), RECORDS * page::BATCH + 1);
     let necessary = RECORDS * HEADERS;
-    let read = report.octets_read;
+    let read = report.bytes_read;
     assert!(
         (necessary..necessary + (64 << 10)).contains(&read),
-        "{read} octets read, {necessary} are necessary"
+        "{read} bytes read, {necessary} are necessary"
     );
 
     // To see all that is in it takes little more than that.
@@ -60,8 +60,8 @@ fn of_64_gib_only_headers_are_read() {
     let mut sink = |row: Row| rows.extend(fold.take(row));
     let inspection = inspect(Input::Path(file.path()), &options, &mut sink).unwrap();
     assert_eq!(inspection.report.verdict, report.verdict);
-    let read = inspection.report.octets_read;
-    assert!((necessary..necessary + (64 << 10)).contains(&read), "{read} octets read to inspect it");
+    let read = inspection.report.bytes_read;
+    assert!((necessary..necessary + (64 << 10)).contains(&read), "{read} bytes read to inspect it");
     let runs = rows.iter().filter_map(|row| match &row.content {
         Content::PageData(batch) => Some((row.records(), batch.pages())),
         _ => None,

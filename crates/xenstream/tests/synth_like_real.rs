@@ -19,9 +19,9 @@ impl Observer for Records {
     }
 }
 
-fn records(octets: &[u8]) -> Vec<Record> {
+fn records(bytes: &[u8]) -> Vec<Record> {
     let mut records = Records::default();
-    let report = verify(Input::Slice(octets), &Options::default(), &mut records).unwrap();
+    let report = verify(Input::Slice(bytes), &Options::default(), &mut records).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
     records.0
 }
@@ -78,7 +78,7 @@ fn made_images_have_the_records_of_real_ones() {
         liblzma::read::XzDecoder::new(File::open(path).unwrap()).read_to_end(&mut real).unwrap();
         let mut made = Vec::new();
         Shape { vcpus, ..Shape::new(machine, 64 << 20) }.write_to(&mut made).unwrap();
-        let [real, made] = [real, made].map(|octets| records(&octets));
+        let [real, made] = [real, made].map(|bytes| records(&bytes));
         assert_eq!(outline(&made), outline(&real), "{name}");
         assert_eq!(entries(&made), entries(&real), "{name}");
     }

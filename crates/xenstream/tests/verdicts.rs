@@ -9,13 +9,13 @@ fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/verdicts").join(name)
 }
 
-fn verify(row: &Row, octets: &[u8], profile: Profile) -> Report {
+fn verify(row: &Row, bytes: &[u8], profile: Profile) -> Report {
     let policy = Policy::new(profile).with_checkpointing(row.checkpointing());
-    xenstream::verify_slice(octets, &Options::new(policy).with_format(row.format())).unwrap()
+    xenstream::verify_slice(bytes, &Options::new(policy).with_format(row.format())).unwrap()
 }
 
-fn refusal(row: &Row, octets: &[u8], profile: Profile) -> Option<Violation> {
-    verify(row, octets, profile).violation().copied()
+fn refusal(row: &Row, bytes: &[u8], profile: Profile) -> Option<Violation> {
+    verify(row, bytes, profile).violation().copied()
 }
 
 /// What there is to compare a stream's verdict with.
@@ -35,9 +35,9 @@ fn every_difference_from_xens_tools_has_a_reason() {
     let recorded = Recorded::load(&corpus("")).unwrap();
     let mut differences = Differences::load(&corpus("differences.toml")).unwrap();
     let mut unexplained = Vec::new();
-    for (row, octets) in recorded.iter() {
+    for (row, bytes) in recorded.iter() {
         for (comparison, answer) in answers(row) {
-            let ours = refusal(row, octets, comparison.profile());
+            let ours = refusal(row, bytes, comparison.profile());
             if let Some(disagreement) = Disagreement::between(comparison, ours, &answer)
                 && differences.explain(&row.name, &disagreement).is_none()
             {
@@ -57,7 +57,7 @@ fn hardened_refuses_whatever_does_harm() {
     assert!(harmful.len() > 20, "only {} harmful streams on record", harmful.len());
     let let_through: Vec<_> = harmful
         .iter()
-        .filter(|(row, octets)| verify(row, octets, Profile::Hardened).is_valid())
+        .filter(|(row, bytes)| verify(row, bytes, Profile::Hardened).is_valid())
         .map(|(row, _)| &row.name)
         .collect();
     assert!(let_through.is_empty(), "{let_through:?}");

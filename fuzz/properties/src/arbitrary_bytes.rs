@@ -1,10 +1,10 @@
-//! Any octets, any format, any policy: what holds of one verification, whatever comes in.
+//! Any bytes, any format, any policy: what holds of one verification, whatever comes in.
 
 use xenstream_core::{Level, Observer, Policy, Profile, Rule, Verifier, Violation};
 
 use crate::setup::Setup;
 
-/// Verifies the octets and asserts what holds of every verification.
+/// Verifies the bytes and asserts what holds of every verification.
 ///
 /// # Panics
 /// If it does not hold.
@@ -42,12 +42,9 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
             assert!(progress.consumed <= stream.len());
             assert_eq!(progress.consumed as u64, verifier.position());
             assert_eq!(progress.ended, verifier.is_ended());
-            assert!(
-                progress.ended || progress.consumed == stream.len(),
-                "octets left over inside the stream"
-            );
+            assert!(progress.ended || progress.consumed == stream.len(), "bytes left over inside the stream");
             let need = verifier.need();
-            assert_eq!(need.certain == 0, progress.ended, "a stream that goes on needs an octet");
+            assert_eq!(need.certain == 0, progress.ended, "a stream that goes on needs a byte");
             assert!(need.skippable <= need.certain);
             if progress.ended {
                 // Behind the end nothing is taken.
@@ -59,13 +56,13 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
     };
     match verdict {
         Ok(summary) => {
-            assert!(summary.octets <= total);
+            assert!(summary.bytes <= total);
             assert!(summary.records.total() * 8 <= total, "more records than there is room for");
             let entries: u64 = summary.pages.by_type.iter().sum();
             assert!(entries * 8 <= total, "more entries than there is room for");
             // A stream that fails over may end behind the entries of a batch, in front of its pages.
             let torn = summary.restorable_to_checkpoint.is_some();
-            assert!(torn || summary.pages.octets() <= total, "more pages than there is room for");
+            assert!(torn || summary.pages.bytes() <= total, "more pages than there is room for");
         }
         Err(violation) => {
             assert_placed(&violation, total);
@@ -91,11 +88,11 @@ fn denies(policy: &Policy, rule: Rule) -> bool {
 }
 
 /// A finding lies where the stream has been. The length field of a torn entry of HVM_CONTEXT's chain is looked for up
-/// to 4 octets behind what is left of the body.
+/// to 4 bytes behind what is left of the body.
 fn assert_placed(violation: &Violation, total: u64) {
     let slack = if violation.rule == Rule::HvmEntryOverrun { 4 } else { 0 };
-    assert!(violation.offset <= total + slack, "{violation} lies behind the {total} octets of input");
+    assert!(violation.offset <= total + slack, "{violation} lies behind the {total} bytes of input");
     if let Some(record) = violation.record {
-        assert!(record.offset <= total, "{violation} is in a record behind the {total} octets of input");
+        assert!(record.offset <= total, "{violation} is in a record behind the {total} bytes of input");
     }
 }

@@ -1,5 +1,5 @@
 //! Inspection: whatever comes in, the verdict is that of a verification, rows come in stream order and stay small, and
-//! octets that are handed out are the stream's.
+//! bytes that are handed out are the stream's.
 
 use xenstream::inspect::{Head, Inspection, Row, Sink, inspect as inspect_input};
 use xenstream::{Compression, Error, Input, Layer, Options, Report, verify_slice};
@@ -10,7 +10,7 @@ use crate::setup::Setup;
 const LINE_MAX: usize = 8 << 10;
 const JSON_MAX: usize = 256 << 10;
 
-/// Inspects the octets and asserts what holds of every inspection.
+/// Inspects the bytes and asserts what holds of every inspection.
 ///
 /// # Panics
 /// If it does not hold.
@@ -38,7 +38,7 @@ fn agree(expected: &Report, Inspection { report, view, .. }: &Inspection, stream
     let violation = report.violation().expect("only what is wrong is shown");
     assert!(view.offset <= violation.offset, "{violation} lies before {view:?}");
     if let Some(stream) = stream {
-        assert!(stream[view.offset as usize..].starts_with(&view.octets), "{violation} is shown as {view:?}");
+        assert!(stream[view.offset as usize..].starts_with(&view.bytes), "{violation} is shown as {view:?}");
     }
 }
 
@@ -47,7 +47,7 @@ struct Rows<'s> {
     stream: Option<&'s [u8]>,
     bodies: bool,
     begun: u64,
-    /// Every other row's octets are asked for, of this one those from here on are due.
+    /// Every other row's bytes are asked for, of this one those from here on are due.
     due: Option<(u64, u64)>,
     last: Option<Row>,
     rows: u64,
@@ -57,7 +57,7 @@ impl Rows<'_> {
     fn check(&self, report: &Report) {
         assert_eq!(self.begun, self.rows, "a row for everything that begins");
         if let Some(row) = self.last.as_ref().filter(|row| !row.torn) {
-            assert!(row.head.offset <= report.summary.octets, "{row} is not in the stream");
+            assert!(row.head.offset <= report.summary.bytes, "{row} is not in the stream");
         }
     }
 }
@@ -80,13 +80,13 @@ impl Sink for Rows<'_> {
         wanted
     }
 
-    fn octets(&mut self, offset: u64, octets: &[u8]) {
-        let (start, end) = self.due.expect("octets come to who asked for them");
-        let next = offset + octets.len() as u64;
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) {
+        let (start, end) = self.due.expect("bytes come to who asked for them");
+        let next = offset + bytes.len() as u64;
         assert!(offset == start && next <= end, "{offset}-{next} of {start}-{end}");
         self.due = Some((next, end));
         if let Some(stream) = self.stream {
-            assert!(stream[offset as usize..].starts_with(octets), "octets at {offset}");
+            assert!(stream[offset as usize..].starts_with(bytes), "bytes at {offset}");
         }
     }
 
@@ -94,10 +94,10 @@ impl Sink for Rows<'_> {
         self.rows += 1;
         let is_chain = row.head.layer == Layer::Hvm || row.head.kind.to_string() == "HVM_CONTEXT";
         if let Some((start, end)) = self.due.filter(|_| !row.torn && !is_chain) {
-            assert_eq!(start, end, "all octets come in front of {row}");
+            assert_eq!(start, end, "all bytes come in front of {row}");
         }
         let line = row.content.to_string();
-        assert!(line.len() <= LINE_MAX && line.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{line:?}");
+        assert!(line.len() <= LINE_MAX && line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
         let json = serde_json::to_string(&row).expect("a row has nothing that JSON has not");
         assert!(json.len() <= JSON_MAX, "{json}");
         self.last = Some(row);

@@ -1,6 +1,6 @@
 //! What must hold for every input.
 //!
-//! Each function takes the octets that a fuzzer made, and panics where its property does not hold. The targets in
+//! Each function takes the bytes that a fuzzer made, and panics where its property does not hold. The targets in
 //! `fuzz/fuzz_targets` call them with libFuzzer's inputs, the tests of this crate with the checked-in corpus.
 
 #![forbid(unsafe_code)]

@@ -10,11 +10,11 @@ use xenstream_core::{Layer, Observer, Record, Verifier};
 use crate::script::Script;
 use crate::setup::Setup;
 
-/// Relays the octets through ends that behave as `data` says.
+/// Relays the bytes through ends that behave as `data` says.
 ///
 /// # Panics
-/// If more or other octets come out than should, more are taken than the stream has, or the verdict is not that of the
-/// whole octets in memory.
+/// If more or other bytes come out than should, more are taken than the stream has, or the verdict is not that of the
+/// whole bytes in memory.
 pub fn relay(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
     let (script, stream) = Script::split(rest);
@@ -29,7 +29,7 @@ pub fn relay(data: &[u8]) {
     let mut writer = Writer { got: Vec::new(), script: Script::new(writes) };
     let relayed = relay_with(&mut reader, &mut writer, &options);
     let got = writer.got;
-    assert_eq!(relayed.octets, got.len() as u64);
+    assert_eq!(relayed.bytes, got.len() as u64);
     assert!(stream.starts_with(&got), "what comes out is not the beginning of what went in");
     assert!(got.len() <= reader.taken, "more comes out than went in");
 
@@ -43,9 +43,9 @@ pub fn relay(data: &[u8]) {
     };
     match report.verdict {
         Verdict::Valid => {
-            let octets = usize::try_from(report.summary.octets).expect("a stream in memory");
-            assert_eq!(reader.taken, octets, "octets behind the stream's end were taken");
-            assert_eq!(got.len(), octets, "a valid stream does not come out whole");
+            let bytes = usize::try_from(report.summary.bytes).expect("a stream in memory");
+            assert_eq!(reader.taken, bytes, "bytes behind the stream's end were taken");
+            assert_eq!(got.len(), bytes, "a valid stream does not come out whole");
         }
         Verdict::Invalid(violation) => {
             if violation.rule == Rule::StreamTruncated {
@@ -53,7 +53,7 @@ pub fn relay(data: &[u8]) {
             } else {
                 let (judged, whole) = refused(setup, &options, stream);
                 // With what the configuration says the stream may be refused earlier than the core refuses it.
-                assert!((got.len() as u64) < judged, "the octet that decided comes out");
+                assert!((got.len() as u64) < judged, "the byte that decided comes out");
                 assert!(whole.is_none_or(|end| (got.len() as u64) < end), "a refused record comes out whole");
             }
         }
@@ -79,7 +79,7 @@ impl Observer for Last {
     }
 }
 
-/// Where the core refuses the octets: a bound for the octet that decided, and the end of the record that is being read
+/// Where the core refuses the bytes: a bound for the byte that decided, and the end of the record that is being read
 /// there, if one is.
 fn refused(setup: Setup, options: &Options, stream: &[u8]) -> (u64, Option<u64>) {
     let mut last = Last::default();
@@ -111,9 +111,9 @@ struct Reader<'s> {
 }
 
 impl Read for Reader<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.script.step(octets.len().min(self.rest.len()))?;
-        let n = self.rest.read(&mut octets[..wanted])?;
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.script.step(bytes.len().min(self.rest.len()))?;
+        let n = self.rest.read(&mut bytes[..wanted])?;
         self.taken += n;
         Ok(n)
     }
@@ -125,15 +125,15 @@ struct Writer<'s> {
 }
 
 impl Write for Writer<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let wanted = self.script.step(octets.len())?;
-        self.got.extend(&octets[..wanted]);
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let wanted = self.script.step(bytes.len())?;
+        self.got.extend(&bytes[..wanted]);
         Ok(wanted)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self.script.step(1) {
-            // Octets are not counted here.
+            // Bytes are not counted here.
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
             Ok(_) => Ok(()),

@@ -23,15 +23,15 @@ const BALLOON: u64 = 256 << 20;
 /// Pfns from here on are not put to the restorer: it grows bitmaps to them, up to gigabytes.
 const PFNS: u64 = 1 << 24;
 
-/// Makes a bare libxc stream of the octets, or takes them for one, and compares what becomes of it.
+/// Makes a bare libxc stream of the bytes, or takes them for one, and compares what becomes of it.
 ///
 /// # Panics
 /// If the restorer suffers from what `hardened` accepts, or does not agree with `restore` without a reason.
 pub fn restorer(data: &[u8]) {
-    if let Some((octets, checkpointing)) = stream(data) {
+    if let Some((bytes, checkpointing)) = stream(data) {
         RESTORER.with_borrow_mut(|peer| {
             if let Peer::Ready(tools) = peer {
-                tools.compare(&octets, checkpointing).expect("the restore harness answers");
+                tools.compare(&bytes, checkpointing).expect("the restore harness answers");
             }
         });
     }
@@ -43,7 +43,7 @@ pub fn has_restorer() -> bool {
     RESTORER.with_borrow(|peer| matches!(peer, Peer::Ready(_)))
 }
 
-/// A valid stream, a broken one, or the octets as they are; and what a caller says of it.
+/// A valid stream, a broken one, or the bytes as they are; and what a caller says of it.
 fn stream(data: &[u8]) -> Option<(Vec<u8>, Checkpointing)> {
     let (how, rest) = data.split_last()?;
     match how % 4 {
@@ -53,14 +53,14 @@ fn stream(data: &[u8]) -> Option<(Vec<u8>, Checkpointing)> {
         }
         1 => {
             let built = plan(&mut Unstructured::new(rest)).ok()?.build();
-            Some((built.octets(), built.expected.checkpointing))
+            Some((built.bytes(), built.expected.checkpointing))
         }
         _ => {
             let mut u = Unstructured::new(rest);
             let (which, choices) = (u16::arbitrary(&mut u).ok()?, u64::arbitrary(&mut u).ok()?);
             let rule = Rule::all().nth(usize::from(which) % Rule::COUNT)?;
             let broken = Broken::of(&plan(&mut u).ok()?, rule, choices)?;
-            Some((broken.octets(), broken.checkpointing))
+            Some((broken.bytes(), broken.checkpointing))
         }
     }
 }
@@ -130,21 +130,21 @@ impl Tools {
         }))
     }
 
-    fn compare(&mut self, octets: &[u8], checkpointing: Checkpointing) -> Result<(), Error> {
+    fn compare(&mut self, bytes: &[u8], checkpointing: Checkpointing) -> Result<(), Error> {
         let remus = checkpointing != Checkpointing::Auto;
         let checkpointing = if remus { Checkpointing::Remus } else { Checkpointing::Plain };
         let policy =
             |profile| Policy::new(profile).with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS);
-        let ours = judge(octets, Format::Libxc, &policy(Profile::Restore));
+        let ours = judge(bytes, Format::Libxc, &policy(Profile::Restore));
         let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcP2mFramesRange];
         if ours.is_some_and(|violation| balloons.contains(&violation.rule)) {
             return Ok(());
         }
-        self.put(octets).map_err(|source| Error::File { path: self.path.clone(), source })?;
+        self.put(bytes).map_err(|source| Error::File { path: self.path.clone(), source })?;
         let mut answer = self.lenient[usize::from(remus)].ask(&self.path)?;
         let is_harm = answer.verdict.is_harm() || answer.largest_allocation > BALLOON;
         assert!(
-            !is_harm || judge(octets, Format::Libxc, &policy(Profile::Hardened)).is_some(),
+            !is_harm || judge(bytes, Format::Libxc, &policy(Profile::Hardened)).is_some(),
             "hardened accepts what the restorer suffers from: {answer:?}"
         );
         // What comes behind the last checkpoint the restorer throws away unread, and so has no opinion of.
@@ -158,10 +158,10 @@ impl Tools {
         Ok(())
     }
 
-    fn put(&mut self, octets: &[u8]) -> io::Result<()> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.rewind()?;
-        self.file.write_all(octets)?;
-        self.file.set_len(octets.len() as u64)
+        self.file.write_all(bytes)?;
+        self.file.set_len(bytes.len() as u64)
     }
 
     fn agree(&mut self, ours: Option<Violation>, answer: &Answer) {

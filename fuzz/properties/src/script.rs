@@ -2,19 +2,19 @@
 
 use std::io::{self, ErrorKind};
 
-/// What an end does, one octet a call; when they are used up it behaves.
+/// What an end does, one byte a call; when they are used up it behaves.
 #[derive(Debug)]
 pub struct Script<'s> {
     steps: &'s [u8],
     next: usize,
     /// An error has been reported.
     pub failed: bool,
-    /// From this octet on the file has been cut off.
+    /// From this byte on the file has been cut off.
     pub cut: usize,
 }
 
 impl<'s> Script<'s> {
-    /// Takes a script from the end of the octets, and leaves the rest. The last octet counts those of the script.
+    /// Takes a script from the end of the bytes, and leaves the rest. The last byte counts those of the script.
     #[must_use]
     pub fn split(data: &[u8]) -> (&[u8], &[u8]) {
         let Some((count, rest)) = data.split_last() else { return (&[], data) };
@@ -28,7 +28,7 @@ impl<'s> Script<'s> {
         Script { steps, next: 0, failed: false, cut: usize::MAX }
     }
 
-    /// How many of so many octets are to be had now.
+    /// How many of so many bytes are to be had now.
     ///
     /// # Errors
     /// If the script says so.

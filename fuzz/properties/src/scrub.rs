@@ -11,7 +11,7 @@ use crate::script::Script;
 use crate::setup::Setup;
 use crate::source::Reader;
 
-/// Scrubs the octets, of which the last ones choose how, and asserts what holds of every scrubbing.
+/// Scrubs the bytes, of which the last ones choose how, and asserts what holds of every scrubbing.
 ///
 /// # Panics
 /// If it does not hold.
@@ -29,12 +29,12 @@ pub fn scrub(data: &[u8]) {
     };
     assert_eq!(expected.violation(), scrubbed.report.violation());
     if Compression::recognise(stream).is_none() {
-        assert!(out.len() <= stream.len(), "{} octets of {}", out.len(), stream.len());
-        assert!(scrubbed.octets.is_none_or(|octets| octets == stream.len() as u64));
+        assert!(out.len() <= stream.len(), "{} bytes of {}", out.len(), stream.len());
+        assert!(scrubbed.bytes.is_none_or(|bytes| bytes == stream.len() as u64));
     }
-    match scrubbed.octets {
-        Some(octets) => {
-            assert_eq!(octets, out.len() as u64);
+    match scrubbed.bytes {
+        Some(bytes) => {
+            assert_eq!(bytes, out.len() as u64);
             assert!(scrubbed.zero_from.is_none() || !expected.is_valid());
             same_again(&out, &options, what, expected.is_valid());
         }
@@ -66,11 +66,11 @@ fn refused(report: &Report, what: Scrub) {
 fn same_again(out: &[u8], options: &Options, what: Scrub, is_valid: bool) {
     let (again, twice) = scrubbed(out, options, what);
     let again = again.expect("an output is not compressed");
-    assert!(!is_valid || again.octets.is_some(), "what came out is invalid: {:?}", again.report.violation());
+    assert!(!is_valid || again.bytes.is_some(), "what came out is invalid: {:?}", again.report.violation());
     if is_valid {
         assert!(twice == out, "another output when it is scrubbed twice");
     } else {
-        assert!(twice.is_empty() || twice.len() == out.len(), "{} octets of {}", twice.len(), out.len());
+        assert!(twice.is_empty() || twice.len() == out.len(), "{} bytes of {}", twice.len(), out.len());
     }
 }
 
@@ -84,7 +84,7 @@ fn same_shape(expected: &Report, out: &[u8], options: &Options) {
         // Not the version of Xen: one that is no likely number becomes another.
         // Nor what is in the torn record of a stream that fails over: its entries may be no entries.
         let pages = summary.restorable_to_checkpoint.is_none().then_some(summary.pages);
-        (summary.format, summary.guest, summary.records, pages, summary.octets)
+        (summary.format, summary.guest, summary.records, pages, summary.bytes)
     };
     assert_eq!(shape(expected), shape(&after));
     assert_eq!(expected.derived_limits, after.derived_limits);
@@ -101,12 +101,11 @@ impl Observer for Pages<'_> {
         let behind = &self.out[self.out.len().min(batch.offset as usize)..];
         let pages = &behind[..behind.len().min((batch.pages * PAGE_SIZE) as usize)];
         self.left +=
-            pages.chunks(PAGE_SIZE as usize).filter(|page| page.iter().any(|octet| *octet != 0)).count()
-                as u64;
+            pages.chunks(PAGE_SIZE as usize).filter(|page| page.iter().any(|byte| *byte != 0)).count() as u64;
     }
 }
 
-/// Octets that come in pieces, with interruptions, make the same output, but for what is behind the stream's end, which
+/// Bytes that come in pieces, with interruptions, make the same output, but for what is behind the stream's end, which
 /// is not a reader's.
 fn pieces(stream: &[u8], script: &[u8], options: &Options, what: Scrub, whole: &Scrubbed, out: &[u8]) {
     let mut reader = Reader { rest: stream, script: Script::new(script) };
@@ -120,8 +119,8 @@ fn pieces(stream: &[u8], script: &[u8], options: &Options, what: Scrub, whole: &
         }
         Err(error) => panic!("{error:?} from a reader"),
     };
-    if whole.octets.is_some() && scrubbed.octets.is_some() {
+    if whole.bytes.is_some() && scrubbed.bytes.is_some() {
         assert!(out.starts_with(&read), "another output in pieces");
-        assert!(scrubbed.report.summary.octets <= read.len() as u64);
+        assert!(scrubbed.report.summary.bytes <= read.len() as u64);
     }
 }

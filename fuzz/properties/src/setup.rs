@@ -19,7 +19,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Takes a setup from the last octets of a fuzzer's input, and leaves the stream. Taking them from the end keeps
+    /// Takes a setup from the last bytes of a fuzzer's input, and leaves the stream. Taking them from the end keeps
     /// corpus files valid as they are: libFuzzer's mutations of a file do not move its stream.
     #[must_use]
     pub fn split(data: &[u8]) -> (Setup, &[u8]) {
@@ -67,7 +67,7 @@ const fn of_kind(profile: Profile, kind: Checkpointing) -> [Policy; 2] {
 
 impl<'a> Arbitrary<'a> for Setup {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Setup> {
-        let octets: [u8; 2] = u.arbitrary()?;
-        Ok(Setup::split(&octets).0)
+        let bytes: [u8; 2] = u.arbitrary()?;
+        Ok(Setup::split(&bytes).0)
     }
 }

@@ -13,8 +13,8 @@ use crate::inspect;
 use crate::script::Script;
 use crate::setup::Setup;
 
-/// Verifies the octets through a reader and a file that behave as `data` says, and asserts that the verdict is that of
-/// the whole octets in memory.
+/// Verifies the bytes through a reader and a file that behave as `data` says, and asserts that the verdict is that of
+/// the whole bytes in memory.
 ///
 /// # Panics
 /// If it is not.
@@ -45,7 +45,7 @@ pub fn source(data: &[u8]) {
     }
 }
 
-/// Is this what the whole octets gave? Without a verdict there must have been trouble, or compressed data.
+/// Is this what the whole bytes gave? Without a verdict there must have been trouble, or compressed data.
 fn agree(expected: &Result<Report, Error>, read: &Result<Report, Error>, failed: bool, how: &str) {
     match (expected, read) {
         (_, Err(Error::Read { .. } | Error::Decompress { .. } | Error::Inspect(_))) if failed => {}
@@ -72,16 +72,16 @@ fn verdict(report: &Report) -> Option<Violation> {
     }
 }
 
-/// Octets that come as a script says.
+/// Bytes that come as a script says.
 pub(crate) struct Reader<'s> {
     pub(crate) rest: &'s [u8],
     pub(crate) script: Script<'s>,
 }
 
 impl Read for Reader<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.script.step(octets.len().min(self.rest.len()))?;
-        self.rest.read(&mut octets[..wanted])
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.script.step(bytes.len().min(self.rest.len()))?;
+        self.rest.read(&mut bytes[..wanted])
     }
 }
 
@@ -91,12 +91,12 @@ struct File<'s> {
 }
 
 impl ReadAt for File<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut script = self.script.borrow_mut();
-        let wanted = script.step(octets.len())?;
+        let wanted = script.step(bytes.len())?;
         let there = &self.stream[..self.stream.len().min(script.cut)];
         let mut rest = usize::try_from(offset).ok().and_then(|offset| there.get(offset..)).unwrap_or(&[]);
-        rest.read(&mut octets[..wanted])
+        rest.read(&mut bytes[..wanted])
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -5,24 +5,24 @@ use xenstream_core::{Observer, Verifier};
 use crate::setup::Setup;
 use crate::transcript::Transcript;
 
-/// Verifies the octets in several ways and asserts that they tell the same. The first octets of `data` choose the
+/// Verifies the bytes in several ways and asserts that they tell the same. The first bytes of `data` choose the
 /// sizes of the pieces.
 ///
 /// # Panics
 /// If the ways differ.
 pub fn splits(data: &[u8]) {
     let (setup, stream) = Setup::split(data);
-    let mut sizes = stream.iter().rev().map(|octet| usize::from(*octet % 23) + 1);
+    let mut sizes = stream.iter().rev().map(|byte| usize::from(*byte % 23) + 1);
     same_for_every_split(setup, stream, || sizes.next().unwrap_or(usize::MAX));
 }
 
-/// Asserts that a stream tells the same whole, octet by octet, in pieces of the sizes given, and with skipping.
+/// Asserts that a stream tells the same whole, byte by byte, in pieces of the sizes given, and with skipping.
 ///
 /// # Panics
 /// If it does not.
 pub fn same_for_every_split(setup: Setup, stream: &[u8], sizes: impl FnMut() -> usize) {
     let whole = run(setup, stream, || usize::MAX, false);
-    whole.assert_same(&run(setup, stream, || 1, false), "octet by octet");
+    whole.assert_same(&run(setup, stream, || 1, false), "byte by byte");
     whole.assert_same(&run(setup, stream, sizes, false), "in pieces");
     whole.assert_same(&run(setup, stream, || 7, true), "with skipping, in pieces of 7");
     whole.assert_same(&run(setup, stream, || usize::MAX, true), "with skipping");
@@ -40,7 +40,7 @@ fn run(setup: Setup, stream: &[u8], mut sizes: impl FnMut() -> usize, skip: bool
         let skippable = usize::try_from(verifier.need().skippable).unwrap_or(usize::MAX);
         if skip && skippable > 0 {
             let (_, behind) = rest.split_at(skippable.min(rest.len()));
-            verifier.skip((rest.len() - behind.len()) as u64).expect("skippable octets can be skipped");
+            verifier.skip((rest.len() - behind.len()) as u64).expect("skippable bytes can be skipped");
             rest = behind;
             continue;
         }
@@ -61,7 +61,7 @@ fn push_certain<O: Observer>(
     observer: &mut O,
     certain: bool,
 ) -> Result<usize, ()> {
-    // A step that cannot swallow skippable octets whole: no field has more than 8.
+    // A step that cannot swallow skippable bytes whole: no field has more than 8.
     let piece = if certain { &piece[..piece.len().min(8)] } else { piece };
     let progress = verifier.push(piece, observer).map_err(drop)?;
     assert!(progress.ended || progress.consumed == piece.len());

@@ -13,7 +13,7 @@ use crate::splits::same_for_every_split;
 /// Streams up to this size are verified in every split, too.
 const SMALL: u64 = 2048;
 
-/// Builds a stream from a plan that the octets describe, and asserts that every profile makes of it what the plan says
+/// Builds a stream from a plan that the bytes describe, and asserts that every profile makes of it what the plan says
 /// and that the summary tells what was built.
 ///
 /// # Panics
@@ -39,11 +39,11 @@ pub fn structured_broken(data: &[u8]) {
 /// # Panics
 /// If one does not.
 pub fn valid(built: &Built) {
-    let (octets, expected) = (built.octets(), &built.expected);
+    let (bytes, expected) = (built.bytes(), &built.expected);
     for profile in Profile::ALL {
         let policy = Policy::new(profile).with_checkpointing(expected.checkpointing);
         for format in [Format::Auto, expected.format] {
-            let (verdict, warnings) = verify(format, &policy, &octets);
+            let (verdict, warnings) = verify(format, &policy, &bytes);
             let outcome = expected.outcome(profile);
             let refused = verdict.err().map(|violation| (violation.rule, violation.offset));
             assert_eq!(refused, outcome.refused, "refused by {profile}, told {format}");
@@ -53,11 +53,11 @@ pub fn valid(built: &Built) {
             }
         }
     }
-    if expected.octets <= SMALL {
+    if expected.bytes <= SMALL {
         let Expected { format, checkpointing, .. } = *expected;
         let setup = Setup { format, checkpointing, bodies: true, ..Setup::default() };
         let mut sizes = (1..).step_by(3).map(|n: usize| n % 97 + 1);
-        same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+        same_for_every_split(setup, &bytes, || sizes.next().unwrap_or(1));
     }
 }
 
@@ -66,15 +66,14 @@ pub fn valid(built: &Built) {
 /// # Panics
 /// If it is not.
 pub fn broken(broken: &Broken) {
-    let octets = broken.octets();
+    let bytes = broken.bytes();
     let policy = broken.policy(Profile::Spec);
     let violation = if broken.is_for_std() {
         let options = xenstream::Options::new(policy).with_format(broken.format);
-        let report =
-            xenstream::verify_slice(&octets, &options).expect("a stream in memory is not compressed");
+        let report = xenstream::verify_slice(&bytes, &options).expect("a stream in memory is not compressed");
         report.violation().copied()
     } else {
-        verify(broken.format, &policy, &octets).0.err()
+        verify(broken.format, &policy, &bytes).0.err()
     };
     let found = violation.map(|violation| (violation.rule, violation.offset, violation.record));
     assert_eq!(found, Some((broken.rule, broken.offset, broken.record)), "{violation:?}");
@@ -91,11 +90,11 @@ impl Observer for Warnings {
 }
 
 /// The verdict on a whole stream in a regular file, and the warnings on the way.
-fn verify(format: Format, policy: &Policy, octets: &[u8]) -> (Result<Summary, Violation>, Vec<Rule>) {
+fn verify(format: Format, policy: &Policy, bytes: &[u8]) -> (Result<Summary, Violation>, Vec<Rule>) {
     let mut warnings = Warnings::default();
     let mut verifier = Verifier::new(format, policy);
-    let verdict = verifier.push(octets, &mut warnings).and_then(|progress| {
-        if progress.ended && progress.consumed < octets.len() {
+    let verdict = verifier.push(bytes, &mut warnings).and_then(|progress| {
+        if progress.ended && progress.consumed < bytes.len() {
             verifier.trailing_data(&mut warnings)?;
         }
         verifier.finish_with(&mut warnings)
@@ -115,7 +114,7 @@ fn tells(summary: &Summary, expected: &Expected) {
     assert_eq!(summary.pages.by_type, expected.pages);
     assert_eq!(summary.checkpoints, expected.checkpoints);
     assert_eq!(summary.restorable_to_checkpoint, expected.fails_over.then_some(expected.checkpoints));
-    assert_eq!(summary.octets, expected.octets);
+    assert_eq!(summary.bytes, expected.bytes);
 
     let types = (0..libxl::types::KNOWN).map(|kind| (Layer::Libxl, kind));
     for (layer, kind) in types.chain((0..libxc::types::KNOWN).map(|kind| (Layer::Libxc, kind))) {

@@ -22,7 +22,7 @@ pub enum Event {
 
 /// All that a verification tells.
 ///
-/// Octets of bodies and PFN entries come in pieces that depend on the split; what they add up to does not, so they
+/// Bytes of bodies and PFN entries come in pieces that depend on the split; what they add up to does not, so they
 /// are hashed with their offsets.
 #[derive(Debug, Default)]
 pub struct Transcript {
@@ -74,16 +74,16 @@ impl Observer for Transcript {
     fn record(&mut self, record: &Record) {
         self.events.push(Event::Record(*record));
     }
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        // Pieces follow each other without gaps; the first one's offset counts, and each octet.
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        // Pieces follow each other without gaps; the first one's offset counts, and each byte.
         match self.body_at {
             None => self.body.write_u64(offset),
             Some(at) => assert_eq!(at, offset, "a gap between the pieces of a body"),
         }
-        for octet in octets {
-            self.body.write_u8(*octet);
+        for byte in bytes {
+            self.body.write_u8(*byte);
         }
-        self.body_at = Some(offset + octets.len() as u64);
+        self.body_at = Some(offset + bytes.len() as u64);
     }
     fn pfns(&mut self, entries: Pfns<'_>) {
         for (at, entry) in (entries.offset()..).step_by(8).zip(entries.iter()) {

@@ -44,9 +44,9 @@ fn archive(path: &Path) -> Vec<(String, Vec<u8>)> {
         let mut entry = entry.unwrap();
         if entry.header().entry_type().is_file() {
             let name = entry.path().unwrap().display().to_string();
-            let mut octets = Vec::new();
-            entry.read_to_end(&mut octets).unwrap();
-            found.push((name, octets));
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            found.push((name, bytes));
         }
     }
     found
@@ -102,14 +102,14 @@ fn every_target_holds_for_the_inputs_that_were_found() {
 
 #[test]
 fn arbitrary_bytes_holds_for_the_corpus() {
-    for (name, octets) in everything() {
+    for (name, bytes) in everything() {
         for choice in 0..=u8::MAX {
             // Every format and kind, and by turns every profile, observer and way to go on.
-            let mut data = octets.clone();
+            let mut data = bytes.clone();
             data.extend([choice, choice.wrapping_mul(37)]);
             let run = std::panic::catch_unwind(|| arbitrary_bytes(&data));
             assert!(run.is_ok(), "{name} with choice {choice}");
-            if octets.len() > 65536 && choice > 8 {
+            if bytes.len() > 65536 && choice > 8 {
                 break;
             }
         }
@@ -118,11 +118,11 @@ fn arbitrary_bytes_holds_for_the_corpus() {
 
 #[test]
 fn every_split_of_the_corpus_tells_the_same() {
-    for (name, octets) in everything() {
+    for (name, bytes) in everything() {
         for setup in setups() {
             let mut sizes = (1..).step_by(3).map(|n: usize| n % 4099 + 1);
             println!("{name} {setup:?}");
-            splits::same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+            splits::same_for_every_split(setup, &bytes, || sizes.next().unwrap_or(1));
         }
     }
 }
@@ -131,10 +131,10 @@ fn every_split_of_the_corpus_tells_the_same() {
 fn sources_and_relays_that_misbehave_read_the_corpus() {
     // Interruptions, short reads, an error that may block, an error that does not, a file that shrinks.
     let scripts: [&[u8]; 6] = [&[0, 1, 2], &[7, 1, 9, 255, 13], &[200, 4], &[200, 200, 5], &[100, 6], &[]];
-    for (name, octets) in everything() {
+    for (name, bytes) in everything() {
         for (script, choice) in scripts.iter().zip([0u8, 1, 9, 18, 0, 3]) {
             let count = script.len() as u8;
-            let data = [&octets, *script, &[count, choice, choice]].concat();
+            let data = [&bytes, *script, &[count, choice, choice]].concat();
             for property in [source, relay] {
                 let run = std::panic::catch_unwind(|| property(&data));
                 assert!(run.is_ok(), "{name} with {script:?} and choice {choice}");
@@ -145,10 +145,10 @@ fn sources_and_relays_that_misbehave_read_the_corpus() {
 
 #[test]
 fn what_is_scrubbed_of_the_corpus_keeps_its_shape() {
-    for (name, octets) in everything() {
+    for (name, bytes) in everything() {
         for (wish, script) in (0..8u8).zip([&[][..], &[0, 1, 2], &[7, 1, 9, 255, 13]].into_iter().cycle()) {
             let data =
-                [&octets, &[wish][..], script, &[script.len() as u8, 0, wish.wrapping_mul(37)]].concat();
+                [&bytes, &[wish][..], script, &[script.len() as u8, 0, wish.wrapping_mul(37)]].concat();
             let run = std::panic::catch_unwind(|| scrub(&data));
             assert!(run.is_ok(), "{name}, wish {wish}");
         }
@@ -157,48 +157,48 @@ fn what_is_scrubbed_of_the_corpus_keeps_its_shape() {
 
 #[test]
 fn inspection_of_the_corpus_comes_to_the_verdict() {
-    for (name, octets) in everything() {
+    for (name, bytes) in everything() {
         for setup in setups() {
-            let run = std::panic::catch_unwind(|| inspect(setup, &octets));
+            let run = std::panic::catch_unwind(|| inspect(setup, &bytes));
             assert!(run.is_ok(), "{name} {setup:?}");
         }
     }
 }
 
-/// A stream of the corpus, not too long, cut off somewhere and with some octets changed.
+/// A stream of the corpus, not too long, cut off somewhere and with some bytes changed.
 fn damaged(which: Index, cut: Option<Index>, changes: &[(Index, u8)]) -> Vec<u8> {
     thread_local! {
         static SMALL: Vec<Vec<u8>> = {
             let all = files("rules").into_iter().chain(files("valid"));
-            all.map(|(_, octets)| octets).filter(|octets| (1..20_000).contains(&octets.len())).collect()
+            all.map(|(_, bytes)| bytes).filter(|bytes| (1..20_000).contains(&bytes.len())).collect()
         };
     }
-    let mut octets = SMALL.with(|small| which.get(small).clone());
+    let mut bytes = SMALL.with(|small| which.get(small).clone());
     for (at, flip) in changes {
-        let place = at.index(octets.len());
-        octets[place] ^= flip;
+        let place = at.index(bytes.len());
+        bytes[place] ^= flip;
     }
     if let Some(cut) = cut {
-        octets.truncate(cut.index(octets.len()) + 1);
+        bytes.truncate(cut.index(bytes.len()) + 1);
     }
-    octets
+    bytes
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
-    /// Octets that nobody has chosen, behind the beginning of a stream or not.
+    /// Bytes that nobody has chosen, behind the beginning of a stream or not.
     #[test]
-    fn every_target_holds_for_any_octets(
+    fn every_target_holds_for_any_bytes(
         magic in prop::sample::select(vec![&b""[..], b"LibxlFmt", &[0xFF; 8], b"XenSavedDomv2-\n"]),
-        octets in prop::collection::vec(any::<u8>(), 0..400),
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
     ) {
         for (_, property) in TARGETS {
-            property(&[magic, &octets].concat());
+            property(&[magic, &bytes].concat());
         }
     }
 
-    /// Any stream of the corpus, cut off anywhere and with one octet changed, in pieces of any sizes.
+    /// Any stream of the corpus, cut off anywhere and with one byte changed, in pieces of any sizes.
     #[test]
     fn any_split_of_a_damaged_stream_tells_the_same(
         which in any::<Index>(),
@@ -208,10 +208,10 @@ proptest! {
         bodies in any::<bool>(),
         sizes in prop::collection::vec(1usize..300, 1..40),
     ) {
-        let octets = damaged(which, Some(cut), &[(at, flip)]);
+        let bytes = damaged(which, Some(cut), &[(at, flip)]);
         let mut sizes = sizes.iter().copied().cycle();
         let setup = Setup { bodies, ..Setup::default() };
-        splits::same_for_every_split(setup, &octets, || sizes.next().unwrap_or(1));
+        splits::same_for_every_split(setup, &bytes, || sizes.next().unwrap_or(1));
     }
 
     /// Any stream of the corpus, damaged in several places: where the policy keeps going, much of it is seen.
@@ -223,9 +223,9 @@ proptest! {
         whole in any::<bool>(),
         choice in any::<[u8; 2]>(),
     ) {
-        let octets = damaged(which, (!whole).then_some(cut), &changes);
+        let bytes = damaged(which, (!whole).then_some(cut), &changes);
         let (setup, _) = Setup::split(&choice);
-        inspect(setup, &octets);
-        inspect(Setup { format: Format::Auto, profile: Profile::Restore, ..setup }, &octets);
+        inspect(setup, &bytes);
+        inspect(Setup { format: Format::Auto, profile: Profile::Restore, ..setup }, &bytes);
     }
 }

@@ -11,8 +11,8 @@ use xenstream_properties::{restorer, structured_broken, structured_valid};
 use xenstream_synth::broken::{BREAKS, Break};
 use xenstream_synth::plan::Plan;
 
-/// The same octets for the same seed, as many as a fuzzer would begin with.
-fn octets(seed: u64) -> Vec<u8> {
+/// The same bytes for the same seed, as many as a fuzzer would begin with.
+fn bytes(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         // xorshift64*: nothing here needs better.
@@ -27,8 +27,8 @@ fn octets(seed: u64) -> Vec<u8> {
 
 fn plans(n: u64) -> impl Iterator<Item = (u64, Plan)> {
     (0..n).map(|seed| {
-        let plan = Plan::arbitrary(&mut Unstructured::new(&octets(seed)));
-        (seed, plan.expect("a plan can be made of any octets"))
+        let plan = Plan::arbitrary(&mut Unstructured::new(&bytes(seed)));
+        (seed, plan.expect("a plan can be made of any bytes"))
     })
 }
 
@@ -78,7 +78,7 @@ fn every_rule_can_be_broken() {
 fn the_restorer_does_what_we_say() {
     for seed in 0..400 {
         for how in [1, 2, 3] {
-            let mut data = octets(seed * 4 + u64::from(how));
+            let mut data = bytes(seed * 4 + u64::from(how));
             data.push(how);
             let run = catch_unwind(|| restorer(&data));
             assert!(run.is_ok(), "seed {seed}, {how}");

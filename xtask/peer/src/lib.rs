@@ -31,7 +31,7 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Its own words; empty when it was content.
     pub message: String,
-    /// The largest block of memory that the restorer asked for, in octets, when it ran; 0 otherwise.
+    /// The largest block of memory that the restorer asked for, in bytes, when it ran; 0 otherwise.
     pub largest_allocation: u64,
 }
 
@@ -110,13 +110,13 @@ impl Error {
 
 /// What xenstream says of a stream that is a regular file: `None` if it is valid, else the first thing wrong.
 #[must_use]
-pub fn judge(octets: &[u8], format: Format, policy: &Policy) -> Option<Violation> {
+pub fn judge(bytes: &[u8], format: Format, policy: &Policy) -> Option<Violation> {
     let mut verifier = xenstream_core::Verifier::new(format, policy);
-    let progress = match verifier.push(octets, &mut ()) {
+    let progress = match verifier.push(bytes, &mut ()) {
         Ok(progress) => progress,
         Err(violation) => return Some(violation),
     };
-    if progress.consumed < octets.len()
+    if progress.consumed < bytes.len()
         && let Err(violation) = verifier.trailing_data(&mut ())
     {
         return Some(violation);

@@ -94,7 +94,7 @@ impl Recorded {
         Ok(Recorded { rows, streams })
     }
 
-    /// Every stream: its row, its octets.
+    /// Every stream: its row, its bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Row, &[u8])> {
         self.rows.iter().map(|row| (row, self.streams[&row.path].as_slice()))
     }
@@ -199,9 +199,9 @@ fn unpack(path: &Path) -> Result<HashMap<String, Vec<u8>>, Error> {
         }
         let name = entry.path().map_err(Error::file(path))?;
         let name = name.strip_prefix(".").unwrap_or(&name).to_string_lossy().into_owned();
-        let mut octets = Vec::new();
-        entry.read_to_end(&mut octets).map_err(Error::file(path))?;
-        streams.insert(name, octets);
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(Error::file(path))?;
+        streams.insert(name, bytes);
     }
     Ok(streams)
 }

@@ -50,9 +50,9 @@ struct Streams {
 impl Streams {
     fn write(directory: &Path) -> Result<Streams> {
         let streams = Streams { valid: directory.join("valid"), torn: directory.join("torn") };
-        let octets = valid::hvm().octets();
-        fs::write(&streams.valid, &octets)?;
-        fs::write(&streams.torn, &octets[..octets.len() - 1])?;
+        let bytes = valid::hvm().bytes();
+        fs::write(&streams.valid, &bytes)?;
+        fs::write(&streams.torn, &bytes[..bytes.len() - 1])?;
         Ok(streams)
     }
 }
@@ -61,10 +61,10 @@ impl Installed {
     /// No file tells where it was built.
     fn check_paths(&self, hidden: &[PathBuf]) -> Result<()> {
         for file in files(&self.root)?.iter().filter(|file| !file.is_symlink()) {
-            let octets = fs::read(file)?;
+            let bytes = fs::read(file)?;
             for path in hidden {
                 let path = path.as_os_str().as_encoded_bytes();
-                let found = octets.windows(path.len()).position(|octets| octets == path);
+                let found = bytes.windows(path.len()).position(|bytes| bytes == path);
                 ensure!(found.is_none(), "{} has a path of this machine at {found:?}", file.display());
             }
         }

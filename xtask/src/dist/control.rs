@@ -22,10 +22,10 @@ verifier of Xen saved domains and migration streams
 impl Package {
     /// Writes the files for dpkg, with the help of a directory.
     pub(super) fn describe(&self, directory: &Path) -> Result<()> {
-        let mut octets = 0;
+        let mut bytes = 0;
         let mut sums = Vec::new();
         for file in files(&self.root)? {
-            octets += fs::symlink_metadata(&file)?.len();
+            bytes += fs::symlink_metadata(&file)?.len();
             if !file.is_symlink() {
                 sums.push(file.strip_prefix(&self.root)?.to_owned());
             }
@@ -36,7 +36,7 @@ impl Package {
         self.write("DEBIAN/triggers", "activate-noawait ldconfig\n")?;
         // By this a package is told what to depend on whose program is linked with the library.
         self.write("DEBIAN/shlibs", &format!("libxenstream {} xenstream (>= {VERSION})\n", abi()?))?;
-        self.write("DEBIAN/control", &self.control(octets.div_ceil(1024), directory)?)
+        self.write("DEBIAN/control", &self.control(bytes.div_ceil(1024), directory)?)
     }
 
     fn control(&self, kibibytes: u64, directory: &Path) -> Result<String> {
@@ -100,9 +100,9 @@ fn glibc(programs: &[PathBuf]) -> Result<String> {
     const MARK: &[u8] = b"GLIBC_";
     let mut newest = (2, 0);
     for path in programs {
-        let octets = fs::read(path)?;
-        for at in (0..octets.len()).filter(|at| octets[*at..].starts_with(MARK)) {
-            let version = octets[at + MARK.len()..].iter().take_while(|c| c.is_ascii_digit() || **c == b'.');
+        let bytes = fs::read(path)?;
+        for at in (0..bytes.len()).filter(|at| bytes[*at..].starts_with(MARK)) {
+            let version = bytes[at + MARK.len()..].iter().take_while(|c| c.is_ascii_digit() || **c == b'.');
             let version: String = version.map(|c| char::from(*c)).collect();
             let mut numbers = version.split('.').map_while(|number| number.parse().ok());
             if let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) {

@@ -24,9 +24,9 @@ pub(super) fn files() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         page(command, &mut files)?;
     }
     for (shell, name) in SHELLS {
-        let mut octets = Vec::new();
-        generate(shell, &mut xenstream_commands::command_line(), NAME, &mut octets);
-        files.insert(Path::new("docs/completions").join(name), octets);
+        let mut bytes = Vec::new();
+        generate(shell, &mut xenstream_commands::command_line(), NAME, &mut bytes);
+        files.insert(Path::new("docs/completions").join(name), bytes);
     }
     Ok(files)
 }
@@ -34,12 +34,12 @@ pub(super) fn files() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
 /// A page of section 1, under the name that the command is displayed by: `xenstream-verify`.
 fn page(command: &Command, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let name = command.get_display_name().unwrap_or(NAME);
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     Man::new(command.clone())
         .title(name.to_uppercase())
         .source(concat!("xenstream ", env!("CARGO_PKG_VERSION")))
         .manual("User Commands")
-        .render(&mut octets)?;
-    files.insert(Path::new("docs/man").join(format!("{name}.1")), octets);
+        .render(&mut bytes)?;
+    files.insert(Path::new("docs/man").join(format!("{name}.1")), bytes);
     Ok(())
 }

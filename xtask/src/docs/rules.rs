@@ -107,20 +107,20 @@ fn anchor(rule: Rule) -> String {
 const ORDER: &str = "
 ## Which rule wins, and where offsets point
 
-Rules are judged in the order in which octets arrive, each at the first field that decides it. Of a record:
+Rules are judged in the order in which bytes arrive, each at the first field that decides it. Of a record:
 
 1. its type;
 2. its place: what has to come before it, and what may not;
 3. its length: the limit first, then what its type asks for;
 4. the fields of its body, in their order;
-5. its padding, at the first octet that is not zero.
+5. its padding, at the first byte that is not zero.
 
 The first three are judged together when the header is complete. A rule at allow or warn changes nothing for the next one;
 behind a wrong length that was lowered the body is passed over unread. Of a rule the first 8 warnings of a stream are listed,
 and all are counted.
 
-An offset counts from the input's first octet, decompressed. Rules on type and place point at the record, rules on length at
+An offset counts from the input's first byte, decompressed. Rules on type and place point at the record, rules on length at
 its `body_length`, also where only the body decides; rules on something missing at the record that shows it; others at the
-field, for `page-data-*` at the entry, for strings of xenstore at the string or the octet. `stream::truncated` and
+field, for `page-data-*` at the entry, for strings of xenstore at the string or the byte. `stream::truncated` and
 `stream::failover` point at the input's end, `stream::trailing-data` behind the stream's.
 ";

@@ -14,7 +14,7 @@ use crate::{root, scratch};
 /// The checked-in inputs of all targets, in `target/name` files.
 const ARCHIVE: &str = "corpus/minimised.tar.zst";
 
-/// The most that is checked in for one target, in octets.
+/// The most that is checked in for one target, in bytes.
 const WORTH: u64 = 1 << 20;
 
 /// Unpacks the checked-in inputs next to what has been found since.
@@ -73,10 +73,10 @@ pub(super) fn minimise(binaries: &Path, max_len: usize) -> Result<()> {
             .status()
             .with_context(|| format!("{} does not start", target.name))?;
         ensure!(status.success(), "{} does not merge its inputs ({status})", target.name);
-        let (mut kept, mut octets) = (0, 0);
+        let (mut kept, mut bytes) = (0, 0);
         for (name, input) in shortest_first(&merged)? {
-            octets += input.len() as u64;
-            if octets > WORTH {
+            bytes += input.len() as u64;
+            if bytes > WORTH {
                 break;
             }
             kept += 1;
@@ -93,7 +93,7 @@ fn shortest_first(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
         let entry = entry?;
         inputs.push((entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?));
     }
-    inputs.sort_by(|(a, a_octets), (b, b_octets)| a_octets.len().cmp(&b_octets.len()).then(a.cmp(b)));
+    inputs.sort_by(|(a, a_bytes), (b, b_bytes)| a_bytes.len().cmp(&b_bytes.len()).then(a.cmp(b)));
     Ok(inputs)
 }
 
@@ -102,13 +102,13 @@ fn write(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     let path = directory().join(ARCHIVE);
     let file = File::create(&path).with_context(|| path.display().to_string())?;
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 19)?);
-    for (name, octets) in files {
+    for (name, bytes) in files {
         let mut header = tar::Header::new_ustar();
-        header.set_size(octets.len() as u64);
+        header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, name, octets.as_slice())?;
+        archive.append_data(&mut header, name, bytes.as_slice())?;
     }
     archive.into_inner()?.finish()?;
-    println!("{}: {} octets", path.display(), fs::metadata(&path)?.len());
+    println!("{}: {} bytes", path.display(), fs::metadata(&path)?.len());
     Ok(())
 }

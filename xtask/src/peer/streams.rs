@@ -18,7 +18,7 @@ pub(super) struct Case {
     /// What a caller would say of it.
     pub(super) checkpointing: Checkpointing,
     /// The stream.
-    pub(super) octets: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Is there a CHECKPOINT in it?
     pub(super) is_checkpointed: bool,
 }
@@ -39,18 +39,18 @@ pub(super) fn case(seed: u64, number: u64) -> Case {
         change(rng, &mut items);
     }
     let is_checkpointed = items.iter().any(|item| item.part() == Part::libxc(libxc_types::CHECKPOINT));
-    let mut octets = Stream::new(format, items).octets();
+    let mut bytes = Stream::new(format, items).bytes();
     match rng.u8(..32) {
-        0 => octets.truncate(rng.usize(..=octets.len())),
-        1 => octets.extend([rng.u8(..); 9]),
+        0 => bytes.truncate(rng.usize(..=bytes.len())),
+        1 => bytes.extend([rng.u8(..); 9]),
         _ => {}
     }
-    Case { name: format!("{seed}-{number:05}"), format, checkpointing, octets, is_checkpointed }
+    Case { name: format!("{seed}-{number:05}"), format, checkpointing, bytes, is_checkpointed }
 }
 
 /// Where the last CHECKPOINT of a bare libxc stream lies, as a reader meets them who believes every length.
-pub(super) fn last_checkpoint(octets: &[u8]) -> Option<u64> {
-    let word = |at: u64| Some(u32::from_le_bytes(*octets.get(usize::try_from(at).ok()?..)?.first_chunk()?));
+pub(super) fn last_checkpoint(bytes: &[u8]) -> Option<u64> {
+    let word = |at: u64| Some(u32::from_le_bytes(*bytes.get(usize::try_from(at).ok()?..)?.first_chunk()?));
     let mut at = IMAGE_HEADER + DOMAIN_HEADER;
     let mut last = None;
     while let (Some(kind), Some(length)) = (word(at), word(at + 4)) {
@@ -218,7 +218,7 @@ fn change(rng: &mut Rng, items: &mut Vec<Item>) {
 
 /// A record that may have no business where it comes.
 fn stray(rng: &mut Rng) -> Item {
-    let small = Body::new().bytes(vec![0; usize::from(rng.u8(..3)) * 8]);
+    let small = Body::new().raw(vec![0; usize::from(rng.u8(..3)) * 8]);
     match rng.u8(..12) {
         0 => libxc::verify(),
         1 => libxc::checkpoint(),
@@ -254,9 +254,9 @@ fn claim(rng: &mut Rng, item: &Item) -> Item {
 
 /// A body that is cut or goes on, with a length that says so.
 fn resize(rng: &mut Rng, item: &Item) -> Item {
-    let octets = item.octets(Order::Little);
+    let bytes = item.bytes(Order::Little);
     let (head, length) = (item.body_at() as usize, item.length() as usize);
-    let mut body = octets[head..].to_vec();
+    let mut body = bytes[head..].to_vec();
     body.truncate(length);
     match rng.u8(..4) {
         0 => body.truncate(body.len().saturating_sub(usize::from(rng.u8(1..17)))),
@@ -264,7 +264,7 @@ fn resize(rng: &mut Rng, item: &Item) -> Item {
         2 => body.push(0),
         _ => body.truncate(rng.usize(..=body.len().min(32))),
     }
-    Item::new(item.part(), Body::new().bytes(body))
+    Item::new(item.part(), Body::new().raw(body))
 }
 
 /// Padding that is not zero.
@@ -318,7 +318,7 @@ mod tests {
     fn a_seed_gives_the_same_streams_again() {
         for number in 0..50 {
             let (first, second) = (case(7, number), case(7, number));
-            assert_eq!((first.name, first.octets), (second.name, second.octets));
+            assert_eq!((first.name, first.bytes), (second.name, second.bytes));
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
             let (stream, checkpointing) = guest(rng);
             for profile in [xenstream_core::Profile::Spec, xenstream_core::Profile::Restore] {
                 let policy = xenstream_core::Policy::new(profile).with_checkpointing(checkpointing);
-                let verdict = xenstream_peer::judge(&stream.octets(), Format::Libxc, &policy);
+                let verdict = xenstream_peer::judge(&stream.bytes(), Format::Libxc, &policy);
                 assert_eq!(verdict, None, "guest {number} under {profile}");
             }
         }

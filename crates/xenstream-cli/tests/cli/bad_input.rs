@@ -9,18 +9,18 @@ use std::process::Stdio;
 use crate::common::{directory, finished, image, run_in, run_with_stdin, xenstream};
 use xenstream_synth::{Field, Part};
 
-/// Body length of a record, from its first octet.
+/// Body length of a record, from its first byte.
 const BODY_LENGTH: u64 = 4;
-/// Count of PAGE_DATA, from the record's first octet.
+/// Count of PAGE_DATA, from the record's first byte.
 const COUNT: u64 = 8;
 
 #[test]
 fn what_is_no_image_is_unrecognised() {
-    // The first of a generator's octets; no magic begins like that.
+    // The first of a generator's bytes; no magic begins like that.
     let random: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    for octets in [&b""[..], b"X", b"\xFF", &random] {
-        let files = directory(&[("file", octets)]);
-        for run in [run_in(files.path(), ["verify", "file"]), run_with_stdin(octets, &["verify"])] {
+    for bytes in [&b""[..], b"X", b"\xFF", &random] {
+        let files = directory(&[("file", bytes)]);
+        for run in [run_in(files.path(), ["verify", "file"]), run_with_stdin(bytes, &["verify"])] {
             assert_eq!(run.status, 1, "{run:?}");
             assert!(run.stdout.contains(": invalid: "), "{run:?}");
             assert!(run.stdout.contains("error: stream::unrecognised: "), "{run:?}");
@@ -31,17 +31,17 @@ fn what_is_no_image_is_unrecognised() {
 
 #[test]
 fn of_a_told_format_too_little_is_truncated() {
-    for octets in [&b""[..], b"X"] {
-        let run = run_with_stdin(octets, &["verify", "-f", "xl"]);
+    for bytes in [&b""[..], b"X"] {
+        let run = run_with_stdin(bytes, &["verify", "-f", "xl"]);
         assert_eq!(run.status, 1);
         assert!(run.stdout.contains("error: stream::truncated: "), "{run:?}");
-        assert!(run.stdout.contains(&format!("at offset {0} ({0:#x})", octets.len())), "{run:?}");
+        assert!(run.stdout.contains(&format!("at offset {0} ({0:#x})", bytes.len())), "{run:?}");
     }
 }
 
 #[test]
 fn what_cannot_be_read_is_no_verdict() {
-    let files = directory(&[("README.md", b"# not an image\n"), ("good.xl", &image().octets())]);
+    let files = directory(&[("README.md", b"# not an image\n"), ("good.xl", &image().bytes())]);
     let empty = directory(&[("README.md", b"# not an image\n")]);
     let empty = empty.path().to_str().unwrap();
     for (name, message) in [
@@ -75,7 +75,7 @@ fn damaged_compressed_data_is_no_verdict() {
 
 #[test]
 fn the_worst_outcome_is_the_status() {
-    let files = directory(&[("good", &image().octets()), ("bad", &image().octets()[..100])]);
+    let files = directory(&[("good", &image().bytes()), ("bad", &image().bytes()[..100])]);
     for (names, status) in [
         (&["good"][..], 0),
         (&["good", "bad"], 1),
@@ -98,13 +98,13 @@ fn lengths_that_lie_are_refused_where_they_stand() {
         (state, BODY_LENGTH, "stream::truncated"),
     ] {
         let stream = image().edited(part, at, Field::U32(u32::MAX));
-        let octets = stream.octets();
+        let bytes = stream.bytes();
         let offset = match rule {
-            "stream::truncated" => octets.len() as u64,
+            "stream::truncated" => bytes.len() as u64,
             _ => stream.offset(stream.find(part)) + BODY_LENGTH,
         };
-        let files = directory(&[("file", &octets)]);
-        for run in [run_in(files.path(), ["verify", "file"]), run_with_stdin(&octets, &["verify", "-"])] {
+        let files = directory(&[("file", &bytes)]);
+        for run in [run_in(files.path(), ["verify", "file"]), run_with_stdin(&bytes, &["verify", "-"])] {
             assert_eq!(run.status, 1, "{run:?}");
             assert!(run.stdout.contains(&format!("error: {rule}: ")), "{run:?}");
             assert!(run.stdout.contains(&format!("at offset {offset} ({offset:#x}), in lib")), "{run:?}");
@@ -113,9 +113,9 @@ fn lengths_that_lie_are_refused_where_they_stand() {
 }
 
 #[test]
-fn octets_behind_the_end_are_a_warning() {
-    let octets = [&image().octets()[..], b"behind"].concat();
-    let files = directory(&[("file", &octets)]);
+fn bytes_behind_the_end_are_a_warning() {
+    let bytes = [&image().bytes()[..], b"behind"].concat();
+    let files = directory(&[("file", &bytes)]);
     let run = run_in(files.path(), ["verify", "file"]);
     assert_eq!(run.status, 0, "{run:?}");
     let offset = image().size();
@@ -123,18 +123,18 @@ fn octets_behind_the_end_are_a_warning() {
     assert!(run.stdout.contains(&format!("at offset {offset} ({offset:#x})\n")), "{run:?}");
     assert_eq!(run_in(files.path(), ["verify", "--profile", "hardened", "file"]).status, 1);
     assert_eq!(run_in(files.path(), ["verify", "--deny", "stream::trailing-data", "file"]).status, 1);
-    let run = run_with_stdin(&octets, &["verify"]);
+    let run = run_with_stdin(&bytes, &["verify"]);
     assert_eq!(run.status, 0);
     assert!(!run.stdout.contains("warning"), "a live stream may go on: {run:?}");
 }
 
 #[test]
-fn a_stream_may_come_octet_by_octet() {
-    let octets = image().octets();
+fn a_stream_may_come_byte_by_byte() {
+    let bytes = image().bytes();
     let mut child = xenstream().arg("verify").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    for octet in &octets {
-        stdin.write_all(&[*octet]).unwrap();
+    for byte in &bytes {
+        stdin.write_all(&[*byte]).unwrap();
     }
     // The verdict does not wait for the writer to close.
     let output = child.wait_with_output().unwrap();
@@ -146,7 +146,7 @@ fn a_stream_may_come_octet_by_octet() {
 
 #[test]
 fn a_reader_who_has_gone_is_not_complained_about() {
-    let files = directory(&[("good", &image().octets()), ("bad", b"")]);
+    let files = directory(&[("good", &image().bytes()), ("bad", b"")]);
     for arguments in [
         &["verify", "bad", "good"][..],
         &["verify", "-v", "good"],
@@ -164,7 +164,7 @@ fn a_reader_who_has_gone_is_not_complained_about() {
 
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
-    let files = directory(&[("good", &image().octets())]);
+    let files = directory(&[("good", &image().bytes())]);
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output =
         xenstream().current_dir(files.path()).args(["verify", "good"]).stdout(full).output().unwrap();
@@ -177,7 +177,7 @@ fn output_that_cannot_be_written_is_an_error() {
 fn names_need_not_be_text() {
     let files = directory(&[]);
     let name = OsStr::from_bytes(b"odd \xFF\x1b[31m.xl");
-    std::fs::write(files.path().join(name), image().octets()).unwrap();
+    std::fs::write(files.path().join(name), image().bytes()).unwrap();
     let run = run_in(files.path(), [OsStr::new("verify"), name]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.starts_with("odd \u{FFFD}\u{FFFD}[31m.xl: valid: "), "{run:?}");
@@ -187,7 +187,7 @@ fn names_need_not_be_text() {
 
 #[test]
 fn who_named_the_wrong_format_is_told_the_right_one() {
-    let files = directory(&[("good", &image().octets()), ("packed", b"BZh91AY&SY and so on")]);
+    let files = directory(&[("good", &image().bytes()), ("packed", b"BZh91AY&SY and so on")]);
     let run = run_in(files.path(), ["verify", "-f", "libxl", "good"]);
     assert_eq!(run.status, 1);
     assert!(run.stdout.contains("  error: libxl::ident: "), "{run:?}");

@@ -30,19 +30,19 @@ pub(crate) fn run_in(directory: &Path, arguments: impl IntoIterator<Item = impl 
     finished(xenstream().current_dir(directory).args(arguments).output().unwrap())
 }
 
-/// Runs the program with these octets on its standard input.
-pub(crate) fn run_with_stdin(octets: &[u8], arguments: &[&str]) -> Run {
-    finished(output_with_stdin(octets, arguments))
+/// Runs the program with these bytes on its standard input.
+pub(crate) fn run_with_stdin(bytes: &[u8], arguments: &[&str]) -> Run {
+    finished(output_with_stdin(bytes, arguments))
 }
 
 /// The same, where the output is no text.
-pub(crate) fn output_with_stdin(octets: &[u8], arguments: &[&str]) -> Output {
+pub(crate) fn output_with_stdin(bytes: &[u8], arguments: &[&str]) -> Output {
     let mut child = spawned(arguments);
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             // The program may have seen enough before it has seen everything.
-            let _ = stdin.write_all(octets);
+            let _ = stdin.write_all(bytes);
         });
         child.wait_with_output().unwrap()
     })
@@ -71,8 +71,8 @@ pub(crate) fn image() -> Stream {
 /// A directory with these files.
 pub(crate) fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for (name, octets) in files {
-        std::fs::write(directory.path().join(name), octets).unwrap();
+    for (name, bytes) in files {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
     }
     directory
 }

@@ -29,8 +29,8 @@ fn examples(help: &str) -> Vec<String> {
 
 /// Runs a line of shell where there are images.
 fn run_line(line: &str) -> Run {
-    let broken = image().cut(5000).octets();
-    let files = directory(&[("guest.save", &image().octets()), ("broken.save", &broken)]);
+    let broken = image().cut(5000).bytes();
+    let files = directory(&[("guest.save", &image().bytes()), ("broken.save", &broken)]);
     let saves = files.path().join("saves");
     std::fs::create_dir(&saves).unwrap();
     std::fs::copy(files.path().join("guest.save"), saves.join("guest.save")).unwrap();

@@ -21,7 +21,7 @@ fn guest() -> Stream {
 }
 
 const TABLE: &str = r#"     offset      index  layer    type                        length  content
-          0             xl       header                          48  little-endian, flags 0x3 (JSON, stream v2), 190 octets of optional data
+          0             xl       header                          48  little-endian, flags 0x3 (JSON, stream v2), 190 bytes of optional data
          48             xl       configuration                  186  name "web\x1b[2J", uuid 72914c63-d32f-4c7c-a243-2eeb97464b80, pv, 96 MiB, 1 vcpu
         238              libxl   header                          16  little-endian, options 0x0
         254          0   libxl   LIBXC_CONTEXT                    0
@@ -35,9 +35,9 @@ const TABLE: &str = r#"     offset      index  layer    type                    
         446          5    libxc  PAGE_DATA                    16440  6 entries, pfn 0x0-0x5: 3 NOTAB, 1 L4TAB pinned, 1 XALLOC, 1 XTAB
       16894          6    libxc  X86_TSC_INFO                    24  mode 2 (never emulated), 0 kHz, 0 ns, incarnation 1
       16926          7    libxc  SHARED_INFO                   4096
-      21030          8    libxc  X86_PV_VCPU_BASIC             5176  vcpu 0, 5168 octets, rip 0x0, page table in pfn 0x1
-      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu 0, 64 octets
-      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu 0, 848 octets, xcr0 0x0, ever used 0x0
+      21030          8    libxc  X86_PV_VCPU_BASIC             5176  vcpu 0, 5168 bytes, rip 0x0, page table in pfn 0x1
+      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu 0, 64 bytes
+      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu 0, 848 bytes, xcr0 0x0, ever used 0x0
       27158         11    libxc  X86_PV_VCPU_MSRS                24  vcpu 0, 1 MSR: TSC_AUX 0x0
       27190         12    libxc  END                              0
       27198          1   libxl   END                              0
@@ -58,8 +58,8 @@ fn lines(types: &[&str]) -> String {
 
 #[test]
 fn every_record_is_a_line() {
-    let octets = guest().octets();
-    let files = directory(&[("web.save", &octets), ("web.zst", &zstd::encode_all(&octets[..], 1).unwrap())]);
+    let bytes = guest().bytes();
+    let files = directory(&[("web.save", &bytes), ("web.zst", &zstd::encode_all(&bytes[..], 1).unwrap())]);
     for (run, verdict) in [
         (
             run_in(files.path(), ["inspect", "web.save"]),
@@ -69,7 +69,7 @@ fn every_record_is_a_line() {
             run_in(files.path(), ["inspect", "web.zst"]),
             "web.zst: valid: xl in zstd, pv, Xen 4.17, 4 pages, 26.5 KiB",
         ),
-        (run_with_stdin(&octets, &["inspect", "-"]), "-: valid: xl, pv, Xen 4.17, 4 pages, 26.5 KiB"),
+        (run_with_stdin(&bytes, &["inspect", "-"]), "-: valid: xl, pv, Xen 4.17, 4 pages, 26.5 KiB"),
     ] {
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
         assert_eq!(parts(&run), (TABLE.trim_end(), verdict));
@@ -94,7 +94,7 @@ fn what_broke_is_shown_with_an_arrow() {
     let part = Part::libxc(types::PAGE_DATA);
     // The third entry gets a reserved type.
     let stream = guest().edited(part, 16 + 2 * 8, Field::U64(6 << 60 | 2));
-    let files = directory(&[("bad.save", &stream.octets())]);
+    let files = directory(&[("bad.save", &stream.bytes())]);
     let run = run_in(files.path(), ["inspect", "bad.save"]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""), "{run:?}");
     let rows: Vec<_> = TABLE.lines().take(12).collect();
@@ -104,10 +104,10 @@ fn what_broke_is_shown_with_an_arrow() {
     let (_, rest) = rest.split_once('\n').unwrap();
     assert_eq!(rest, FAULT);
 
-    // Compressed, and on a pipe, the octets that passed are shown.
-    let packed = zstd::encode_all(&stream.octets()[..], 1).unwrap();
-    for octets in [&packed[..], &stream.octets()] {
-        let piped = run_with_stdin(octets, &["inspect", "-"]);
+    // Compressed, and on a pipe, the bytes that passed are shown.
+    let packed = zstd::encode_all(&stream.bytes()[..], 1).unwrap();
+    for bytes in [&packed[..], &stream.bytes()] {
+        let piped = run_with_stdin(bytes, &["inspect", "-"]);
         let (table, rest) = piped.stdout.split_once("\n\n").unwrap();
         assert_eq!(format!("{table}\n"), format!("{}\n{torn}", rows.join("\n")));
         let (shown, _) = FAULT.split_once("    000001e0").unwrap();
@@ -116,9 +116,9 @@ fn what_broke_is_shown_with_an_arrow() {
 }
 
 #[test]
-fn of_a_torn_image_the_last_octets_are_shown() {
-    let octets = guest().octets();
-    let files = directory(&[("torn", &octets[..16900])]);
+fn of_a_torn_image_the_last_bytes_are_shown() {
+    let bytes = guest().bytes();
+    let files = directory(&[("torn", &bytes[..16900])]);
     let run = run_in(files.path(), ["inspect", "torn", "--from", "16893"]);
     assert_eq!(run.status, 1);
     let (table, rest) = run.stdout.split_once("\n\n").unwrap();
@@ -128,7 +128,7 @@ fn of_a_torn_image_the_last_octets_are_shown() {
     let arrow = "                          ^^ the input ends here\n";
     assert!(rest.contains(place) && rest.ends_with(&format!("{last}{arrow}")), "{rest}");
 
-    let files = directory(&[("torn", &octets[..20000])]);
+    let files = directory(&[("torn", &bytes[..20000])]);
     let run = run_in(files.path(), ["inspect", "torn"]);
     let line = "      16926          7    libxc  SHARED_INFO                   4096  torn\n";
     assert!(run.stdout.contains(line), "{run:?}");
@@ -136,7 +136,7 @@ fn of_a_torn_image_the_last_octets_are_shown() {
 
 #[test]
 fn records_are_chosen_by_index_type_layer_and_place() {
-    let files = directory(&[("web", &guest().octets())]);
+    let files = directory(&[("web", &guest().bytes())]);
     for (arguments, types) in [
         (&["--record", "6"][..], &["X86_TSC_INFO"][..]),
         (&["--record", "0", "--layer", "libxl"], &["LIBXC_CONTEXT"]),
@@ -166,7 +166,7 @@ fn records_are_chosen_by_index_type_layer_and_place() {
 
 #[test]
 fn entries_of_hvm_context_are_its_own() {
-    let files = directory(&[("hvm", &image().octets())]);
+    let files = directory(&[("hvm", &image().bytes())]);
     let layers = |arguments: &[&str]| {
         let run = run_in(files.path(), [&["inspect", "hvm"], arguments].concat());
         let (table, _) = parts(&run);
@@ -184,7 +184,7 @@ fn entries_of_hvm_context_are_its_own() {
 
 #[test]
 fn wrong_names_and_numbers_are_usage_errors() {
-    let files = directory(&[("web", &guest().octets())]);
+    let files = directory(&[("web", &guest().bytes())]);
     for (arguments, message) in [
         (&["inspect", "web", "--type", "PAGEDATE"][..], "no type is called so; did you mean PAGE_DATA?"),
         (&["inspect", "web", "--type", "??"], "no type is called so\n"),
@@ -205,7 +205,7 @@ fn runs_of_page_data_fold_unless_asked_for() {
     let part = Part::libxc(types::X86_TSC_INFO);
     let page = |pfn| records::page_data(&[Page::normal(pfn), Page::absent(pfn + 1)]);
     let stream = image().before(part, page(0x10)).before(part, page(0x20));
-    let files = directory(&[("hvm", &stream.octets())]);
+    let files = directory(&[("hvm", &stream.bytes())]);
     let folded = run_in(files.path(), ["inspect", "hvm", "--type", "PAGE_DATA"]);
     let (table, _) = parts(&folded);
     assert_eq!(
@@ -228,8 +228,8 @@ fn runs_of_page_data_fold_unless_asked_for() {
 
 #[test]
 fn records_are_dumped_from_files_and_pipes() {
-    let octets = guest().octets();
-    let files = directory(&[("web", &octets)]);
+    let bytes = guest().bytes();
+    let files = directory(&[("web", &bytes)]);
     let expected = "     offset      index  layer    type                        length
       16894          6    libxc  X86_TSC_INFO                    24
     000041fe  08 00 00 00 18 00 00 00  02 00 00 00 00 00 00 00  |................|
@@ -237,36 +237,36 @@ fn records_are_dumped_from_files_and_pipes() {
     = mode 2 (never emulated), 0 kHz, 0 ns, incarnation 1";
     let run = run_in(files.path(), ["inspect", "web", "--record", "6", "--hex"]);
     assert_eq!((run.status, parts(&run).0), (0, expected));
-    let run = run_with_stdin(&octets, &["inspect", "-", "--record", "6", "--hex"]);
+    let run = run_with_stdin(&bytes, &["inspect", "-", "--record", "6", "--hex"]);
     assert_eq!((run.status, parts(&run).0), (0, expected));
 
     // Whole pages, what repeats in them left out.
     let run = run_in(files.path(), ["inspect", "web", "--type", "PAGE_DATA", "--hex"]);
-    let piped = run_with_stdin(&octets, &["inspect", "-", "--type", "PAGE_DATA", "--hex"]);
+    let piped = run_with_stdin(&bytes, &["inspect", "-", "--type", "PAGE_DATA", "--hex"]);
     assert_eq!(parts(&run).0, parts(&piped).0);
     let (table, _) = parts(&run);
-    assert_eq!(dumped(table, 446, 16448), octets[446..446 + 16448]);
+    assert_eq!(dumped(table, 446, 16448), bytes[446..446 + 16448]);
     assert!(table.lines().count() < 60, "{table}");
 }
 
-/// The octets of a dump, which begins at this offset.
+/// The bytes of a dump, which begins at this offset.
 fn dumped(table: &str, start: usize, length: usize) -> Vec<u8> {
-    let mut octets: Vec<u8> = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
     for line in table.lines().filter(|line| line.starts_with("    0")) {
         let at = usize::from_str_radix(&line[4..12], 16).unwrap() - start;
         // Where there was an asterisk the line before goes on.
-        while octets.len() < at {
-            octets.extend_from_within(octets.len() - 16..);
+        while bytes.len() < at {
+            bytes.extend_from_within(bytes.len() - 16..);
         }
-        octets.extend(line[14..63].split_whitespace().map(|octet| u8::from_str_radix(octet, 16).unwrap()));
+        bytes.extend(line[14..63].split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()));
     }
-    assert_eq!(octets.len(), length);
-    octets
+    assert_eq!(bytes.len(), length);
+    bytes
 }
 
 #[test]
 fn objects_say_the_same_as_the_table() {
-    let files = directory(&[("web", &guest().octets())]);
+    let files = directory(&[("web", &guest().bytes())]);
     let run = run_in(files.path(), ["inspect", "web", "--json"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     let objects: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -279,7 +279,7 @@ fn objects_say_the_same_as_the_table() {
     assert_eq!(
         rows[1],
         json!({
-            "offset": 48, "layer": "xl", "depth": 0, "type": "configuration", "body_length": 186, "octets": 190,
+            "offset": 48, "layer": "xl", "depth": 0, "type": "configuration", "body_length": 186, "bytes": 190,
             "content": {
                 "name": "web\u{1b}[2J", "uuid": "72914c63-d32f-4c7c-a243-2eeb97464b80", "kind": "pv",
                 "memory_kib": 98304, "vcpus": 1,
@@ -290,16 +290,16 @@ fn objects_say_the_same_as_the_table() {
         rows[11],
         json!({
             "offset": 446, "layer": "libxc", "depth": 2, "index": 5, "type": "PAGE_DATA", "body_length": 16440,
-            "octets": 16448,
+            "bytes": 16448,
             "content": {
                 "records": 1, "entries": 6, "pages": 4, "lowest_pfn": 0, "highest_pfn": 5,
                 "types": {"NOTAB": 3, "L4TAB pinned": 1, "XALLOC": 1, "XTAB": 1},
             },
         })
     );
-    assert!(!run.stdout.bytes().any(|octet| octet != b'\n' && !(b' '..=b'~').contains(&octet)));
+    assert!(!run.stdout.bytes().any(|byte| byte != b'\n' && !(b' '..=b'~').contains(&byte)));
 
-    let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).octets();
+    let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).bytes();
     let files = directory(&[("bad", &bad)]);
     let run = run_in(files.path(), ["inspect", "bad", "--json", "--record", "5"]);
     let objects: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -307,16 +307,16 @@ fn objects_say_the_same_as_the_table() {
     assert_eq!((run.status, &row["torn"]), (1, &json!(true)));
     assert_eq!(verdict["violation"]["offset"], 458);
     let view = &verdict["view"];
-    let (start, hex) = (view["offset"].as_u64().unwrap() as usize, view["octets"].as_str().unwrap());
+    let (start, hex) = (view["offset"].as_u64().unwrap() as usize, view["bytes"].as_str().unwrap());
     assert_eq!(view["width"], 4);
-    let expected: String = bad[start..start + 96].iter().map(|octet| format!("{octet:02x}")).collect();
+    let expected: String = bad[start..start + 96].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((start, hex), (400, expected.as_str()));
 }
 
 #[test]
 fn policies_are_those_of_verify() {
-    let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).octets();
-    let files = directory(&[("bad", &bad), ("web", &guest().octets())]);
+    let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).bytes();
+    let files = directory(&[("bad", &bad), ("web", &guest().bytes())]);
     for (arguments, status) in [
         (&["bad"][..], 1),
         (&["bad", "--profile", "restore"], 0),
@@ -347,12 +347,12 @@ fn policies_are_those_of_verify() {
 fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
     // More rows than a pipe has room for.
     let part = Part::libxc(types::X86_TSC_INFO);
-    let octets = (0..3000).fold(guest(), |stream, _| stream.before(part, records::verify())).octets();
+    let bytes = (0..3000).fold(guest(), |stream, _| stream.before(part, records::verify())).bytes();
     let mut child = spawned(&["inspect", "-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // The stream stops behind the domain header, and is not over: what came is told all the same.
-    stdin.write_all(&octets[..310]).unwrap();
+    stdin.write_all(&bytes[..310]).unwrap();
     for expected in TABLE.lines().take(6) {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -360,7 +360,7 @@ fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
     }
     // Now nobody listens any more, as with `head`.
     drop(stdout);
-    let _ = stdin.write_all(&octets[310..]);
+    let _ = stdin.write_all(&bytes[310..]);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(2), &b""[..]));
 }
@@ -387,7 +387,7 @@ fn shown(columns: u16, directory: &Path, arguments: &[&str]) -> String {
 
 #[test]
 fn a_terminal_gets_lines_that_fit() {
-    let files = directory(&[("web", &guest().octets())]);
+    let files = directory(&[("web", &guest().bytes())]);
     let narrow = shown(80, files.path(), &["inspect", "web"]);
     assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
     let below = "        318          1    libxc  X86_CPUID_POLICY                48

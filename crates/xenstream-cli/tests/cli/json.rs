@@ -22,8 +22,8 @@ fn objects(files: &tempfile::TempDir, arguments: &[&str], status: i32) -> Vec<Va
 #[test]
 fn of_a_valid_image() {
     let stream = image();
-    let files = directory(&[("good.xl", &stream.octets())]);
-    let octets = stream.size();
+    let files = directory(&[("good.xl", &stream.bytes())]);
+    let bytes = stream.size();
     let expected = json!({
         "path": "good.xl",
         "format": "xl",
@@ -44,16 +44,16 @@ fn of_a_valid_image() {
             },
             "optional_records": 0,
             "pages": {"normal": 1, "table": 0, "broken": 1, "xalloc": 1, "absent": 3},
-            "page_octets": 4096,
+            "page_bytes": 4096,
             "checkpoints": 0,
             "restorable_to_checkpoint": null,
-            "octets": octets,
+            "bytes": bytes,
         },
     });
     let mut object = objects(&files, &["good.xl"], 0).remove(0);
-    let read = object.as_object_mut().unwrap().remove("octets_read").unwrap();
+    let read = object.as_object_mut().unwrap().remove("bytes_read").unwrap();
     assert_eq!(object, expected);
-    assert!(read.as_u64().is_some_and(|read| read < octets), "the device model's state is not read: {read}");
+    assert!(read.as_u64().is_some_and(|read| read < bytes), "the device model's state is not read: {read}");
 }
 
 #[test]
@@ -61,14 +61,14 @@ fn of_an_invalid_image_and_of_none() {
     let part = Part::libxc(libxc::types::PAGE_DATA);
     let stream = image().edited(part, 12, Field::U32(7));
     let record = stream.offset(stream.find(part));
-    let packed = zstd::encode_all(&stream.octets()[..], 1).unwrap();
+    let packed = zstd::encode_all(&stream.bytes()[..], 1).unwrap();
     let files = directory(&[("bad.xl.zst", &packed), ("none", b"nothing")]);
     let objects = objects(&files, &["bad.xl.zst", "none", "absent", "--profile", "hardened"], 2);
     let [bad, none, absent] = &objects[..] else { panic!("{objects:?}") };
 
     assert_eq!((&bad["verdict"], &bad["profile"]), (&json!("invalid"), &json!("hardened")));
     assert_eq!((&bad["format"], &bad["compression"]), (&json!("xl"), &json!("zstd")));
-    assert_eq!(bad["octets_read"], packed.len());
+    assert_eq!(bad["bytes_read"], packed.len());
     let mut violation = bad["violation"].clone();
     let message = violation.as_object_mut().unwrap().remove("message").unwrap();
     assert!(!message.as_str().unwrap().contains("offset"), "the sentence alone: {message}");
@@ -104,7 +104,7 @@ fn of_warnings_and_findings() {
     let part = Part::libxc(libxc::types::X86_TSC_INFO);
     let optional = || records::record(0x8000_0001, Body::new());
     let stream = (0..12).fold(image(), |stream, _| stream.before(part, optional()));
-    let files = directory(&[("file", &stream.octets())]);
+    let files = directory(&[("file", &stream.bytes())]);
     for (arguments, name, status) in [
         (&["file"][..], "warnings", 0),
         (&["file", "--deny", "libxc::record-optional", "--keep-going"], "findings", 1),
@@ -129,8 +129,8 @@ fn of_a_checkpointed_stream_and_of_a_derived_limit() {
     let image = valid::hvm().in_libxl().with_device_model().in_xl_with(3, config);
     // The primary dies behind its second checkpoint.
     let second = remus.nth(Part::libxl(libxl::types::CHECKPOINT_END), 1);
-    let remus = &remus.octets()[..remus.offset(second + 1) as usize];
-    let files = directory(&[("remus", remus), ("hvm", &image.octets())]);
+    let remus = &remus.bytes()[..remus.offset(second + 1) as usize];
+    let files = directory(&[("remus", remus), ("hvm", &image.bytes())]);
     let objects =
         objects(&files, &["remus", "hvm", "--profile", "hardened", "--warn", "stream::failover"], 0);
     let summary = &objects[0]["summary"];
@@ -147,5 +147,5 @@ fn of_a_name_that_is_no_text() {
     std::fs::write(files.path().join(name), b"").unwrap();
     let run = run_in(files.path(), [std::ffi::OsStr::new("verify"), std::ffi::OsStr::new("--json"), name]);
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&object["path"], &object["path_octets"]), (&json!("\u{FFFD}a"), &json!([0xFF, 0x61])));
+    assert_eq!((&object["path"], &object["path_bytes"]), (&json!("\u{FFFD}a"), &json!([0xFF, 0x61])));
 }

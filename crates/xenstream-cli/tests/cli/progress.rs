@@ -7,8 +7,8 @@ use crate::common::{image, run_with_stdin, spawned};
 /// The stream is held back until progress has been told, however long that takes.
 #[test]
 fn who_waits_for_a_pipe_is_told_of_it() {
-    let octets = image().octets();
-    let (first, rest) = octets.split_at(octets.len() / 2);
+    let bytes = image().bytes();
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
     let mut child = spawned(&["verify", "--progress", "-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -29,7 +29,7 @@ fn who_waits_for_a_pipe_is_told_of_it() {
 #[test]
 fn nobody_is_told_who_is_no_terminal() {
     for arguments in [&["verify"][..], &["verify", "--progress=never"], &["verify", "--quiet"]] {
-        let run = run_with_stdin(&image().octets(), arguments);
+        let run = run_with_stdin(&image().bytes(), arguments);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     }
 }

@@ -12,42 +12,42 @@ use crate::common::{image, output_with_stdin, xenstream};
 
 const BEHIND: &[u8] = b"what is behind the stream";
 
-/// Relays these octets, which are followed by nothing.
-fn relay(octets: &[u8], arguments: &[&str]) -> Output {
-    output_with_stdin(octets, &[&["relay"], arguments].concat())
+/// Relays these bytes, which are followed by nothing.
+fn relay(bytes: &[u8], arguments: &[&str]) -> Output {
+    output_with_stdin(bytes, &[&["relay"], arguments].concat())
 }
 
 /// An image with a reserved field that is not zero, which only `restore` overlooks.
 fn broken() -> Vec<u8> {
-    image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).octets()
+    image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).bytes()
 }
 
 #[test]
 fn a_valid_stream_comes_out_whole_and_is_reported_on() {
-    let octets = image().octets();
-    let output = relay(&octets, &[]);
+    let bytes = image().bytes();
+    let output = relay(&bytes, &[]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(output.stdout == octets);
+    assert!(output.stdout == bytes);
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.starts_with("-: valid: xl, hvm, Xen 4.17, "), "{report}");
 
-    let output = relay(&octets, &["--quiet"]);
+    let output = relay(&bytes, &["--quiet"]);
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
 
 #[test]
 fn a_broken_stream_is_cut_under_hardened_and_said_to_be() {
-    let octets = broken();
-    let output = relay(&octets, &[]);
+    let bytes = broken();
+    let output = relay(&bytes, &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.len() < octets.len() && octets.starts_with(&output.stdout));
+    assert!(output.stdout.len() < bytes.len() && bytes.starts_with(&output.stdout));
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("invalid") && report.contains("error: libxc::tsc-info-reserved: "), "{report}");
 
     for lenient in [&["--profile", "restore"][..], &["--allow", "libxc::tsc-info-reserved"]] {
-        let output = relay(&octets, lenient);
+        let output = relay(&bytes, lenient);
         assert_eq!(output.status.code(), Some(0), "{lenient:?}");
-        assert!(output.stdout == octets);
+        assert!(output.stdout == bytes);
     }
 }
 
@@ -55,24 +55,24 @@ fn a_broken_stream_is_cut_under_hardened_and_said_to_be() {
 fn the_report_goes_where_it_is_to_go() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("report");
-    let octets = broken();
-    let output = relay(&octets, &["--json"]);
+    let bytes = broken();
+    let output = relay(&bytes, &["--json"]);
     let line: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(line["verdict"], "invalid");
     assert_eq!(line["path"], "-");
     assert_eq!(line["profile"], "hardened");
     assert_eq!(line["violation"]["rule"], "libxc::tsc-info-reserved");
-    assert_eq!(line["octets_relayed"], output.stdout.len());
+    assert_eq!(line["bytes_relayed"], output.stdout.len());
 
     for arguments in [&["--json"][..], &[]] {
-        let output = relay(&octets, &[arguments, &["--report", path.to_str().unwrap()]].concat());
+        let output = relay(&bytes, &[arguments, &["--report", path.to_str().unwrap()]].concat());
         assert_eq!((output.status.code(), output.stderr), (Some(1), Vec::new()));
         let report = fs::read_to_string(&path).unwrap();
         assert!(report.contains("libxc::tsc-info-reserved"), "{report}");
         assert_eq!(serde_json::from_str::<Value>(&report).is_ok(), !arguments.is_empty(), "{report}");
     }
 
-    let output = relay(&octets, &["--report", "/nonexistent/report"]);
+    let output = relay(&bytes, &["--report", "/nonexistent/report"]);
     assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
     assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent/report"));
 }
@@ -80,7 +80,7 @@ fn the_report_goes_where_it_is_to_go() {
 #[test]
 fn what_is_behind_the_stream_is_left_to_the_next_reader() {
     let (mut reader, mut writer) = pipe().unwrap();
-    writer.write_all(&[&image().octets(), BEHIND].concat()).unwrap();
+    writer.write_all(&[&image().bytes(), BEHIND].concat()).unwrap();
     let child = xenstream()
         .arg("relay")
         .stdin(reader.try_clone().unwrap())
@@ -90,7 +90,7 @@ fn what_is_behind_the_stream_is_left_to_the_next_reader() {
         .unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(output.stdout == image().octets());
+    assert!(output.stdout == image().bytes());
     let mut behind = [0; BEHIND.len()];
     reader.read_exact(&mut behind).unwrap();
     assert_eq!(behind, BEHIND);
@@ -99,8 +99,8 @@ fn what_is_behind_the_stream_is_left_to_the_next_reader() {
 #[test]
 fn each_way_to_fail_is_told_from_the_others() {
     // The producer ends early.
-    let octets = image().octets();
-    let output = relay(&octets[..octets.len() - 1], &[]);
+    let bytes = image().bytes();
+    let output = relay(&bytes[..bytes.len() - 1], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("stream::truncated"));
 
@@ -124,7 +124,7 @@ fn each_way_to_fail_is_told_from_the_others() {
     // The output cannot be written.
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("image");
-    fs::write(&path, &octets).unwrap();
+    fs::write(&path, &bytes).unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
     let child = xenstream()
         .arg("relay")

@@ -16,7 +16,7 @@ fn broken() -> Vec<u8> {
     image()
         .edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7))
         .edited(Part::libxc(types::X86_TSC_INFO), 28, Field::U32(9))
-        .octets()
+        .bytes()
 }
 
 fn is_page(text: &str) -> bool {
@@ -32,7 +32,7 @@ fn names(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_page_goes_to_standard_output_or_to_a_file() {
-    let files = directory(&[("good.xl", &image().octets())]);
+    let files = directory(&[("good.xl", &image().bytes())]);
     for arguments in [&["report", "good.xl"][..], &["report", "good.xl", "-o", "-"]] {
         let run = run_in(files.path(), arguments);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -51,7 +51,7 @@ fn a_page_goes_to_standard_output_or_to_a_file() {
 
 #[test]
 fn standard_input_is_read() {
-    let run = run_with_stdin(&image().octets(), &["report", "-"]);
+    let run = run_with_stdin(&image().bytes(), &["report", "-"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(is_page(&run.stdout) && run.stdout.contains("<h1>standard input</h1>"), "{}", run.stdout);
 }
@@ -71,7 +71,7 @@ fn an_invalid_image_has_a_page_with_all_that_is_wrong() {
 
 #[test]
 fn levels_and_limits_are_the_user_s() {
-    let files = directory(&[("bad", &broken()), ("good", &image().octets())]);
+    let files = directory(&[("bad", &broken()), ("good", &image().bytes())]);
     for (arguments, status) in [
         (&["bad", "--profile", "restore"][..], 0),
         (&["bad", "--allow", "libxc::*"], 0),
@@ -89,7 +89,7 @@ fn levels_and_limits_are_the_user_s() {
 
 #[test]
 fn where_no_verdict_is_reached_there_is_no_page() {
-    let truncated = zstd::encode_all(&image().octets()[..], 1).unwrap();
+    let truncated = zstd::encode_all(&image().bytes()[..], 1).unwrap();
     let torn = &truncated[..truncated.len() - 9];
     let files = directory(&[("torn.zst", torn), ("old.html", b"what was there")]);
     for (image, output) in
@@ -105,7 +105,7 @@ fn where_no_verdict_is_reached_there_is_no_page() {
 
 #[test]
 fn what_cannot_be_written_is_said() {
-    let files = directory(&[("good", &image().octets())]);
+    let files = directory(&[("good", &image().bytes())]);
     for (output, what) in [
         ("absent/page.html", "cannot create it: "),
         (".", "it exists and is no regular file"),
@@ -125,8 +125,8 @@ fn what_cannot_be_written_is_said() {
 
 #[test]
 fn the_image_is_not_overwritten() {
-    let octets = image().octets();
-    let files = directory(&[("image", &octets)]);
+    let bytes = image().bytes();
+    let files = directory(&[("image", &bytes)]);
     fs::hard_link(files.path().join("image"), files.path().join("other")).unwrap();
     symlink("image", files.path().join("link")).unwrap();
     for (from, to) in [("image", "image"), ("image", "./image"), ("image", "other"), ("link", "image")] {
@@ -138,12 +138,12 @@ fn the_image_is_not_overwritten() {
     let mut command = xenstream();
     command.current_dir(files.path()).args(["report", "-", "-o", "image"]).stdin(stdin);
     assert_eq!(finished(command.output().unwrap()).status, 2);
-    assert_eq!(fs::read(files.path().join("image")).unwrap(), octets);
+    assert_eq!(fs::read(files.path().join("image")).unwrap(), bytes);
 }
 
 #[test]
 fn what_is_there_keeps_its_nature() {
-    let files = directory(&[("image", &image().octets()), ("page.html", b"old")]);
+    let files = directory(&[("image", &image().bytes()), ("page.html", b"old")]);
     let page = files.path().join("page.html");
     fs::set_permissions(&page, fs::Permissions::from_mode(0o600)).unwrap();
     symlink("page.html", files.path().join("link")).unwrap();
@@ -159,7 +159,7 @@ fn what_is_there_keeps_its_nature() {
 
 #[test]
 fn a_terminal_gets_no_page() {
-    let files = directory(&[("image", &image().octets())]);
+    let files = directory(&[("image", &image().bytes())]);
     let (_screen, end) = terminal();
     let mut command = xenstream();
     command.current_dir(files.path()).args(["report", "image"]).stdout(end).stderr(Stdio::piped());

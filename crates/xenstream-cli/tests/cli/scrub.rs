@@ -16,33 +16,33 @@ const SECRET: &[u8] = b"attack at dawn";
 /// An image with a secret in its memory.
 fn secret() -> Vec<u8> {
     let page = Page::normal(9).holding(SECRET);
-    image().after(Part::libxc(PAGE_DATA), libxc::page_data(&[page])).octets()
+    image().after(Part::libxc(PAGE_DATA), libxc::page_data(&[page])).bytes()
 }
 
-fn occurs(octets: &[u8]) -> bool {
-    octets.windows(SECRET.len()).any(|window| window == SECRET)
+fn occurs(bytes: &[u8]) -> bool {
+    bytes.windows(SECRET.len()).any(|window| window == SECRET)
 }
 
-/// Scrubs these octets, from standard input to standard output.
-fn filter(octets: &[u8], arguments: &[&str]) -> Output {
-    output_with_stdin(octets, &[&["scrub", "-", "-"], arguments].concat())
+/// Scrubs these bytes, from standard input to standard output.
+fn filter(bytes: &[u8], arguments: &[&str]) -> Output {
+    output_with_stdin(bytes, &[&["scrub", "-", "-"], arguments].concat())
 }
 
 #[test]
 fn files_and_pipes_come_to_the_same() {
-    let octets = secret();
-    assert!(occurs(&octets));
-    let files = directory(&[("in", &octets)]);
+    let bytes = secret();
+    assert!(occurs(&bytes));
+    let files = directory(&[("in", &bytes)]);
     let run = run_in(files.path(), ["scrub", "in", "out"]);
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
     let out = fs::read(files.path().join("out")).unwrap();
-    assert!(out.len() == octets.len() && !occurs(&out));
+    assert!(out.len() == bytes.len() && !occurs(&out));
     assert_eq!(run_in(files.path(), ["verify", "--profile", "hardened", "out"]).status, 0);
-    assert!(filter(&octets, &[]).stdout == out);
+    assert!(filter(&bytes, &[]).stdout == out);
 
     let to_stdout = xenstream().current_dir(files.path()).args(["scrub", "in", "-"]).output().unwrap();
     assert!(to_stdout.stdout == out);
-    let run = run_with_stdin(&octets, &["scrub", "-", files.path().join("other").to_str().unwrap()]);
+    let run = run_with_stdin(&bytes, &["scrub", "-", files.path().join("other").to_str().unwrap()]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(fs::read(files.path().join("other")).unwrap() == out);
 }
@@ -76,7 +76,7 @@ fn what_still_identifies_the_guest_is_said() {
 
 #[test]
 fn an_invalid_stream_is_refused_unless_it_may_be_damaged() {
-    let broken = image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).octets();
+    let broken = image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).bytes();
     let files =
         directory(&[("in", &broken), ("cut", &secret()[..secret().len() - 4]), ("none", b"not an image")]);
     let run = run_in(files.path(), ["scrub", "in", "out"]);
@@ -113,10 +113,10 @@ fn an_invalid_stream_is_refused_unless_it_may_be_damaged() {
 
 #[test]
 fn it_is_said_from_where_on_everything_is_blank() {
-    let octets = secret();
+    let bytes = secret();
     let stream = image();
     let at = stream.offset(stream.find(Part::libxc(PAGE_DATA)));
-    let mut broken = octets.clone();
+    let mut broken = bytes.clone();
     // The number of pages in the first record.
     broken[at as usize + 8] += 1;
     let output = filter(&broken, &["--damaged"]);
@@ -124,14 +124,14 @@ fn it_is_said_from_where_on_everything_is_blank() {
     let told = String::from_utf8(output.stderr).unwrap();
     let zeros = at as usize + 16;
     assert!(told.contains(&format!("  everything from offset {zeros} ({zeros:#x}) on is zero\n")), "{told}");
-    assert_eq!(output.stdout.len(), octets.len());
-    assert!(output.stdout[zeros..].iter().all(|octet| *octet == 0));
+    assert_eq!(output.stdout.len(), bytes.len());
+    assert!(output.stdout[zeros..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
 fn the_input_is_never_overwritten() {
-    let octets = secret();
-    let files = directory(&[("in", &octets), ("other", b"mine")]);
+    let bytes = secret();
+    let files = directory(&[("in", &bytes), ("other", b"mine")]);
     for arguments in [&["scrub", "in", "in"][..], &["scrub", "--force", "./in", "in"]] {
         let run = run_in(files.path(), arguments);
         assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: in: it is the input\n"));
@@ -145,14 +145,14 @@ fn the_input_is_never_overwritten() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "xenstream: -: it is the input\n");
     let run = run_in(files.path(), ["scrub", "in", "other"]);
     assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: other: it exists\n"));
-    assert!(fs::read(files.path().join("in")).unwrap() == octets);
+    assert!(fs::read(files.path().join("in")).unwrap() == bytes);
     assert_eq!(fs::read(files.path().join("other")).unwrap(), b"mine");
 }
 
 #[test]
 fn each_way_to_fail_has_its_status() {
-    let octets = secret();
-    let files = directory(&[("in", &octets), ("bad.gz", &[0x1F, 0x8B, 8, 0, 0, 0])]);
+    let bytes = secret();
+    let files = directory(&[("in", &bytes), ("bad.gz", &[0x1F, 0x8B, 8, 0, 0, 0])]);
     for (arguments, message) in [
         (["absent", "out"], "xenstream: absent: cannot open it: No such file or directory"),
         (["/proc/self/mem", "out"], "xenstream: /proc/self/mem: cannot read at offset 0: Input/output error"),
@@ -182,8 +182,8 @@ fn each_way_to_fail_has_its_status() {
 
 #[test]
 fn a_filter_passes_on_what_it_has_and_takes_no_more() {
-    let octets = secret();
-    let expected = filter(&octets, &[]).stdout;
+    let bytes = secret();
+    let expected = filter(&bytes, &[]).stdout;
     let (reader, mut writer) = pipe().unwrap();
     let mut child = xenstream()
         .args(["scrub", "-", "-"])
@@ -196,13 +196,13 @@ fn a_filter_passes_on_what_it_has_and_takes_no_more() {
     // The configuration goes out when it is complete, though nothing follows yet.
     let stream = image();
     let start = stream.offset(stream.find(Part::Libxl)) as usize;
-    for octet in &octets[..start + 16] {
-        writer.write_all(&[*octet]).unwrap();
+    for byte in &bytes[..start + 16] {
+        writer.write_all(&[*byte]).unwrap();
     }
     let mut out = vec![0; start];
     stdout.read_exact(&mut out).unwrap();
-    for octet in &octets[start + 16..] {
-        writer.write_all(&[*octet]).unwrap();
+    for byte in &bytes[start + 16..] {
+        writer.write_all(&[*byte]).unwrap();
     }
     writer.write_all(b"behind").unwrap();
     stdout.read_to_end(&mut out).unwrap();
@@ -215,18 +215,18 @@ fn a_filter_passes_on_what_it_has_and_takes_no_more() {
 
 #[test]
 fn a_consumer_that_is_slow_is_waited_for() {
-    let mut octets = secret();
+    let mut bytes = secret();
     let stream = image();
     let at = stream.offset(stream.find(Part::libxc(PAGE_DATA))) as usize;
     let memory: Vec<u8> = (0..64)
         .flat_map(|n| {
-            libxc::page_data(&[Page::normal(100 + n).holding(SECRET)]).octets(xenstream::wire::Order::Little)
+            libxc::page_data(&[Page::normal(100 + n).holding(SECRET)]).bytes(xenstream::wire::Order::Little)
         })
         .collect();
-    octets.splice(at..at, memory);
+    bytes.splice(at..at, memory);
     let (mut reader, writer) = pipe().unwrap();
     fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
-    let files = directory(&[("in", &octets)]);
+    let files = directory(&[("in", &bytes)]);
     let mut command = xenstream();
     command.current_dir(files.path()).args(["scrub", "--quiet", "in", "-"]).stdout(writer);
     let mut child = command.spawn().unwrap();
@@ -235,14 +235,14 @@ fn a_consumer_that_is_slow_is_waited_for() {
     let mut out = Vec::new();
     reader.read_to_end(&mut out).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(out.len() == octets.len() && out.len() > 128 << 10 && !occurs(&out));
+    assert!(out.len() == bytes.len() && out.len() > 128 << 10 && !occurs(&out));
 }
 
 #[test]
 fn of_a_program_that_is_killed_nothing_is_left() {
     let files = directory(&[]);
     let unnamed = rustix::fs::open(files.path(), OFlags::TMPFILE | OFlags::WRONLY, Mode::RWXU);
-    let octets = secret();
+    let bytes = secret();
     let (reader, mut writer) = pipe().unwrap();
     let mut child = xenstream()
         .current_dir(files.path())
@@ -251,7 +251,7 @@ fn of_a_program_that_is_killed_nothing_is_left() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    writer.write_all(&octets[..octets.len() - 8]).unwrap();
+    writer.write_all(&bytes[..bytes.len() - 8]).unwrap();
     // It has read all of that once the pipe is empty.
     while rustix::io::ioctl_fionread(&reader).unwrap() > 0 {
         std::thread::yield_now();

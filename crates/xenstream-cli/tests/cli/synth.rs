@@ -27,11 +27,11 @@ fn what_it_makes_is_valid_everywhere() {
     for guest in GUESTS {
         for container in ["xl", "libvirt", "xenopsd", "libxl", "libxc"] {
             let shape = ["--guest", guest, "--container", container, "--memory", "4M", "--sparse"];
-            let (octets, told) = synth(&shape);
+            let (bytes, told) = synth(&shape);
             let start = format!("-: written: {container}, {guest}, 4.0 MiB of memory, 1 vcpu, ");
             assert!(told.starts_with(&start), "{told}");
             for profile in ["spec", "restore", "hardened"] {
-                let run = run_with_stdin(&octets, &["verify", "--profile", profile]);
+                let run = run_with_stdin(&bytes, &["verify", "--profile", profile]);
                 assert_eq!(run.status, 0, "{shape:?}: {run:?}");
                 assert!(!run.stdout.contains("warning"), "{shape:?}: {run:?}");
             }
@@ -41,10 +41,10 @@ fn what_it_makes_is_valid_everywhere() {
 
 #[test]
 fn passes_and_checkpoints_are_counted() {
-    let (octets, told) =
+    let (bytes, told) =
         synth(&["--guest", "pv64", "--memory", "4M", "--live", "2", "--checkpoints", "1", "--vcpus", "2"]);
     assert!(told.contains(", 2 vcpus, 2 further passes, 1 checkpoint, "), "{told}");
-    let run = run_with_stdin(&octets, &["verify", "--json", "--profile", "hardened"]);
+    let run = run_with_stdin(&bytes, &["verify", "--json", "--profile", "hardened"]);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&report["verdict"], &report["summary"]["checkpoints"]), (&"valid".into(), &1.into()));
     assert_eq!(report["summary"]["records"]["X86_PV_VCPU_BASIC"], 4);
@@ -52,8 +52,8 @@ fn passes_and_checkpoints_are_counted() {
 
 #[test]
 fn the_gate_knows_the_memory_from_the_configuration() {
-    let (octets, _) = synth(&["--guest", "pvh", "--memory", "5G", "--sparse"]);
-    let run = run_with_stdin(&octets, &["verify", "--json", "--profile", "hardened"]);
+    let (bytes, _) = synth(&["--guest", "pvh", "--memory", "5G", "--sparse"]);
+    let run = run_with_stdin(&bytes, &["verify", "--json", "--profile", "hardened"]);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["verdict"], "valid");
     assert_eq!(report["derived_limits"][0]["memory_kib"], 5 << 20);
@@ -88,7 +88,7 @@ fn files_are_replaced_only_on_demand() {
 #[test]
 fn what_cannot_be_is_a_usage_error() {
     for (arguments, message) in [
-        (&["--memory", "4097"][..], "xenstream: a guest has 4194304 octets of memory at least, not 4097\n"),
+        (&["--memory", "4097"][..], "xenstream: a guest has 4194304 bytes of memory at least, not 4097\n"),
         (&["--vcpus", "129"], "xenstream: such a guest has 1 to 128 vcpus, not 129\n"),
         (
             &["--checkpoints", "1", "--container", "libxc"],

@@ -11,14 +11,14 @@ use rustix::pty::OpenptFlags;
 use xenstream::wire::libxc;
 use xenstream_synth::{Field, Page, Part, libxc as records};
 
-/// Offset of PAGE_DATA's reserved word from the record's first octet.
+/// Offset of PAGE_DATA's reserved word from the record's first byte.
 const RESERVED: u64 = 12;
 
 /// An image with one fault, and where it is.
 fn broken() -> (Vec<u8>, u64) {
     let part = Part::libxc(libxc::types::PAGE_DATA);
     let stream = image().edited(part, RESERVED, Field::U32(7));
-    (stream.octets(), stream.offset(stream.find(part)) + RESERVED)
+    (stream.bytes(), stream.offset(stream.find(part)) + RESERVED)
 }
 
 /// The same with another fault behind it.
@@ -28,13 +28,13 @@ fn twice_broken() -> Vec<u8> {
     image()
         .edited(Part::libxc(libxc::types::PAGE_DATA), RESERVED, Field::U32(7))
         .edited(part, at, Field::U32(9))
-        .octets()
+        .bytes()
 }
 
 /// So that of programs side by side, as `xargs -P` starts them, nobody's lines come between another's.
 #[test]
 fn a_report_is_written_at_once() {
-    let files = directory(&[("bad.xl", &twice_broken()), ("good.xl", &image().octets())]);
+    let files = directory(&[("bad.xl", &twice_broken()), ("good.xl", &image().bytes())]);
     for arguments in [&["verify", "--keep-going"][..], &["verify", "--json"]] {
         // A pipe of packets: a read gets what one write wrote.
         let (reader, writer) = pipe_with(PipeFlags::DIRECT).unwrap();
@@ -56,7 +56,7 @@ fn a_report_is_written_at_once() {
 #[test]
 fn a_line_says_what_an_image_is_and_what_is_wrong() {
     let (bad, offset) = broken();
-    let files = directory(&[("good.xl", &image().octets()), ("bad.xl", &bad)]);
+    let files = directory(&[("good.xl", &image().bytes()), ("bad.xl", &bad)]);
     let run = run_in(files.path(), ["verify", "good.xl", "bad.xl"]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""));
     let lines: Vec<_> = run.stdout.lines().collect();
@@ -73,7 +73,7 @@ fn a_line_says_what_an_image_is_and_what_is_wrong() {
 
 #[test]
 fn quiet_is_about_what_is_wrong() {
-    let files = directory(&[("good", &image().octets()), ("bad", &broken().0)]);
+    let files = directory(&[("good", &image().bytes()), ("bad", &broken().0)]);
     let run = run_in(files.path(), ["verify", "-q", "good", "bad", "absent"]);
     assert_eq!(run.status, 2);
     assert!(run.stdout.starts_with("bad: invalid: "), "{run:?}");
@@ -88,7 +88,7 @@ fn verbose_lists_the_records_and_folds_memory() {
     let one = || records::page_data(&[Page::normal(0x2000), Page::absent(0x2001)]);
     let verify = || records::record(libxc::types::VERIFY, xenstream_synth::Body::new());
     let stream = image().before(part, verify()).before(part, one());
-    let files = directory(&[("file", &stream.octets()), ("note", b"none")]);
+    let files = directory(&[("file", &stream.bytes()), ("note", b"none")]);
     let run = run_in(files.path(), ["verify", "-v", "."]);
     assert_eq!(run.status, 0, "{run:?}");
     let lines: Vec<_> = run.stdout.lines().collect();
@@ -100,7 +100,7 @@ fn verbose_lists_the_records_and_folds_memory() {
     let run_of_pages =
         format!("{} libxc 3-4 PAGE_DATA 2 records, 1 page of 6 entries, up to {end}", offset(first));
     assert_eq!(words[8].join(" "), run_of_pages);
-    assert_eq!(words[9].join(" "), format!("{end} libxc 5 VERIFY 0 octets"));
+    assert_eq!(words[9].join(" "), format!("{end} libxc 5 VERIFY 0 bytes"));
     let (at, behind) = (offset(first + 3), offset(first + 4));
     assert_eq!(
         words[10].join(" "),
@@ -132,7 +132,7 @@ fn what_is_found_often_is_listed_a_few_times() {
     for n in 0..12 {
         memory = memory.edited(16 + 8 * n, Field::U64(0xF010_0000_0000_3000 + n));
     }
-    let files = directory(&[("file", &image().before(part, memory).octets())]);
+    let files = directory(&[("file", &image().before(part, memory).bytes())]);
     let rule = "libxc::page-data-pfn-reserved";
     for (arguments, what, status) in [(&["--warn", rule][..], "warning", 0), (&["--keep-going"], "error", 1)]
     {
@@ -145,7 +145,7 @@ fn what_is_found_often_is_listed_a_few_times() {
 
 #[test]
 fn levels_and_limits_are_the_user_s() {
-    let files = directory(&[("file", &broken().0), ("good", &image().octets())]);
+    let files = directory(&[("file", &broken().0), ("good", &image().bytes())]);
     let rule = "libxc::page-data-reserved";
     for (arguments, status) in [
         (&["file"][..], 1),
@@ -170,7 +170,7 @@ fn levels_and_limits_are_the_user_s() {
 
 #[test]
 fn usage_errors_are_not_verdicts() {
-    let files = directory(&[("good", &image().octets())]);
+    let files = directory(&[("good", &image().bytes())]);
     for (arguments, message) in [
         (
             &["verify", "--deny", "libxc::paddin", "good"][..],
@@ -198,11 +198,11 @@ fn usage_errors_are_not_verdicts() {
 
 #[test]
 fn standard_input_is_read_when_nothing_is_named() {
-    let octets = image().octets();
-    let run = run_with_stdin(&octets, &["verify"]);
+    let bytes = image().bytes();
+    let run = run_with_stdin(&bytes, &["verify"]);
     assert!(run.stdout.starts_with("-: valid: "), "{run:?}");
     // A file on standard input is verified from its offset on, and not read through.
-    let files = directory(&[("file", &octets)]);
+    let files = directory(&[("file", &bytes)]);
     let file = File::open(files.path().join("file")).unwrap();
     let run = finished(xenstream().args(["verify", "-"]).stdin(file).output().unwrap());
     assert!(run.stdout.starts_with("-: valid: "), "{run:?}");
@@ -229,7 +229,7 @@ fn a_terminal_is_not_waited_for() {
 
 #[test]
 fn colors_are_for_terminals_and_for_who_likes_them() {
-    let files = directory(&[("good", &image().octets())]);
+    let files = directory(&[("good", &image().bytes())]);
     let shown = |variable: Option<(&str, &str)>| {
         let (screen, end) = terminal();
         let mut command = xenstream();
@@ -260,7 +260,7 @@ fn colors_are_for_terminals_and_for_who_likes_them() {
 fn limits_from_the_configuration_are_told() {
     let config = b"{\"b_info\": {\"max_memkb\": 16384}}\0";
     let inner = xenstream_synth::valid::hvm().in_libxl().with_device_model();
-    let files = directory(&[("file", &inner.in_xl_with(3, config).octets())]);
+    let files = directory(&[("file", &inner.in_xl_with(3, config).bytes())]);
     let run = run_in(files.path(), ["verify", "--profile", "hardened", "file"]);
     assert_eq!(run.status, 0, "{run:?}");
     let note =

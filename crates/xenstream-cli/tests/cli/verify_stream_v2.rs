@@ -22,16 +22,16 @@ fn run_on(file: &File, arguments: &[&str]) -> Run {
     finished(verify_stream_v2().args(arguments).stdin(file.try_clone().unwrap()).output().unwrap())
 }
 
-fn file(octets: &[u8], offset: u64) -> File {
+fn file(bytes: &[u8], offset: u64) -> File {
     let mut file = tempfile().unwrap();
-    file.write_all(octets).unwrap();
+    file.write_all(bytes).unwrap();
     file.seek(SeekFrom::Start(offset)).unwrap();
     file
 }
 
 #[test]
 fn verdicts_are_exit_statuses() {
-    let stream = valid::hvm().octets();
+    let stream = valid::hvm().bytes();
     let valid = run_on(&file(&stream, 0), &[]);
     assert_eq!((valid.status, valid.stdout.as_str(), valid.stderr.as_str()), (0, "", ""));
     let torn = run_on(&file(&stream[..100], 0), &[]);
@@ -48,7 +48,7 @@ fn verdicts_are_exit_statuses() {
 #[test]
 fn details_are_the_records() {
     let image = valid::hvm().in_libxl().in_xl();
-    let run = run_on(&file(&image.octets(), 0), &["-v", "-f", "xl"]);
+    let run = run_on(&file(&image.bytes(), 0), &["-v", "-f", "xl"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.contains("LIBXC_CONTEXT") && run.stdout.contains("PAGE_DATA"), "{}", run.stdout);
 }
@@ -56,7 +56,7 @@ fn details_are_the_records() {
 #[test]
 fn files_are_found_by_name_and_by_number() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("a stream"), valid::hvm().octets()).unwrap();
+    std::fs::write(directory.path().join("a stream"), valid::hvm().bytes()).unwrap();
     let run =
         |arguments: &[&str]| run_in(directory.path(), ["verify-stream-v2"].iter().chain(arguments)).status;
     assert_eq!(run(&["-i", "a stream"]), 0);
@@ -64,18 +64,18 @@ fn files_are_found_by_name_and_by_number() {
     assert_eq!(run(&["-i", "nothing"]), 1);
     assert_eq!(run(&["-i", "-1"]), 1);
     assert_eq!(run(&["-i", "4000"]), 1);
-    assert_eq!(run_with_stdin(&valid::hvm().octets(), &["verify-stream-v2", "-i", "0"]).status, 0);
+    assert_eq!(run_with_stdin(&valid::hvm().bytes(), &["verify-stream-v2", "-i", "0"]).status, 0);
 }
 
 #[test]
 fn compressed_streams_are_not_decompressed() {
-    let compressed = zstd::encode_all(&valid::hvm().octets()[..], 0).unwrap();
+    let compressed = zstd::encode_all(&valid::hvm().bytes()[..], 0).unwrap();
     assert_eq!(run_on(&file(&compressed, 0), &[]).status, 1);
 }
 
 #[test]
 fn what_is_behind_the_stream_is_left_to_the_next_reader() {
-    let stream = valid::hvm().octets();
+    let stream = valid::hvm().bytes();
     let mut file = file(&[b"in front", &stream[..], b"behind"].concat(), 8);
     assert_eq!(run_on(&file, &[]).status, 0);
     let mut behind = String::new();

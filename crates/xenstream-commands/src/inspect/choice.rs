@@ -72,15 +72,15 @@ impl Choice {
 
 /// Where rows that were chosen go.
 pub(crate) trait Rows {
-    /// A row begins. Are its octets wanted?
+    /// A row begins. Are its bytes wanted?
     fn begin(&mut self, head: &Head) -> io::Result<bool> {
         let _ = head;
         Ok(false)
     }
 
-    /// Octets of a row.
-    fn octets(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
-        let _ = (offset, octets);
+    /// Bytes of a row.
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let _ = (offset, bytes);
         Ok(())
     }
 
@@ -154,9 +154,9 @@ impl<R: Rows> Sink for Chosen<'_, R> {
         }
     }
 
-    fn octets(&mut self, offset: u64, octets: &[u8]) {
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) {
         if self.written.is_ok() {
-            self.written = self.rows.octets(offset, octets);
+            self.written = self.rows.bytes(offset, bytes);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Octets as people read them: offset, hex, ASCII.
+//! Bytes as people read them: offset, hex, ASCII.
 
 use std::io::{self, Write};
 
@@ -7,13 +7,13 @@ use xenstream::{Rule, Violation};
 
 use crate::output::{ASIDE, BAD};
 
-/// Octets in a line.
+/// Bytes in a line.
 const LINE: usize = 16;
 
 /// What a line begins with.
 const INDENT: &str = "    ";
 
-/// Octets that come in pieces, line by line. Lines that repeat the one before are left out, with an asterisk in their
+/// Bytes that come in pieces, line by line. Lines that repeat the one before are left out, with an asterisk in their
 /// place.
 #[derive(Default)]
 pub(crate) struct Dump {
@@ -26,16 +26,16 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
-    /// Octets come at this offset; where it is not behind the last ones, a new line begins.
-    pub(crate) fn push(&mut self, out: &mut impl Write, offset: u64, mut octets: &[u8]) -> io::Result<()> {
+    /// Bytes come at this offset; where it is not behind the last ones, a new line begins.
+    pub(crate) fn push(&mut self, out: &mut impl Write, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         if offset != self.offset + self.line.len() as u64 {
             self.end(out)?;
             self.offset = offset;
         }
-        while !octets.is_empty() {
-            let (here, rest) = octets.split_at(octets.len().min(LINE - self.line.len()));
+        while !bytes.is_empty() {
+            let (here, rest) = bytes.split_at(bytes.len().min(LINE - self.line.len()));
             self.line.extend_from_slice(here);
-            octets = rest;
+            bytes = rest;
             if let Ok(full) = <[u8; LINE]>::try_from(&self.line[..]) {
                 self.full(out, full)?;
             }
@@ -76,12 +76,12 @@ impl Dump {
     }
 }
 
-/// The octets around what is wrong, with arrows at the field. `named` tells that the rule is to stand beside them.
+/// The bytes around what is wrong, with arrows at the field. `named` tells that the rule is to stand beside them.
 pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
     writeln!(out)?;
     let at = violation.offset;
-    let end = view.offset.saturating_add(view.octets.len() as u64);
-    // Octets that are not there have no arrow, but for the one at which the input ends.
+    let end = view.offset.saturating_add(view.bytes.len() as u64);
+    // Bytes that are not there have no arrow, but for the one at which the input ends.
     let wrong = at..at.saturating_add(view.width).min(end.max(at.saturating_add(1)));
     let remark = match violation.rule {
         Rule::StreamTruncated | Rule::StreamFailover => " the input ends here".to_owned(),
@@ -93,13 +93,13 @@ pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, nam
     for start in (first..=at.max(end.saturating_sub(1))).step_by(LINE) {
         let place = |offset: u64| (offset.clamp(view.offset, end) - view.offset) as usize;
         let next = start.saturating_add(LINE as u64);
-        let octets = &view.octets[place(start)..place(next)];
-        line(out, start, view.offset.saturating_sub(start) as usize, octets)?;
+        let bytes = &view.bytes[place(start)..place(next)];
+        line(out, start, view.offset.saturating_sub(start) as usize, bytes)?;
         let here = wrong.start.max(start)..wrong.end.min(next);
         if !here.is_empty() {
             let mut arrows = [b' '; 3 * LINE + 1];
-            for octet in here.clone() {
-                arrows[column((octet - start) as usize)..][..2].copy_from_slice(b"^^");
+            for byte in here.clone() {
+                arrows[column((byte - start) as usize)..][..2].copy_from_slice(b"^^");
             }
             let arrows = String::from_utf8_lossy(&arrows);
             let remark = if here.contains(&at) { &remark } else { "" };
@@ -110,9 +110,9 @@ pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, nam
     Ok(())
 }
 
-/// Where an octet of a line stands among the others.
-fn column(octet: usize) -> usize {
-    3 * octet + usize::from(octet >= LINE / 2)
+/// Where a byte of a line stands among the others.
+fn column(byte: usize) -> usize {
+    3 * byte + usize::from(byte >= LINE / 2)
 }
 
 /// Digits of an offset.
@@ -120,17 +120,17 @@ fn offset_width(offset: u64) -> usize {
     format!("{offset:08x}").len()
 }
 
-/// A line whose first octets are missing, as many as `blank` says.
-fn line(out: &mut impl Write, offset: u64, blank: usize, octets: &[u8]) -> io::Result<()> {
+/// A line whose first bytes are missing, as many as `blank` says.
+fn line(out: &mut impl Write, offset: u64, blank: usize, bytes: &[u8]) -> io::Result<()> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hex = [b' '; 3 * LINE + 1];
     let mut text = [b' '; LINE];
     let mut end = 0;
-    for (place, octet) in (blank..LINE).zip(octets) {
+    for (place, byte) in (blank..LINE).zip(bytes) {
         let at = column(place);
-        hex[at] = DIGITS[usize::from(octet >> 4)];
-        hex[at + 1] = DIGITS[usize::from(octet & 15)];
-        text[place] = if matches!(octet, b' '..=b'~') { *octet } else { b'.' };
+        hex[at] = DIGITS[usize::from(byte >> 4)];
+        hex[at + 1] = DIGITS[usize::from(byte & 15)];
+        text[place] = if matches!(byte, b' '..=b'~') { *byte } else { b'.' };
         end = place + 1;
     }
     write!(out, "{INDENT}{ASIDE}{offset:08x}{ASIDE:#}  ")?;
@@ -146,9 +146,9 @@ mod tests {
 
     use super::*;
 
-    /// What a view of these octets shows.
-    fn shown(octets: &[u8], options: &Options) -> String {
-        let inspection = inspect(Input::Slice(octets), options, &mut |_| {}).unwrap();
+    /// What a view of these bytes shows.
+    fn shown(bytes: &[u8], options: &Options) -> String {
+        let inspection = inspect(Input::Slice(bytes), options, &mut |_| {}).unwrap();
         let mut out = anstream::StripStream::new(Vec::new());
         let violation = inspection.report.violation().unwrap();
         view(&mut out, &inspection.view.unwrap(), violation, true).unwrap();
@@ -158,15 +158,15 @@ mod tests {
     fn dumped(pieces: &[(u64, &[u8])]) -> String {
         let mut out = anstream::StripStream::new(Vec::new());
         let mut dump = Dump::default();
-        for (offset, octets) in pieces {
-            dump.push(&mut out, *offset, octets).unwrap();
+        for (offset, bytes) in pieces {
+            dump.push(&mut out, *offset, bytes).unwrap();
         }
         dump.end(&mut out).unwrap();
         String::from_utf8(out.into_inner()).unwrap()
     }
 
     #[test]
-    fn the_arrow_is_at_the_octet() {
+    fn the_arrow_is_at_the_byte() {
         let options = Options::default().with_format(xenstream::Format::Libxl);
         let expected = "
     00000000  4c 69 62 78 6c 46 6d 74  00 00 00 07              |LibxlFmt....|

@@ -25,7 +25,7 @@ impl Objects {
         Objects { out, prompt }
     }
 
-    /// The last object, which is that of `xenstream verify --json`, with the octets around what is wrong.
+    /// The last object, which is that of `xenstream verify --json`, with the bytes around what is wrong.
     pub(crate) fn verdict(
         mut self,
         path: &Path,
@@ -37,10 +37,10 @@ impl Objects {
             #[serde(flatten)]
             line: json::Line<'a>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            view: Option<Octets>,
+            view: Option<Bytes>,
         }
         let (view, report) = match result {
-            Ok(Inspection { report, view, .. }) => (view.as_ref().map(Octets::new), Ok(report)),
+            Ok(Inspection { report, view, .. }) => (view.as_ref().map(Bytes::new), Ok(report)),
             Err(error) => (None, Err(error)),
         };
         self.print(&Verdict { line: json::Line::of(path, report, profile), view })?;
@@ -61,19 +61,19 @@ impl Rows for Objects {
 }
 
 #[derive(Serialize)]
-struct Octets {
+struct Bytes {
     offset: u64,
-    octets: String,
+    bytes: String,
     width: u64,
 }
 
-impl Octets {
-    fn new(view: &View) -> Octets {
-        let octets = view.octets.iter().fold(String::new(), |mut octets, octet| {
-            let _ = write!(octets, "{octet:02x}");
-            octets
+impl Bytes {
+    fn new(view: &View) -> Bytes {
+        let bytes = view.bytes.iter().fold(String::new(), |mut bytes, byte| {
+            let _ = write!(bytes, "{byte:02x}");
+            bytes
         });
-        Octets { offset: view.offset, octets, width: view.width }
+        Bytes { offset: view.offset, bytes, width: view.width }
     }
 }
 
@@ -82,7 +82,7 @@ struct Ascii;
 
 impl Formatter for Ascii {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return CompactFormatter.write_string_fragment(out, fragment);
         }
         let mut units = [0; 2];
@@ -109,7 +109,7 @@ mod tests {
         for text in ["plain", "\u{9b}31m", "\x7f\x1b\n\"\\", "\u{1F980} \u{fc}", ""] {
             let mut json = Vec::new();
             text.serialize(&mut Serializer::with_formatter(&mut json, Ascii)).unwrap();
-            assert!(json.iter().all(|octet| matches!(octet, b' '..=b'~')), "{text:?}");
+            assert!(json.iter().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
             assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
         }
     }

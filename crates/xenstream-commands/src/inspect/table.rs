@@ -27,7 +27,7 @@ const ROOM: usize = 40;
 /// Rows, aligned. On a terminal long ones are broken into lines, elsewhere each is one line.
 pub(crate) struct Table {
     out: Out,
-    /// Octets are dumped.
+    /// Bytes are dumped.
     hex: bool,
     /// Each row is to be seen at once.
     prompt: bool,
@@ -127,8 +127,8 @@ impl Rows for Table {
         Ok(self.hex)
     }
 
-    fn octets(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
-        self.dump.push(&mut self.out, offset, octets)
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.dump.push(&mut self.out, offset, bytes)
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {

@@ -1,6 +1,6 @@
-//! The input's first octets: which format it is in.
+//! The input's first bytes: which format it is in.
 //!
-//! The first 8 octets tell the known formats apart; a magic that is longer goes on in [`Field::Magic`].
+//! The first 8 bytes tell the known formats apart; a magic that is longer goes on in [`Field::Magic`].
 
 use crate::observer::{Header, Observer};
 use crate::rule::Rule;
@@ -12,7 +12,7 @@ use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
 /// Fields of the input's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// The first 8 octets.
+    /// The first 8 bytes.
     First,
     /// The rest of a magic, from this offset on.
     Magic(u8),
@@ -36,8 +36,8 @@ impl State {
 impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
-        Size::Octets(match self {
-            // The magic of xenopsd has 15 octets, the others a multiple of 8.
+        Size::Bytes(match self {
+            // The magic of xenopsd has 15 bytes, the others a multiple of 8.
             Field::Magic(at) if at < 8 => 7,
             Field::First | Field::Magic(_) => 8,
         })
@@ -144,7 +144,7 @@ impl Verifier {
     }
 }
 
-/// The format whose magic begins with these octets.
+/// The format whose magic begins with these bytes.
 fn looks_like(first: [u8; 8]) -> Option<Format> {
     if first == libxc::MARKER.to_be_bytes() {
         Some(Format::Libxc)

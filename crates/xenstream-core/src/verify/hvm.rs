@@ -27,7 +27,7 @@ pub(crate) struct State {
     index: u64,
     /// The entry being read.
     entry: Option<RecordRef>,
-    /// Octets in the body of the entry being read.
+    /// Bytes in the body of the entry being read.
     length: u64,
     /// Absolute offset of the end of the entry being read.
     end: u64,
@@ -48,8 +48,8 @@ impl Field {
     pub(crate) fn size(self) -> Size {
         match self {
             Field::Next => Size::Marker,
-            Field::Entry => Size::Octets(8),
-            Field::Magic | Field::Version | Field::MsrCount | Field::MsrReserved => Size::Octets(4),
+            Field::Entry => Size::Bytes(8),
+            Field::Magic | Field::Version | Field::MsrCount | Field::MsrReserved => Size::Bytes(4),
         }
     }
 }
@@ -146,7 +146,7 @@ impl Verifier {
                     self.hvm_rest_of_entry();
                 }
             }
-            // A marker, not a field of octets.
+            // A marker, not a field of bytes.
             Field::Next => {}
         }
         Ok(())

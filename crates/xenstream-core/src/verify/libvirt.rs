@@ -15,7 +15,7 @@ pub(crate) enum Field {
     XmlLen,
     /// One of the unused words, counting from 0.
     Unused(u8),
-    /// The last octet of the XML.
+    /// The last byte of the XML.
     XmlLast,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct State {
 impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
-        Size::Octets(if matches!(self, Field::XmlLast) { 1 } else { 4 })
+        Size::Bytes(if matches!(self, Field::XmlLast) { 1 } else { 4 })
     }
 }
 
@@ -54,10 +54,10 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let [a, b, c, d, ..] = value;
-        let octets = [a, b, c, d];
-        let word = self.libvirt.order.u32(octets);
+        let bytes = [a, b, c, d];
+        let word = self.libvirt.order.u32(bytes);
         match field {
-            Field::Version => self.libvirt_version(at, octets, o)?,
+            Field::Version => self.libvirt_version(at, bytes, o)?,
             Field::XmlLen => {
                 self.libvirt.xml_len = word;
                 self.sure = libvirt::HEADER.saturating_add(u64::from(word)).saturating_add(libxl::HEADER);
@@ -94,12 +94,12 @@ impl Verifier {
     fn libvirt_version<O: Observer + ?Sized>(
         &mut self,
         at: u64,
-        octets: [u8; 4],
+        bytes: [u8; 4],
         o: &mut O,
     ) -> Result<(), Stop> {
         let known = |version| matches!(version, libvirt::VERSION_LEGACY | libvirt::VERSION);
-        let little = Order::Little.u32(octets);
-        let big = Order::Big.u32(octets);
+        let little = Order::Little.u32(bytes);
+        let big = Order::Big.u32(bytes);
         let (order, version) = if known(big) { (Order::Big, big) } else { (Order::Little, little) };
         self.libvirt.order = order;
         self.libvirt.version = version;

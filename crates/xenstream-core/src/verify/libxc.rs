@@ -49,7 +49,7 @@ pub(crate) struct State {
     pub(crate) checkpoints: u64,
     /// Complete checkpoints of this libxc stream; the summary counts those of all.
     pub(crate) complete: u64,
-    /// Octets of records since the last CHECKPOINT, in a stream that has had one.
+    /// Bytes of records since the last CHECKPOINT, in a stream that has had one.
     pub(crate) buffered: u64,
     /// The first optional record since the last CHECKPOINT, in a stream that has had one.
     pub(crate) optional: Option<RecordRef>,
@@ -58,7 +58,7 @@ pub(crate) struct State {
 impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
-        Size::Octets(match self {
+        Size::Bytes(match self {
             Field::Record | Field::Marker => 8,
             Field::Options | Field::Reserved | Field::PageShift | Field::DomainReserved => 2,
             Field::Id
@@ -166,7 +166,7 @@ impl Verifier {
         self.next(0, verify::Field::Libxc(Field::Id));
     }
 
-    /// The headers go on for so many octets, and one record at least follows.
+    /// The headers go on for so many bytes, and one record at least follows.
     fn libxc_certain(&mut self, headers: u64) {
         self.sure = self.sure.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
     }
@@ -267,12 +267,12 @@ impl Verifier {
         &mut self,
         field: Field,
         at: u64,
-        octets: [u8; 4],
+        bytes: [u8; 4],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, ..] = octets;
+        let [a, b, ..] = bytes;
         let half = self.libxc.order.u16([a, b]);
-        let word = self.libxc.order.u32(octets);
+        let word = self.libxc.order.u32(bytes);
         let next = match field {
             Field::DomainType => {
                 let offset = at.saturating_sub(libxc::IMAGE_HEADER);
@@ -434,7 +434,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Octets that surely follow the libxc stream's END.
+    /// Bytes that surely follow the libxc stream's END.
     fn after_libxc_end(&self) -> u64 {
         if self.libxl.present {
             RECORD_HEADER
@@ -493,7 +493,7 @@ impl Verifier {
                 Length::Multiple(n, rule) => (length != 0 && length.is_multiple_of(n), rule, n),
                 Length::PvInfo => {
                     let n = libxc::pv_info::LENGTH;
-                    // The restorer reads the first octets of a longer one.
+                    // The restorer reads the first bytes of a longer one.
                     let longer = self.policy.profile() == Profile::Restore && length > n;
                     (length == n || longer, Rule::LibxcPvInfoLength, n)
                 }
@@ -542,7 +542,7 @@ impl Verifier {
         Ok(fits)
     }
 
-    /// Width of the PV guest in octets; 8 as long as nothing has told it.
+    /// Width of the PV guest in bytes; 8 as long as nothing has told it.
     #[inline]
     pub(crate) fn guest_width(&self) -> u8 {
         self.summary.guest_width.unwrap_or(8)

@@ -60,7 +60,7 @@ enum Next {
 impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
-        Size::Octets(match self {
+        Size::Bytes(match self {
             Field::Ident | Field::Record | Field::Either => 8,
             Field::Version | Field::Options | Field::EmulatorId | Field::ControlId => 4,
         })
@@ -107,7 +107,7 @@ impl Verifier {
         self.next(0, verify::Field::Libxl(Field::Version));
     }
 
-    /// The header goes on for so many octets, and one record at least follows.
+    /// The header goes on for so many bytes, and one record at least follows.
     fn libxl_certain(&mut self, header: u64) {
         self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
     }

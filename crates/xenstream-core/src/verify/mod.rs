@@ -55,13 +55,13 @@ pub(crate) enum Field {
 /// How a field is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// So many octets, 8 at the most, judged together.
-    Octets(u8),
-    /// Words of 8 octets, judged in runs.
+    /// So many bytes, 8 at the most, judged together.
+    Bytes(u8),
+    /// Words of 8 bytes, judged in runs.
     Words,
-    /// Octets that are judged one by one.
+    /// Bytes that are judged one by one.
     Stretch,
-    /// No octets: a layer decides what comes next.
+    /// No bytes: a layer decides what comes next.
     Marker,
     /// Nothing comes next.
     End,
@@ -96,7 +96,7 @@ impl Field {
             Field::Detect(field) => field.size(),
             Field::Xl(field) => field.size(),
             Field::Libvirt(field) => field.size(),
-            Field::Xenopsd(_) => Size::Octets(8),
+            Field::Xenopsd(_) => Size::Bytes(8),
             Field::Libxl(field) => field.size(),
             Field::Libxc(field) => field.size(),
             Field::Pages(field) => field.size(),
@@ -112,7 +112,7 @@ impl Field {
 
 /// Hands what was taken to the layer that asked for it.
 impl Verifier {
-    /// A field of a few octets is complete; `at` is the absolute offset of its first.
+    /// A field of a few bytes is complete; `at` is the absolute offset of its first.
     #[inline]
     pub(crate) fn field<O: Observer + ?Sized>(
         &mut self,
@@ -131,7 +131,7 @@ impl Verifier {
             Field::Xl(field) => self.xl_field(field, at, value, o),
             Field::Libvirt(field) => self.libvirt_field(field, at, value, o),
             Field::Xenopsd(field) => self.xenopsd_field(field, at, value, o),
-            // These are not fields of a few octets.
+            // These are not fields of a few bytes.
             Field::Xenstore | Field::BodyEnd | Field::Padding | Field::RecordEnd | Field::Ended => Ok(()),
         }
     }
@@ -150,17 +150,17 @@ impl Verifier {
     pub(crate) fn words<O: Observer + ?Sized>(
         &mut self,
         words: &[[u8; 8]],
-        octets: &[u8],
+        bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
         match self.field {
             Field::Pv(_) => self.pv_words(words, o),
             Field::Pages(pages::Field::P2mFrame) => self.p2m_words(words, o),
-            _ => self.pages_words(words, octets, o),
+            _ => self.pages_words(words, bytes, o),
         }
     }
 
-    /// Octets that the current stretch has still to come.
+    /// Bytes that the current stretch has still to come.
     pub(crate) fn stretch_left(&self) -> u64 {
         match self.field {
             Field::Padding => self.body_end.saturating_add(self.body_padding).saturating_sub(self.position),
@@ -168,15 +168,15 @@ impl Verifier {
         }
     }
 
-    /// Judges octets one by one; sets the position behind the last one that broke no rule.
-    pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, octets: &[u8], o: &mut O) -> Result<(), Stop> {
+    /// Judges bytes one by one; sets the position behind the last one that broke no rule.
+    pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
         match self.field {
-            Field::Padding => self.record_padding(octets, o),
-            _ => self.xenstore_octets(octets, o),
+            Field::Padding => self.record_padding(bytes, o),
+            _ => self.xenstore_bytes(bytes, o),
         }
     }
 
-    /// Decides what comes next where no octets are needed for it.
+    /// Decides what comes next where no bytes are needed for it.
     #[inline]
     pub(crate) fn marker<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.field {
@@ -210,16 +210,16 @@ impl Verifier {
     }
 
     /// Padding is written as zero (both specifications, "Records"); one finding for a record.
-    fn record_padding<O: Observer + ?Sized>(&mut self, octets: &[u8], o: &mut O) -> Result<(), Stop> {
-        if let Some(clean) = octets.iter().position(|octet| *octet != 0) {
+    fn record_padding<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
+        if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
             self.advance(clean);
-            let found = octets.get(clean).copied().map_or(0, u64::from);
+            let found = bytes.get(clean).copied().map_or(0, u64::from);
             self.find(self.padding_rule(), self.position, found, 0, o)?;
-            self.advance(octets.len().saturating_sub(clean));
+            self.advance(bytes.len().saturating_sub(clean));
             self.next(self.stretch_left(), Field::RecordEnd);
             return Ok(());
         }
-        self.advance(octets.len());
+        self.advance(bytes.len());
         if self.stretch_left() == 0 {
             self.next(0, Field::RecordEnd);
         }

@@ -91,7 +91,7 @@ impl Field {
         match self {
             Field::Entry | Field::P2mFrame => Size::Words,
             Field::Contents => Size::Marker,
-            Field::Count | Field::Reserved | Field::P2mStart | Field::P2mEnd => Size::Octets(4),
+            Field::Count | Field::Reserved | Field::P2mStart | Field::P2mEnd => Size::Bytes(4),
         }
     }
 }
@@ -127,7 +127,7 @@ impl Verifier {
             }
             Field::P2mStart => self.p2m_start(at, word, o),
             Field::P2mEnd => self.p2m_end(at, word, o),
-            // These are not fields of a few octets.
+            // These are not fields of a few bytes.
             Field::Entry | Field::Contents | Field::P2mFrame => Ok(()),
         }
     }
@@ -184,7 +184,7 @@ impl Verifier {
         count(&mut self.summary.pages.by_type, kind, 1);
         self.pages.with_data = self.pages.with_data.saturating_add(u64::from(has_data));
         self.pages.words_left = 0;
-        o.pfns(Pfns { octets: &word, order, offset });
+        o.pfns(Pfns { bytes: &word, order, offset });
         self.pages_entries_end(o)?;
         Ok(true)
     }
@@ -194,7 +194,7 @@ impl Verifier {
     pub(crate) fn pages_words<O: Observer + ?Sized>(
         &mut self,
         words: &[[u8; 8]],
-        octets: &[u8],
+        bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
         let order = self.libxc_order();
@@ -202,13 +202,13 @@ impl Verifier {
         let verdict = if words.len() == 1 || !self.pages_run(words) {
             self.pages_one_by_one(words, o)
         } else {
-            self.advance(octets.len());
+            self.advance(bytes.len());
             Ok(())
         };
         let judged = self.position.saturating_sub(offset);
-        let octets = usize::try_from(judged).ok().and_then(|judged| octets.get(..judged)).unwrap_or(octets);
-        if !octets.is_empty() {
-            o.pfns(Pfns { octets, order, offset });
+        let bytes = usize::try_from(judged).ok().and_then(|judged| bytes.get(..judged)).unwrap_or(bytes);
+        if !bytes.is_empty() {
+            o.pfns(Pfns { bytes, order, offset });
         }
         verdict?;
         self.pages.words_left = self.pages.words_left.saturating_sub(words.len() as u64);

@@ -96,9 +96,9 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let record = RECORD_HEADER.saturating_add(length).saturating_add(padding(length));
         self.libxc.buffered = self.libxc.buffered.saturating_add(record);
-        let limit = self.policy.limit(Limit::CheckpointOctets);
+        let limit = self.policy.limit(Limit::CheckpointSize);
         if self.libxc.buffered > limit {
-            self.find(Rule::StreamCheckpointOctets, at, self.libxc.buffered, limit, o)?;
+            self.find(Rule::StreamCheckpointSize, at, self.libxc.buffered, limit, o)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::wire::{Order, PAGE_SIZE};
 pub(crate) enum Field {
     /// The entries of a page table.
     PageTable,
-    /// A register of BASIC, of this many octets.
+    /// A register of BASIC, of this many bytes.
     Register(Register, u8),
 }
 
@@ -46,14 +46,14 @@ impl Field {
     pub(crate) fn size(self) -> Size {
         match self {
             Field::PageTable => Size::Words,
-            Field::Register(_, width) => Size::Octets(width),
+            Field::Register(_, width) => Size::Bytes(width),
         }
     }
 }
 
 /// Page tables.
 impl Verifier {
-    /// A page table lies behind `gap` octets.
+    /// A page table lies behind `gap` bytes.
     pub(crate) fn pv_page_table(&mut self, gap: u64) {
         self.pv.words_left = PAGE_SIZE / 8;
         self.next(gap, verify::Field::Pv(Field::PageTable));

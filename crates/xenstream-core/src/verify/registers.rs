@@ -46,7 +46,7 @@ pub(crate) struct State {
 impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
-        Size::Octets(match self {
+        Size::Bytes(match self {
             Field::PvInfo => 2,
             Field::PvInfoReserved => 6,
             Field::ParamIndex | Field::ParamValue => 8,
@@ -73,7 +73,7 @@ impl Verifier {
         match field {
             Field::PvInfo => self.pv_info(at, (a, b), o),
             Field::PvInfoReserved => {
-                // The two octets behind the six are zero in the gathered word.
+                // The two bytes behind the six are zero in the gathered word.
                 let reserved = Order::Little.u64(value);
                 if reserved != 0 {
                     self.find(Rule::LibxcPvInfoReserved, at, reserved, 0, o)?;
@@ -147,7 +147,7 @@ impl Verifier {
         }
     }
 
-    /// An entry's last `rest` octets follow; if the body has another, `field` lies `lead` octets inside it.
+    /// An entry's last `rest` bytes follow; if the body has another, `field` lies `lead` bytes inside it.
     fn registers_entry(&mut self, rest: u64, lead: u64, field: Field) {
         if self.left_in_body() > rest {
             self.registers_next(rest.saturating_add(lead), field);
@@ -277,7 +277,7 @@ fn refused_value(index: u64, value: u64) -> bool {
         31 => value > 5,
         // HVM_PARAM_NR_IOREQ_SERVER_PAGES.
         33 => !(1..=64).contains(&value),
-        // HVM_PARAM_X87_FIP_WIDTH, in octets; 0 lets the hypervisor choose.
+        // HVM_PARAM_X87_FIP_WIDTH, in bytes; 0 lets the hypervisor choose.
         36 => !matches!(value, 0 | 4 | 8),
         _ => false,
     }

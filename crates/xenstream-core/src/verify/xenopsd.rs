@@ -27,7 +27,7 @@ pub(crate) struct State {
 
 /// What a header's length may be.
 enum Fits {
-    /// No octets follow, or they have no length.
+    /// No bytes follow, or they have no length.
     Zero,
     /// Up to the limit for blobs.
     Blob,

@@ -9,14 +9,14 @@ use crate::verify::{Field, Stop};
 pub(crate) struct State {
     /// The string being read is a value.
     in_value: bool,
-    /// Absolute offset of the first octet of the string being read.
+    /// Absolute offset of the first byte of the string being read.
     string: u64,
-    /// Absolute offset of the first octet of the last key.
+    /// Absolute offset of the first byte of the last key.
     key: u64,
 }
 
 impl Verifier {
-    /// Pairs follow behind `gap` octets, up to the end of the body.
+    /// Pairs follow behind `gap` bytes, up to the end of the body.
     pub(crate) fn xenstore_start(&mut self, gap: u64) {
         let start = self.position.saturating_add(gap);
         self.xenstore = State { in_value: false, string: start, key: start };
@@ -26,14 +26,14 @@ impl Verifier {
         }
     }
 
-    pub(crate) fn xenstore_octets<O: Observer + ?Sized>(
+    pub(crate) fn xenstore_bytes<O: Observer + ?Sized>(
         &mut self,
-        octets: &[u8],
+        bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let mut rest = octets;
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let before = rest.iter().position(|octet| *octet == 0).unwrap_or(rest.len());
+            let before = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
             let (piece, behind) = rest.split_at_checked(before.saturating_add(1)).unwrap_or((rest, &[]));
             rest = behind;
             self.xenstore_piece(piece, o)?;
@@ -50,14 +50,14 @@ impl Verifier {
         let State { in_value, string, .. } = self.xenstore;
         // One pass without a branch tells whether there is anything to find.
         let odd = if in_value {
-            piece.iter().fold(false, |odd, octet| odd | !(*octet == 0 || is_of_value(*octet)))
+            piece.iter().fold(false, |odd, byte| odd | !(*byte == 0 || is_of_value(*byte)))
         } else {
             let starts = self.position == string && matches!(piece.first(), Some(0 | b'/'));
-            piece.iter().fold(starts, |odd, octet| odd | !(*octet == 0 || is_of_key(*octet)))
+            piece.iter().fold(starts, |odd, byte| odd | !(*byte == 0 || is_of_key(*byte)))
         };
         if odd {
-            for octet in piece {
-                self.xenstore_octet(*octet, o)?;
+            for byte in piece {
+                self.xenstore_byte(*byte, o)?;
                 self.advance(1);
             }
         } else {
@@ -73,21 +73,21 @@ impl Verifier {
         Ok(())
     }
 
-    fn xenstore_octet<O: Observer + ?Sized>(&mut self, octet: u8, o: &mut O) -> Result<(), Stop> {
+    fn xenstore_byte<O: Observer + ?Sized>(&mut self, byte: u8, o: &mut O) -> Result<(), Stop> {
         let at = self.position;
         let State { in_value, string, .. } = self.xenstore;
-        let found = u64::from(octet);
+        let found = u64::from(byte);
         if in_value {
-            if octet != 0 && !is_of_value(octet) {
+            if byte != 0 && !is_of_value(byte) {
                 self.find(Rule::LibxlXenstoreValueCharset, at, found, 0, o)?;
             }
-        } else if octet == 0 {
+        } else if byte == 0 {
             if at == string {
                 self.find(Rule::LibxlXenstoreKeyEmpty, at, 0, 0, o)?;
             }
-        } else if octet == b'/' && at == string {
+        } else if byte == b'/' && at == string {
             self.find(Rule::LibxlXenstoreKeyAbsolute, at, found, 0, o)?;
-        } else if !is_of_key(octet) {
+        } else if !is_of_key(byte) {
             self.find(Rule::LibxlXenstoreKeyCharset, at, found, 0, o)?;
         }
         Ok(())
@@ -106,10 +106,10 @@ impl Verifier {
     }
 }
 
-fn is_of_key(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'/' | b'_' | b'@')
+fn is_of_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_' | b'@')
 }
 
-fn is_of_value(octet: u8) -> bool {
-    matches!(octet, b' '..=b'~')
+fn is_of_value(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }

@@ -16,7 +16,7 @@ pub(crate) enum Field {
     OptionalFlags,
     OptionalDataLen,
     ConfigLen,
-    /// The last octet of the configuration.
+    /// The last byte of the configuration.
     ConfigLast,
     /// The configuration has passed.
     ConfigEnd,
@@ -27,9 +27,9 @@ pub(crate) struct State {
     order: Order,
     mandatory_flags: u32,
     optional_flags: u32,
-    /// Octets of optional data.
+    /// Bytes of optional data.
     optional_data_len: u64,
-    /// Octets of optional data behind the configuration.
+    /// Bytes of optional data behind the configuration.
     tail: u64,
 }
 
@@ -37,9 +37,9 @@ impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
         match self {
-            Field::ConfigLast => Size::Octets(1),
+            Field::ConfigLast => Size::Bytes(1),
             Field::ConfigEnd => Size::Marker,
-            _ => Size::Octets(4),
+            _ => Size::Bytes(4),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Verifier {
                 }
                 self.xl_next(0, Field::ConfigEnd);
             }
-            // A marker, not a field of octets.
+            // A marker, not a field of bytes.
             Field::ConfigEnd => {}
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The header that libvirt's libxl driver puts before the libxl stream (`libxl_conf.h`), native byte order.
 
-/// First 16 octets of the file.
+/// First 16 bytes of the file.
 pub const MAGIC: [u8; 16] = *b"libvirt-xml\n \0 \r";
 
 /// Size of the header before the XML.

@@ -223,7 +223,7 @@ pub mod pte {
 pub mod pv_info {
     /// Body length.
     pub const LENGTH: u64 = 8;
-    /// Offset of the six reserved octets.
+    /// Offset of the six reserved bytes.
     pub const RESERVED_AT: u64 = 2;
     /// `(guest_width, pt_levels)` of a 32-bit guest.
     pub const PV32: (u8, u8) = (4, 3);
@@ -238,8 +238,8 @@ pub mod p2m {
     /// Offset of `end_pfn`.
     pub const END_PFN_AT: u64 = 4;
 
-    /// How far a pfn is shifted down to give its frame of the p2m, for a guest of this width in octets: a frame of
-    /// 4096 octets holds 1024 pfns of a 32-bit guest, 512 of a 64-bit guest.
+    /// How far a pfn is shifted down to give its frame of the p2m, for a guest of this width in bytes: a frame of
+    /// 4096 bytes holds 1024 pfns of a 32-bit guest, 512 of a 64-bit guest.
     #[inline]
     #[must_use]
     pub const fn frame_shift(guest_width: u8) -> u32 {
@@ -267,7 +267,7 @@ pub mod vcpu {
     /// Offsets in BASIC's blob (`vcpu_guest_context_t`), for one guest width.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BasicLayout {
-        /// Size of a register in octets.
+        /// Size of a register in bytes.
         pub word: u8,
         /// `edx`: the start-info page, in vcpu 0.
         pub edx: u64,

@@ -1,6 +1,6 @@
 //! The formats as data: names, numbers, sizes and field offsets. Nothing here decides anything.
 //!
-//! All sizes are in octets, all offsets count from the start of the structure they belong to.
+//! All sizes are in bytes, all offsets count from the start of the structure they belong to.
 
 pub mod hvm;
 pub mod libvirt;
@@ -11,16 +11,16 @@ pub mod xl;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-/// Size of a guest page in octets.
+/// Size of a guest page in bytes.
 pub const PAGE_SIZE: u64 = 4096;
 
-/// The order of the octets in multi-octet fields.
+/// The order of the bytes in multi-byte fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// Least significant octet first: what every released Xen writes.
+    /// Least significant byte first: what every released Xen writes.
     #[default]
     Little,
-    /// Most significant octet first: defined by the specification, never released.
+    /// Most significant byte first: defined by the specification, never released.
     Big,
 }
 
@@ -28,43 +28,43 @@ impl Order {
     /// Reads an unsigned 16-bit field.
     #[inline]
     #[must_use]
-    pub fn u16(self, octets: [u8; 2]) -> u16 {
+    pub fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
-            Order::Little => LittleEndian::read_u16(&octets),
-            Order::Big => BigEndian::read_u16(&octets),
+            Order::Little => LittleEndian::read_u16(&bytes),
+            Order::Big => BigEndian::read_u16(&bytes),
         }
     }
 
     /// Reads an unsigned 32-bit field.
     #[inline]
     #[must_use]
-    pub fn u32(self, octets: [u8; 4]) -> u32 {
+    pub fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
-            Order::Little => LittleEndian::read_u32(&octets),
-            Order::Big => BigEndian::read_u32(&octets),
+            Order::Little => LittleEndian::read_u32(&bytes),
+            Order::Big => BigEndian::read_u32(&bytes),
         }
     }
 
     /// Reads an unsigned 64-bit field.
     #[inline]
     #[must_use]
-    pub fn u64(self, octets: [u8; 8]) -> u64 {
+    pub fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {
-            Order::Little => LittleEndian::read_u64(&octets),
-            Order::Big => BigEndian::read_u64(&octets),
+            Order::Little => LittleEndian::read_u64(&bytes),
+            Order::Big => BigEndian::read_u64(&bytes),
         }
     }
 
     /// Reads two unsigned 32-bit fields, one behind the other.
     #[inline]
     #[must_use]
-    pub fn pair(self, octets: [u8; 8]) -> (u32, u32) {
+    pub fn pair(self, bytes: [u8; 8]) -> (u32, u32) {
         match self {
             Order::Little => {
-                let word = LittleEndian::read_u64(&octets);
+                let word = LittleEndian::read_u64(&bytes);
                 (word as u32, (word >> 32) as u32)
             }
-            Order::Big => big_pair(octets),
+            Order::Big => big_pair(bytes),
         }
     }
 
@@ -108,15 +108,15 @@ impl Order {
 /// Out of line, as nobody has such streams: inlined, the compiler reads both orders each time and chooses one.
 #[cold]
 #[inline(never)]
-fn big_pair(octets: [u8; 8]) -> (u32, u32) {
-    let word = BigEndian::read_u64(&octets);
+fn big_pair(bytes: [u8; 8]) -> (u32, u32) {
+    let word = BigEndian::read_u64(&bytes);
     ((word >> 32) as u32, word as u32)
 }
 
 /// Size of the header of a libxl or libxc record: `u32 type, u32 body_length`.
 pub const RECORD_HEADER: u64 = 8;
 
-/// Octets of padding behind a body of `body_length` octets: records fill up to a multiple of 8
+/// Bytes of padding behind a body of `body_length` bytes: records fill up to a multiple of 8
 /// (both specifications, section "Records"). Counts from the record's own start, whatever its alignment.
 #[inline]
 #[must_use]

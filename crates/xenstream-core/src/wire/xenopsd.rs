@@ -9,7 +9,7 @@ pub const SIGNATURE_LEGACY: [u8; 15] = *b"XenSavedDomain\n";
 /// Size of a header.
 pub const HEADER: u64 = 16;
 
-/// Most octets of device-model state that xenopsd takes.
+/// Most bytes of device-model state that xenopsd takes.
 pub const QEMU_TRAD_MAX: u64 = 1_048_576;
 
 /// Header types, by number.

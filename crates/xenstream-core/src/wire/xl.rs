@@ -1,6 +1,6 @@
 //! The header that `xl save` puts before the libxl stream (`tools/xl/xl.h`), in the saving host's byte order.
 
-/// First 32 octets of the file.
+/// First 32 bytes of the file.
 pub const MAGIC: [u8; 32] = *b"Xen saved domain, xl format\n \0 \r";
 
 /// Size of the header before the optional data.

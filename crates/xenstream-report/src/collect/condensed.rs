@@ -2,7 +2,7 @@
 
 /// Something that lies between two offsets, and can be told together with what comes behind it.
 pub(crate) trait Span {
-    /// Offset of its first octet.
+    /// Offset of its first byte.
     fn start(&self) -> u64;
     /// Offset behind its last one.
     fn end(&self) -> u64;

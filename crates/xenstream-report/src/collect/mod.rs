@@ -46,7 +46,7 @@ impl Default for Collector {
 
 impl Observer for Collector {
     fn header(&mut self, header: &Header) {
-        let (lane, name, offset, octets) = match *header {
+        let (lane, name, offset, bytes) = match *header {
             Header::Xl { offset, optional_data_len, .. } => {
                 (Lane::Container, "xl header", offset, xl::HEADER + u64::from(optional_data_len))
             }
@@ -64,7 +64,7 @@ impl Observer for Collector {
             // A header that this crate does not know has no place in its pictures.
             _ => return,
         };
-        self.runs.header(Run::header(lane, name, offset, octets));
+        self.runs.header(Run::header(lane, name, offset, bytes));
     }
 
     fn record(&mut self, record: &Record) {
@@ -76,8 +76,8 @@ impl Observer for Collector {
         }
         match u32::try_from(record.kind) {
             Ok(libxc::types::PAGE_DATA) => {
-                let octets = record.body_offset.saturating_add(record.body_length) - record.offset;
-                self.rounds.record(record.offset, octets);
+                let bytes = record.body_offset.saturating_add(record.body_length) - record.offset;
+                self.rounds.record(record.offset, bytes);
             }
             Ok(libxc::types::VERIFY) => self.rounds.verify(),
             Ok(libxc::types::CHECKPOINT) => self.rounds.checkpoint(),

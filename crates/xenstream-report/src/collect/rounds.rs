@@ -20,8 +20,8 @@ pub(crate) struct Round {
     pub(crate) pages: u64,
     /// Those of them that had been sent before.
     pub(crate) again: u64,
-    /// Octets of its PAGE_DATA records.
-    pub(crate) octets: u64,
+    /// Bytes of its PAGE_DATA records.
+    pub(crate) bytes: u64,
     /// It is there for comparison.
     pub(crate) verifies: bool,
     /// Checkpoints that end it, or some of it.
@@ -44,7 +44,7 @@ impl Span for Round {
         self.entries = self.entries.saturating_add(next.entries);
         self.pages = self.pages.saturating_add(next.pages);
         self.again = self.again.saturating_add(next.again);
-        self.octets = self.octets.saturating_add(next.octets);
+        self.bytes = self.bytes.saturating_add(next.bytes);
         self.verifies |= next.verifies;
         self.checkpoints = self.checkpoints.saturating_add(next.checkpoints);
     }
@@ -66,7 +66,7 @@ pub(crate) struct Rounds {
 #[derive(Clone, Copy, Debug)]
 struct Passing {
     start: u64,
-    octets: u64,
+    bytes: u64,
     highest: Option<u64>,
 }
 
@@ -76,9 +76,9 @@ impl Rounds {
     }
 
     /// A PAGE_DATA record begins.
-    pub(crate) fn record(&mut self, start: u64, octets: u64) {
+    pub(crate) fn record(&mut self, start: u64, bytes: u64) {
         self.close_record();
-        self.record = Some(Passing { start, octets, highest: None });
+        self.record = Some(Passing { start, bytes, highest: None });
     }
 
     /// An entry of that record has this pfn. Returns the number of its round.
@@ -129,7 +129,7 @@ impl Rounds {
 
     /// The first entry of a record decides to which round it belongs.
     fn enter(&mut self, pfn: u64) {
-        let Some(Passing { start, octets, .. }) = self.record else { return };
+        let Some(Passing { start, bytes, .. }) = self.record else { return };
         if self.highest.is_none_or(|highest| pfn <= highest) {
             self.begun += 1;
             self.list.push(Round {
@@ -141,15 +141,15 @@ impl Rounds {
                 entries: 0,
                 pages: 0,
                 again: 0,
-                octets: 0,
+                bytes: 0,
                 verifies: self.verifies,
                 checkpoints: 0,
             });
         }
         if let Some(round) = self.list.last_mut() {
             round.records = round.records.saturating_add(1);
-            round.octets = round.octets.saturating_add(octets);
-            round.end = start.saturating_add(octets);
+            round.bytes = round.bytes.saturating_add(bytes);
+            round.end = start.saturating_add(bytes);
         }
     }
 

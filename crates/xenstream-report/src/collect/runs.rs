@@ -35,8 +35,8 @@ pub(crate) struct Run {
     pub(crate) records: u64,
     pub(crate) start: u64,
     pub(crate) end: u64,
-    /// Octets of the records themselves; what lies between them is not theirs.
-    pub(crate) octets: u64,
+    /// Bytes of the records themselves; what lies between them is not theirs.
+    pub(crate) bytes: u64,
     pub(crate) entries: u64,
     pub(crate) pages: u64,
     /// A bit for each slot that occurs.
@@ -45,9 +45,9 @@ pub(crate) struct Run {
 
 impl Run {
     /// A header. It is no record.
-    pub(crate) fn header(lane: Lane, name: &'static str, offset: u64, octets: u64) -> Run {
+    pub(crate) fn header(lane: Lane, name: &'static str, offset: u64, bytes: u64) -> Run {
         let what = What::Header(name);
-        Run { records: 0, ..Run::new(lane, what, HEADERS, 0, offset, octets) }
+        Run { records: 0, ..Run::new(lane, what, HEADERS, 0, offset, bytes) }
     }
 
     fn record(lane: Lane, record: &Record) -> Run {
@@ -55,9 +55,9 @@ impl Run {
         Run::new(lane, What::Kind(record.kind), slot, record.index, record.offset, length(lane, record))
     }
 
-    fn new(lane: Lane, what: What, slot: usize, first: u64, start: u64, octets: u64) -> Run {
-        let end = start.saturating_add(octets);
-        Run { lane, what, first, records: 1, start, end, octets, entries: 0, pages: 0, slots: 1 << slot }
+    fn new(lane: Lane, what: What, slot: usize, first: u64, start: u64, bytes: u64) -> Run {
+        let end = start.saturating_add(bytes);
+        Run { lane, what, first, records: 1, start, end, bytes, entries: 0, pages: 0, slots: 1 << slot }
     }
 
     pub(crate) fn group(&self) -> Group {
@@ -126,18 +126,18 @@ impl Span for Run {
         }
         self.records = self.records.saturating_add(next.records);
         self.end = self.end.max(next.end);
-        self.octets = self.octets.saturating_add(next.octets);
+        self.bytes = self.bytes.saturating_add(next.bytes);
         self.entries = self.entries.saturating_add(next.entries);
         self.pages = self.pages.saturating_add(next.pages);
         self.slots |= next.slots;
     }
 }
 
-/// Records and octets of one slot.
+/// Records and bytes of one slot.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) records: u64,
-    pub(crate) octets: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The runs of every lane, and sums by type.
@@ -175,13 +175,13 @@ impl Runs {
         self.lanes[lane as usize].items()
     }
 
-    /// Records and octets by slot, of a stream of which so many octets were read.
-    pub(crate) fn sums(&self, lane: Lane, octets: u64) -> [Sum; SLOTS] {
+    /// Records and bytes by slot, of a stream of which so many bytes were read.
+    pub(crate) fn sums(&self, lane: Lane, bytes: u64) -> [Sum; SLOTS] {
         let mut sums = self.sums[lane as usize];
         if let Some((slot, end)) = self.last[lane as usize] {
             // The last record may have announced more than there was.
-            let sum = &mut sums[slot].octets;
-            *sum = sum.saturating_sub(end.saturating_sub(octets));
+            let sum = &mut sums[slot].bytes;
+            *sum = sum.saturating_sub(end.saturating_sub(bytes));
         }
         sums
     }
@@ -191,7 +191,7 @@ impl Runs {
         let slot = run.slots.trailing_zeros() as usize;
         let sum = &mut self.sums[lane][slot];
         sum.records = sum.records.saturating_add(1);
-        sum.octets = sum.octets.saturating_add(run.octets);
+        sum.bytes = sum.bytes.saturating_add(run.bytes);
         self.last[lane] = Some((slot, run.end));
         match self.lanes[lane].last_mut() {
             Some(last) if last.what == run.what && last.end == run.start => last.merge(&run),
@@ -200,7 +200,7 @@ impl Runs {
     }
 }
 
-/// Octets of a record: header, body and padding.
+/// Bytes of a record: header, body and padding.
 fn length(lane: Lane, record: &Record) -> u64 {
     let (header, padding) = match lane {
         Lane::Container => (xenopsd::HEADER, 0),

@@ -3,7 +3,7 @@
 use xenstream::{Format, Guest, Report, Summary, Violation};
 
 use crate::collect::Collector;
-use crate::numbers::{counted, grouped, octets};
+use crate::numbers::{bytes, counted, grouped};
 
 /// The head of the page.
 pub(crate) struct Facts {
@@ -91,13 +91,13 @@ fn facts(report: &Report, collector: &Collector) -> Vec<Fact> {
         add("xen", "Written by", text, None, aside);
     }
     add("profile", "Profile", report.profile.to_string(), None, String::new());
-    let size = format!("{} octets", grouped(summary.octets));
-    add("octets", "Stream", octets(summary.octets), Some(summary.octets), size);
+    let size = format!("{} bytes", grouped(summary.bytes));
+    add("bytes", "Stream", bytes(summary.bytes), Some(summary.bytes), size);
     let pages = summary.pages.with_data();
-    add("pages", "Pages with data", grouped(pages), Some(pages), octets(summary.pages.octets()));
+    add("pages", "Pages with data", grouped(pages), Some(pages), bytes(summary.pages.bytes()));
     let records = summary.records.total();
     add("records", "Records", grouped(records), Some(records), beside_records(summary));
-    let read = format!("{} read", octets(report.octets_read));
+    let read = format!("{} read", bytes(report.bytes_read));
     add("time", "Verified in", duration(report.elapsed.as_secs_f64()), None, read);
     facts
 }
@@ -119,15 +119,15 @@ fn notes(report: &Report) -> Vec<String> {
             "Limit {} was lowered to {:#x}, from the {} of memory in the configuration.",
             derived.limit,
             derived.value,
-            octets(derived.memory_kib.saturating_mul(1024))
+            bytes(derived.memory_kib.saturating_mul(1024))
         )
     });
     // Past a rule of this kind nothing can be framed.
     let last = report.findings.listed().last().or(report.violation());
     let stopped = last.is_some_and(|violation| violation.rule.is_structural()).then(|| {
         format!(
-            "The pictures show the stream up to octet {}, as far as it was read.",
-            grouped(report.summary.octets)
+            "The pictures show the stream up to byte {}, as far as it was read.",
+            grouped(report.summary.bytes)
         )
     });
     derived.chain(stopped).collect()

@@ -6,7 +6,7 @@ use xenstream::Report;
 use xenstream::wire::PAGE_SIZE;
 
 use crate::collect::{Cell, Memory, halved};
-use crate::numbers::{counted, grouped, octets, percent};
+use crate::numbers::{bytes, counted, grouped, percent};
 
 /// Cells are filled in so many steps.
 const STEPS: usize = 8;
@@ -19,7 +19,7 @@ const FOLDED: usize = 4 * SIZE;
 const HEIGHT: usize = 36 * PITCH;
 /// Rows that are folded at least.
 const FOLD: usize = 4;
-/// Octets of all paths together. Where each cell differs from its neighbour, fewer are drawn.
+/// Bytes of all paths together. Where each cell differs from its neighbour, fewer are drawn.
 const PATHS: usize = 48 << 10;
 
 /// The map.
@@ -104,7 +104,7 @@ impl Map {
                 _ => format!(
                     "A cell is {}, {}",
                     counted(pages, "page"),
-                    octets(pages.saturating_mul(PAGE_SIZE))
+                    bytes(pages.saturating_mul(PAGE_SIZE))
                 ),
             },
             sentence: sentence(cells, report, highest),
@@ -148,7 +148,7 @@ struct Paths {
 }
 
 impl Paths {
-    fn octets(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.kinds.iter().chain(&self.times).map(String::len).sum()
     }
 }
@@ -183,7 +183,7 @@ impl Grid {
         let mut grid = Grid::new(cells, shift);
         loop {
             let paths = grid.paths();
-            if paths.octets() <= PATHS {
+            if paths.bytes() <= PATHS {
                 return (grid, paths);
             }
             grid = Grid::new(halved(&grid.cells), grid.shift + 1);
@@ -455,8 +455,8 @@ mod tests {
         let memory = memory(entries);
         let (cells, shift) = memory.cells();
         let finest = Grid::new(cells.to_vec(), shift);
-        assert!(finest.paths().octets() > PATHS, "{}", finest.paths().octets());
+        assert!(finest.paths().bytes() > PATHS, "{}", finest.paths().bytes());
         let (grid, paths) = Grid::with_paths(cells.to_vec(), shift);
-        assert!(paths.octets() <= PATHS && grid.shift > finest.shift);
+        assert!(paths.bytes() <= PATHS && grid.shift > finest.shift);
     }
 }

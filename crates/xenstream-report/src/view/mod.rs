@@ -17,7 +17,7 @@ use xenstream::Report;
 use crate::collect::Collector;
 use crate::kinds::{Group, Lane};
 
-/// Octets that a page has at most.
+/// Bytes that a page has at most.
 pub const PAGE_MAX: usize = 300 * 1024;
 
 /// Writes the page about an image of this name: XHTML-compatible HTML 5 in UTF-8, with everything in it that it needs.
@@ -48,7 +48,7 @@ struct Page {
 impl Page {
     fn new(name: &str, report: &Report, collector: &Collector) -> Page {
         let summary = &report.summary;
-        let places = records::Places::new(collector, summary.octets);
+        let places = records::Places::new(collector, summary.bytes);
         let findings = findings::Findings::new(report, &places);
         let timeline = timeline::Timeline::new(collector, &places, &findings);
         let legend = Group::ALL.into_iter().filter(|group| places.has(*group)).collect();
@@ -58,8 +58,8 @@ impl Page {
             timeline,
             map: map::Map::new(&collector.memory, report),
             passes: passes::Passes::new(&collector.rounds),
-            sizes: sizes::Sizes::new(collector, summary.octets),
-            registers: registers::Registers::new(collector, summary.octets, summary.checkpoints),
+            sizes: sizes::Sizes::new(collector, summary.bytes),
+            registers: registers::Registers::new(collector, summary.bytes, summary.checkpoints),
             records: places.rows(),
             findings,
             legend,

@@ -1,7 +1,7 @@
 //! The rounds in which memory was sent.
 
 use crate::collect::{Round, Rounds};
-use crate::numbers::{counted, grouped, octets, percent, share};
+use crate::numbers::{bytes, counted, grouped, percent, share};
 
 /// The rounds.
 pub(crate) struct Passes {
@@ -23,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) number: u64,
     pub(crate) again: String,
     pub(crate) again_share: String,
-    pub(crate) octets: String,
+    pub(crate) bytes: String,
     /// Lengths of its bar.
     pub(crate) new_width: f64,
     pub(crate) again_width: f64,
@@ -98,7 +98,7 @@ fn row(round: &Round, full: u64) -> Row {
         number: round.pages,
         again: grouped(round.again),
         again_share: percent(round.again, round.pages),
-        octets: octets(round.octets),
+        bytes: bytes(round.bytes),
         new_width,
         again_width: share(round.again, full).min(100.0 - new_width),
         is_cut: round.pages > full,

@@ -4,7 +4,7 @@ use xenstream::Layer;
 
 use crate::collect::{Collector, Run};
 use crate::kinds::{Group, Lane};
-use crate::numbers::{counted, grouped, octets};
+use crate::numbers::{bytes, counted, grouped};
 
 /// A run of records as the table shows it.
 pub(crate) struct Row {
@@ -15,13 +15,13 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// Numbers of the records.
     pub(crate) numbers: String,
-    pub(crate) octets: u64,
+    pub(crate) bytes: u64,
     pub(crate) pages: String,
 }
 
 impl Row {
     pub(crate) fn size(&self) -> String {
-        octets(self.octets)
+        bytes(self.bytes)
     }
 
     pub(crate) fn place(&self) -> String {
@@ -32,7 +32,7 @@ impl Row {
 /// A run, and how it is called in links.
 pub(crate) struct Place<'c> {
     pub(crate) run: &'c Run,
-    /// Offset behind its last octet that was read.
+    /// Offset behind its last byte that was read.
     pub(crate) end: u64,
     pub(crate) id: String,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Place<'c> {
 impl Place<'_> {
     /// What is in it and how much, in a line.
     pub(crate) fn title(&self) -> String {
-        let Run { records, start, octets: length, pages, .. } = *self.run;
+        let Run { records, start, bytes: length, pages, .. } = *self.run;
         let mut title = self.run.label();
         if records > 1 {
             title += &format!(", {}", counted(records, "record"));
@@ -48,7 +48,7 @@ impl Place<'_> {
         if pages > 0 {
             title += &format!(", {}", counted(pages, "page"));
         }
-        title + &format!(", {} at {}", octets(length), grouped(start))
+        title + &format!(", {} at {}", bytes(length), grouped(start))
     }
 }
 
@@ -56,22 +56,22 @@ impl Place<'_> {
 pub(crate) struct Places<'c> {
     /// In stream order in each lane.
     pub(crate) lanes: [Vec<Place<'c>>; 4],
-    /// Octets of the stream.
-    pub(crate) octets: u64,
+    /// Bytes of the stream.
+    pub(crate) bytes: u64,
 }
 
 impl<'c> Places<'c> {
-    /// The runs of a stream of which so many octets were read.
-    pub(crate) fn new(collector: &'c Collector, octets: u64) -> Places<'c> {
+    /// The runs of a stream of which so many bytes were read.
+    pub(crate) fn new(collector: &'c Collector, bytes: u64) -> Places<'c> {
         let lanes = Lane::ALL.map(|lane| {
             let place = |(index, run): (usize, &'c Run)| Place {
                 run,
-                end: run.end.min(octets),
+                end: run.end.min(bytes),
                 id: format!("{}-{index}", lane.name()),
             };
             collector.runs.lane(lane).iter().enumerate().map(place).collect()
         });
-        Places { lanes, octets }
+        Places { lanes, bytes }
     }
 
     /// Is there anything of this group?
@@ -118,7 +118,7 @@ fn row(place: &Place<'_>) -> Row {
         group: run.group(),
         label: run.label(),
         numbers,
-        octets: run.octets.saturating_sub(run.end - place.end.max(run.start).min(run.end)),
+        bytes: run.bytes.saturating_sub(run.end - place.end.max(run.start).min(run.end)),
         pages,
     }
 }

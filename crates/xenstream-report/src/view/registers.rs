@@ -15,9 +15,9 @@ pub(crate) struct Registers {
 
 impl Registers {
     /// None where the stream has nothing of the kind.
-    pub(crate) fn new(collector: &Collector, octets: u64, checkpoints: u64) -> Option<Registers> {
+    pub(crate) fn new(collector: &Collector, bytes: u64, checkpoints: u64) -> Option<Registers> {
         let of = |lane| {
-            let rows = sizes::rows(collector, lane, octets).into_iter();
+            let rows = sizes::rows(collector, lane, bytes).into_iter();
             rows.filter(|row| row.group == Group::Registers).collect::<Vec<_>>()
         };
         let mut rows = of(Lane::Libxc);

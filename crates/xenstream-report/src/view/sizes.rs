@@ -1,8 +1,8 @@
-//! Records and octets by type.
+//! Records and bytes by type.
 
 use crate::collect::{Collector, Sum, slot_label, slot_words};
 use crate::kinds::{Group, Lane};
-use crate::numbers::{grouped, octets, percent};
+use crate::numbers::{bytes, grouped, percent};
 
 /// Sizes by record type.
 pub(crate) struct Sizes {
@@ -20,13 +20,13 @@ pub(crate) struct Row {
     pub(crate) label: String,
     pub(crate) words: &'static str,
     pub(crate) records: u64,
-    pub(crate) octets: u64,
+    pub(crate) bytes: u64,
     pub(crate) share: String,
 }
 
 impl Row {
     pub(crate) fn size(&self) -> String {
-        octets(self.octets)
+        bytes(self.bytes)
     }
 
     pub(crate) fn count(&self) -> String {
@@ -35,13 +35,12 @@ impl Row {
 }
 
 impl Sizes {
-    pub(crate) fn new(collector: &Collector, octets: u64) -> Sizes {
+    pub(crate) fn new(collector: &Collector, bytes: u64) -> Sizes {
         let layers = [Lane::Container, Lane::Libxl, Lane::Libxc];
-        let mut stream: Vec<Row> =
-            layers.into_iter().flat_map(|lane| rows(collector, lane, octets)).collect();
-        stream.sort_by_key(|row| std::cmp::Reverse(row.octets));
-        let largest = stream.first().map_or(1, |row| row.octets.max(1));
-        // A scale on which each step is a thousand times more: sizes reach from 8 octets to terabytes.
+        let mut stream: Vec<Row> = layers.into_iter().flat_map(|lane| rows(collector, lane, bytes)).collect();
+        stream.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+        let largest = stream.first().map_or(1, |row| row.bytes.max(1));
+        // A scale on which each step is a thousand times more: sizes reach from 8 bytes to terabytes.
         const UNITS: [&str; 7] = ["1 B", "1 KiB", "1 MiB", "1 GiB", "1 TiB", "1 PiB", "1 EiB"];
         let top = (largest as f64).log2().max(10.0);
         let grid = UNITS.iter().zip(0..).map(|(unit, step)| (f64::from(10 * step) / top * 100.0, *unit));
@@ -49,16 +48,16 @@ impl Sizes {
         Sizes { stream, grid, top }
     }
 
-    /// Where a number of octets lies on the scale.
-    pub(crate) fn place(&self, octets: &u64) -> f64 {
-        ((*octets).max(1) as f64).log2() / self.top * 100.0
+    /// Where a number of bytes lies on the scale.
+    pub(crate) fn place(&self, bytes: &u64) -> f64 {
+        ((*bytes).max(1) as f64).log2() / self.top * 100.0
     }
 }
 
 /// The types of a lane, in their own order.
 pub(crate) fn rows(collector: &Collector, lane: Lane, whole: u64) -> Vec<Row> {
     let sums = collector.runs.sums(lane, whole);
-    let row = |(slot, Sum { records, octets }): (usize, Sum)| {
+    let row = |(slot, Sum { records, bytes }): (usize, Sum)| {
         let (words, group) = slot_words(lane, slot);
         Row {
             lane,
@@ -66,8 +65,8 @@ pub(crate) fn rows(collector: &Collector, lane: Lane, whole: u64) -> Vec<Row> {
             label: slot_label(lane, slot),
             words,
             records,
-            octets,
-            share: percent(octets, whole),
+            bytes,
+            share: percent(bytes, whole),
         }
     };
     sums.into_iter().enumerate().filter(|(_, sum)| sum.records > 0).map(row).collect()

@@ -1,11 +1,11 @@
-//! The stream from its first octet to its last, layers as lanes.
+//! The stream from its first byte to its last, layers as lanes.
 
 use super::findings::Findings;
 use super::passes;
 use super::records::{Place, Places};
 use crate::collect::{Collector, Round};
 use crate::kinds::Lane;
-use crate::numbers::{counted, octets};
+use crate::numbers::{bytes, counted};
 
 /// Heights in pixels.
 const MARKERS: u32 = 16;
@@ -79,10 +79,10 @@ pub(crate) struct Tick {
 
 impl Timeline {
     pub(crate) fn new(collector: &Collector, places: &Places<'_>, findings: &Findings) -> Timeline {
-        if places.octets == 0 || places.lanes.iter().all(Vec::is_empty) {
+        if places.bytes == 0 || places.lanes.iter().all(Vec::is_empty) {
             return Timeline { pictures: Vec::new() };
         }
-        let whole = places.octets as f64;
+        let whole = places.bytes as f64;
         let by_offset = |offset: u64| offset as f64 / whole * 100.0;
         let warp = Warp::new(places);
         let rounds = collector.rounds.list();
@@ -90,7 +90,7 @@ impl Timeline {
             id: "to-scale",
             title: "By offset",
             description: "Where each record lies in the stream, to scale. Layers are lanes: what is nested lies lower.",
-            ticks: ticks(places.octets),
+            ticks: ticks(places.bytes),
             // What is inside HVM_CONTEXT would be too small to be seen.
             ..picture(&by_offset, &[Lane::Container, Lane::Libxl, Lane::Libxc], places, findings, rounds)
         };
@@ -129,11 +129,11 @@ fn picture(
     let lanes = lanes.iter().filter(|lane| !places.lanes[**lane as usize].is_empty());
     let mut lanes: Vec<_> = lanes.map(|lane| lane_view(scale, *lane, places)).collect();
     if rounds.len() > 1 {
-        let blocks = rounds.iter().map(|round| round_block(scale, round, places.octets)).collect();
+        let blocks = rounds.iter().map(|round| round_block(scale, round, places.bytes)).collect();
         lanes.push(LaneView { title: "rounds of memory", title_y: 0, y: 0, blocks });
     }
     let markers = findings.list.iter().map(|finding| Marker {
-        x: scale(finding.offset.min(places.octets)),
+        x: scale(finding.offset.min(places.bytes)),
         number: finding.number,
         is_error: finding.is_error,
         title: format!("{} {}: {}", finding.level(), finding.number, finding.rule),
@@ -153,7 +153,7 @@ fn picture(
 fn lane_view(scale: &dyn Fn(u64) -> f64, lane: Lane, places: &Places<'_>) -> LaneView {
     let mut blocks = Vec::new();
     let list = &places.lanes[lane as usize];
-    let ends = list.iter().skip(1).map(|place| place.run.start).chain([places.octets]);
+    let ends = list.iter().skip(1).map(|place| place.run.start).chain([places.bytes]);
     for (place, next) in list.iter().zip(ends) {
         blocks.push(record_block(scale, place));
         // What no record of this layer covers is the next layer's.
@@ -186,8 +186,8 @@ fn record_block(scale: &dyn Fn(u64) -> f64, place: &Place<'_>) -> Block {
     }
 }
 
-fn round_block(scale: &dyn Fn(u64) -> f64, round: &Round, octets: u64) -> Block {
-    let (x, width) = extent(scale, round.start.min(octets), round.end.min(octets));
+fn round_block(scale: &dyn Fn(u64) -> f64, round: &Round, bytes: u64) -> Block {
+    let (x, width) = extent(scale, round.start.min(bytes), round.end.min(bytes));
     let label = passes::label(round);
     Block {
         class: if round.verifies { "comparison" } else { "round" },
@@ -222,8 +222,8 @@ impl Warp {
     fn new(places: &Places<'_>) -> Warp {
         let runs = places.lanes.iter().flatten();
         let mut borders: Vec<u64> = runs.flat_map(|place| [place.run.start, place.end]).collect();
-        borders.extend([0, places.octets]);
-        borders.retain(|border| *border <= places.octets);
+        borders.extend([0, places.bytes]);
+        borders.retain(|border| *border <= places.bytes);
         borders.sort_unstable();
         borders.dedup();
         let mut sums = vec![0.0];
@@ -258,11 +258,11 @@ fn ticks(end: u64) -> Vec<Tick> {
     let offsets = (0..8).map(|n| n * step).take_while(|offset| place(*offset) < 88.0);
     let inner = offsets.zip(0..).map(|(offset, n)| Tick {
         x: place(offset),
-        label: octets(offset),
+        label: bytes(offset),
         anchor: if n == 0 { "start" } else { "middle" },
         is_minor: n % 2 == 1 || place(offset) > 75.0,
     });
-    let last = Tick { x: 100.0, label: octets(end), anchor: "end", is_minor: false };
+    let last = Tick { x: 100.0, label: bytes(end), anchor: "end", is_minor: false };
     inner.chain([last]).collect()
 }
 
@@ -281,13 +281,13 @@ mod tests {
     #[test]
     fn everything_has_room_in_order() {
         let mut collector = Collector::new();
-        let image = xenstream_synth::valid::hvm().in_libxl().with_device_model().in_xl().octets();
+        let image = xenstream_synth::valid::hvm().in_libxl().with_device_model().in_xl().bytes();
         let report = xenstream::verify(xenstream::Input::Slice(&image), &Default::default(), &mut collector);
-        let octets = report.unwrap().summary.octets;
-        let places = Places::new(&collector, octets);
+        let bytes = report.unwrap().summary.bytes;
+        let places = Places::new(&collector, bytes);
         let warp = Warp::new(&places);
-        assert_eq!((warp.place(0), warp.place(octets)), (0.0, 100.0));
-        let steps: Vec<_> = (0..=octets).map(|offset| warp.place(offset)).collect();
+        assert_eq!((warp.place(0), warp.place(bytes)), (0.0, 100.0));
+        let steps: Vec<_> = (0..=bytes).map(|offset| warp.place(offset)).collect();
         assert!(steps.windows(2).all(|pair| pair[0] < pair[1]));
         for place in places.lanes.iter().flatten() {
             let width = warp.place(place.end) - warp.place(place.run.start);

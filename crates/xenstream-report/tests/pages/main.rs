@@ -39,12 +39,12 @@ fn images(folder: &Path) -> Vec<PathBuf> {
 
 /// What holds for any page.
 fn assert_sound(name: &str, report: &Report, page: &str) -> Dom {
-    assert!(page.len() < PAGE_MAX, "{name}: {} octets", page.len());
+    assert!(page.len() < PAGE_MAX, "{name}: {} bytes", page.len());
     let dom = Dom::parse(name, page);
     let summary = &report.summary;
     let word = if report.is_valid() { "verdict valid" } else { "verdict invalid" };
     assert_eq!(dom.attribute("verdict", "class"), word, "{name}");
-    assert_eq!(dom.number("fact-octets"), summary.octets, "{name}");
+    assert_eq!(dom.number("fact-bytes"), summary.bytes, "{name}");
     assert_eq!(dom.number("fact-pages"), summary.pages.with_data(), "{name}");
     assert_eq!(dom.number("fact-records"), summary.records.total(), "{name}");
     for finding in report.findings.listed().iter().chain(report.warnings.listed()) {
@@ -63,7 +63,7 @@ fn assert_corpus(folder: &str) {
         let dom = assert_sound(name, &report, &page);
         if report.is_valid() {
             let sizes: u64 = dom.numbers_in("sizes").iter().sum();
-            assert_eq!(sizes, report.summary.octets, "{name}");
+            assert_eq!(sizes, report.summary.bytes, "{name}");
             let pages: u64 = dom.numbers_in("rounds").iter().sum();
             assert_eq!(pages, report.summary.pages.with_data(), "{name}");
         }
@@ -104,9 +104,9 @@ fn live_migration_has_rounds() {
 
 #[test]
 fn names_are_text() {
-    let octets = valid::hvm().octets();
+    let bytes = valid::hvm().bytes();
     let name = "</title><script>alert(1)</script>\"'&\u{0}\u{1b}[31m\u{FFFF}";
-    let (report, page) = page_of(name, Input::Slice(&octets), Policy::spec());
+    let (report, page) = page_of(name, Input::Slice(&bytes), Policy::spec());
     let dom = assert_sound("hostile name", &report, &page);
     assert!(dom.text.contains("</title><script>alert(1)</script>\"'&"));
     assert!(!page.contains("<script"));
@@ -114,8 +114,8 @@ fn names_are_text() {
 
 #[test]
 fn what_is_no_image_has_a_page() {
-    for octets in [&b""[..], b"not an image", &[0xFF; 100]] {
-        let (report, page) = page_of("nothing", Input::Slice(octets), Policy::spec());
+    for bytes in [&b""[..], b"not an image", &[0xFF; 100]] {
+        let (report, page) = page_of("nothing", Input::Slice(bytes), Policy::spec());
         let dom = assert_sound("nothing", &report, &page);
         assert!(!report.is_valid() && dom.has("finding-1") && !dom.has("memory"));
     }
@@ -123,13 +123,13 @@ fn what_is_no_image_has_a_page() {
 
 #[test]
 fn a_page_of_a_torn_image_goes_as_far_as_it_was_read() {
-    let octets = valid::hvm().in_libxl().with_device_model().in_xl().octets();
-    // Each seventh length falls on every place of an 8-octet field sooner or later.
-    for length in (0..octets.len()).step_by(7) {
-        let (report, page) = page_of("torn", Input::Slice(&octets[..length]), Policy::spec());
+    let bytes = valid::hvm().in_libxl().with_device_model().in_xl().bytes();
+    // Each seventh length falls on every place of an 8-byte field sooner or later.
+    for length in (0..bytes.len()).step_by(7) {
+        let (report, page) = page_of("torn", Input::Slice(&bytes[..length]), Policy::spec());
         let dom = assert_sound("torn", &report, &page);
         let sizes: u64 = dom.numbers_in("sizes").iter().sum();
-        assert!(sizes <= report.summary.octets, "{length}: {sizes}");
+        assert!(sizes <= report.summary.bytes, "{length}: {sizes}");
     }
 }
 
@@ -152,22 +152,22 @@ fn lax() -> Policy {
 #[test]
 fn damaged_images_make_sound_pages() {
     let images = [
-        valid::hvm().in_libxl().with_device_model().in_xl().octets(),
-        valid::pv64().octets(),
-        valid::checkpointed(valid::Machine::Hvm, valid::Kind::Remus, 3).octets(),
-        valid::hvm().in_xenopsd().with_blobs().octets(),
+        valid::hvm().in_libxl().with_device_model().in_xl().bytes(),
+        valid::pv64().bytes(),
+        valid::checkpointed(valid::Machine::Hvm, valid::Kind::Remus, 3).bytes(),
+        valid::hvm().in_xenopsd().with_blobs().bytes(),
     ];
     let mut chance = Chance(7);
     for round in 0..400 {
-        let mut octets = images[round % images.len()].clone();
+        let mut bytes = images[round % images.len()].clone();
         // Most damage is done where records are, and those lie at the start and the end.
         for _ in 0..1 + chance.below(4) {
-            let near = chance.below(octets.len().min(600) as u64) as usize;
-            let at = if chance.below(2) == 0 { near } else { octets.len() - 1 - near };
-            octets[at] = [0, 1, 0x7F, 0xFF, octets[at] ^ 0x10][chance.below(5) as usize];
+            let near = chance.below(bytes.len().min(600) as u64) as usize;
+            let at = if chance.below(2) == 0 { near } else { bytes.len() - 1 - near };
+            bytes[at] = [0, 1, 0x7F, 0xFF, bytes[at] ^ 0x10][chance.below(5) as usize];
         }
         for policy in [Policy::spec(), lax()] {
-            let (report, page) = page_of("damaged", Input::Slice(&octets), policy);
+            let (report, page) = page_of("damaged", Input::Slice(&bytes), policy);
             assert_sound("damaged", &report, &page);
         }
     }
@@ -176,7 +176,7 @@ fn damaged_images_make_sound_pages() {
 #[test]
 fn no_stream_makes_a_large_page() {
     let mut chance = Chance(1);
-    let mut octets = libxc::stream(Guest::Hvm, [libxc::static_data_end()]).octets();
+    let mut bytes = libxc::stream(Guest::Hvm, [libxc::static_data_end()]).bytes();
     let kinds = [page::NOTAB, page::L1TAB, page::XALLOC, page::XTAB, page::BROKEN, page::L4TAB];
     for number in 0..60_000u64 {
         let kind = match chance.below(4) {
@@ -201,11 +201,11 @@ fn no_stream_makes_a_large_page() {
             types::VERIFY => Vec::new(),
             _ => vec![0; chance.below(40) as usize],
         };
-        octets.extend_from_slice(&kind.to_le_bytes());
-        octets.extend_from_slice(&(8 * body.len() as u32).to_le_bytes());
-        octets.extend(body.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend_from_slice(&kind.to_le_bytes());
+        bytes.extend_from_slice(&(8 * body.len() as u32).to_le_bytes());
+        bytes.extend(body.iter().flat_map(|word| word.to_le_bytes()));
     }
-    let (report, page) = page_of("hostile", Input::Slice(&octets), lax());
+    let (report, page) = page_of("hostile", Input::Slice(&bytes), lax());
     assert!(report.summary.records.total() > 30_000, "{:?}", report.violation());
     assert_sound("hostile", &report, &page);
 }
@@ -216,7 +216,7 @@ fn pfns_of_any_size_make_a_page() {
     for pfns in [&[highest][..], &[0, highest], &[0, 1, 1 << 51, highest - 1, highest, 3]] {
         let pages: Vec<Page> = pfns.iter().map(|pfn| Page::absent(*pfn)).chain([Page::normal(7)]).collect();
         let stream = libxc::stream(Guest::Hvm, [libxc::static_data_end(), libxc::page_data(&pages)]);
-        let (report, page) = page_of("far", Input::Slice(&stream.octets()), lax());
+        let (report, page) = page_of("far", Input::Slice(&stream.bytes()), lax());
         assert_sound("far", &report, &page);
         assert_eq!(report.summary.pages.absent(), pfns.len() as u64);
     }
@@ -236,8 +236,8 @@ const RECORD: u64 = HEADERS + page::BATCH * PAGE_SIZE;
 impl Terabyte {
     fn new(stream: &Stream) -> Terabyte {
         let memory = stream.find(xenstream_synth::Part::libxc(types::PAGE_DATA));
-        let octets = stream.octets();
-        let (start, end) = octets.split_at(stream.offset(memory) as usize);
+        let bytes = stream.bytes();
+        let (start, end) = bytes.split_at(stream.offset(memory) as usize);
         Terabyte { start: start.to_vec(), end: end.to_vec() }
     }
 
@@ -254,26 +254,26 @@ impl Terabyte {
 }
 
 impl ReadAt for Terabyte {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let start = self.start.len() as u64;
-        let copied = |from: &[u8], octets: &mut [u8]| {
-            let length = octets.len().min(from.len());
-            octets[..length].copy_from_slice(&from[..length]);
+        let copied = |from: &[u8], bytes: &mut [u8]| {
+            let length = bytes.len().min(from.len());
+            bytes[..length].copy_from_slice(&from[..length]);
             Ok(length)
         };
         match offset.checked_sub(start) {
-            None => copied(&self.start[offset as usize..], octets),
+            None => copied(&self.start[offset as usize..], bytes),
             Some(behind) if behind < RECORDS * RECORD => {
                 let within = behind % RECORD;
                 if within < HEADERS {
-                    return copied(&Terabyte::headers(behind / RECORD)[within as usize..], octets);
+                    return copied(&Terabyte::headers(behind / RECORD)[within as usize..], bytes);
                 }
-                let length = octets.len().min((RECORD - within) as usize);
-                octets[..length].fill(0);
+                let length = bytes.len().min((RECORD - within) as usize);
+                bytes[..length].fill(0);
                 Ok(length)
             }
             Some(behind) => {
-                copied(self.end.get((behind - RECORDS * RECORD) as usize..).unwrap_or(&[]), octets)
+                copied(self.end.get((behind - RECORDS * RECORD) as usize..).unwrap_or(&[]), bytes)
             }
         }
     }
@@ -288,7 +288,7 @@ fn a_terabyte_makes_a_small_page() {
     let image = Terabyte::new(&valid::hvm().in_libxl().with_device_model().in_xl());
     let (report, page) = page_of("terabyte", Input::Positioned(&image), Policy::spec());
     assert!(report.is_valid(), "{:?}", report.violation());
-    assert!(report.octets_read < 40 << 20, "{}", report.octets_read);
+    assert!(report.bytes_read < 40 << 20, "{}", report.bytes_read);
     assert_sound("terabyte", &report, &page);
-    assert!(page.len() < PAGE_MAX / 4, "{} octets", page.len());
+    assert!(page.len() < PAGE_MAX / 4, "{} bytes", page.len());
 }

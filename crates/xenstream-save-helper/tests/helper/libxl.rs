@@ -231,44 +231,44 @@ impl Kind {
         }
     }
 
-    /// A descriptor from which these octets can be read, after whose last one a file ends and others go on. The caller
+    /// A descriptor from which these bytes can be read, after whose last one a file ends and others go on. The caller
     /// keeps what is returned with it.
-    pub(crate) fn holding(self, octets: &[u8]) -> (File, Feeder) {
+    pub(crate) fn holding(self, bytes: &[u8]) -> (File, Feeder) {
         let (mut writer, mut reader) = self.open();
         if self == Kind::File {
             // In front of the stream is what libxl has read already.
             const BEFORE: &[u8] = b"the libxl stream up to LIBXC_CONTEXT";
             writer.write_all(BEFORE).unwrap();
-            writer.write_all(octets).unwrap();
+            writer.write_all(bytes).unwrap();
             reader.seek(SeekFrom::Start(BEFORE.len() as u64)).unwrap();
             return (reader, Feeder(None));
         }
-        let octets = octets.to_vec();
+        let bytes = bytes.to_vec();
         let feeding = std::thread::spawn(move || {
             // The reader may go away early.
-            let _ = writer.write_all(&octets);
+            let _ = writer.write_all(&bytes);
             writer
         });
         (reader, Feeder(Some(feeding)))
     }
 }
 
-/// Fills a pipe or a socket that nobody reads, and tells with how many octets.
+/// Fills a pipe or a socket that nobody reads, and tells with how many bytes.
 pub(crate) fn fill(sink: impl AsFd) -> usize {
     // A relay makes a pipe as large as this if it can, and must not find room then. A socket is no pipe.
     let _ = rustix::pipe::fcntl_setpipe_size(&sink, 1 << 20);
     let flags = rustix::fs::fcntl_getfl(&sink).unwrap();
     rustix::fs::fcntl_setfl(&sink, flags | OFlags::NONBLOCK).unwrap();
-    let mut octets = 0;
+    let mut bytes = 0;
     loop {
         match rustix::io::write(&sink, &[0; 4096]) {
-            Ok(n) => octets += n,
+            Ok(n) => bytes += n,
             Err(Errno::AGAIN) => break,
             Err(error) => panic!("{error}"),
         }
     }
     rustix::fs::fcntl_setfl(&sink, flags).unwrap();
-    octets
+    bytes
 }
 
 /// Writes what is to be read, and keeps that end open.

@@ -31,7 +31,7 @@ fn guest_of(pages: u64) -> Vec<u8> {
     use xenstream_synth::{Page, Part, libxc, valid};
     let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
     let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
-    batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch)).octets()
+    batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch)).bytes()
 }
 
 /// The same, with a rule broken in its last PAGE_DATA that `hardened` refuses and a stream can go on behind.
@@ -40,7 +40,7 @@ fn broken_guest_of(pages: u64) -> Vec<u8> {
     let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
     let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
     let stream = batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch));
-    stream.before(part, libxc::page_data(&[Page::absent(1).with_bits(1 << 52)])).octets()
+    stream.before(part, libxc::page_data(&[Page::absent(1).with_bits(1 << 52)])).bytes()
 }
 
 /// The rule that it breaks.

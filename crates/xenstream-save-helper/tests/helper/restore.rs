@@ -105,14 +105,14 @@ fn truncated() {
             assert!(!ended.is_complete(), "{kind:?}, {end}: {ended:?}");
         }
     }
-    // A file without a single octet is one as well.
+    // A file without a single byte is one as well.
     let ended = Libxl::restore(Kind::File.open().1).run();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.stderr.contains("stream::truncated"), "{ended:?}");
 }
 
 fn compressed() {
-    // The real helper does not decompress, so what is verified must be the compressed octets.
+    // The real helper does not decompress, so what is verified must be the compressed bytes.
     let stream = [0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0, 0, 0];
     for kind in Kind::ALL {
         let (reader, feeder) = kind.holding(&stream);

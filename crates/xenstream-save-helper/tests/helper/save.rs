@@ -47,7 +47,7 @@ fn valid() {
             assert_eq!(ended.status.code(), Some(0), "{kind:?}: {ended:?}");
             assert_eq!(ended.stdout, format!("pid {}\ncallback\ngot word\ncomplete r=0\n", ended.pid()));
             assert_eq!(ended.stderr, "", "{kind:?}");
-            assert!(written == stream, "{kind:?}: {} of {} octets", written.len(), stream.len());
+            assert!(written == stream, "{kind:?}: {} of {} bytes", written.len(), stream.len());
         }
     }
 }
@@ -130,7 +130,7 @@ fn forks() {
         assert_eq!(running.status().code(), Some(code), "{quirks}");
         let mut written = Vec::new();
         consumer.read_to_end(&mut written).unwrap();
-        assert_eq!(written.len() == guest_of(3).len(), whole, "{quirks}: {} octets", written.len());
+        assert_eq!(written.len() == guest_of(3).len(), whole, "{quirks}: {} bytes", written.len());
         let ended = running.finish();
         assert_eq!(ended.stderr.contains("ended inside its stream"), !whole, "{quirks}: {ended:?}");
     }
@@ -138,7 +138,7 @@ fn forks() {
 
 fn reaped() {
     let (sink, mut consumer) = Kind::Socket.open();
-    // libxl's own records have filled the socket, so not an octet of the stream goes out yet.
+    // libxl's own records have filled the socket, so not a byte of the stream goes out yet.
     let before = fill(&sink);
     let stream = guest_of(3);
     let mut running = Libxl::save(sink, &stream).start();
@@ -153,7 +153,7 @@ fn reaped() {
     let finishing = std::thread::spawn(|| running.finish());
     let mut written = Vec::new();
     consumer.read_to_end(&mut written).unwrap();
-    assert!(written[before..] == stream, "{} octets behind {before}", written.len());
+    assert!(written[before..] == stream, "{} bytes behind {before}", written.len());
     assert_eq!(finishing.join().unwrap().status.code(), Some(0));
 }
 

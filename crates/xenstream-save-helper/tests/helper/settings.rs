@@ -92,7 +92,7 @@ fn report_file() {
         .iter()
         .map(|line| {
             let text = |key: &str| line[key].as_str().unwrap().to_owned();
-            (text("operation"), text("mode"), text("action"), line["octets_relayed"].is_u64())
+            (text("operation"), text("mode"), text("action"), line["bytes_relayed"].is_u64())
         })
         .collect();
     let expected = [
@@ -137,7 +137,7 @@ fn report_unverified() {
             "{line}"
         );
         assert!(line["reason"].as_str().unwrap().contains(told), "{line}");
-        for absent in ["verdict", "octets_relayed"] {
+        for absent in ["verdict", "bytes_relayed"] {
             assert_eq!(line.get(absent), Some(&serde_json::Value::Null), "{line}");
         }
         assert_eq!(line["profile"], "hardened", "{line}");

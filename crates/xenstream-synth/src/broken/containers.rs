@@ -56,8 +56,8 @@ pub(super) const BREAKS: &[Break] = &[
         if d.choices.index(2)? == 0 {
             return d.field(data, 0, Field::U32(0));
         }
-        let octet = d.number(1, 255) as u8;
-        d.field(data, d.item(data).size() - 1, Field::U8(octet))
+        let byte = d.number(1, 255) as u8;
+        d.field(data, d.item(data).size() - 1, Field::U8(byte))
     }),
     Break::new(Rule::XlConfigFormat, XL, |d| {
         let header = d.first(Part::Xl)?;
@@ -79,8 +79,8 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::LibvirtXmlTerminator, LIBVIRT, |d| {
         let xml = d.first(Part::LibvirtXml)?;
-        let octet = d.number(1, 255) as u8;
-        d.field(xml, d.item(xml).size() - 1, Field::U8(octet))
+        let byte = d.number(1, 255) as u8;
+        d.field(xml, d.item(xml).size() - 1, Field::U8(byte))
     }),
     Break::new(Rule::LibvirtXmlSyntax, LIBVIRT, |d| {
         // Text where an element should begin.

@@ -56,7 +56,7 @@ pub(super) const BREAKS: &[Break] = &[
             Instances::Vcpus => Limit::Vcpus.defaults()[0] as u16,
         };
         let instance = d.number(u64::from(least), (1 << 16) - u64::from(least)) as u16;
-        chain.edited(d, index, INSTANCE_AT, Field::Octets(instance.to_le_bytes().to_vec()))
+        chain.edited(d, index, INSTANCE_AT, Field::Bytes(instance.to_le_bytes().to_vec()))
     }),
     Break::new(Rule::HvmEntryLength, ENTRY, |d| {
         let chain = Chain::any(d)?;
@@ -158,7 +158,7 @@ impl Chain {
         d.one_of(&all)
     }
 
-    /// Octets behind the header of an entry.
+    /// Bytes behind the header of an entry.
     fn room(&self, index: usize) -> u64 {
         let end = self.entries.last().map_or(0, |end| end.offset + ENTRY_HEADER);
         end - self.entries[index].offset - ENTRY_HEADER
@@ -168,10 +168,10 @@ impl Chain {
         d.stream.offset(self.item) + BODY + self.entries[index].offset
     }
 
-    /// The first octets of the body.
-    fn body(&self, d: &Draft<'_>, octets: u64) -> Vec<u8> {
-        let length = d.item(self.item).length().min(octets);
-        d.octets(self.item)[BODY as usize..(BODY + length) as usize].to_vec()
+    /// The first bytes of the body.
+    fn body(&self, d: &Draft<'_>, bytes: u64) -> Vec<u8> {
+        let length = d.item(self.item).length().min(bytes);
+        d.bytes(self.item)[BODY as usize..(BODY + length) as usize].to_vec()
     }
 
     /// With a field of an entry overwritten, and broken there.
@@ -192,7 +192,7 @@ impl Chain {
 
     /// With another body, broken in this entry.
     fn with_body(&self, d: &Draft<'_>, body: Vec<u8>, index: usize, at: u64) -> Option<Fault> {
-        let item = record(HVM_CONTEXT, Body::new().bytes(body));
+        let item = record(HVM_CONTEXT, Body::new().raw(body));
         let fault = d.other(self.item, item, BODY + self.entries[index].offset + at)?;
         let kind = Some(u64::from(self.entries[index].typecode));
         let offset = self.offset(d, index);

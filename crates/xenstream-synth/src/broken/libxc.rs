@@ -20,8 +20,8 @@ pub(super) const BREAKS: &[Break] = &[
         d.libxl()?;
         let image = d.first(Part::Image)?;
         let at = d.number(0, 8);
-        let octet = d.number(0, 255) as u8;
-        Some(d.field(image, at, Field::U8(octet))?.found_at(d.stream.offset(image)))
+        let byte = d.number(0, 255) as u8;
+        Some(d.field(image, at, Field::U8(byte))?.found_at(d.stream.offset(image)))
     }),
     Break::new(Rule::LibxcId, ANY, |d| {
         let id = d.one_of(&[0, 0x5845_4E47, u32::MAX])?;
@@ -107,7 +107,7 @@ fn longer(d: &Draft<'_>, kind: u32) -> Option<Fault> {
     d.other(d.any_of(Part::libxc(kind))?, record(kind, body), LENGTH)
 }
 
-/// An octet of padding that is not zero.
+/// A byte of padding that is not zero.
 pub(super) fn padding(d: &Draft<'_>, layer: Layer) -> Option<Fault> {
     let behind = |item: &Item| BODY + item.length();
     let index = d.any(|_, item| {
@@ -116,6 +116,6 @@ pub(super) fn padding(d: &Draft<'_>, layer: Layer) -> Option<Fault> {
     let item = d.item(index);
     let (from, to) = (behind(item), item.size());
     let at = d.number(from, to - from);
-    let octet = d.number(1, 255) as u8;
-    d.field(index, at, Field::U8(octet))
+    let byte = d.number(1, 255) as u8;
+    d.field(index, at, Field::U8(byte))
 }

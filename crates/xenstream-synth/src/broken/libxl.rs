@@ -29,8 +29,8 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxlIdent, LIBXL, |d| {
         let header = d.first(Part::Libxl)?;
         let at = d.number(0, 8);
-        let octet = d.octets(header)[at as usize] ^ d.number(1, 255) as u8;
-        Some(d.field(header, at, Field::U8(octet))?.found_at(d.stream.offset(header)))
+        let byte = d.bytes(header)[at as usize] ^ d.number(1, 255) as u8;
+        Some(d.field(header, at, Field::U8(byte))?.found_at(d.stream.offset(header)))
     }),
     Break::new(Rule::LibxlVersion, LIBXL, |d| {
         let version = d.one_of(&[0, 1, 3, u32::MAX])?;
@@ -96,7 +96,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxlXenstoreTerminator, XENSTORE, |d| {
         let (index, mut pairs, _) = pairs(d)?;
         pairs.pop();
-        let start = pairs.iter().rposition(|octet| *octet == 0)? + 1;
+        let start = pairs.iter().rposition(|byte| *byte == 0)? + 1;
         // Of an empty value nothing is left without its end: then it is the value that is missing.
         if start < pairs.len() { rewritten(d, index, &pairs, start) } else { None }
     }),
@@ -170,23 +170,23 @@ fn pairs(d: &Draft<'_>) -> Option<(usize, Vec<u8>, Vec<usize>)> {
     let index = d.any_of(Part::libxl(EMULATOR_XENSTORE_DATA))?;
     let item = d.item(index);
     let (from, to) = (BODY + EMULATOR_HEADER, BODY + item.length());
-    let pairs = d.octets(index)[from as usize..to as usize].to_vec();
-    let nuls = pairs.iter().enumerate().filter(|(_, octet)| **octet == 0).map(|(at, _)| at + 1);
+    let pairs = d.bytes(index)[from as usize..to as usize].to_vec();
+    let nuls = pairs.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at + 1);
     let starts = [0].into_iter().chain(nuls.skip(1).step_by(2)).collect();
     Some((index, pairs, starts))
 }
 
-/// Octets between two pairs, before the first or behind the last, that break a rule at one of them.
-fn between(d: &Draft<'_>, octets: &[u8], at: usize) -> Option<Fault> {
+/// Bytes between two pairs, before the first or behind the last, that break a rule at one of them.
+fn between(d: &Draft<'_>, bytes: &[u8], at: usize) -> Option<Fault> {
     let (index, mut pairs, starts) = pairs(d)?;
     let start = d.one_of(&starts)?;
-    pairs.splice(start..start, octets.iter().copied());
+    pairs.splice(start..start, bytes.iter().copied());
     rewritten(d, index, &pairs, start + at)
 }
 
-/// EMULATOR_XENSTORE_DATA with other pairs, broken at this octet of them.
+/// EMULATOR_XENSTORE_DATA with other pairs, broken at this byte of them.
 fn rewritten(d: &Draft<'_>, index: usize, pairs: &[u8], at: usize) -> Option<Fault> {
     let header = Body::new().u32(d.read32(index, BODY)).u32(0);
-    let item = record(EMULATOR_XENSTORE_DATA, header.and(Body::new().bytes(pairs)));
+    let item = record(EMULATOR_XENSTORE_DATA, header.and(Body::new().raw(pairs)));
     d.other(index, item, BODY + EMULATOR_HEADER + at as u64)
 }

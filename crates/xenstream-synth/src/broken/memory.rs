@@ -33,9 +33,9 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcPvInfoReserved, PV, |d| {
         let info = d.first(INFO)?;
         let at = d.number(BODY + pv_info::RESERVED_AT, pv_info::LENGTH - pv_info::RESERVED_AT);
-        let octet = d.number(1, 255) as u8;
+        let byte = d.number(1, 255) as u8;
         let field = d.stream.offset(info) + BODY + pv_info::RESERVED_AT;
-        Some(d.field(info, at, Field::U8(octet))?.found_at(field))
+        Some(d.field(info, at, Field::U8(byte))?.found_at(field))
     }),
     Break::new(Rule::LibxcP2mFramesLength, PV, |d| {
         let index = d.any_of(P2M)?;

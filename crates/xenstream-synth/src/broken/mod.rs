@@ -1,7 +1,7 @@
 //! Streams that break one rule: a [`Plan`] with one thing changed, and where a verifier should find it.
 //!
 //! [`BREAKS`] is the table of changes, one or more for every rule of the catalogue. Each finds what it needs in the
-//! stream that the plan builds, changes it, and says from the builder's knowledge alone at which octet and in which
+//! stream that the plan builds, changes it, and says from the builder's knowledge alone at which byte and in which
 //! record the rule is broken. Under profile `spec` with that rule at deny it is what refuses the stream, whatever else
 //! comes of the change behind it.
 //!
@@ -12,7 +12,7 @@
 //!
 //! let broken = Broken::of(&Plan::default(), Rule::LibxcPageDataType, 0).unwrap();
 //! let mut verifier = Verifier::new(broken.format, &broken.policy(Profile::Spec));
-//! let violation = verifier.push(&broken.octets(), &mut ()).unwrap_err();
+//! let violation = verifier.push(&broken.bytes(), &mut ()).unwrap_err();
 //! assert_eq!((violation.rule, violation.offset), (broken.rule, broken.offset));
 //! ```
 
@@ -36,9 +36,9 @@ use crate::item::{Item, Part};
 use crate::plan::{Built, Exception, Expected, Plan};
 use crate::stream::Stream;
 
-/// Offset of a record's length from its first octet.
+/// Offset of a record's length from its first byte.
 const LENGTH: u64 = 4;
-/// Offset of a record's body from its first octet.
+/// Offset of a record's body from its first byte.
 const BODY: u64 = 8;
 
 /// A stream that breaks one rule.
@@ -106,10 +106,10 @@ impl Broken {
         policy.with_level(self.rule, Level::Deny).expect("every rule can be at deny")
     }
 
-    /// The stream's octets.
+    /// The stream's bytes.
     #[must_use]
-    pub fn octets(&self) -> Vec<u8> {
-        self.stream.octets()
+    pub fn bytes(&self) -> Vec<u8> {
+        self.stream.bytes()
     }
 
     /// Is the rule one that the crate `xenstream` checks, and not the core?
@@ -188,7 +188,7 @@ impl Fault {
         Fault { stream, offset, record, format: None, checkpointing: None, limit: None }
     }
 
-    /// In an item of the stream, `at` octets from its first.
+    /// In an item of the stream, `at` bytes from its first.
     fn in_item(stream: Stream, index: usize, at: u64) -> Fault {
         let (offset, record) = (stream.offset(index) + at, stream.record(index));
         Fault::at(stream, offset, record)
@@ -206,7 +206,7 @@ impl Fault {
         Fault { limit: Some((limit, value)), ..self }
     }
 
-    /// The rule is found at another octet of the same record.
+    /// The rule is found at another byte of the same record.
     fn found_at(self, offset: u64) -> Fault {
         Fault { offset, ..self }
     }
@@ -291,16 +291,16 @@ impl Draft<'_> {
         &self.stream.items()[index]
     }
 
-    /// The octets of an item.
-    fn octets(&self, index: usize) -> Vec<u8> {
+    /// The bytes of an item.
+    fn bytes(&self, index: usize) -> Vec<u8> {
         let item = self.item(index);
-        item.octets(self.stream.order(item.part()))
+        item.bytes(self.stream.order(item.part()))
     }
 
     /// A field of an item as it is.
     fn read32(&self, index: usize, at: u64) -> u32 {
-        let octets = self.octets(index);
-        let field = octets[at as usize..].first_chunk().expect("a field inside the item");
+        let bytes = self.bytes(index);
+        let field = bytes[at as usize..].first_chunk().expect("a field inside the item");
         self.stream.order(self.item(index).part()).u32(*field)
     }
 
@@ -309,12 +309,12 @@ impl Draft<'_> {
         self.other(index, self.item(index).clone().edited(at, field), at)
     }
 
-    /// The stream with another item in this place, broken `at` octets from its first.
+    /// The stream with another item in this place, broken `at` bytes from its first.
     fn other(&self, index: usize, item: Item, at: u64) -> Option<Fault> {
         Some(Fault::in_item(self.stream.clone().with_item(index, item), index, at))
     }
 
-    /// The stream with an item more in this place, broken `at` octets from its first.
+    /// The stream with an item more in this place, broken `at` bytes from its first.
     fn extra(&self, index: usize, item: Item, at: u64) -> Option<Fault> {
         Some(Fault::in_item(self.stream.clone().inserted(index, item), index, at))
     }

@@ -1,4 +1,4 @@
-//! The octets themselves, and how many there are.
+//! The bytes themselves, and how many there are.
 
 use xenstream_core::wire::libxc::types::{CHECKPOINT, END};
 use xenstream_core::wire::libxl::types::{CHECKPOINT_END, CHECKPOINT_STATE};
@@ -31,31 +31,31 @@ pub(super) const BREAKS: &[Break] = &[
         let before = d.stream.items()[..index].iter().filter(|item| item.part() == checkpoint).count();
         Some(Fault::in_item(d.stream.clone(), index, 0).limit(Limit::Checkpoints, before as u64))
     }),
-    Break::new(Rule::StreamCheckpointOctets, "a checkpoint", checkpoint_octets),
+    Break::new(Rule::StreamCheckpointSize, "a checkpoint", checkpoint_size),
 ];
 
 /// What was allowed between two checkpoints is used up by the record before.
-fn checkpoint_octets(d: &Draft<'_>) -> Option<Fault> {
+fn checkpoint_size(d: &Draft<'_>) -> Option<Fault> {
     let mut sums = Vec::new();
     let mut sum = None;
     for (index, item) in d.stream.items().iter().enumerate() {
         if !matches!(item.part().record(), Some((Layer::Libxc, _))) {
             continue;
         }
-        if let Some(octets) = &mut sum {
-            *octets += item.size();
-            sums.push((index, *octets));
+        if let Some(bytes) = &mut sum {
+            *bytes += item.size();
+            sums.push((index, *bytes));
         }
         if item.part() == Part::libxc(CHECKPOINT) {
             sum = Some(0);
         }
     }
-    let (_, octets) = d.one_of(&sums)?;
-    let (first, _) = sums.into_iter().find(|(_, other)| *other >= octets)?;
-    Some(Fault::in_item(d.stream.clone(), first, 0).limit(Limit::CheckpointOctets, octets - 1))
+    let (_, bytes) = d.one_of(&sums)?;
+    let (first, _) = sums.into_iter().find(|(_, other)| *other >= bytes)?;
+    Some(Fault::in_item(d.stream.clone(), first, 0).limit(Limit::CheckpointSize, bytes - 1))
 }
 
-/// An octet of the magic is another.
+/// A byte of the magic is another.
 fn unrecognised(d: &Draft<'_>) -> Option<Fault> {
     let magic = match d.expected.format {
         Format::Xl => xl::MAGIC.len(),
@@ -64,8 +64,8 @@ fn unrecognised(d: &Draft<'_>) -> Option<Fault> {
         _ => 8,
     };
     let at = d.choices.index(magic)?;
-    let octet = d.octets(0)[at] ^ d.number(1, 255) as u8;
-    let fault = d.field(0, at as u64, Field::U8(octet))?;
+    let byte = d.bytes(0)[at] ^ d.number(1, 255) as u8;
+    let fault = d.field(0, at as u64, Field::U8(byte))?;
     // Wherever a magic goes wrong, it is the whole of it that is not known.
     Some(fault.found_at(0).told(Format::Auto))
 }
@@ -78,13 +78,13 @@ fn legacy(d: &Draft<'_>) -> Option<Fault> {
         }
         Format::Libvirt => d.field(0, libvirt::at::VERSION, Field::U32(libvirt::VERSION_LEGACY)),
         Format::Xenopsd if d.choices.index(2)? == 0 => {
-            d.other(0, Item::new(Part::Xenopsd, Body::new().bytes(xenopsd::SIGNATURE_LEGACY)), 0)
+            d.other(0, Item::new(Part::Xenopsd, Body::new().raw(xenopsd::SIGNATURE_LEGACY)), 0)
         }
         Format::Xenopsd | Format::Libxc => {
             let image = d.first(Part::Image)?;
             let at = d.number(0, 8);
-            let octet = d.number(0, 255) as u8;
-            Some(d.field(image, at, Field::U8(octet))?.found_at(d.stream.offset(image)))
+            let byte = d.number(0, 255) as u8;
+            Some(d.field(image, at, Field::U8(byte))?.found_at(d.stream.offset(image)))
         }
         _ => None,
     }
@@ -134,9 +134,9 @@ fn failover(d: &Draft<'_>) -> Option<Fault> {
     Some(if part == Part::libxl(CHECKPOINT_STATE) { fault.checkpointing(Checkpointing::Colo) } else { fault })
 }
 
-fn cut(d: &Draft<'_>, octets: u64) -> Fault {
-    let stream = d.stream.clone().cut(octets);
+fn cut(d: &Draft<'_>, bytes: u64) -> Fault {
+    let stream = d.stream.clone().cut(bytes);
     let record = stream.torn_record().filter(|record| record.layer != Layer::Hvm);
     // Without being told the format, a torn magic is none.
-    Fault::at(stream, octets, record)
+    Fault::at(stream, bytes, record)
 }

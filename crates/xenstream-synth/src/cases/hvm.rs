@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     [headers(), entries(), ends()].concat()
 }
 
-/// A chain, and where it is broken: in the entry of this index, `at` octets from its first.
+/// A chain, and where it is broken: in the entry of this index, `at` bytes from its first.
 fn case(rule: Rule, variant: &'static str, chain: &Chain, neighbour: &Chain, index: usize, at: u64) -> Case {
     let context = Part::libxc(HVM_CONTEXT);
     let [broken, neighbour] =
@@ -47,8 +47,8 @@ fn headers() -> Vec<Case> {
     let start = |variant, first: Entry, at| {
         case(Rule::HvmHeader, variant, &Chain::new([first, Entry::end()]), &minimal, 0, at)
     };
-    let field = |rule, at: u64, octet| {
-        let header = Entry::header().with_octet(at as usize, octet);
+    let field = |rule, at: u64, byte| {
+        let header = Entry::header().with_byte(at as usize, byte);
         case(rule, "", &Chain::new([header, Entry::end()]), &minimal, 0, ENTRY_HEADER + at)
     };
     let long = Entry::new(types::HEADER, 0, [0; 32]);
@@ -76,7 +76,7 @@ fn entries() -> Vec<Case> {
     let msrs = || Entry::msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
     let reserved = |variant, n: u64| {
         let at = MSR_HEADER + n * MSR + 4;
-        let chain = around(msrs().with_octet(at as usize, 1));
+        let chain = around(msrs().with_byte(at as usize, 1));
         case(Rule::HvmMsrReserved, variant, &chain, &around(msrs()), 1, ENTRY_HEADER + at)
     };
     let pics = |second| Chain::around([Entry::zeroed(PIC, 0), Entry::zeroed(PIC, second)]);
@@ -105,7 +105,7 @@ fn entries() -> Vec<Case> {
         length("cpu", sized(CPU, 1033), sized(CPU, 1032)),
         length("xsave", sized(types::CPU_XSAVE, XSAVE_MIN - 1), sized(types::CPU_XSAVE, XSAVE_MIN)),
         length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(0, 0)])),
-        length("msr-count", msrs().with_octet(0, 1), msrs()),
+        length("msr-count", msrs().with_byte(0, 1), msrs()),
         case(Rule::HvmEntryRepeated, "", &pics(0), &pics(1), 2, 0),
         reserved("", 0),
         reserved("second", 1),

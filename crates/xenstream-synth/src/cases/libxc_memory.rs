@@ -24,8 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn pv_info() -> Vec<Case> {
     let pv = minimal::pv32();
-    let length = |variant, octets: u64| {
-        let body = Body::new().u8(4).u8(3).zeros(octets - 2);
+    let length = |variant, bytes: u64| {
+        let body = Body::new().u8(4).u8(3).zeros(bytes - 2);
         other(Rule::LibxcPvInfoLength, variant, &pv, INFO, record(X86_PV_INFO, body), LENGTH)
     };
     let combination =
@@ -34,7 +34,7 @@ fn pv_info() -> Vec<Case> {
         length("", 7),
         length("longer", 16)
             .silent(Profile::Restore)
-            .note("the restorer reads the first octets and asks for no more"),
+            .note("the restorer reads the first bytes and asks for no more"),
         combination("", (8, 3)),
         combination("width", (5, 3)),
         combination("narrow", (4, 4)),

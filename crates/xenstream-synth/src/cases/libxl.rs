@@ -10,7 +10,7 @@ use xenstream_core::{Format, Limit, Profile, Rule};
 use super::{BODY, Case, LENGTH, either, extra, field, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
-use crate::libxl::{self, QEMU, emulator, emulator_context, record, xenstore_octets};
+use crate::libxl::{self, QEMU, emulator, emulator_context, record, xenstore_bytes};
 use crate::minimal;
 use crate::stream::Stream;
 
@@ -68,7 +68,7 @@ fn records() -> Vec<Case> {
             "",
             &emulated,
             DATA,
-            xenstore_octets(*b"k\0v\0").padded_with(*b"\0\x01\0\0"),
+            xenstore_bytes(*b"k\0v\0").padded_with(*b"\0\x01\0\0"),
             0,
         )
         .at(emulated.offset(emulated.find(DATA)) + BODY + 8 + 4 + 1),
@@ -138,7 +138,7 @@ fn emulator_guest() -> Vec<Case> {
     let context = Part::libxl(LIBXC_CONTEXT);
     vec![
         case("", LAST, emulator_context(8)),
-        case("xenstore", LAST, xenstore_octets(*b"k\0v\0")),
+        case("xenstore", LAST, xenstore_bytes(*b"k\0v\0")),
         case("ahead", context, emulator_context(8))
             .warnings(Profile::Spec, &[Rule::LibxlLibxcContextLate, rule])
             .warnings(Profile::Restore, &[Rule::LibxlLibxcContextLate])
@@ -151,13 +151,13 @@ fn xenstore() -> Vec<Case> {
     let base = plain().with_device_model();
     // Where the pairs begin in the record.
     let pairs = BODY + 8;
-    let case = |rule, variant, octets: &[u8], at| {
+    let case = |rule, variant, bytes: &[u8], at| {
         other(
             rule,
             variant,
             &base,
             DATA,
-            emulator(EMULATOR_XENSTORE_DATA, QEMU, Body::new().bytes(octets)),
+            emulator(EMULATOR_XENSTORE_DATA, QEMU, Body::new().raw(bytes)),
             pairs + at,
         )
     };

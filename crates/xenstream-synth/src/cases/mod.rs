@@ -23,9 +23,9 @@ mod stream;
 mod xenopsd;
 mod xl;
 
-/// Offset of a record's length from its first octet.
+/// Offset of a record's length from its first byte.
 const LENGTH: u64 = 4;
-/// Offset of a record's body from its first octet.
+/// Offset of a record's body from its first byte.
 const BODY: u64 = 8;
 
 /// One way to break one rule.
@@ -131,8 +131,8 @@ impl Case {
         Case {
             rule,
             variant,
-            stream: broken.octets(),
-            neighbour: neighbour.octets(),
+            stream: broken.bytes(),
+            neighbour: neighbour.bytes(),
             format: broken.format(),
             offset: 0,
             record: None,
@@ -146,7 +146,7 @@ impl Case {
         .at(0)
     }
 
-    /// Broken `at` octets behind the first one of an item.
+    /// Broken `at` bytes behind the first one of an item.
     fn in_item(self, broken: &Stream, index: usize, at: u64) -> Case {
         let mut case = self.at(broken.offset(index) + at);
         case.record = broken.record(index);
@@ -215,7 +215,7 @@ impl Case {
 
     /// With another neighbour.
     fn beside(mut self, neighbour: &Stream) -> Case {
-        self.neighbour = neighbour.octets();
+        self.neighbour = neighbour.bytes();
         self
     }
 
@@ -230,7 +230,7 @@ impl Case {
     }
 }
 
-/// One field overwritten, `at` octets from the first one of an item.
+/// One field overwritten, `at` bytes from the first one of an item.
 #[track_caller]
 fn field(rule: Rule, variant: &'static str, base: &Stream, part: Part, at: u64, value: Field) -> Case {
     let broken = base.clone().edited(part, at, value);
@@ -252,7 +252,7 @@ fn missing(rule: Rule, variant: &'static str, base: &Stream, part: Part, shown: 
     Case::of(rule, variant, &broken, base).in_item(&broken, broken.find(shown), 0)
 }
 
-/// Another item in place of the first one of a kind, broken `at` octets from its first one.
+/// Another item in place of the first one of a kind, broken `at` bytes from its first one.
 #[track_caller]
 fn other(rule: Rule, variant: &'static str, base: &Stream, part: Part, item: Item, at: u64) -> Case {
     let index = base.find(part);

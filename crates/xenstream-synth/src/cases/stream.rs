@@ -1,4 +1,4 @@
-//! The octets themselves: formats, ends, counts.
+//! The bytes themselves: formats, ends, counts.
 
 use xenstream_core::wire::libxc::types::{CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA};
 use xenstream_core::wire::{libvirt, libxl, xenopsd, xl};
@@ -42,7 +42,7 @@ fn legacy() -> Vec<Case> {
     let rule = Rule::StreamLegacy;
     let libxl = minimal::hvm().in_libxl();
     let (xl, libvirt, xenopsd) = (libxl.clone().in_xl(), libxl.in_libvirt(), minimal::hvm().in_xenopsd());
-    let signature = Item::new(Part::Xenopsd, Body::new().bytes(xenopsd::SIGNATURE_LEGACY));
+    let signature = Item::new(Part::Xenopsd, Body::new().raw(xenopsd::SIGNATURE_LEGACY));
     let old = xenopsd.clone().replaced(Part::Xenopsd, signature);
     let marker = xenopsd.offset(xenopsd.find(Part::Image));
     let edited = xenopsd.clone().edited(Part::Image, 4, Field::U32(0));
@@ -50,13 +50,13 @@ fn legacy() -> Vec<Case> {
         field(rule, "", &xl, Part::Xl, xl::at::MANDATORY_FLAGS, Field::U32(xl::FLAG_JSON)),
         field(rule, "libvirt", &libvirt, Part::Libvirt, libvirt::at::VERSION, Field::U32(1)),
         Case::of(rule, "xenopsd", &old, &xenopsd),
-        // The first 8 octets of a 64-bit toolstack's legacy image end in zeros.
+        // The first 8 bytes of a 64-bit toolstack's legacy image end in zeros.
         field(rule, "libxc", &minimal::hvm(), Part::Image, 4, Field::U32(0)).at(0),
         Case::of(rule, "xenopsd-libxc", &edited, &xenopsd).at(marker),
     ]
 }
 
-/// Every place at which an input can end too early. The offset is the number of octets, whatever was being read.
+/// Every place at which an input can end too early. The offset is the number of bytes, whatever was being read.
 fn truncated() -> Vec<Case> {
     let rule = Rule::StreamTruncated;
     let bare = minimal::hvm();
@@ -136,7 +136,7 @@ fn failover() -> Vec<Case> {
 fn trailing() -> Vec<Case> {
     let (bare, xl) = (minimal::hvm(), minimal::hvm().in_libxl().in_xl());
     let case = |variant, base: &Stream| {
-        let broken = base.clone().with(Item::new(Part::Loose, Body::new().bytes(*b"more")));
+        let broken = base.clone().with(Item::new(Part::Loose, Body::new().raw(*b"more")));
         Case::of(Rule::StreamTrailingData, variant, &broken, base)
             .at(base.size())
             .note("a finding in a regular file only: a live stream may go on")
@@ -161,16 +161,16 @@ fn limits() -> Vec<Case> {
         Case::of(Rule::StreamCheckpoints, "", &two, &one)
             .in_item(&two, second, 0)
             .limit(Limit::Checkpoints, 1),
-        Case::of(Rule::StreamCheckpointOctets, "", &one, &shorter)
+        Case::of(Rule::StreamCheckpointSize, "", &one, &shorter)
             .in_item(&one, last, 0)
-            .limit(Limit::CheckpointOctets, behind),
+            .limit(Limit::CheckpointSize, behind),
     ]
 }
 
-/// The first octets of a stream.
-fn cut(rule: Rule, variant: &'static str, whole: &Stream, octets: u64) -> Case {
-    let mut case = Case::of(rule, variant, whole, whole).at(octets);
-    case.stream.truncate(octets as usize);
+/// The first bytes of a stream.
+fn cut(rule: Rule, variant: &'static str, whole: &Stream, bytes: u64) -> Case {
+    let mut case = Case::of(rule, variant, whole, whole).at(bytes);
+    case.stream.truncate(bytes as usize);
     case
 }
 

@@ -57,10 +57,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn text(kind: u64) -> Item {
-    blob(kind, Body::new().bytes(*b"state"))
+    blob(kind, Body::new().raw(*b"state"))
 }
 
-/// A header that is followed by nothing, with 8 octets behind it.
+/// A header that is followed by nothing, with 8 bytes behind it.
 fn fixed_length(variant: &'static str, kind: u64, base: &Stream) -> Case {
     super::other(
         Rule::XenopsdLength,

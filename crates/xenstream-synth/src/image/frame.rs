@@ -17,7 +17,7 @@ use crate::valid::{EXTENDED, Machine, XSAVE};
 use crate::vcpu::Basic;
 use crate::{libxc, libxl};
 
-/// Octets of QEMU's state for a guest without much of a device model.
+/// Bytes of QEMU's state for a guest without much of a device model.
 const DEVICE_MODEL: u64 = 6141;
 
 /// The stream of a shape without PAGE_DATA, which belongs in front of X86_TSC_INFO.
@@ -37,11 +37,11 @@ pub(super) fn of(shape: &Shape, memory: &Memory) -> Stream {
         Container::Xenopsd => {
             let before = [
                 xenopsd_signature(),
-                xenopsd_record(XENOPS, Body::new().bytes(config::xenopsd(shape))),
+                xenopsd_record(XENOPS, Body::new().raw(config::xenopsd(shape))),
                 xenopsd_record(LIBXC, Body::new()),
             ];
             let state = (shape.machine == Machine::Hvm).then(|| {
-                xenopsd_record(QEMU_TRAD, Body::new().bytes(*b"QEVM\0\0\0\x03").zeros(DEVICE_MODEL - 8))
+                xenopsd_record(QEMU_TRAD, Body::new().raw(*b"QEVM\0\0\0\x03").zeros(DEVICE_MODEL - 8))
             });
             let behind = state.into_iter().chain([xenopsd_record(END_OF_IMAGE, Body::new())]);
             libxc.wrapped(Format::Xenopsd, before, behind)

@@ -104,7 +104,7 @@ impl Memory {
             pfns.clone().map(move |pfn| kind | pfn)
         });
         let seed = self.seed_of(generation);
-        let fill = |entry: u64, octets: &mut [u8]| self.fill(seed, entry, octets);
+        let fill = |entry: u64, bytes: &mut [u8]| self.fill(seed, entry, bytes);
         let fill = (self.contents != Contents::Sparse).then_some(&fill as Fill<'_>);
         out.memory(entries.filter(|entry| wanted(*entry)), fill)
     }
@@ -115,30 +115,30 @@ impl Memory {
         self.seed.wrapping_add(generation).wrapping_mul(SPREAD)
     }
 
-    fn fill(&self, seed: u64, entry: u64, octets: &mut [u8]) {
+    fn fill(&self, seed: u64, entry: u64, bytes: &mut [u8]) {
         let pfn = entry & page::PFN;
         if page::is_table(page::kind(entry)) {
-            self.fill_table(pfn, octets);
+            self.fill_table(pfn, bytes);
         } else if !self.levels.is_empty() && pfn == START_INFO {
             // `store_mfn` and `console.domU.mfn` (`public/xen.h`): pfns, in an image.
             let at = if self.machine == Machine::Pv32 { [0x2C, 0x34] } else { [0x38, 0x48] };
             for (at, ring) in at.into_iter().zip(RINGS) {
-                octets[at..at + 8].copy_from_slice(&ring.to_le_bytes());
+                bytes[at..at + 8].copy_from_slice(&ring.to_le_bytes());
             }
         } else {
-            self.contents.fill(seed, pfn, octets);
+            self.contents.fill(seed, pfn, bytes);
         }
     }
 
     /// A page table names what is on the level below it; the lowest ones name all the memory in turn.
-    fn fill_table(&self, pfn: u64, octets: &mut [u8]) {
+    fn fill_table(&self, pfn: u64, bytes: &mut [u8]) {
         let level = self.levels.iter().position(|tables| tables.contains(&pfn)).unwrap_or(self.levels.len());
         let first = self.levels.get(level).map_or(0, |tables| pfn - tables.start) * ENTRIES;
         let below = match level {
             0 => 0..self.pages,
             level => self.levels[level - 1].clone(),
         };
-        let (words, _) = octets.as_chunks_mut::<8>();
+        let (words, _) = bytes.as_chunks_mut::<8>();
         for (word, frame) in words.iter_mut().zip((below.start + first)..below.end) {
             *word = pte(frame).to_le_bytes();
         }

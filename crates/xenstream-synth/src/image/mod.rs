@@ -92,7 +92,7 @@ impl Container {
 pub struct Shape {
     /// The guest.
     pub machine: Machine,
-    /// Its memory in octets.
+    /// Its memory in bytes.
     pub memory: u64,
     /// What is around the libxc stream.
     pub container: Container,
@@ -114,13 +114,13 @@ pub struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// Memory comes in pages.
-    #[error("memory of {0} octets is no multiple of 4096")]
+    #[error("memory of {0} bytes is no multiple of 4096")]
     Pages(u64),
     /// There is too little memory.
-    #[error("a guest has {MEMORY_MIN} octets of memory at least, not {0}")]
+    #[error("a guest has {MEMORY_MIN} bytes of memory at least, not {0}")]
     Little(u64),
     /// There is too much memory.
-    #[error("such a guest has {most} octets of memory at most, not {found}")]
+    #[error("such a guest has {most} bytes of memory at most, not {found}")]
     Much {
         /// The most it may have.
         most: u64,
@@ -192,7 +192,7 @@ impl Shape {
         }
     }
 
-    /// Writes the image, zeros and all. Returns its size in octets.
+    /// Writes the image, zeros and all. Returns its size in bytes.
     ///
     /// # Errors
     /// Whatever the writer says; [`InvalidInput`](io::ErrorKind::InvalidInput) for a shape that does not

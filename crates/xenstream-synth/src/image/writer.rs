@@ -22,15 +22,15 @@ pub enum Contents {
 
 impl Contents {
     /// Fills the page with this pfn, which is zero.
-    pub fn fill(self, seed: u64, pfn: u64, octets: &mut [u8]) {
+    pub fn fill(self, seed: u64, pfn: u64, bytes: &mut [u8]) {
         let mut random = fastrand::Rng::with_seed(seed ^ pfn);
         match self {
             Contents::Sparse => {}
-            Contents::Noise => random.fill(octets),
+            Contents::Noise => random.fill(bytes),
             Contents::Mixed => match pfn % 4 {
                 0 => {}
-                1 => random.fill(octets),
-                _ => octets.fill_with(|| b"etaoin shrdlu"[random.usize(0..13)]),
+                1 => random.fill(bytes),
+                _ => bytes.fill_with(|| b"etaoin shrdlu"[random.usize(0..13)]),
             },
         }
     }
@@ -50,7 +50,7 @@ pub struct Writer<W> {
     buffer: Vec<u8>,
 }
 
-/// Octets that are written together.
+/// Bytes that are written together.
 const BUFFER: usize = 64 << 10;
 
 /// Zeros that are worth a hole.
@@ -134,13 +134,13 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes what is left and returns how many octets there are in all.
+    /// Writes what is left and returns how many bytes there are in all.
     ///
     /// # Errors
     /// Whatever the writer says.
     pub fn finish(mut self) -> io::Result<u64> {
         if let Some(rest) = self.hole.checked_sub(1) {
-            // A file has its length by its last octet.
+            // A file has its length by its last byte.
             self.hole = rest;
             self.written -= 1;
             self.write_all(&[0])?;
@@ -166,8 +166,8 @@ impl<W: Write + Seek> Writer<W> {
 }
 
 impl<W: Write> Write for Writer<W> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        if octets.is_empty() {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
             return Ok(0);
         }
         let hole = std::mem::take(&mut self.hole);
@@ -177,12 +177,12 @@ impl<W: Write> Write for Writer<W> {
         } else {
             self.buffer.resize(self.buffer.len() + hole as usize, 0);
         }
-        self.buffer.extend_from_slice(octets);
-        self.written += octets.len() as u64;
+        self.buffer.extend_from_slice(bytes);
+        self.written += bytes.len() as u64;
         if self.buffer.len() >= BUFFER {
             self.empty()?;
         }
-        Ok(octets.len())
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -35,7 +35,7 @@ pub enum Container {
 pub struct XlHeader {
     /// The configuration.
     pub config: XlConfig,
-    /// Octets of optional data behind it, which readers skip.
+    /// Bytes of optional data behind it, which readers skip.
     pub tail: u8,
 }
 
@@ -84,7 +84,7 @@ pub struct DeviceModel {
     /// What it has in xenstore; no EMULATOR_XENSTORE_DATA without any.
     #[arbitrary(with = few::<3, Pair>)]
     pub xenstore: Vec<Pair>,
-    /// Octets of its state.
+    /// Bytes of its state.
     pub state: u16,
     /// Which device model, 0 to 2.
     pub emulator_id: u8,
@@ -93,10 +93,10 @@ pub struct DeviceModel {
 /// A key of xenstore and its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub struct Pair {
-    /// The key: octets folded into characters that a key may have.
+    /// The key: bytes folded into characters that a key may have.
     #[arbitrary(with = few::<6, u8>)]
     pub key: Vec<u8>,
-    /// The value: octets folded into ASCII that can be printed.
+    /// The value: bytes folded into ASCII that can be printed.
     #[arbitrary(with = few::<6, u8>)]
     pub value: Vec<u8>,
 }
@@ -153,7 +153,7 @@ impl XlHeader {
         };
         let length = u32::try_from(data.size()).expect("a name of 255 letters") + u32::from(self.tail);
         let tail = (self.tail > 0)
-            .then(|| Item::new(Part::Loose, Body::new().bytes(vec![b'-'; usize::from(self.tail)])));
+            .then(|| Item::new(Part::Loose, Body::new().raw(vec![b'-'; usize::from(self.tail)])));
         let before = [xl_header(flags, length), data].into_iter().chain(tail);
         libxl.wrapped(Format::Xl, before, [])
     }
@@ -173,10 +173,10 @@ impl DeviceModel {
     /// Its records.
     pub(super) fn records(&self) -> Vec<Item> {
         let id = u32::from(self.emulator_id) % (EMULATOR_ID_MAX + 1);
-        let pairs: Vec<u8> = self.xenstore.iter().flat_map(Pair::octets).collect();
+        let pairs: Vec<u8> = self.xenstore.iter().flat_map(Pair::bytes).collect();
         let mut records = Vec::new();
         if !pairs.is_empty() {
-            records.push(emulator(EMULATOR_XENSTORE_DATA, id, Body::new().bytes(pairs)));
+            records.push(emulator(EMULATOR_XENSTORE_DATA, id, Body::new().raw(pairs)));
         }
         let state = Body::new().zeros(u64::from(self.state % 1024));
         records.push(emulator(EMULATOR_CONTEXT, id, state));
@@ -185,7 +185,7 @@ impl DeviceModel {
 }
 
 impl Pair {
-    fn octets(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8> {
         const KEY: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@/";
         // A key starts with no `/`, the last of these.
         let first = self.key.first().map_or(b'k', |n| KEY[usize::from(*n) % (KEY.len() - 1)]);

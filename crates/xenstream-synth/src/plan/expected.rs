@@ -27,7 +27,7 @@ pub struct Expected {
     pub libxc_version: u32,
     /// The byte order of the libxc records.
     pub order: Order,
-    /// Width of a PV guest in octets.
+    /// Width of a PV guest in bytes.
     pub guest_width: Option<u8>,
     /// Largest pfn of a PV guest.
     pub max_pfn: Option<u64>,
@@ -39,8 +39,8 @@ pub struct Expected {
     pub checkpoints: u64,
     /// The primary died behind the last of them.
     pub fails_over: bool,
-    /// Octets of the stream.
-    pub octets: u64,
+    /// Bytes of the stream.
+    pub bytes: u64,
     /// Rules that it breaks all the same, in the order in which they are found. A plan that asks for nothing unusual has
     /// none but `libxc::hvm-params-order`, which every released Xen breaks and no profile reports.
     pub exceptions: Vec<Exception>,
@@ -115,7 +115,7 @@ impl Plan {
             pages: pages(stream),
             checkpoints: checkpoints.map_or(0, |checkpoints| 1 + checkpoints.more.len() as u64),
             fails_over: checkpoints.is_some_and(|checkpoints| checkpoints.fails_over.is_some()),
-            octets: stream.size(),
+            bytes: stream.size(),
             exceptions: self.exceptions(stream),
         }
     }

@@ -1,6 +1,6 @@
 //! Streams, described: any value of [`Plan`] builds a valid stream and tells what a verifier should say of it.
 //!
-//! A plan is made to be made up, by [`arbitrary`] out of a fuzzer's octets, by proptest, or by hand. There are no
+//! A plan is made to be made up, by [`arbitrary`] out of a fuzzer's bytes, by proptest, or by hand. There are no
 //! values that it must not have: a number that is out of range is folded into it, a list that must not be empty is
 //! filled, two records that must not be alike become different. So every change of a plan is another valid stream.
 //!
@@ -10,8 +10,8 @@
 //! use xenstream_synth::plan::{Container, Plan};
 //! use xenstream_synth::valid::Machine;
 //!
-//! let made_up = Plan::arbitrary(&mut Unstructured::new(b"a fuzzer's octets")).unwrap().build();
-//! assert_eq!(made_up.expected.octets, made_up.octets().len() as u64);
+//! let made_up = Plan::arbitrary(&mut Unstructured::new(b"a fuzzer's bytes")).unwrap().build();
+//! assert_eq!(made_up.expected.bytes, made_up.bytes().len() as u64);
 //!
 //! let plan = Plan { container: Container::Libxl, machine: Machine::Hvm, ..Plan::default() };
 //! let built = plan.build();
@@ -117,7 +117,7 @@ impl<'a> Arbitrary<'a> for BigEndian {
 pub struct Unknown {
     /// The type; the bit that makes it optional is set.
     pub kind: u32,
-    /// Octets in the body.
+    /// Bytes in the body.
     pub length: u8,
     /// Where it comes.
     pub place: Place,
@@ -145,10 +145,10 @@ pub struct Built {
 }
 
 impl Built {
-    /// The stream's octets.
+    /// The stream's bytes.
     #[must_use]
-    pub fn octets(&self) -> Vec<u8> {
-        self.stream.octets()
+    pub fn bytes(&self) -> Vec<u8> {
+        self.stream.bytes()
     }
 }
 
@@ -257,7 +257,7 @@ impl Plan {
     }
 }
 
-/// A few of them, at most `MAX`: a page has 4096 octets, and a stream should stay small.
+/// A few of them, at most `MAX`: a page has 4096 bytes, and a stream should stay small.
 fn few<'a, const MAX: usize, T: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> arbitrary::Result<Vec<T>> {
     (0..u.int_in_range(0..=MAX)?).map(|_| T::arbitrary(u)).collect()
 }

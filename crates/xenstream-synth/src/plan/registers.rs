@@ -90,7 +90,7 @@ pub struct Vcpu {
     pub registers: Registers,
     /// EXTENDED of a length from 4 to 128.
     pub extended: Option<u8>,
-    /// XSAVE of at least 16 octets.
+    /// XSAVE of at least 16 bytes.
     pub xsave: Option<u16>,
     /// MSRS; no record without any.
     #[arbitrary(with = few::<2, Msr>)]
@@ -117,7 +117,7 @@ pub struct HvmEntry {
     pub instance: u8,
     /// How much it is shorter than Xen writes it, or longer, where that is allowed; MSRs of a CPU_MSR.
     pub size: u16,
-    /// An octet of its body.
+    /// A byte of its body.
     pub fill: u8,
 }
 

@@ -27,7 +27,7 @@ pub enum Content {
         mandatory_flags: u32,
         /// Optional flags.
         optional_flags: u32,
-        /// Octets of optional data that follow.
+        /// Bytes of optional data that follow.
         optional_data_len: u32,
     },
     /// The libvirt header.
@@ -37,7 +37,7 @@ pub enum Content {
         order: Order,
         /// Format version.
         version: u32,
-        /// Octets of XML that follow.
+        /// Bytes of XML that follow.
         xml_len: u32,
     },
     /// The libxl stream header.
@@ -90,7 +90,7 @@ pub enum Content {
     PageData(Batch),
     /// X86_PV_INFO.
     PvInfo {
-        /// Octets of a guest's word: 4 or 8.
+        /// Bytes of a guest's word: 4 or 8.
         guest_width: u8,
         /// Levels of its page tables: 3 or 4.
         pt_levels: u8,
@@ -108,7 +108,7 @@ pub enum Content {
     PvVcpu {
         /// The vcpu.
         vcpu_id: u32,
-        /// Octets of its blob.
+        /// Bytes of its blob.
         blob_length: u64,
         /// Where it goes on, in BASIC.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ pub enum Content {
         /// What emulates the guest's devices.
         #[serde(flatten)]
         emulator: Emulator,
-        /// Octets of its state.
+        /// Bytes of its state.
         blob_length: u64,
         /// Version of the state, if it is QEMU's.
         #[serde(skip_serializing_if = "Option::is_none")]

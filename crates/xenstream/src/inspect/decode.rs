@@ -1,4 +1,4 @@
-//! From the octets of a body to what they say. Bodies may lie, and may be cut off anywhere.
+//! From the bytes of a body to what they say. Bodies may lie, and may be cut off anywhere.
 
 use std::ops::RangeInclusive;
 
@@ -12,9 +12,9 @@ use crate::config;
 use crate::inspect::content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
 use crate::inspect::{Text, names};
 
-/// Octets of a body that are kept to be decoded.
+/// Bytes of a body that are kept to be decoded.
 const KEPT: usize = 16 << 10;
-/// Octets of a configuration that are.
+/// Bytes of a configuration that are.
 const CONFIGURATION_KEPT: usize = 1 << 20;
 
 /// What QEMU's state begins with.
@@ -43,13 +43,13 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// These octets of the record's body pass next.
-    pub(super) fn note(&mut self, record: &Record, octets: &[u8]) {
+    /// These bytes of the record's body pass next.
+    pub(super) fn note(&mut self, record: &Record, bytes: &[u8]) {
         let most = if is_configuration(record) { CONFIGURATION_KEPT } else { KEPT };
-        let room = most.saturating_sub(self.start.len()).min(octets.len());
-        self.start.extend_from_slice(&octets[..room]);
+        let room = most.saturating_sub(self.start.len()).min(bytes.len());
+        self.start.extend_from_slice(&bytes[..room]);
         if record.layer == Layer::Libxl && record.kind == u64::from(libxl::EMULATOR_XENSTORE_DATA) {
-            self.nuls += octets.iter().filter(|octet| **octet == 0).count() as u64;
+            self.nuls += bytes.iter().filter(|byte| **byte == 0).count() as u64;
         }
     }
 }
@@ -88,7 +88,7 @@ pub(super) fn has_content(record: &Record) -> bool {
 
 /// What a record says, of which this is the body.
 pub(super) fn content(record: &Record, body: &Body, order: Order, guest_width: u8) -> Content {
-    let fields = Fields { octets: &body.start, order };
+    let fields = Fields { bytes: &body.start, order };
     let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
     let content = match record.layer {
         Layer::Xl | Layer::Libvirt => configuration(record, &body.start),
@@ -127,17 +127,17 @@ fn libxl_content(record: &Record, kind: u32, fields: Fields<'_>, nuls: u64) -> O
     let emulator_id = fields.u32(0)?;
     let emulator = Emulator { emulator_id, name: names::emulator(emulator_id), index: fields.u32(4)? };
     let blob_length = record.body_length.saturating_sub(EMULATOR_HEADER);
-    let blob = fields.octets.get(EMULATOR_HEADER as usize..).unwrap_or_default();
+    let blob = fields.bytes.get(EMULATOR_HEADER as usize..).unwrap_or_default();
     match kind {
         libxl::EMULATOR_CONTEXT => {
-            let blob = Fields { octets: blob, order: Order::Big };
+            let blob = Fields { bytes: blob, order: Order::Big };
             let is_qemu = blob.u32(0) == Some(QEMU_MAGIC);
             let qemu_version = if is_qemu { blob.u32(4) } else { None };
             Some(Content::EmulatorContext { emulator, blob_length, qemu_version })
         }
         libxl::EMULATOR_XENSTORE_DATA => {
-            let header = fields.octets.iter().take(EMULATOR_HEADER as usize);
-            let nuls = nuls.saturating_sub(header.filter(|octet| **octet == 0).count() as u64);
+            let header = fields.bytes.iter().take(EMULATOR_HEADER as usize);
+            let nuls = nuls.saturating_sub(header.filter(|byte| **byte == 0).count() as u64);
             Some(Content::EmulatorXenstore { emulator, count: nuls / 2, pairs: pairs(blob) })
         }
         _ => None,
@@ -145,17 +145,17 @@ fn libxl_content(record: &Record, kind: u32, fields: Fields<'_>, nuls: u64) -> O
 }
 
 /// Keys and values, those that are complete.
-fn pairs(mut octets: &[u8]) -> Vec<Pair> {
+fn pairs(mut bytes: &[u8]) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    let string = |octets: &mut &[u8]| {
-        let at = octets.iter().position(|octet| *octet == 0)?;
-        let (string, rest) = octets.split_at(at);
-        *octets = &rest[1..];
+    let string = |bytes: &mut &[u8]| {
+        let at = bytes.iter().position(|byte| *byte == 0)?;
+        let (string, rest) = bytes.split_at(at);
+        *bytes = &rest[1..];
         Some(Text::new(string))
     };
     while pairs.len() < LISTED
-        && let Some(key) = string(&mut octets)
-        && let Some(value) = string(&mut octets)
+        && let Some(key) = string(&mut bytes)
+        && let Some(value) = string(&mut bytes)
     {
         pairs.push(Pair { key, value });
     }
@@ -266,9 +266,9 @@ fn cpuid_policy(length: u64, fields: Fields<'_>) -> Content {
 
 /// Text in registers, up to the NULs and blanks behind it.
 fn words_text(words: &[u32]) -> Text {
-    let octets: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let end = octets.iter().position(|octet| *octet == 0).unwrap_or(octets.len());
-    Text::new(octets[..end].trim_ascii())
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    Text::new(bytes[..end].trim_ascii())
 }
 
 fn hvm_content(record: &Record, fields: Fields<'_>) -> Option<Content> {
@@ -313,31 +313,31 @@ fn hvm_content(record: &Record, fields: Fields<'_>) -> Option<Content> {
 /// Fields at their offsets, those that are there.
 #[derive(Clone, Copy)]
 struct Fields<'a> {
-    octets: &'a [u8],
+    bytes: &'a [u8],
     order: Order,
 }
 
 impl<'a> Fields<'a> {
     fn at<const N: usize>(self, offset: u64) -> Option<[u8; N]> {
-        self.octets.get(usize::try_from(offset).ok()?..)?.first_chunk().copied()
+        self.bytes.get(usize::try_from(offset).ok()?..)?.first_chunk().copied()
     }
 
     fn u8(self, offset: u64) -> Option<u8> {
-        self.at(offset).map(|[octet]| octet)
+        self.at(offset).map(|[byte]| byte)
     }
 
     fn u32(self, offset: u64) -> Option<u32> {
-        self.at(offset).map(|octets| self.order.u32(octets))
+        self.at(offset).map(|bytes| self.order.u32(bytes))
     }
 
     fn u64(self, offset: u64) -> Option<u64> {
-        self.at(offset).map(|octets| self.order.u64(octets))
+        self.at(offset).map(|bytes| self.order.u64(bytes))
     }
 
-    /// What lies behind so many octets.
+    /// What lies behind so many bytes.
     fn from(self, offset: u64) -> Fields<'a> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        Fields { octets: self.octets.get(offset..).unwrap_or_default(), ..self }
+        Fields { bytes: self.bytes.get(offset..).unwrap_or_default(), ..self }
     }
 
     /// The same, where it is a blob in the guest's own order.
@@ -348,7 +348,7 @@ impl<'a> Fields<'a> {
     /// Entries of one size, the first of them.
     fn list<T>(self, size: u64, read: impl Fn(Fields<'a>) -> Option<T>) -> Vec<T> {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let entries = self.octets.chunks_exact(size).take(LISTED);
-        entries.filter_map(|octets| read(Fields { octets, ..self })).collect()
+        let entries = self.bytes.chunks_exact(size).take(LISTED);
+        entries.filter_map(|bytes| read(Fields { bytes, ..self })).collect()
     }
 }

@@ -36,7 +36,7 @@ fn continues(run: &Row, row: &Row) -> bool {
 fn extend(run: &mut Row, row: &Row) {
     run.last_index = row.head.index;
     run.head.body_length = run.head.body_length.saturating_add(row.head.body_length);
-    run.head.octets = run.head.octets.saturating_add(row.head.octets);
+    run.head.bytes = run.head.bytes.saturating_add(row.head.bytes);
     run.torn = row.torn;
     if let (Content::PageData(batch), Content::PageData(more)) = (&mut run.content, &row.content) {
         batch.add(more);

@@ -23,7 +23,7 @@ use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 /// let mut sink = |row: Row| rows.push(row);
 /// let mut inspector = Inspector::new(&mut sink);
 /// let report = verify(Input::Slice(b"LibxlFmt\0\0\0\x02\0\0\0\0"), &Options::default(), &mut inspector).unwrap();
-/// inspector.finish(report.summary.octets);
+/// inspector.finish(report.summary.bytes);
 /// assert_eq!(rows[0].to_string(), "0 libxl header: little-endian, options 0x0");
 /// ```
 pub struct Inspector<'s> {
@@ -39,7 +39,7 @@ pub struct Inspector<'s> {
     checkpoints: u64,
     /// The row that is not complete yet.
     open: Option<Open>,
-    /// Octets that the sink asked for and has not got yet.
+    /// Bytes that the sink asked for and has not got yet.
     wanted: Range<u64>,
 }
 
@@ -51,7 +51,7 @@ struct Open {
 }
 
 impl<'s> Inspector<'s> {
-    /// An inspector that tells its rows to this sink. Octets it has none: an observer sees no headers of records. For
+    /// An inspector that tells its rows to this sink. Bytes it has none: an observer sees no headers of records. For
     /// those there is [`inspect`](crate::inspect::inspect()).
     pub fn new(sink: &'s mut dyn Sink) -> Inspector<'s> {
         Inspector {
@@ -68,15 +68,15 @@ impl<'s> Inspector<'s> {
         }
     }
 
-    /// The same, with octets for the sink too.
+    /// The same, with bytes for the sink too.
     pub(super) fn with_tap(mut self, tap: &'s RefCell<Tap>) -> Inspector<'s> {
         self.tap = Some(tap);
         self
     }
 
-    /// Nothing more comes; so many octets of the stream have passed. Tells the last row.
-    pub fn finish(mut self, octets: u64) {
-        let torn = self.open.as_ref().is_some_and(|open| open.head.end() > octets);
+    /// Nothing more comes; so many bytes of the stream have passed. Tells the last row.
+    pub fn finish(mut self, bytes: u64) {
+        let torn = self.open.as_ref().is_some_and(|open| open.head.end() > bytes);
         self.close(torn, u64::MAX);
     }
 
@@ -124,14 +124,14 @@ impl<'s> Inspector<'s> {
         }
     }
 
-    /// Hands wanted octets over that lie in front of this offset and have passed.
+    /// Hands wanted bytes over that lie in front of this offset and have passed.
     fn hand_over(&mut self, end: u64) {
         let Some(tap) = self.tap.filter(|_| !self.wanted.is_empty()) else { return };
         let tap = tap.borrow();
-        let (offset, octets) = tap.kept(self.wanted.start..self.wanted.end.min(end));
-        if !octets.is_empty() {
-            self.sink.octets(offset, octets);
-            self.wanted.start = offset.saturating_add(octets.len() as u64);
+        let (offset, bytes) = tap.kept(self.wanted.start..self.wanted.end.min(end));
+        if !bytes.is_empty() {
+            self.sink.bytes(offset, bytes);
+            self.wanted.start = offset.saturating_add(bytes.len() as u64);
         }
     }
 
@@ -166,7 +166,7 @@ impl Observer for Inspector<'_> {
                 index: None,
                 kind: Kind::Header("configuration"),
                 body_length: record.body_length,
-                octets: (record.body_offset - offset).saturating_add(record.body_length),
+                bytes: (record.body_offset - offset).saturating_add(record.body_length),
             };
             self.open(record, head);
         }
@@ -174,7 +174,7 @@ impl Observer for Inspector<'_> {
     }
 
     fn header(&mut self, header: &Header) {
-        let Some((layer, name, offset, octets, content)) = describe(header) else { return };
+        let Some((layer, name, offset, bytes, content)) = describe(header) else { return };
         match header {
             Header::Libxl { order, .. } => {
                 self.in_libxl = true;
@@ -190,8 +190,8 @@ impl Observer for Inspector<'_> {
             depth: self.depth(layer),
             index: None,
             kind: Kind::Header(name),
-            body_length: octets,
-            octets,
+            body_length: bytes,
+            bytes,
         };
         self.begin(head);
         self.hand_over(head.end());
@@ -212,7 +212,7 @@ impl Observer for Inspector<'_> {
             index: Some(record.index),
             kind: Kind::Record(label),
             body_length: record.body_length,
-            octets: own_header.saturating_add(record.body_length).saturating_add(behind),
+            bytes: own_header.saturating_add(record.body_length).saturating_add(behind),
         };
         self.open(record, head);
         if record.layer == Layer::Libxc && record.kind == u64::from(types::CHECKPOINT) {
@@ -220,8 +220,8 @@ impl Observer for Inspector<'_> {
         }
     }
 
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        let end = offset.saturating_add(octets.len() as u64);
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        let end = offset.saturating_add(bytes.len() as u64);
         self.hand_over(end);
         let Some(open) = &mut self.open else { return };
         // The chain of HVM_CONTEXT passes as one body, with the entries' headers.
@@ -229,8 +229,8 @@ impl Observer for Inspector<'_> {
         let stop = open.record.body_offset.saturating_add(open.record.body_length).min(end);
         if start < stop {
             let place = |at: u64| usize::try_from(at - offset).unwrap_or(usize::MAX);
-            if let Some(octets) = octets.get(place(start)..place(stop)) {
-                open.body.note(&open.record, octets);
+            if let Some(bytes) = bytes.get(place(start)..place(stop)) {
+                open.body.note(&open.record, bytes);
             }
         }
     }
@@ -254,8 +254,8 @@ fn describe(header: &Header) -> Option<(Layer, &'static str, u64, u64, Content)>
             (Layer::Libvirt, "header", offset, wire::libvirt::HEADER, content)
         }
         Header::Xenopsd { offset } => {
-            let octets = wire::xenopsd::SIGNATURE.len() as u64;
-            (Layer::Xenopsd, "signature", offset, octets, Content::Nothing)
+            let bytes = wire::xenopsd::SIGNATURE.len() as u64;
+            (Layer::Xenopsd, "signature", offset, bytes, Content::Nothing)
         }
         Header::Libxl { offset, order, options } => {
             (Layer::Libxl, "header", offset, wire::libxl::HEADER, Content::LibxlHeader { order, options })

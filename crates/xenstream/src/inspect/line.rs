@@ -20,7 +20,7 @@ impl Display for Content {
                 xl_header(f, *order, *mandatory_flags, *optional_flags, *optional_data_len)
             }
             Content::LibvirtHeader { order, version, xml_len } => {
-                write!(f, "{}, version {version}, {}", endian(*order), Count(*xml_len, "octet of XML"))
+                write!(f, "{}, version {version}, {}", endian(*order), Count(*xml_len, "byte of XML"))
             }
             Content::LibxlHeader { order, options } => {
                 write!(f, "{}, options {options:#x}", endian(*order))
@@ -47,7 +47,7 @@ impl Display for Content {
                 write!(f, "pfn {start_pfn:#x}-{end_pfn:#x}, {}", Count(*frames, "frame"))
             }
             Content::PvVcpu { vcpu_id, blob_length, rip, cr3_pfn, xsave } => {
-                write!(f, "vcpu {vcpu_id}, {}", Count(*blob_length, "octet"))?;
+                write!(f, "vcpu {vcpu_id}, {}", Count(*blob_length, "byte"))?;
                 if let Some(rip) = rip {
                     write!(f, ", rip {rip:#x}")?;
                 }
@@ -77,7 +77,7 @@ impl Display for Content {
                 write!(f, "{emulator}, {}{}", Count(*count, "pair"), List(pairs, *count, SHOWN))
             }
             Content::EmulatorContext { emulator, blob_length, qemu_version } => {
-                write!(f, "{emulator}, {}", Count(*blob_length, "octet"))?;
+                write!(f, "{emulator}, {}", Count(*blob_length, "byte"))?;
                 qemu_version.map_or(Ok(()), |version| write!(f, " of state, version {version}"))
             }
             Content::CheckpointState { control_id, name } => write!(f, "{control_id}{}", Remark(*name)),
@@ -112,7 +112,7 @@ fn xl_header(
     if optional != 0 {
         write!(f, ", optional flags {optional:#x}")?;
     }
-    write!(f, ", {} of optional data", Count(optional_data_len, "octet"))
+    write!(f, ", {} of optional data", Count(optional_data_len, "byte"))
 }
 
 fn configuration(

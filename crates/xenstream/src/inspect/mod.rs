@@ -1,7 +1,7 @@
 //! What is in a stream: a row for each header, each record, and each entry of HVM_CONTEXT, with its content decoded, in
 //! constant memory and in stream order.
 //!
-//! [`inspect()`] goes through an input and tells a [`Sink`] its [rows](Row), and octets where it asks for them. A stream
+//! [`inspect()`] goes through an input and tells a [`Sink`] its [rows](Row), and bytes where it asks for them. A stream
 //! that breaks a rule is told of up to there; then the [`Report`] says what broke, and a [`View`] shows the place.
 //! [`Fold`] makes one row of runs of PAGE_DATA. Rows serialize to JSON; `docs/inspect.md` describes it.
 //!
@@ -9,10 +9,10 @@
 //! use xenstream::inspect::{Row, inspect};
 //! use xenstream::{Input, Options};
 //!
-//! # let octets = xenstream_synth::minimal::hvm().octets();
+//! # let bytes = xenstream_synth::minimal::hvm().bytes();
 //! let mut names = Vec::new();
 //! let mut sink = |row: Row| names.push(row.head.kind.to_string());
-//! let inspection = inspect(Input::Slice(&octets), &Options::default(), &mut sink).unwrap();
+//! let inspection = inspect(Input::Slice(&bytes), &Options::default(), &mut sink).unwrap();
 //! assert!(inspection.report.is_valid());
 //! assert_eq!(names[..3], ["image header", "domain header", "STATIC_DATA_END"]);
 //! ```
@@ -46,16 +46,16 @@ pub use view::View;
 
 /// Who is told what is in a stream. A closure that takes rows is one.
 pub trait Sink {
-    /// Something begins; its row follows once it is over. Are its octets wanted too, header, body and padding? They
-    /// come between this call and the row. Entries of HVM_CONTEXT begin inside their record's octets.
+    /// Something begins; its row follows once it is over. Are its bytes wanted too, header, body and padding? They
+    /// come between this call and the row. Entries of HVM_CONTEXT begin inside their record's bytes.
     fn begin(&mut self, head: &Head) -> bool {
         let _ = head;
         false
     }
 
-    /// Octets that were asked for, in order. `offset` is the absolute offset of the first.
-    fn octets(&mut self, offset: u64, octets: &[u8]) {
-        let _ = (offset, octets);
+    /// Bytes that were asked for, in order. `offset` is the absolute offset of the first.
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) {
+        let _ = (offset, bytes);
     }
 
     /// Something is over, or the stream has ended inside it.
@@ -79,7 +79,7 @@ impl<F: FnMut(Row)> Sink for F {
 pub struct Inspection {
     /// The verdict, as [`verify`](crate::verify()) comes to it.
     pub report: Report,
-    /// The octets around what is wrong, if something is and they could be had.
+    /// The bytes around what is wrong, if something is and they could be had.
     pub view: Option<View>,
 }
 

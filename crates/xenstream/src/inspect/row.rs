@@ -12,7 +12,7 @@ use crate::inspect::Content;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Head {
-    /// Absolute offset of the first octet.
+    /// Absolute offset of the first byte.
     pub offset: u64,
     /// The layer.
     #[serde(serialize_with = "layer_name")]
@@ -25,17 +25,17 @@ pub struct Head {
     /// The type.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// Octets in the body; of a header, all its octets.
+    /// Bytes in the body; of a header, all its bytes.
     pub body_length: u64,
-    /// Octets in all: the record's own header and padding count too.
-    pub octets: u64,
+    /// Bytes in all: the record's own header and padding count too.
+    pub bytes: u64,
 }
 
 impl Head {
-    /// Absolute offset behind the last octet.
+    /// Absolute offset behind the last byte.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.offset.saturating_add(self.octets)
+        self.offset.saturating_add(self.bytes)
     }
 }
 
@@ -83,7 +83,7 @@ impl Serialize for Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Row {
-    /// Where it is, and of what type; of a run, the first record's place and all records' octets.
+    /// Where it is, and of what type; of a run, the first record's place and all records' bytes.
     #[serde(flatten)]
     pub head: Head,
     /// Index of the last record of a [run](crate::inspect::Fold).

@@ -1,49 +1,49 @@
-//! The octets that passed last, as a session and an inspector share them.
+//! The bytes that passed last, as a session and an inspector share them.
 
 use std::ops::Range;
 
-/// Octets that are kept at the least, where so many passed without a gap: a record's header, and page frame numbers as
+/// Bytes that are kept at the least, where so many passed without a gap: a record's header, and page frame numbers as
 /// many as savers put into one record.
 const KEPT: usize = 16 << 10;
 
-/// Most octets that are judged together while an inspector listens.
+/// Most bytes that are judged together while an inspector listens.
 pub(crate) const PIECE: usize = 64 << 10;
 
-/// The octets that passed last, in one stretch without gaps.
+/// The bytes that passed last, in one stretch without gaps.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     start: u64,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     /// Nobody listens any more.
     pub(crate) abandoned: bool,
 }
 
 impl Tap {
-    /// These octets pass next, at this offset of the stream.
+    /// These bytes pass next, at this offset of the stream.
     pub(crate) fn note(&mut self, offset: u64, piece: &[u8]) {
         if offset != self.end() {
-            self.octets.clear();
+            self.bytes.clear();
             self.start = offset;
         }
         // Not for each piece: they may be small.
-        if self.octets.len() > 2 * KEPT {
-            let surplus = self.octets.len() - KEPT;
-            self.octets.drain(..surplus);
+        if self.bytes.len() > 2 * KEPT {
+            let surplus = self.bytes.len() - KEPT;
+            self.bytes.drain(..surplus);
             self.start += surplus as u64;
         }
-        self.octets.extend_from_slice(piece);
+        self.bytes.extend_from_slice(piece);
     }
 
-    /// What is left of these octets, and where it begins.
+    /// What is left of these bytes, and where it begins.
     pub(crate) fn kept(&self, wanted: Range<u64>) -> (u64, &[u8]) {
         let start = wanted.start.clamp(self.start, self.end());
         let end = wanted.end.clamp(start, self.end());
         let place = |offset: u64| usize::try_from(offset - self.start).unwrap_or(usize::MAX);
-        (start, self.octets.get(place(start)..place(end)).unwrap_or_default())
+        (start, self.bytes.get(place(start)..place(end)).unwrap_or_default())
     }
 
     fn end(&self) -> u64 {
-        self.start.saturating_add(self.octets.len() as u64)
+        self.start.saturating_add(self.bytes.len() as u64)
     }
 }
 
@@ -68,10 +68,10 @@ mod tests {
         let mut tap = Tap::default();
         for n in 0..300_000u64 {
             tap.note(n, &[n as u8]);
-            assert!(tap.octets.len() <= 2 * KEPT + 1);
+            assert!(tap.bytes.len() <= 2 * KEPT + 1);
         }
-        let (start, octets) = tap.kept(0..u64::MAX);
-        assert!(octets.len() >= KEPT);
-        assert_eq!((start + octets.len() as u64, octets[0]), (300_000, start as u8));
+        let (start, bytes) = tap.kept(0..u64::MAX);
+        assert!(bytes.len() >= KEPT);
+        assert_eq!((start + bytes.len() as u64, bytes[0]), (300_000, start as u8));
     }
 }

@@ -4,39 +4,39 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A string that a guest or its tools chose, as octets, since it need not be one. Long ones are cut.
+/// A string that a guest or its tools chose, as bytes, since it need not be one. Long ones are cut.
 ///
 /// `Display` is ASCII, with everything else escaped, and shorter still; serialized it is a string in which what is not
-/// UTF-8 is replaced. Both say how many octets are left out, if some are.
+/// UTF-8 is replaced. Both say how many bytes are left out, if some are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     length: u64,
 }
 
 impl Text {
-    /// Octets that are kept.
+    /// Bytes that are kept.
     pub const KEPT: usize = 1024;
-    /// Octets that `Display` shows.
+    /// Bytes that `Display` shows.
     pub const SHOWN: usize = 64;
 
-    pub(crate) fn new(octets: &[u8]) -> Text {
-        Text::cut(octets, octets.len() as u64)
+    pub(crate) fn new(bytes: &[u8]) -> Text {
+        Text::cut(bytes, bytes.len() as u64)
     }
 
     /// The start of a string of this length.
     pub(crate) fn cut(start: &[u8], length: u64) -> Text {
         let kept = start.len().min(Text::KEPT);
-        Text { octets: start[..kept].to_vec(), length: length.max(kept as u64) }
+        Text { bytes: start[..kept].to_vec(), length: length.max(kept as u64) }
     }
 
-    /// The octets that are kept.
+    /// The bytes that are kept.
     #[must_use]
-    pub fn octets(&self) -> &[u8] {
-        &self.octets
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
-    /// Octets that there are in all.
+    /// Bytes that there are in all.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
@@ -45,15 +45,15 @@ impl Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.octets[..self.octets.len().min(Text::SHOWN)];
+        let shown = &self.bytes[..self.bytes.len().min(Text::SHOWN)];
         write!(f, "{}{}", shown.escape_ascii(), LeftOut(self.length - shown.len() as u64))
     }
 }
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let left_out = LeftOut(self.length - self.octets.len() as u64);
-        serializer.collect_str(&format_args!("{}{left_out}", String::from_utf8_lossy(&self.octets)))
+        let left_out = LeftOut(self.length - self.bytes.len() as u64);
+        serializer.collect_str(&format_args!("{}{left_out}", String::from_utf8_lossy(&self.bytes)))
     }
 }
 

@@ -29,8 +29,8 @@ impl<'fd> Descriptors<'fd> {
         Ok(Descriptors { ends: *ends, splices: input_is_pipe || output_is_pipe, input_is_pipe })
     }
 
-    /// Waits until the input has octets or an end. A consumer that goes away is noticed here and not only with the
-    /// next octets, which may never come.
+    /// Waits until the input has bytes or an end. A consumer that goes away is noticed here and not only with the
+    /// next bytes, which may never come.
     fn await_input(&self) -> Result<(), Fault> {
         let mut fds = [
             PollFd::from_borrowed_fd(self.ends.input, PollFlags::IN),
@@ -48,7 +48,7 @@ impl<'fd> Descriptors<'fd> {
         }
     }
 
-    /// Waits until the output takes octets.
+    /// Waits until the output takes bytes.
     fn await_output(&self) -> Result<(), Fault> {
         let mut fds =
             [PollFd::from_borrowed_fd(self.ends.output, PollFlags::OUT), self.stop(self.ends.stop_writing)];
@@ -65,10 +65,10 @@ impl<'fd> Descriptors<'fd> {
 }
 
 impl Ends for Descriptors<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Fault> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Fault> {
         loop {
             self.await_input()?;
-            match rustix::io::read(self.ends.input, &mut *octets) {
+            match rustix::io::read(self.ends.input, &mut *bytes) {
                 // Somebody else may have been quicker.
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 result => return result.map_err(|error| Fault::Read(error.into())),
@@ -76,9 +76,9 @@ impl Ends for Descriptors<'_> {
         }
     }
 
-    fn write(&mut self, octets: &[u8]) -> Result<usize, Fault> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         loop {
-            match rustix::io::write(self.ends.output, octets) {
+            match rustix::io::write(self.ends.output, bytes) {
                 Ok(0) => return Err(Fault::Write(io::ErrorKind::WriteZero.into())),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.await_output()?,
@@ -95,8 +95,8 @@ impl Ends for Descriptors<'_> {
         self.splices
     }
 
-    fn pass(&mut self, octets: u64) -> Result<Option<u64>, Fault> {
-        let length = usize::try_from(octets).unwrap_or(usize::MAX).min(SPLICE);
+    fn pass(&mut self, bytes: u64) -> Result<Option<u64>, Fault> {
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(SPLICE);
         // Pipes that are empty or full are waited for by poll, not inside the call.
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
         loop {

@@ -32,7 +32,7 @@ const VCPUS_MAX: u32 = 0xFFFF;
 /// Text that is longer than the longest configuration that a verifier takes is blanked without being looked at.
 const TEXT_MAX: u64 = 16 << 20;
 
-/// What to do with the next octets of a body.
+/// What to do with the next bytes of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// They stay.
@@ -77,7 +77,7 @@ pub(super) struct Walk {
 #[derive(Debug)]
 enum At {
     Keep,
-    /// So many octets stay, and nothing behind them.
+    /// So many bytes stay, and nothing behind them.
     First(u64),
     PvInfo,
     Tsc(Order),
@@ -162,7 +162,7 @@ impl Walk {
         }
     }
 
-    /// So many octets stayed, or became zero.
+    /// So many bytes stayed, or became zero.
     pub(super) fn passed(&mut self, n: u64) {
         self.left -= n;
         match &mut self.at {
@@ -179,83 +179,83 @@ impl Walk {
         }
     }
 
-    /// Changes octets in place.
-    pub(super) fn mask(&mut self, octets: &mut [u8]) {
-        self.left -= octets.len() as u64;
+    /// Changes bytes in place.
+    pub(super) fn mask(&mut self, bytes: &mut [u8]) {
+        self.left -= bytes.len() as u64;
         match &mut self.at {
-            At::Pairs(pairs) => pairs.mask(octets, self.left, self.what),
+            At::Pairs(pairs) => pairs.mask(bytes, self.left, self.what),
             At::LongText(text, n) => {
-                *n -= octets.len() as u64;
-                text.fill(octets);
+                *n -= bytes.len() as u64;
+                text.fill(bytes);
                 if *n == 0 {
                     self.at = At::Zero;
                 }
             }
-            _ => octets.fill(0),
+            _ => bytes.fill(0),
         }
     }
 
-    /// Looks at octets that are needed together and blanks what is to be blanked of them. `true` keeps them back.
-    pub(super) fn unit(&mut self, octets: &mut [u8]) -> bool {
-        self.left -= octets.len() as u64;
+    /// Looks at bytes that are needed together and blanks what is to be blanked of them. `true` keeps them back.
+    pub(super) fn unit(&mut self, bytes: &mut [u8]) -> bool {
+        self.left -= bytes.len() as u64;
         let at = std::mem::replace(&mut self.at, At::Zero);
         self.at = match at {
             At::PvInfo => {
-                self.narrow = Some(octets[0] == libxc::pv_info::PV32.0);
-                wrong_unless_zero(&mut octets[libxc::pv_info::RESERVED_AT as usize..]);
+                self.narrow = Some(bytes[0] == libxc::pv_info::PV32.0);
+                wrong_unless_zero(&mut bytes[libxc::pv_info::RESERVED_AT as usize..]);
                 At::Zero
             }
-            At::Tsc(order) => tsc(order, octets),
-            At::Pages(order) => match Entries::announced(order, octets, self.left) {
+            At::Tsc(order) => tsc(order, bytes),
+            At::Pages(order) => match Entries::announced(order, bytes, self.left) {
                 Some(entries) => {
-                    wrong_unless_zero(&mut octets[4..]);
+                    wrong_unless_zero(&mut bytes[4..]);
                     self.at = At::Entries(entries);
                     return true;
                 }
                 None => {
-                    count_only(order, octets);
+                    count_only(order, bytes);
                     At::Zero
                 }
             },
-            At::P2m(context) => p2m(&context, octets, self.left),
+            At::P2m(context) => p2m(&context, bytes, self.left),
             At::Frames(order, largest) => {
                 // One that is out of range may be anything: it stays out of range.
-                if order.u64(first8(octets)) > largest {
-                    octets.fill(0xFF);
+                if order.u64(first8(bytes)) > largest {
+                    bytes.fill(0xFF);
                 }
                 At::Frames(order, largest)
             }
-            At::ParamsHeader(order) => params_header(order, octets, self.left),
-            At::Params(order) => param(order, octets, self.what),
-            At::Leaves { order, late } => leaf(order, late || self.what.damaged, octets),
-            At::Msrs => policy_msr(octets, self.what),
+            At::ParamsHeader(order) => params_header(order, bytes, self.left),
+            At::Params(order) => param(order, bytes, self.what),
+            At::Leaves { order, late } => leaf(order, late || self.what.damaged, bytes),
+            At::Msrs => policy_msr(bytes, self.what),
             At::Vcpu(order, kind) => {
-                number_up_to(order, VCPUS_MAX, &mut octets[..4]);
-                wrong_unless_zero(&mut octets[4..]);
+                number_up_to(order, VCPUS_MAX, &mut bytes[..4]);
+                wrong_unless_zero(&mut bytes[4..]);
                 vcpu_blob(kind, self.left, self.what)
             }
             At::ExtendedId => kept(!self.what.registers && self.left <= vcpu::EXTENDED_MAX),
-            At::VcpuMsrs => vcpu_msr(octets, self.what),
+            At::VcpuMsrs => vcpu_msr(bytes, self.what),
             At::Chain(mut chain) => {
-                chain.unit(octets, self.left, self.what);
+                chain.unit(bytes, self.left, self.what);
                 At::Chain(chain)
             }
             At::Emulator(order, kind) => {
-                number_up_to(order, libxl::EMULATOR_ID_MAX, &mut octets[..4]);
-                number_up_to(order, u32::from(u16::MAX), &mut octets[4..]);
+                number_up_to(order, libxl::EMULATOR_ID_MAX, &mut bytes[..4]);
+                number_up_to(order, u32::from(u16::MAX), &mut bytes[4..]);
                 match kind {
                     libxl::types::EMULATOR_XENSTORE_DATA => At::Pairs(Pairs::default()),
                     _ if self.what.registers => At::EmulatorState,
                     _ => At::Keep,
                 }
             }
-            At::EmulatorState if octets == QEMU_MAGIC => At::Zero,
-            At::ConfigLength(order, text) => config(order, text, octets, self.left),
+            At::EmulatorState if bytes == QEMU_MAGIC => At::Zero,
+            At::ConfigLength(order, text) => config(order, text, bytes, self.left),
             At::Text(text, _) => {
-                text.blank(octets, self.what.names);
+                text.blank(bytes, self.what.names);
                 At::Zero
             }
-            _ => zero(octets),
+            _ => zero(bytes),
         };
         false
     }
@@ -270,11 +270,11 @@ impl Walk {
         }
     }
 
-    /// Looks at octets that are kept back.
-    pub(super) fn hold(&mut self, octets: &[u8]) {
-        self.left -= octets.len() as u64;
+    /// Looks at bytes that are kept back.
+    pub(super) fn hold(&mut self, bytes: &[u8]) {
+        self.left -= bytes.len() as u64;
         if let At::Entries(entries) = &mut self.at {
-            entries.take(octets);
+            entries.take(bytes);
         }
     }
 
@@ -300,8 +300,8 @@ fn kept(stays: bool) -> At {
     if stays { At::Keep } else { At::Zero }
 }
 
-fn zero(octets: &mut [u8]) -> At {
-    octets.fill(0);
+fn zero(bytes: &mut [u8]) -> At {
+    bytes.fill(0);
     At::Zero
 }
 
@@ -387,10 +387,10 @@ fn text_of(text: Text, length: u64) -> At {
     }
 }
 
-fn first8(octets: &[u8]) -> [u8; 8] {
-    octets.first_chunk().copied().unwrap_or_default()
+fn first8(bytes: &[u8]) -> [u8; 8] {
+    bytes.first_chunk().copied().unwrap_or_default()
 }
 
-fn pair(order: Order, octets: &[u8]) -> (u32, u32) {
-    order.pair(first8(octets))
+fn pair(order: Order, bytes: &[u8]) -> (u32, u32) {
+    order.pair(first8(bytes))
 }

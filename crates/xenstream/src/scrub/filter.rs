@@ -30,7 +30,7 @@ pub(super) struct Filter {
     at: At,
     /// Padding behind the body.
     padding: u64,
-    /// Octets of a header, or of a unit of a body, that are not complete.
+    /// Bytes of a header, or of a unit of a body, that are not complete.
     held: Vec<u8>,
     spool: SpooledTempFile,
     spooled: u64,
@@ -66,7 +66,7 @@ impl Filter {
         }
     }
 
-    /// How many of the next octets become zero whatever they are.
+    /// How many of the next bytes become zero whatever they are.
     pub(super) fn blank_ahead(&self) -> u64 {
         match &self.at {
             At::Header | At::Padding(_) => 0,
@@ -78,38 +78,33 @@ impl Filter {
         }
     }
 
-    /// Octets that have passed the verifier, and what it said of them.
-    pub(super) fn pass(
-        &mut self,
-        said: &mut Events,
-        mut octets: &[u8],
-        out: &mut dyn Sink,
-    ) -> io::Result<()> {
+    /// Bytes that have passed the verifier, and what it said of them.
+    pub(super) fn pass(&mut self, said: &mut Events, mut bytes: &[u8], out: &mut dyn Sink) -> io::Result<()> {
         self.events.append(&mut said.queue);
         loop {
             self.settle(out)?;
-            if octets.is_empty() {
+            if bytes.is_empty() {
                 return Ok(());
             }
             let room = self.events.front().map_or(u64::MAX, |(at, _)| at - self.position);
-            let piece = head(octets, room);
+            let piece = head(bytes, room);
             let taken = self.take(piece, out)?;
             self.position += taken as u64;
-            octets = &octets[taken..];
+            bytes = &bytes[taken..];
         }
     }
 
-    /// Octets that were passed over, and what the verifier said after them.
-    pub(super) fn skip(&mut self, said: &mut Events, mut octets: u64, out: &mut dyn Sink) -> io::Result<()> {
+    /// Bytes that were passed over, and what the verifier said after them.
+    pub(super) fn skip(&mut self, said: &mut Events, mut bytes: u64, out: &mut dyn Sink) -> io::Result<()> {
         // Nothing is said inside of what is passed over.
-        while octets > 0 {
+        while bytes > 0 {
             self.settle(out)?;
-            let n = octets.min(self.blank_ahead());
+            let n = bytes.min(self.blank_ahead());
             if n == 0 {
-                return Err(io::Error::other("octets that were to be kept were passed over"));
+                return Err(io::Error::other("bytes that were to be kept were passed over"));
             }
             self.blank(n, out)?;
-            octets -= n;
+            bytes -= n;
         }
         self.pass(said, &[], out)
     }
@@ -120,7 +115,7 @@ impl Filter {
         if matches!(self.at, At::Header) {
             match refused.filter(|rule| *rule != Rule::StreamTruncated) {
                 Some(rule) => header::refused(rule, self.order(rule.layer()), &mut self.held),
-                // The torn header of a record may be octets of anything.
+                // The torn header of a record may be bytes of anything.
                 None if self.records > 0 => self.held.fill(0),
                 None => {}
             }
@@ -136,7 +131,7 @@ impl Filter {
         self.damaged_from
     }
 
-    /// Does what is due in front of the next octet.
+    /// Does what is due in front of the next byte.
     fn settle(&mut self, out: &mut dyn Sink) -> io::Result<()> {
         loop {
             if let At::Body(walk) = &mut self.at {
@@ -231,42 +226,42 @@ impl Filter {
         }
     }
 
-    /// Takes some octets, one at least.
-    fn take(&mut self, octets: &[u8], out: &mut dyn Sink) -> io::Result<usize> {
+    /// Takes some bytes, one at least.
+    fn take(&mut self, bytes: &[u8], out: &mut dyn Sink) -> io::Result<usize> {
         let walk = match &mut self.at {
             At::Header => {
-                self.held.extend_from_slice(octets);
-                return Ok(octets.len());
+                self.held.extend_from_slice(bytes);
+                return Ok(bytes.len());
             }
             At::Padding(n) => {
-                let piece = head(octets, *n);
+                let piece = head(bytes, *n);
                 *n -= piece.len() as u64;
-                for octet in piece {
-                    out.write(&[if *octet == 0 { 0 } else { WRONG }])?;
+                for byte in piece {
+                    out.write(&[if *byte == 0 { 0 } else { WRONG }])?;
                 }
                 return Ok(piece.len());
             }
             At::Damage => {
-                out.zeros(octets.len() as u64)?;
-                return Ok(octets.len());
+                out.zeros(bytes.len() as u64)?;
+                return Ok(bytes.len());
             }
             At::Body(walk) => walk,
         };
         match walk.step() {
             Step::Keep(n) => {
-                let piece = head(octets, n);
+                let piece = head(bytes, n);
                 walk.passed(piece.len() as u64);
                 out.write(piece)?;
                 Ok(piece.len())
             }
             Step::Zero(n) => {
-                let piece = head(octets, n);
+                let piece = head(bytes, n);
                 walk.passed(piece.len() as u64);
                 out.zeros(piece.len() as u64)?;
                 Ok(piece.len())
             }
             Step::Mask(n) => {
-                let piece = head(octets, n);
+                let piece = head(bytes, n);
                 self.scratch.clear();
                 self.scratch.extend_from_slice(piece);
                 walk.mask(&mut self.scratch);
@@ -274,7 +269,7 @@ impl Filter {
                 Ok(piece.len())
             }
             Step::Unit(n) => {
-                let piece = head(octets, n - self.held.len() as u64);
+                let piece = head(bytes, n - self.held.len() as u64);
                 self.held.extend_from_slice(piece);
                 if self.held.len() as u64 == n {
                     let hold = walk.unit(&mut self.held);
@@ -290,18 +285,18 @@ impl Filter {
                 Ok(piece.len())
             }
             Step::Hold(n) => {
-                let piece = head(octets, n);
+                let piece = head(bytes, n);
                 walk.hold(piece);
                 io::Write::write_all(&mut self.spool, piece)?;
                 self.spooled += piece.len() as u64;
                 Ok(piece.len())
             }
             // Settled before.
-            Step::Done => Err(io::Error::other("octets behind a body's end")),
+            Step::Done => Err(io::Error::other("bytes behind a body's end")),
         }
     }
 
-    /// Octets that become zero unread.
+    /// Bytes that become zero unread.
     fn blank(&mut self, n: u64, out: &mut dyn Sink) -> io::Result<()> {
         match &mut self.at {
             At::Body(walk) => walk.passed(n),
@@ -380,7 +375,7 @@ enum Fate {
     Torn,
 }
 
-/// The first `n` octets, or as many as there are.
-fn head(octets: &[u8], n: u64) -> &[u8] {
-    &octets[..usize::try_from(n).unwrap_or(usize::MAX).min(octets.len())]
+/// The first `n` bytes, or as many as there are.
+fn head(bytes: &[u8], n: u64) -> &[u8] {
+    &bytes[..usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len())]
 }

@@ -1,11 +1,11 @@
-//! Headers of streams and records: what may be octets of anything, where an earlier length lied, is kept only as far as
+//! Headers of streams and records: what may be bytes of anything, where an earlier length lied, is kept only as far as
 //! it is likely, and what is wrong stays wrong.
 
 use xenstream_core::wire::libxc::{self, page};
 use xenstream_core::wire::{Order, libvirt, xl};
 use xenstream_core::{Layer, Rule};
 
-/// What stands for an octet that must not be what it is, so that it is still wrong.
+/// What stands for a byte that must not be what it is, so that it is still wrong.
 pub(super) const WRONG: u8 = 1;
 
 /// Types of records that are known or will be for a long time: larger numbers are no types.
@@ -22,14 +22,14 @@ pub(super) const PFNS: u64 = 1 << 36;
 
 /// A field that is no likely number becomes the least likely.
 pub(super) fn number_up_to(order: Order, most: u32, field: &mut [u8]) {
-    if field.first_chunk().is_some_and(|octets| order.u32(*octets) > most) {
+    if field.first_chunk().is_some_and(|bytes| order.u32(*bytes) > most) {
         field.fill(0xFF);
     }
 }
 
 /// A field that has to be zero stays so, or wrong.
 pub(super) fn wrong_unless_zero(field: &mut [u8]) {
-    if field.iter().any(|octet| *octet != 0) {
+    if field.iter().any(|byte| *byte != 0) {
         field.fill(WRONG);
     }
 }
@@ -131,7 +131,7 @@ pub(super) fn wrong_length(rule: Rule, order: Order, held: &mut [u8]) {
 /// The order of a libvirt header, which a known version tells.
 fn libvirt_order(held: &[u8]) -> Order {
     let version = held.get(libvirt::at::VERSION as usize..).and_then(|fields| fields.first_chunk());
-    match version.map(|octets| Order::Big.u32(*octets)) {
+    match version.map(|bytes| Order::Big.u32(*bytes)) {
         Some(libvirt::VERSION_LEGACY | libvirt::VERSION) => Order::Big,
         _ => Order::Little,
     }
@@ -155,15 +155,15 @@ pub(super) fn refused(rule: Rule, order: Order, held: &mut [u8]) {
     }
 }
 
-/// The last `n` octets, none if there are not so many.
+/// The last `n` bytes, none if there are not so many.
 fn put_at(held: &mut [u8], n: usize) -> &mut [u8] {
     let start = held.len().checked_sub(n).unwrap_or(held.len());
     &mut held[start..]
 }
 
-fn put(held: &mut [u8], n: usize, octets: &[u8]) {
+fn put(held: &mut [u8], n: usize, bytes: &[u8]) {
     let field = put_at(held, n);
-    if field.len() == octets.len() {
-        field.copy_from_slice(octets);
+    if field.len() == bytes.len() {
+        field.copy_from_slice(bytes);
     }
 }

@@ -8,15 +8,15 @@ use crate::source::compressed::{Compression, Decompressor};
 use crate::source::file::{Cursor, ReadAt, overfull};
 use crate::source::stream::{Stream, WORTH_SPLICING};
 
-/// Octets in order.
-pub(super) trait Octets {
-    /// Some octets, none at the input's end.
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error>;
+/// Bytes in order.
+pub(super) trait Bytes {
+    /// Some bytes, none at the input's end.
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error>;
 
-    /// Passes over some octets, `n` at the most. `None`: they are to be read.
+    /// Passes over some bytes, `n` at the most. `None`: they are to be read.
     fn skip(&mut self, n: u64) -> Result<Option<u64>, Error>;
 
-    /// May octets be taken that belong to no stream? They are gone for who reads on.
+    /// May bytes be taken that belong to no stream? They are gone for who reads on.
     fn reads_on(&self) -> bool;
 
     /// How the input is compressed.
@@ -24,8 +24,8 @@ pub(super) trait Octets {
         None
     }
 
-    /// Octets that were read from the input, as it is stored.
-    fn octets_read(&self) -> u64;
+    /// Bytes that were read from the input, as it is stored.
+    fn bytes_read(&self) -> u64;
 }
 
 /// A file, or what else can be read at any place.
@@ -33,16 +33,16 @@ pub(super) struct File<'f> {
     file: &'f dyn ReadAt,
     position: u64,
     size: u64,
-    octets_read: u64,
+    bytes_read: u64,
 }
 
 impl<'f> File<'f> {
     pub(super) fn new(file: &'f dyn ReadAt) -> Result<File<'f>, Error> {
         let size = file.size().map_err(Error::Inspect)?;
-        Ok(File { file, position: 0, size, octets_read: 0 })
+        Ok(File { file, position: 0, size, bytes_read: 0 })
     }
 
-    /// The octets of the file decompressed, if they are compressed.
+    /// The bytes of the file decompressed, if they are compressed.
     pub(super) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
         let mut magic = [0; Compression::MAGIC_MAX];
         let mut have = 0;
@@ -61,16 +61,16 @@ impl<'f> File<'f> {
     }
 }
 
-impl Octets for File<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
-        let n = read_at(self.file, octets, self.position)?.len();
+impl Bytes for File<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        let n = read_at(self.file, bytes, self.position)?.len();
         self.position += n as u64;
-        self.octets_read += n as u64;
+        self.bytes_read += n as u64;
         Ok(n)
     }
 
     fn skip(&mut self, n: u64) -> Result<Option<u64>, Error> {
-        // Never past the file's end: octets that are not there cannot be passed over.
+        // Never past the file's end: bytes that are not there cannot be passed over.
         let there = n.min(self.size.saturating_sub(self.position));
         self.position += there;
         Ok((there > 0).then_some(there))
@@ -80,8 +80,8 @@ impl Octets for File<'_> {
         self.file.ends_with_stream()
     }
 
-    fn octets_read(&self) -> u64 {
-        self.octets_read
+    fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 }
 
@@ -89,19 +89,19 @@ impl Octets for File<'_> {
 pub(super) struct Live<'s> {
     stream: &'s mut dyn Stream,
     position: u64,
-    /// Octets that were read to see whether they are compressed.
+    /// Bytes that were read to see whether they are compressed.
     ahead: Vec<u8>,
-    octets_read: u64,
+    bytes_read: u64,
 }
 
 impl<'s> Live<'s> {
     /// Begins to read, so much as surely belongs to any stream.
     pub(super) fn new(stream: &'s mut dyn Stream) -> Result<Live<'s>, Error> {
-        let mut live = Live { stream, position: 0, ahead: Vec::new(), octets_read: 0 };
+        let mut live = Live { stream, position: 0, ahead: Vec::new(), bytes_read: 0 };
         let mut magic = [0; Compression::MAGIC_MAX];
         let mut have = 0;
         while have < magic.len() {
-            match Octets::read(&mut live, &mut magic[have..])? {
+            match Bytes::read(&mut live, &mut magic[have..])? {
                 0 => break,
                 n => have += n,
             }
@@ -117,23 +117,23 @@ impl<'s> Live<'s> {
     }
 }
 
-impl Octets for Live<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+impl Bytes for Live<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         if !self.ahead.is_empty() {
-            let n = self.ahead.len().min(octets.len());
-            octets[..n].copy_from_slice(&self.ahead[..n]);
+            let n = self.ahead.len().min(bytes.len());
+            bytes[..n].copy_from_slice(&self.ahead[..n]);
             self.ahead.drain(..n);
             self.position += n as u64;
             return Ok(n);
         }
         let offset = self.position;
         let fault = |source| Error::Read { offset, source };
-        let n = self.stream.read(octets).map_err(fault)?;
-        if n > octets.len() {
+        let n = self.stream.read(bytes).map_err(fault)?;
+        if n > bytes.len() {
             return Err(fault(overfull()));
         }
         self.position += n as u64;
-        self.octets_read += n as u64;
+        self.bytes_read += n as u64;
         Ok(n)
     }
 
@@ -151,23 +151,23 @@ impl Octets for Live<'_> {
         self.stream.ends_with_stream()
     }
 
-    fn octets_read(&self) -> u64 {
-        self.octets_read
+    fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 }
 
 impl Read for Live<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        Octets::read(self, octets).map_err(|error| match error {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Bytes::read(self, bytes).map_err(|error| match error {
             Error::Read { source, .. } => source,
             other => io::Error::other(other),
         })
     }
 }
 
-impl Octets for Decompressor<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
-        Decompressor::read(self, octets)
+impl Bytes for Decompressor<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        Decompressor::read(self, bytes)
     }
 
     fn skip(&mut self, _: u64) -> Result<Option<u64>, Error> {
@@ -182,7 +182,7 @@ impl Octets for Decompressor<'_> {
         Some(Decompressor::compression(self))
     }
 
-    fn octets_read(&self) -> u64 {
-        Decompressor::octets_read(self)
+    fn bytes_read(&self) -> u64 {
+        Decompressor::bytes_read(self)
     }
 }

@@ -1,6 +1,6 @@
 //! The same stream with what it holds of a guest blanked: its size, its records and their lengths stay.
 //!
-//! Page contents always become zero, and so does whatever is not known to be structure: padding, octets behind a
+//! Page contents always become zero, and so does whatever is not known to be structure: padding, bytes behind a
 //! record's last field, records of unknown types. [`Scrub`] says what goes besides, [`TABLE`] what goes when, and
 //! [`remains`] what is still there. An output verifies under every profile under which its input did.
 //!
@@ -34,7 +34,7 @@ pub use self::table::{Blanked, Part, TABLE, remains};
 
 use self::events::{Ear, Events};
 use self::filter::Filter;
-use self::input::{File, Live, Octets};
+use self::input::{Bytes, File, Live};
 use self::output::{Plain, Sink, Sparse};
 use crate::session::{Session, Stop};
 use crate::source::compressed::Decompressor;
@@ -51,7 +51,7 @@ pub struct Scrub {
     /// Names: values of xenstore, strings of the configuration, xenopsd's metadata.
     pub names: bool,
     /// Invalid streams are scrubbed too, and all of the above is blanked: where a length is wrong any body may hold
-    /// anything. From the octet on behind which records cannot be told any more, everything becomes zero.
+    /// anything. From the byte on behind which records cannot be told any more, everything becomes zero.
     pub damaged: bool,
 }
 
@@ -97,7 +97,7 @@ pub enum Output<'a> {
         /// Another file of this name may be replaced.
         overwrite: bool,
     },
-    /// Anything that writes. Octets go out as they come in, and so they have gone out when the stream turns out to be
+    /// Anything that writes. Bytes go out as they come in, and so they have gone out when the stream turns out to be
     /// invalid behind them.
     Writer(&'a mut dyn Write),
 }
@@ -109,8 +109,8 @@ pub struct Scrubbed {
     /// What the input was found to be. Of an invalid stream there is an output only if
     /// [damaged](Scrub::damaged) ones were asked for.
     pub report: Report,
-    /// Octets of the output; `None` if the input was refused.
-    pub octets: Option<u64>,
+    /// Bytes of the output; `None` if the input was refused.
+    pub bytes: Option<u64>,
     /// Where it is not known any more what is what in a damaged stream: from here on the output is zero.
     pub zero_from: Option<u64>,
 }
@@ -136,7 +136,7 @@ pub fn scrub(
         Input::Descriptor(fd) => from_descriptor(fd, false, output, options, what),
         Input::Positioned(file) => from_file(file, output, options, what),
         Input::Reader(reader) => from_stream(&mut stream::Reader(reader), output, options, what),
-        Input::Slice(octets) => from_file(&Memory(octets), output, options, what),
+        Input::Slice(bytes) => from_file(&Memory(bytes), output, options, what),
     }
 }
 
@@ -188,7 +188,7 @@ fn from_stream(
 }
 
 fn to_output(
-    input: &mut dyn Octets,
+    input: &mut dyn Bytes,
     output: Output<'_>,
     options: &Options,
     what: Scrub,
@@ -197,7 +197,7 @@ fn to_output(
         Output::Path { path, overwrite } => {
             let new = NewFile::create(path, overwrite)?;
             let scrubbed = run(input, &mut Sparse::new(new.file()), options, what)?;
-            if scrubbed.octets.is_some() {
+            if scrubbed.bytes.is_some() {
                 new.publish()?;
             }
             Ok(scrubbed)
@@ -216,12 +216,7 @@ fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
 }
 
 /// Scrubs one stream, up to its end or, if it is damaged, the input's.
-fn run(
-    input: &mut dyn Octets,
-    out: &mut dyn Sink,
-    options: &Options,
-    what: Scrub,
-) -> Result<Scrubbed, Error> {
+fn run(input: &mut dyn Bytes, out: &mut dyn Sink, options: &Options, what: Scrub) -> Result<Scrubbed, Error> {
     let policy = options.policy.clone().with_keep_going(what.damaged);
     let options = Options { policy, ..options.clone() };
     let events = RefCell::default();
@@ -239,7 +234,7 @@ fn run(
         ended: false,
     };
     let outcome = work.drive(&mut session);
-    let octets = match &outcome {
+    let bytes = match &outcome {
         Ok(()) => Some(work.finish(None)?),
         Err(Stop::Invalid(_)) if what.damaged && work.ended => Some(work.finish(None)?),
         Err(Stop::Invalid(violation)) if what.damaged => match events.borrow().refused_for(violation) {
@@ -254,21 +249,21 @@ fn run(
         }
         Err(_) => None,
     };
-    session.octets_read = work.input.octets_read();
-    let zero_from = octets.and(work.filter.damaged_from());
-    Ok(Scrubbed { report: session.into_report(outcome)?, octets, zero_from })
+    session.bytes_read = work.input.bytes_read();
+    let zero_from = bytes.and(work.filter.damaged_from());
+    Ok(Scrubbed { report: session.into_report(outcome)?, bytes, zero_from })
 }
 
 /// A stream on its way from the input to the output.
 struct Work<'w> {
-    input: &'w mut dyn Octets,
+    input: &'w mut dyn Bytes,
     out: &'w mut dyn Sink,
     /// What the verifier said.
     events: &'w RefCell<Events>,
     filter: Filter,
     window: Vec<u8>,
     written: u64,
-    /// Octets that were read and lie behind the stream's end, or behind what it is refused for.
+    /// Bytes that were read and lie behind the stream's end, or behind what it is refused for.
     behind: u64,
     /// The stream has come to its end, valid or not.
     ended: bool,
@@ -307,7 +302,7 @@ impl Work<'_> {
         verdict.map(|()| true)
     }
 
-    /// Reads some octets, has them judged, and passes on what may stay. False at the input's end.
+    /// Reads some bytes, has them judged, and passes on what may stay. False at the input's end.
     fn pass_on(&mut self, session: &mut Session<'_>) -> Result<bool, Stop> {
         let window = WINDOW as u64;
         let mut wanted = session.left_in_page().map_or(window, |left| left.min(window));
@@ -323,13 +318,13 @@ impl Work<'_> {
         }
         let before = session.position();
         let verdict = session.push(&window[..read]);
-        // Of an entry that is refused, octets in front of these may have counted as passed.
+        // Of an entry that is refused, bytes in front of these may have counted as passed.
         let judged = session.position().saturating_sub(before).min(read as u64);
         self.behind = read as u64 - judged;
         self.written += judged;
-        let octets = &window[..read - self.behind as usize];
+        let bytes = &window[..read - self.behind as usize];
         self.filter
-            .pass(&mut self.events.borrow_mut(), octets, self.out)
+            .pass(&mut self.events.borrow_mut(), bytes, self.out)
             .map_err(|error| self.failure(error))?;
         verdict.map(|_| true)
     }
@@ -374,10 +369,10 @@ impl Work<'_> {
 struct Memory<'a>(&'a [u8]);
 
 impl ReadAt for Memory<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
-        let n = rest.len().min(octets.len());
-        octets[..n].copy_from_slice(&rest[..n]);
+        let n = rest.len().min(bytes.len());
+        bytes[..n].copy_from_slice(&rest[..n]);
         Ok(n)
     }
 

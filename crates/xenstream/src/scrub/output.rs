@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Octets that are written together.
+/// Bytes that are written together.
 const BUFFER: usize = 64 << 10;
 
 /// Zeros that are worth a hole.
@@ -11,9 +11,9 @@ const HOLE: u64 = 4096;
 
 /// Takes a stream in order.
 pub(super) trait Sink {
-    fn write(&mut self, octets: &[u8]) -> io::Result<()>;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn zeros(&mut self, n: u64) -> io::Result<()>;
-    /// Whoever waits for octets gets what there is.
+    /// Whoever waits for bytes gets what there is.
     fn pass_on(&mut self) -> io::Result<()>;
     /// Nothing may be left behind in a buffer.
     fn flush(&mut self) -> io::Result<()>;
@@ -38,14 +38,14 @@ impl<'w> Plain<'w> {
 }
 
 impl Sink for Plain<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + octets.len() > BUFFER {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > BUFFER {
             self.empty()?;
         }
-        if octets.len() > BUFFER {
-            return self.out.write_all(octets);
+        if bytes.len() > BUFFER {
+            return self.out.write_all(bytes);
         }
-        self.buffer.extend_from_slice(octets);
+        self.buffer.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -93,8 +93,8 @@ impl<'f> Sparse<'f> {
 }
 
 impl Sink for Sparse<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        if octets.is_empty() {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
             return Ok(());
         }
         let hole = std::mem::take(&mut self.hole);
@@ -104,7 +104,7 @@ impl Sink for Sparse<'_> {
         } else {
             self.buffer.resize(self.buffer.len() + hole as usize, 0);
         }
-        self.buffer.extend_from_slice(octets);
+        self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER { self.empty() } else { Ok(()) }
     }
 

@@ -1,5 +1,5 @@
 //! Reading ahead of a walk through a file. Where records will begin is guessed from where the last ones did: full
-//! batches of pages are all of a size. A wrong guess costs a read and nothing else, since octets are used only where
+//! batches of pages are all of a size. A wrong guess costs a read and nothing else, since bytes are used only where
 //! they were read from the very place that is asked for.
 
 use std::io;
@@ -22,7 +22,7 @@ pub(crate) struct Reader<'scope, 'file> {
     course: Course,
     pace: Pace,
     prefetch: Option<Prefetch>,
-    octets_read: u64,
+    bytes_read: u64,
 }
 
 impl<'scope, 'file> Reader<'scope, 'file> {
@@ -34,11 +34,11 @@ impl<'scope, 'file> Reader<'scope, 'file> {
             course: Course::default(),
             pace: Pace::default(),
             prefetch: None,
-            octets_read: 0,
+            bytes_read: 0,
         }
     }
 
-    /// Reads some octets, none at the end of a file, which is `size` octets long as far as is known. Reads of a whole
+    /// Reads some bytes, none at the end of a file, which is `size` bytes long as far as is known. Reads of a whole
     /// window are those at records, ahead of which is read.
     pub(crate) fn read(&mut self, offset: u64, wanted: usize, size: u64) -> Result<&[u8], Error> {
         if wanted < WINDOW {
@@ -51,11 +51,11 @@ impl<'scope, 'file> Reader<'scope, 'file> {
         }
         self.look_ahead(size);
         let fetched = self.prefetch.as_mut().and_then(|prefetch| prefetch.take(offset, &mut self.window));
-        if let Some(octets) = fetched {
-            return Ok(&self.window.0[..octets]);
+        if let Some(bytes) = fetched {
+            return Ok(&self.window.0[..bytes]);
         }
         let started = self.pace.asks_for_time().then(Instant::now);
-        let octets = self.read_now(offset, wanted)?.len();
+        let bytes = self.read_now(offset, wanted)?.len();
         if let Some(started) = started {
             self.pace.note(started.elapsed());
         }
@@ -63,12 +63,12 @@ impl<'scope, 'file> Reader<'scope, 'file> {
             self.prefetch = self.file.concurrent().and_then(|file| Prefetch::start(self.scope, file));
             self.course.guessed = offset;
         }
-        Ok(&self.window.0[..octets])
+        Ok(&self.window.0[..bytes])
     }
 
-    /// Octets that were read so far, used or not.
-    pub(crate) fn octets_read(&self) -> u64 {
-        self.octets_read + self.prefetch.as_ref().map_or(0, Prefetch::octets_read)
+    /// Bytes that were read so far, used or not.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read + self.prefetch.as_ref().map_or(0, Prefetch::bytes_read)
     }
 
     fn look_ahead(&mut self, size: u64) {
@@ -89,17 +89,17 @@ impl<'scope, 'file> Reader<'scope, 'file> {
     }
 
     fn read_now(&mut self, offset: u64, wanted: usize) -> Result<&[u8], Error> {
-        let octets = read_at(self.file, &mut self.window.0[..wanted], offset)?;
-        self.octets_read += octets.len() as u64;
-        Ok(octets)
+        let bytes = read_at(self.file, &mut self.window.0[..wanted], offset)?;
+        self.bytes_read += bytes.len() as u64;
+        Ok(bytes)
     }
 }
 
-/// Reads some octets, none at the file's end.
-pub(crate) fn read_at<'b>(file: &dyn ReadAt, octets: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {
+/// Reads some bytes, none at the file's end.
+pub(crate) fn read_at<'b>(file: &dyn ReadAt, bytes: &'b mut [u8], offset: u64) -> Result<&'b [u8], Error> {
     loop {
-        match file.read_at(octets, offset) {
-            Ok(n) => return octets.get(..n).ok_or_else(|| Error::Read { offset, source: overfull() }),
+        match file.read_at(bytes, offset) {
+            Ok(n) => return bytes.get(..n).ok_or_else(|| Error::Read { offset, source: overfull() }),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(source) => return Err(Error::Read { offset, source }),
         }
@@ -210,33 +210,33 @@ mod tests {
     /// A file in memory. Reads on other threads than the one that made it fare as `fate` says, which is told how many
     /// there were before.
     struct Memory<'o> {
-        octets: &'o [u8],
+        bytes: &'o [u8],
         home: ThreadId,
         elsewhere: AtomicU64,
         fate: fn(u64) -> io::Result<usize>,
     }
 
     impl Memory<'_> {
-        fn new(octets: &[u8], fate: fn(u64) -> io::Result<usize>) -> Memory<'_> {
-            Memory { octets, home: thread::current().id(), elsewhere: AtomicU64::new(0), fate }
+        fn new(bytes: &[u8], fate: fn(u64) -> io::Result<usize>) -> Memory<'_> {
+            Memory { bytes, home: thread::current().id(), elsewhere: AtomicU64::new(0), fate }
         }
     }
 
     impl ReadAt for Memory<'_> {
-        fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
             let room = if thread::current().id() == self.home {
-                octets.len()
+                bytes.len()
             } else {
                 (self.fate)(self.elsewhere.fetch_add(1, Ordering::Relaxed))?
             };
-            let rest = self.octets.get(offset as usize..).unwrap_or_default();
-            let n = room.min(rest.len()).min(octets.len());
-            octets[..n].copy_from_slice(&rest[..n]);
-            Ok(if room > octets.len() { room } else { n })
+            let rest = self.bytes.get(offset as usize..).unwrap_or_default();
+            let n = room.min(rest.len()).min(bytes.len());
+            bytes[..n].copy_from_slice(&rest[..n]);
+            Ok(if room > bytes.len() { room } else { n })
         }
 
         fn size(&self) -> io::Result<u64> {
-            Ok(self.octets.len() as u64)
+            Ok(self.bytes.len() as u64)
         }
 
         fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
@@ -279,13 +279,13 @@ mod tests {
         let stream = image();
         let broken =
             stream.clone().edited(Part::libxc(types::X86_TSC_INFO), 28, xenstream_synth::Field::U32(1));
-        let octets = [stream.octets(), broken.octets()];
-        let cut = octets[0].len() - octets[0].len() / 3;
-        for (octets, valid) in [(&octets[0][..], true), (&octets[1], false), (&octets[0][..cut], false)] {
-            let expected = crate::verify_slice(octets, &Options::default()).unwrap();
+        let bytes = [stream.bytes(), broken.bytes()];
+        let cut = bytes[0].len() - bytes[0].len() / 3;
+        for (bytes, valid) in [(&bytes[0][..], true), (&bytes[1], false), (&bytes[0][..cut], false)] {
+            let expected = crate::verify_slice(bytes, &Options::default()).unwrap();
             assert_eq!(expected.is_valid(), valid);
             for fate in [whole, short, empty, failing, interrupted, lying] {
-                let file = Memory::new(octets, fate);
+                let file = Memory::new(bytes, fate);
                 let report = on_threads(&file);
                 assert_eq!(report.violation(), expected.violation());
                 assert_eq!(report.summary, expected.summary);
@@ -297,8 +297,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_panics_on_a_thread_keeps_nobody_waiting() {
-        let octets = image().octets();
-        let file = Memory::new(&octets, |n| if n == 7 { panic!("as it should") } else { Ok(WINDOW) });
+        let bytes = image().bytes();
+        let file = Memory::new(&bytes, |n| if n == 7 { panic!("as it should") } else { Ok(WINDOW) });
         assert!(on_threads(&file).is_valid());
     }
 
@@ -317,7 +317,7 @@ mod tests {
         let third = 100 + 2 * STRIDE;
         assert_eq!(guesses(third, third + 2 * STRIDE), (false, vec![third + STRIDE]));
         assert_eq!(guesses(third + STRIDE, u64::MAX).1.len(), 3);
-        // One octet off, and all guesses are void.
+        // One byte off, and all guesses are void.
         assert_eq!(guesses(third + 2 * STRIDE + 1, u64::MAX), (false, vec![]));
         // Nothing lies behind the last offset there is.
         assert_eq!(guesses(u64::MAX - STRIDE, u64::MAX), (false, vec![]));

@@ -21,7 +21,7 @@ const WINDOW_LOG_MAX: u32 = 27;
 /// What `xz` needs beside its window.
 const XZ_OVERHEAD: u64 = 1 << 20;
 
-/// Octets of decompressed data that are judged together.
+/// Bytes of decompressed data that are judged together.
 const CHUNK: usize = 64 << 10;
 
 /// A compression method.
@@ -39,7 +39,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Octets by which every method is told from the others.
+    /// Bytes by which every method is told from the others.
     pub const MAGIC_MAX: usize = 6;
 
     /// The method's usual name.
@@ -53,7 +53,7 @@ impl Compression {
         }
     }
 
-    /// The method that the first octets of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
+    /// The method that the first bytes of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
     /// so many; `None` for what is not compressed, or in no way that is known here.
     #[must_use]
     pub fn recognise(start: &[u8]) -> Option<Compression> {
@@ -76,7 +76,7 @@ impl fmt::Display for Compression {
 }
 
 /// Feeds what is compressed in `input`, to its end: only there the decompressor knows that it was sound.
-/// `ends_with_stream` tells that octets behind the stream's end belong to nothing.
+/// `ends_with_stream` tells that bytes behind the stream's end belong to nothing.
 pub(crate) fn drive(
     compression: Compression,
     input: impl Read,
@@ -86,7 +86,7 @@ pub(crate) fn drive(
     session.compression = Some(compression);
     let mut decompressor = Decompressor::new(compression, input)?;
     let outcome = decode(&mut decompressor, ends_with_stream, session);
-    session.octets_read = decompressor.octets_read();
+    session.bytes_read = decompressor.bytes_read();
     outcome
 }
 
@@ -112,15 +112,15 @@ impl<'i> Decompressor<'i> {
         self.compression
     }
 
-    /// Octets that were read from the input.
-    pub(crate) fn octets_read(&self) -> u64 {
-        self.meter.octets.get()
+    /// Bytes that were read from the input.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.meter.bytes.get()
     }
 
-    /// Some decompressed octets, none at the end.
-    pub(crate) fn read(&mut self, octets: &mut [u8]) -> Result<usize, Error> {
+    /// Some decompressed bytes, none at the end.
+    pub(crate) fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         loop {
-            match self.decoder.read(octets) {
+            match self.decoder.read(bytes) {
                 Ok(n) => {
                     self.offset += n as u64;
                     return Ok(n);
@@ -155,15 +155,15 @@ fn decode(
 ) -> Result<(), Stop> {
     let mut chunk = vec![0; CHUNK];
     let mut verdict = Ok(());
-    // Where octets may follow the stream, none of them is a finding.
+    // Where bytes may follow the stream, none of them is a finding.
     let mut trails = !ends_with_stream;
     loop {
-        let octets = match decompressor.read(&mut chunk)? {
+        let bytes = match decompressor.read(&mut chunk)? {
             0 => break,
             n => &chunk[..n],
         };
         if verdict.is_ok() {
-            verdict = judge(octets, &mut trails, session);
+            verdict = judge(bytes, &mut trails, session);
         }
     }
     // Checksums come last: what looks like an invalid stream, or like none at all, may be one that was damaged after it
@@ -171,8 +171,8 @@ fn decode(
     verdict.and_then(|()| session.finish())
 }
 
-fn judge(octets: &[u8], trails: &mut bool, session: &mut Session<'_>) -> Result<(), Stop> {
-    if session.push(octets)? < octets.len() && !*trails {
+fn judge(bytes: &[u8], trails: &mut bool, session: &mut Session<'_>) -> Result<(), Stop> {
+    if session.push(bytes)? < bytes.len() && !*trails {
         *trails = true;
         session.trailing_data()?;
     }
@@ -182,7 +182,7 @@ fn judge(octets: &[u8], trails: &mut bool, session: &mut Session<'_>) -> Result<
 /// Tells an input that cannot be read from one that can and does not decompress.
 fn failure(compression: Compression, offset: u64, meter: &Meter, error: io::Error) -> Error {
     match meter.failed.take() {
-        Some(source) => Error::Read { offset: meter.octets.get(), source },
+        Some(source) => Error::Read { offset: meter.bytes.get(), source },
         None => Error::Decompress { compression, offset, source: error },
     }
 }
@@ -190,7 +190,7 @@ fn failure(compression: Compression, offset: u64, meter: &Meter, error: io::Erro
 /// What is told of an input that a decompressor owns.
 #[derive(Default)]
 struct Meter {
-    octets: Cell<u64>,
+    bytes: Cell<u64>,
     failed: RefCell<Option<io::Error>>,
 }
 
@@ -201,10 +201,10 @@ struct Metered<'i> {
 }
 
 impl Read for Metered<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let error = match self.inner.read(octets) {
-            Ok(n) if n <= octets.len() => {
-                self.meter.octets.set(self.meter.octets.get() + n as u64);
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let error = match self.inner.read(bytes) {
+            Ok(n) if n <= bytes.len() => {
+                self.meter.bytes.set(self.meter.bytes.get() + n as u64);
                 return Ok(n);
             }
             Ok(_) => overfull(),
@@ -226,11 +226,11 @@ struct Lz4Frames<R: Read> {
 
 impl<R: Read> Lz4Frames<R> {
     fn new(input: R) -> Lz4Frames<R> {
-        let watched = Watched { inner: BufReader::new(input), frame_octets: 0, ended: false };
+        let watched = Watched { inner: BufReader::new(input), frame_bytes: 0, ended: false };
         Lz4Frames { decoder: Some(FrameDecoder::new(watched)) }
     }
 
-    /// Begins the frame that lies so many octets further on.
+    /// Begins the frame that lies so many bytes further on.
     fn next_frame(&mut self, gap: u32) -> io::Result<()> {
         let Some(decoder) = self.decoder.take() else { return Ok(()) };
         let mut watched = decoder.into_inner();
@@ -238,13 +238,13 @@ impl<R: Read> Lz4Frames<R> {
         if io::copy(&mut (&mut watched).take(gap), &mut io::sink())? < gap {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        watched.frame_octets = 0;
+        watched.frame_bytes = 0;
         self.decoder = Some(FrameDecoder::new(watched));
         Ok(())
     }
 }
 
-/// Length of a frame that decoders pass over, in octets behind its header, which has been read.
+/// Length of a frame that decoders pass over, in bytes behind its header, which has been read.
 fn skippable(error: &io::Error) -> Option<u32> {
     match error.get_ref()?.downcast_ref::<lz4_flex::frame::Error>()? {
         lz4_flex::frame::Error::SkippableFrame(length) => Some(*length),
@@ -253,10 +253,10 @@ fn skippable(error: &io::Error) -> Option<u32> {
 }
 
 impl<R: Read> Read for Lz4Frames<R> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let n = match decoder.read(octets) {
+            let n = match decoder.read(bytes) {
                 Ok(n) => n,
                 Err(error) => {
                     let Some(length) = skippable(&error) else { return Err(error) };
@@ -264,10 +264,10 @@ impl<R: Read> Read for Lz4Frames<R> {
                     continue;
                 }
             };
-            if n > 0 || octets.is_empty() {
+            if n > 0 || bytes.is_empty() {
                 return Ok(n);
             }
-            match (decoder.get_ref().ended, decoder.get_ref().frame_octets) {
+            match (decoder.get_ref().ended, decoder.get_ref().frame_bytes) {
                 (true, 0) => return Ok(0),
                 (true, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // The frame's end mark has passed. The next frame may have blocks of another size, and a decoder is
@@ -278,18 +278,18 @@ impl<R: Read> Read for Lz4Frames<R> {
     }
 }
 
-/// Counts the octets of a frame and notices the input's end.
+/// Counts the bytes of a frame and notices the input's end.
 struct Watched<R> {
     inner: BufReader<R>,
-    frame_octets: u64,
+    frame_bytes: u64,
     ended: bool,
 }
 
 impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(octets)?;
-        self.frame_octets += n as u64;
-        self.ended |= n == 0 && !octets.is_empty();
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(bytes)?;
+        self.frame_bytes += n as u64;
+        self.ended |= n == 0 && !bytes.is_empty();
         Ok(n)
     }
 }

@@ -16,27 +16,27 @@ use crate::session::{Session, Stop};
 use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression};
 
-/// Octets of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
+/// Bytes of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
 /// them. Where the array is that long and has no page behind it, the next record's header follows at once and the next
 /// read begins with it, so there is one read for each record.
 pub(crate) const WINDOW: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
 
 /// Something that can be read at any place: a file, or an object in a store.
 pub trait ReadAt {
-    /// Reads octets from `offset` on into `octets` and returns how many there were: at least one, unless the input
+    /// Reads bytes from `offset` on into `bytes` and returns how many there were: at least one, unless the input
     /// ends at or before `offset`.
     ///
     /// # Errors
     /// What the system says. [`Interrupted`](io::ErrorKind::Interrupted) reads are tried again.
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize>;
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// How many octets there are. It is asked again when it matters, since a file may shrink or grow while it is read.
+    /// How many bytes there are. It is asked again when it matters, since a file may shrink or grow while it is read.
     ///
     /// # Errors
     /// What the system says.
     fn size(&self) -> io::Result<u64>;
 
-    /// Takes note that these octets will be read soon. Nothing need come of it.
+    /// Takes note that these bytes will be read soon. Nothing need come of it.
     fn hint(&self, offset: u64, length: u64) {
         let _ = (offset, length);
     }
@@ -47,7 +47,7 @@ pub trait ReadAt {
         None
     }
 
-    /// Do octets behind the stream's end belong to nothing? So it is with a regular file; a block device has octets
+    /// Do bytes behind the stream's end belong to nothing? So it is with a regular file; a block device has bytes
     /// behind anything.
     fn ends_with_stream(&self) -> bool {
         true
@@ -67,7 +67,7 @@ pub(super) fn drive_with(
 ) -> Result<(), Stop> {
     let outcome = walk(reader, file, session);
     if session.compression.is_none() {
-        session.octets_read = reader.octets_read();
+        session.bytes_read = reader.bytes_read();
     }
     outcome
 }
@@ -77,7 +77,7 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
     let mut first = true;
     while !session.is_ended() {
         let position = session.position();
-        // Never past the file's end: octets that are not there cannot be passed over.
+        // Never past the file's end: bytes that are not there cannot be passed over.
         let skippable = session.need().skippable.min(size.saturating_sub(position));
         if skippable > 0 {
             session.skip(skippable)?;
@@ -85,18 +85,18 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
         }
         // Among page contents a page table is to be read; whether its neighbour is, is not known yet.
         let wanted = session.left_in_page().map_or(WINDOW, |left| WINDOW.min(left as usize));
-        let octets = reader.read(position, wanted, size)?;
-        if octets.is_empty() {
+        let bytes = reader.read(position, wanted, size)?;
+        if bytes.is_empty() {
             return end(file, session);
         }
         if first {
             first = false;
-            if let Some(compression) = recognise(file, octets, session)? {
+            if let Some(compression) = recognise(file, bytes, session)? {
                 return compressed::drive(compression, Cursor::new(file), file.ends_with_stream(), session);
             }
         }
-        session.push(octets)?;
-        let read_up_to = position + octets.len() as u64;
+        session.push(bytes)?;
+        let read_up_to = position + bytes.len() as u64;
         if read_up_to > size {
             // It has grown.
             size = file.size().map_err(Error::Inspect)?;
@@ -111,7 +111,7 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
 /// The input has ended, inside the stream.
 fn end(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     let outcome = session.finish();
-    // A file that shrank after octets were passed over ends in front of them.
+    // A file that shrank after bytes were passed over ends in front of them.
     let size = file.size().map_err(Error::Inspect)?;
     match outcome {
         Err(Stop::Invalid(mut violation)) if size < violation.offset && size < session.position() => {
@@ -140,7 +140,7 @@ fn recognise(file: &dyn ReadAt, start: &[u8], session: &Session<'_>) -> Result<O
 
 /// A reader broke its contract.
 pub(crate) fn overfull() -> io::Error {
-    io::Error::other("the reader claims more octets than there was room for")
+    io::Error::other("the reader claims more bytes than there was room for")
 }
 
 /// Reads a file in order, for a decompressor.
@@ -156,8 +156,8 @@ impl<'f> Cursor<'f> {
 }
 
 impl Read for Cursor<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(octets, self.position)?;
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(bytes, self.position)?;
         self.position += n as u64;
         Ok(n)
     }
@@ -211,8 +211,8 @@ impl ReadAt for Descriptor<'_> {
         Some(self)
     }
 
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pread(self.fd, octets, self.start.saturating_add(offset))?)
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pread(self.fd, bytes, self.start.saturating_add(offset))?)
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -4,13 +4,13 @@ use crate::session::{Session, Stop};
 use crate::source::compressed;
 
 /// Feeds a slice.
-pub(crate) fn drive(octets: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
-    if let Some(compression) = session.recognise(octets) {
-        return compressed::drive(compression, octets, true, session);
+pub(crate) fn drive(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
+    if let Some(compression) = session.recognise(bytes) {
+        return compressed::drive(compression, bytes, true, session);
     }
-    let taken = session.push(octets);
-    session.octets_read = session.position();
-    if taken? < octets.len() {
+    let taken = session.push(bytes);
+    session.bytes_read = session.position();
+    if taken? < bytes.len() {
         session.trailing_data()?;
     }
     session.finish()

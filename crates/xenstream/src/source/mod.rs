@@ -1,4 +1,4 @@
-//! Where octets come from. Each source feeds a [`Session`](crate::session::Session) in its own way.
+//! Where bytes come from. Each source feeds a [`Session`](crate::session::Session) in its own way.
 
 pub(crate) mod ahead;
 pub(crate) mod compressed;

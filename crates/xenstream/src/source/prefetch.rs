@@ -34,7 +34,7 @@ pub(crate) struct Prefetch {
     /// Reads that are asked for and not answered, whether they are still expected or not.
     under_way: usize,
     spare: Vec<Window>,
-    octets_read: u64,
+    bytes_read: u64,
 }
 
 struct Expected {
@@ -45,7 +45,7 @@ struct Expected {
 struct Answer {
     offset: u64,
     window: Window,
-    octets: io::Result<usize>,
+    bytes: io::Result<usize>,
 }
 
 impl Prefetch {
@@ -67,11 +67,11 @@ impl Prefetch {
             expected: VecDeque::new(),
             under_way: 0,
             spare: Vec::new(),
-            octets_read: 0,
+            bytes_read: 0,
         })
     }
 
-    /// Asks for the octets at this offset. False if enough have been asked for.
+    /// Asks for the bytes at this offset. False if enough have been asked for.
     pub(crate) fn request(&mut self, offset: u64) -> bool {
         if self.under_way.max(self.expected.len()) >= REQUESTS {
             return false;
@@ -85,7 +85,7 @@ impl Prefetch {
         true
     }
 
-    /// Exchanges the window for the octets at this offset and returns how many there are. `None` if they were not asked
+    /// Exchanges the window for the bytes at this offset and returns how many there are. `None` if they were not asked
     /// for, or could not be read: then they are to be read by who needs them, and what comes of that counts.
     pub(crate) fn take(&mut self, offset: u64, window: &mut Window) -> Option<usize> {
         if self.expected.front()?.offset != offset {
@@ -101,10 +101,10 @@ impl Prefetch {
                 self.keep(arrived);
             }
         }
-        let Answer { window: fetched, octets, .. } = answer?;
-        let octets = octets.ok().filter(|octets| (1..=WINDOW).contains(octets));
-        self.spare.push(if octets.is_some() { std::mem::replace(window, fetched) } else { fetched });
-        octets
+        let Answer { window: fetched, bytes, .. } = answer?;
+        let bytes = bytes.ok().filter(|bytes| (1..=WINDOW).contains(bytes));
+        self.spare.push(if bytes.is_some() { std::mem::replace(window, fetched) } else { fetched });
+        bytes
     }
 
     /// None of the reads that were asked for will be taken.
@@ -114,16 +114,16 @@ impl Prefetch {
         }
     }
 
-    /// Octets that were read so far, used or not.
-    pub(crate) fn octets_read(&self) -> u64 {
-        self.octets_read
+    /// Bytes that were read so far, used or not.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 
     /// Waits for an answer.
     fn receive(&mut self) -> Option<Answer> {
         let answer = self.answers.recv().ok()?;
         self.under_way -= 1;
-        self.octets_read += answer.octets.as_ref().map_or(0, |octets| *octets as u64);
+        self.bytes_read += answer.bytes.as_ref().map_or(0, |bytes| *bytes as u64);
         Some(answer)
     }
 
@@ -143,8 +143,8 @@ fn serve(file: &dyn ReadAt, queue: &Mutex<Receiver<(u64, Window)>>, answers: &Se
     while let Ok((offset, mut window)) = next() {
         // Whoever waits for the answer gets one. The same read done by them panics where it is seen.
         let read = catch_unwind(AssertUnwindSafe(|| file.read_at(&mut window.0[..], offset)));
-        let octets = read.unwrap_or_else(|_| Err(io::Error::other("the reader panicked")));
-        if answers.send(Answer { offset, window, octets }).is_err() {
+        let bytes = read.unwrap_or_else(|_| Err(io::Error::other("the reader panicked")));
+        if answers.send(Answer { offset, window, bytes }).is_err() {
             return;
         }
     }

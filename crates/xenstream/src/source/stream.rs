@@ -1,4 +1,4 @@
-//! Input that comes in order: pipes, sockets, terminals, anything that reads. Not one octet is taken that may belong to
+//! Input that comes in order: pipes, sockets, terminals, anything that reads. Not one byte is taken that may belong to
 //! somebody else: a live stream shares its descriptor with what follows it.
 
 use std::fs::{File, OpenOptions};
@@ -15,32 +15,32 @@ use crate::session::{Session, Stop};
 use crate::source::compressed::{self, Compression};
 use crate::source::file::overfull;
 
-/// Octets of one read. Larger buffers fall out of the processor's cache and are slower.
+/// Bytes of one read. Larger buffers fall out of the processor's cache and are slower.
 pub(crate) const WINDOW: usize = 64 << 10;
 
-/// Octets of one read where contents can be discarded: enough for a record's header and its page frame numbers, so
-/// that few octets are copied only to be passed over.
+/// Bytes of one read where contents can be discarded: enough for a record's header and its page frame numbers, so
+/// that few bytes are copied only to be passed over.
 pub(crate) const HEAD: usize = 8 + 8 + 8 * 1024;
 
-/// Most octets of one splice, and the size of pipe that is asked for.
+/// Most bytes of one splice, and the size of pipe that is asked for.
 pub(crate) const SPLICE: usize = 1 << 20;
 
-/// Fewer octets than this are read sooner than spliced by a call of their own.
+/// Fewer bytes than this are read sooner than spliced by a call of their own.
 pub(crate) const WORTH_SPLICING: u64 = 16 << 10;
 
 /// Input that comes in order.
 pub(crate) trait Stream {
-    /// Waits for octets and takes some; none at the input's end.
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize>;
+    /// Waits for bytes and takes some; none at the input's end.
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
 
-    /// Can octets be passed over without being copied?
+    /// Can bytes be passed over without being copied?
     fn discards(&self) -> bool;
 
-    /// Waits for octets and passes over some, `octets` at the most; none at the input's end. `None`: it turned out
+    /// Waits for bytes and passes over some, `bytes` at the most; none at the input's end. `None`: it turned out
     /// that they have to be read after all.
-    fn discard(&mut self, octets: u64) -> io::Result<Option<u64>>;
+    fn discard(&mut self, bytes: u64) -> io::Result<Option<u64>>;
 
-    /// Do octets behind the stream's end belong to nothing?
+    /// Do bytes behind the stream's end belong to nothing?
     fn ends_with_stream(&self) -> bool;
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
     let mut window = vec![0; WINDOW];
     let start = take_magic(stream, &mut window, session)?;
     if let Some(compression) = session.recognise(start) {
-        session.octets_read = 0;
+        session.bytes_read = 0;
         let ends_with_stream = stream.ends_with_stream();
         let whole = start.chain(Compressed(stream));
         return compressed::drive(compression, whole, ends_with_stream, session);
@@ -66,12 +66,12 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
             continue;
         }
         let window = if stream.discards() { &mut window[..HEAD] } else { &mut window[..] };
-        let octets = read(stream, window, need.certain, session.position())?;
-        if octets.is_empty() {
+        let bytes = read(stream, window, need.certain, session.position())?;
+        if bytes.is_empty() {
             break;
         }
-        session.octets_read += octets.len() as u64;
-        session.push(octets)?;
+        session.bytes_read += bytes.len() as u64;
+        session.push(bytes)?;
     }
     if session.is_ended()
         && stream.ends_with_stream()
@@ -82,7 +82,7 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
     session.finish()
 }
 
-/// The first few octets, by which a compressor is told. They surely belong to the stream: every header is longer.
+/// The first few bytes, by which a compressor is told. They surely belong to the stream: every header is longer.
 fn take_magic<'w>(
     stream: &mut dyn Stream,
     window: &'w mut [u8],
@@ -91,17 +91,17 @@ fn take_magic<'w>(
     let certain = session.need().certain;
     let mut have = 0;
     while have < Compression::MAGIC_MAX {
-        let octets = read(stream, &mut window[have..], certain - have as u64, have as u64)?.len();
-        if octets == 0 {
+        let bytes = read(stream, &mut window[have..], certain - have as u64, have as u64)?.len();
+        if bytes == 0 {
             break;
         }
-        have += octets;
+        have += bytes;
     }
-    session.octets_read = have as u64;
+    session.bytes_read = have as u64;
     Ok(&window[..have])
 }
 
-/// Reads `certain` octets at the most.
+/// Reads `certain` bytes at the most.
 fn read<'w>(
     stream: &mut dyn Stream,
     window: &'w mut [u8],
@@ -109,8 +109,8 @@ fn read<'w>(
     offset: u64,
 ) -> Result<&'w [u8], Error> {
     let wanted = window.len().min(usize::try_from(certain).unwrap_or(usize::MAX));
-    let octets = stream.read(&mut window[..wanted]).map_err(|error| read_error(offset, error))?;
-    window[..wanted].get(..octets).ok_or_else(|| read_error(offset, overfull()))
+    let bytes = stream.read(&mut window[..wanted]).map_err(|error| read_error(offset, error))?;
+    window[..wanted].get(..bytes).ok_or_else(|| read_error(offset, overfull()))
 }
 
 fn read_error(offset: u64, source: io::Error) -> Error {
@@ -121,8 +121,8 @@ fn read_error(offset: u64, source: io::Error) -> Error {
 struct Compressed<'s>(&'s mut dyn Stream);
 
 impl Read for Compressed<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        self.0.read(octets)
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
     }
 }
 
@@ -130,9 +130,9 @@ impl Read for Compressed<'_> {
 pub(crate) struct Reader<'r>(pub(crate) &'r mut dyn Read);
 
 impl Stream for Reader<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.0.read(octets) {
+            match self.0.read(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -192,17 +192,17 @@ impl<'fd> Descriptor<'fd> {
 }
 
 impl Stream for Descriptor<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        Ok(self.retry(|| rustix::io::read(self.fd, &mut *octets))?)
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(self.retry(|| rustix::io::read(self.fd, &mut *bytes))?)
     }
 
     fn discards(&self) -> bool {
         self.null.is_some()
     }
 
-    fn discard(&mut self, octets: u64) -> io::Result<Option<u64>> {
+    fn discard(&mut self, bytes: u64) -> io::Result<Option<u64>> {
         let Some(null) = &self.null else { return Ok(None) };
-        let length = usize::try_from(octets).unwrap_or(usize::MAX).min(SPLICE);
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(SPLICE);
         let flags = SpliceFlags::MOVE;
         match self.retry(|| rustix::pipe::splice(self.fd, None, null, None, length, flags)) {
             Ok(n) => Ok(Some(n as u64)),

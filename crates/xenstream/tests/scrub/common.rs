@@ -21,17 +21,17 @@ pub(crate) fn options(profile: Profile) -> Options {
     Options::new(Policy::new(profile))
 }
 
-/// Scrubs octets.
-pub(crate) fn scrubbed(octets: &[u8], options: &Options, what: Scrub) -> (Scrubbed, Vec<u8>) {
+/// Scrubs bytes.
+pub(crate) fn scrubbed(bytes: &[u8], options: &Options, what: Scrub) -> (Scrubbed, Vec<u8>) {
     let mut out = Vec::new();
-    let scrubbed = scrub(Input::Slice(octets), Output::Writer(&mut out), options, what).unwrap();
+    let scrubbed = scrub(Input::Slice(bytes), Output::Writer(&mut out), options, what).unwrap();
     (scrubbed, out)
 }
 
 /// The report on a stream, and its records.
-pub(crate) fn read(octets: &[u8], options: &Options) -> (Report, Vec<Record>) {
+pub(crate) fn read(bytes: &[u8], options: &Options) -> (Report, Vec<Record>) {
     let mut records = Records::default();
-    let report = verify(Input::Slice(octets), options, &mut records).unwrap();
+    let report = verify(Input::Slice(bytes), options, &mut records).unwrap();
     (report, records.0)
 }
 
@@ -60,10 +60,10 @@ pub(crate) fn corpus(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("bin") => files.push((path.clone(), fs::read(path).unwrap())),
                 Some("xz") => {
-                    let mut octets = Vec::new();
+                    let mut bytes = Vec::new();
                     let file = fs::File::open(&path).unwrap();
-                    liblzma::read::XzDecoder::new(file).read_to_end(&mut octets).unwrap();
-                    files.push((path, octets));
+                    liblzma::read::XzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+                    files.push((path, bytes));
                 }
                 _ => {}
             }

@@ -13,27 +13,27 @@ fn shape(report: &Report) -> impl PartialEq + std::fmt::Debug {
         summary.records,
         summary.pages,
         summary.checkpoints,
-        summary.octets,
+        summary.bytes,
         summary.max_pfn,
     )
 }
 
 #[test]
 fn what_a_profile_accepts_it_accepts_scrubbed() {
-    for (path, octets) in corpus("valid").into_iter().chain(corpus("rules")) {
+    for (path, bytes) in corpus("valid").into_iter().chain(corpus("rules")) {
         let path = path.display();
-        let before = Profile::ALL.map(|profile| read(&octets, &options(profile)));
+        let before = Profile::ALL.map(|profile| read(&bytes, &options(profile)));
         for (profile, (report, _)) in Profile::ALL.into_iter().zip(&before) {
             for what in WISHES.into_iter().chain([DAMAGED]) {
-                let (scrubbed, out) = scrubbed(&octets, &options(profile), what);
+                let (scrubbed, out) = scrubbed(&bytes, &options(profile), what);
                 assert_eq!(scrubbed.report.violation(), report.violation(), "{path}, {profile}, {what:?}");
-                if scrubbed.octets.is_none() {
+                if scrubbed.bytes.is_none() {
                     assert!(!report.is_valid(), "{path}, {profile}, {what:?}");
                     continue;
                 }
                 assert!(report.is_valid() || what.damaged, "{path}, {profile}, {what:?}");
-                assert_eq!(scrubbed.octets, Some(octets.len() as u64));
-                assert_eq!(out.len(), octets.len(), "{path}, {profile}, {what:?}");
+                assert_eq!(scrubbed.bytes, Some(bytes.len() as u64));
+                assert_eq!(out.len(), bytes.len(), "{path}, {profile}, {what:?}");
                 for (other, (before, records)) in Profile::ALL.into_iter().zip(&before) {
                     // Of what one profile refuses, little may be left that another would have taken.
                     if before.is_valid() && report.is_valid() {
@@ -59,13 +59,13 @@ fn what_a_profile_accepts_it_accepts_scrubbed() {
 
 #[test]
 fn images_of_a_real_xen_stay_what_they_are() {
-    for (path, octets) in corpus("real") {
+    for (path, bytes) in corpus("real") {
         let path = path.display();
-        let before = Profile::ALL.map(|profile| read(&octets, &options(profile)));
+        let before = Profile::ALL.map(|profile| read(&bytes, &options(profile)));
         for what in WISHES.into_iter().chain([DAMAGED]) {
-            let (scrubbed, out) = scrubbed(&octets, &options(Profile::Spec), what);
-            assert_eq!(scrubbed.octets, Some(octets.len() as u64));
-            assert_eq!(out.len(), octets.len(), "{path}, {what:?}");
+            let (scrubbed, out) = scrubbed(&bytes, &options(Profile::Spec), what);
+            assert_eq!(scrubbed.bytes, Some(bytes.len() as u64));
+            assert_eq!(out.len(), bytes.len(), "{path}, {what:?}");
             for (profile, (before, records)) in Profile::ALL.into_iter().zip(&before) {
                 let (after, records_after) = read(&out, &options(profile));
                 assert_eq!(after.violation(), before.violation(), "{path}, {what:?}, under {profile}");

@@ -6,12 +6,12 @@ use crate::common::{DAMAGED, corpus, options, read, scrubbed};
 
 #[test]
 fn a_broken_stream_is_broken_in_the_same_place_once_it_is_scrubbed() {
-    for (path, octets) in corpus("rules") {
+    for (path, bytes) in corpus("rules") {
         let path = path.display();
         for profile in Profile::ALL {
-            let (before, _) = read(&octets, &options(profile));
+            let (before, _) = read(&bytes, &options(profile));
             let Some(violation) = before.violation() else { continue };
-            let (scrubbed, out) = scrubbed(&octets, &options(profile), DAMAGED);
+            let (scrubbed, out) = scrubbed(&bytes, &options(profile), DAMAGED);
             assert_eq!(
                 scrubbed.report.violation().map(place),
                 Some(place(violation)),
@@ -19,13 +19,13 @@ fn a_broken_stream_is_broken_in_the_same_place_once_it_is_scrubbed() {
             );
             if matches!(violation.rule, Rule::StreamUnrecognised | Rule::StreamLegacy) {
                 assert_eq!(
-                    (scrubbed.octets, out.len()),
+                    (scrubbed.bytes, out.len()),
                     (None, 0),
                     "{path}: what is no image is not scrubbed"
                 );
                 continue;
             }
-            assert_eq!(out.len(), octets.len(), "{path} under {profile}");
+            assert_eq!(out.len(), bytes.len(), "{path} under {profile}");
             // What is wrong with page tables and registers goes with them.
             if violation.layer != Layer::Pv {
                 let (after, _) = read(&out, &options(profile));

@@ -18,7 +18,7 @@ fn to_file(input: Input<'_>, path: &Path, overwrite: bool, what: Scrub) -> Resul
 }
 
 fn image() -> Vec<u8> {
-    valid::hvm().in_libxl().with_device_model().in_xl().octets()
+    valid::hvm().in_libxl().with_device_model().in_xl().bytes()
 }
 
 /// How many files there are, whatever they are called.
@@ -27,24 +27,24 @@ fn count(directory: &Path) -> usize {
 }
 
 #[test]
-fn a_file_has_the_octets_that_a_writer_gets() {
+fn a_file_has_the_bytes_that_a_writer_gets() {
     let directory = tempfile::tempdir().unwrap();
     let [input, out] = ["in", "out"].map(|name| directory.path().join(name));
-    let octets = image();
-    fs::write(&input, &octets).unwrap();
-    let (_, expected) = scrubbed(&octets, &Options::default(), Scrub::MEMORY);
+    let bytes = image();
+    fs::write(&input, &bytes).unwrap();
+    let (_, expected) = scrubbed(&bytes, &Options::default(), Scrub::MEMORY);
     to_file(Input::Path(&input), &out, false, Scrub::MEMORY).unwrap();
     assert!(fs::read(&out).unwrap() == expected);
     // As any new file, it may be read by whom the system's mask lets.
     assert_eq!(fs::metadata(&out).unwrap().mode() & 0o777, fs::metadata(&input).unwrap().mode() & 0o777);
 
     // A pipe, and a compressed file.
-    let compressed = zstd::encode_all(&octets[..], 1).unwrap();
-    for (octets, compression) in [(&octets, None), (&compressed, Some(Compression::Zstd))] {
+    let compressed = zstd::encode_all(&bytes[..], 1).unwrap();
+    for (bytes, compression) in [(&bytes, None), (&compressed, Some(Compression::Zstd))] {
         let (reader, mut writer) = io::pipe().unwrap();
-        let octets = octets.clone();
+        let bytes = bytes.clone();
         std::thread::scope(|scope| {
-            scope.spawn(move || writer.write_all(&octets).unwrap());
+            scope.spawn(move || writer.write_all(&bytes).unwrap());
             let input = Input::Descriptor(reader.as_fd());
             let scrubbed = to_file(input, &out, true, Scrub::MEMORY).unwrap();
             assert_eq!(scrubbed.report.compression, compression);
@@ -59,18 +59,18 @@ fn pages_in_a_pipe_are_passed_over() {
     // Enough of them to be spliced; page tables are read.
     for machine in [Machine::Pv64, Machine::Pvh] {
         let shape = Shape { contents: Contents::Noise, ..Shape::new(machine, 8 << 20) };
-        let mut octets = Vec::new();
-        shape.write_to(&mut octets).unwrap();
-        let (_, expected) = scrubbed(&octets, &Options::default(), Scrub::MEMORY);
+        let mut bytes = Vec::new();
+        shape.write_to(&mut bytes).unwrap();
+        let (_, expected) = scrubbed(&bytes, &Options::default(), Scrub::MEMORY);
         let (reader, mut writer) = io::pipe().unwrap();
         std::thread::scope(|scope| {
-            scope.spawn(move || writer.write_all(&octets).unwrap());
+            scope.spawn(move || writer.write_all(&bytes).unwrap());
             let mut out = Vec::new();
             let input = Input::Descriptor(reader.as_fd());
             let scrubbed =
                 scrub(input, Output::Writer(&mut out), &Options::default(), Scrub::MEMORY).unwrap();
             assert!(out == expected);
-            let read = scrubbed.report.octets_read;
+            let read = scrubbed.report.bytes_read;
             assert!(read < expected.len() as u64, "{read}");
         });
     }
@@ -80,8 +80,8 @@ fn pages_in_a_pipe_are_passed_over() {
 fn neither_the_input_nor_another_file_is_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    let octets = image();
-    fs::write(path("in"), &octets).unwrap();
+    let bytes = image();
+    fs::write(path("in"), &bytes).unwrap();
     fs::hard_link(path("in"), path("hard")).unwrap();
     symlink("in", path("soft")).unwrap();
     symlink("nowhere", path("dangling")).unwrap();
@@ -105,7 +105,7 @@ fn neither_the_input_nor_another_file_is_overwritten() {
     assert!(matches!(result, Err(Error::NoFile)), "{result:?}");
     let result = to_file(Input::Path(&path("in")), &path("absent/out"), false, Scrub::MEMORY);
     assert!(matches!(result, Err(Error::Create(_))), "{result:?}");
-    assert!(fs::read(path("in")).unwrap() == octets && fs::read(path("other")).unwrap() == b"mine");
+    assert!(fs::read(path("in")).unwrap() == bytes && fs::read(path("other")).unwrap() == b"mine");
     assert_eq!(count(directory.path()), before);
 
     // On demand, and then the link and not what it leads to.
@@ -113,7 +113,7 @@ fn neither_the_input_nor_another_file_is_overwritten() {
     for name in ["other", "dangling", "link"] {
         fs::write(path("other"), "mine").unwrap();
         to_file(Input::Path(&path("in")), &path(name), true, Scrub::MEMORY).unwrap();
-        assert_eq!(fs::symlink_metadata(path(name)).unwrap().len(), octets.len() as u64, "{name}");
+        assert_eq!(fs::symlink_metadata(path(name)).unwrap().len(), bytes.len() as u64, "{name}");
         assert_eq!(fs::read(path("other")).unwrap() == b"mine", name != "other", "{name}");
     }
     assert_eq!(count(directory.path()), before + 1);
@@ -123,26 +123,26 @@ fn neither_the_input_nor_another_file_is_overwritten() {
 fn what_fails_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let octets = image();
+    let bytes = image();
     let nothing = |what: &str| {
         assert_eq!(count(directory.path()), 0, "{what}");
     };
 
     // A stream that is refused: at once, and at its end.
-    for cut in [0, 100, octets.len() - 1] {
-        let scrubbed = to_file(Input::Slice(&octets[..cut]), &out, false, Scrub::MEMORY).unwrap();
-        assert_eq!(scrubbed.octets, None);
+    for cut in [0, 100, bytes.len() - 1] {
+        let scrubbed = to_file(Input::Slice(&bytes[..cut]), &out, false, Scrub::MEMORY).unwrap();
+        assert_eq!(scrubbed.bytes, None);
         nothing("refused");
     }
     // Compressed data that is damaged where it is of no interest any more.
-    let mut compressed = zstd::encode_all(&octets[..], 1).unwrap();
+    let mut compressed = zstd::encode_all(&bytes[..], 1).unwrap();
     compressed.pop();
     // The same of a stream that is invalid: that may come of the damage.
-    let mut invalid = octets.clone();
+    let mut invalid = bytes.clone();
     invalid[37] = 0xFF;
     let mut invalid = zstd::encode_all(&invalid[..], 1).unwrap();
     let refused = to_file(Input::Slice(&invalid), &out, false, Scrub::MEMORY).unwrap();
-    assert_eq!(refused.octets, None);
+    assert_eq!(refused.bytes, None);
     invalid.pop();
     for what in [Scrub::MEMORY, DAMAGED] {
         for compressed in [&compressed, &invalid] {
@@ -150,19 +150,19 @@ fn what_fails_leaves_nothing() {
             assert!(matches!(result, Err(Error::Decompress { .. })), "{result:?}");
             nothing("compressed");
         }
-        // An input that cannot be read from some octet on.
-        for from in [0, 1, 1000, octets.len()] {
-            let mut reader = octets[..from].chain(Failing);
+        // An input that cannot be read from some byte on.
+        for from in [0, 1, 1000, bytes.len()] {
+            let mut reader = bytes[..from].chain(Failing);
             let result = to_file(Input::Reader(&mut reader), &out, false, what);
-            // The octets behind a stream are left to others.
-            assert_eq!(result.is_err(), from < octets.len());
+            // The bytes behind a stream are left to others.
+            assert_eq!(result.is_err(), from < bytes.len());
             if let Err(error) = result {
                 assert!(matches!(error, Error::Read { offset, .. } if offset == from as u64), "{error:?}");
                 nothing("input");
             }
         }
         fs::remove_file(&out).unwrap();
-        let failing = FailingAt(&octets, 5000);
+        let failing = FailingAt(&bytes, 5000);
         let result = to_file(Input::Positioned(&failing), &out, false, what);
         assert!(matches!(result, Err(Error::Read { .. })), "{result:?}");
         nothing("positioned");
@@ -178,17 +178,17 @@ impl Read for Failing {
     }
 }
 
-/// Cannot be read from some octet on.
+/// Cannot be read from some byte on.
 struct FailingAt<'a>(&'a [u8], u64);
 
 impl ReadAt for FailingAt<'_> {
-    fn read_at(&self, octets: &mut [u8], offset: u64) -> io::Result<usize> {
-        let end = self.1.min(offset + octets.len() as u64);
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let end = self.1.min(offset + bytes.len() as u64);
         let piece = self.0.get(offset as usize..end as usize).unwrap_or_default();
         if piece.is_empty() {
             return Err(io::Error::other("as it should"));
         }
-        octets[..piece.len()].copy_from_slice(piece);
+        bytes[..piece.len()].copy_from_slice(piece);
         Ok(piece.len())
     }
 
@@ -199,36 +199,34 @@ impl ReadAt for FailingAt<'_> {
 
 #[test]
 fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() {
-    let octets = image();
+    let bytes = image();
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let result =
-        scrub(Input::Slice(&octets), Output::Writer(&mut full()), &Options::default(), Scrub::MEMORY);
+    let result = scrub(Input::Slice(&bytes), Output::Writer(&mut full()), &Options::default(), Scrub::MEMORY);
     assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    let result =
-        scrub(Input::Slice(&octets), Output::Writer(&mut writer), &Options::default(), Scrub::MEMORY);
+    let result = scrub(Input::Slice(&bytes), Output::Writer(&mut writer), &Options::default(), Scrub::MEMORY);
     assert!(matches!(result, Err(Error::ConsumerGone { .. })), "{result:?}");
 }
 
 #[test]
 fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
-    let octets = image();
-    let behind = [&octets[..], &[7; 10_000]].concat();
+    let bytes = image();
+    let behind = [&bytes[..], &[7; 10_000]].concat();
     let (scrubbed, out) = scrubbed(&behind, &Options::default(), Scrub::MEMORY);
     assert!(scrubbed.report.is_valid() && scrubbed.report.warnings.listed().len() == 1);
     assert_eq!(out.len(), behind.len());
-    assert!(out[octets.len()..].iter().all(|octet| *octet == 0));
+    assert!(out[bytes.len()..].iter().all(|byte| *byte == 0));
 
     // Of a stream that breaks a rule and comes to its end all the same, too.
     let mut odd = behind.clone();
-    odd[octets.len() - 8 - 1] ^= 1;
+    odd[bytes.len() - 8 - 1] ^= 1;
     for (behind, what) in [(&behind, Scrub::MEMORY), (&behind, DAMAGED), (&odd, DAMAGED)] {
         let mut reader = &behind[..];
         let mut out = Vec::new();
         let result = scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::default(), what);
         assert_eq!(result.unwrap().zero_from, None);
-        assert_eq!((out.len(), reader.len()), (octets.len(), 10_000));
+        assert_eq!((out.len(), reader.len()), (bytes.len(), 10_000));
     }
 }
 
@@ -241,11 +239,11 @@ fn of_64_gib_only_headers_are_read_and_written() {
     let scrubbed = to_file(Input::Path(&input), &out, false, Scrub::MEMORY).unwrap();
     assert!(scrubbed.report.is_valid());
     let entries = 8 * scrubbed.report.summary.pages.by_type.iter().sum::<u64>();
-    let read = scrubbed.report.octets_read;
-    assert!((entries..entries + (1 << 20)).contains(&read), "{read} octets read, {entries} of entries");
+    let read = scrubbed.report.bytes_read;
+    assert!((entries..entries + (1 << 20)).contains(&read), "{read} bytes read, {entries} of entries");
     let [before, after] = [&input, &out].map(|path| fs::metadata(path).unwrap());
     assert_eq!(before.len(), after.len());
-    // Blocks of 512 octets; in each record a hole of 4 MiB begins and ends somewhere in a block of the file system.
+    // Blocks of 512 bytes; in each record a hole of 4 MiB begins and ends somewhere in a block of the file system.
     let room = entries + 16384 * 2 * 4096;
-    assert!(after.blocks() * 512 <= room + (1 << 20), "{} of {room} octets", after.blocks() * 512);
+    assert!(after.blocks() * 512 <= room + (1 << 20), "{} of {room} bytes", after.blocks() * 512);
 }

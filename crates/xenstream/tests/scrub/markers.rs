@@ -10,13 +10,13 @@ use crate::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
 #[test]
 fn of_what_is_to_go_nothing_is_left() {
     for stream in streams() {
-        let octets = stream.octets();
-        let named = occurs(&octets, NAMES);
-        assert!(occurs(&octets, MEMORY) && occurs(&octets, REGISTERS));
+        let bytes = stream.bytes();
+        let named = occurs(&bytes, NAMES);
+        assert!(occurs(&bytes, MEMORY) && occurs(&bytes, REGISTERS));
         for what in WISHES.into_iter().chain([DAMAGED]) {
-            let (scrubbed, out) = scrubbed(&octets, &options(xenstream::Profile::Spec), what);
+            let (scrubbed, out) = scrubbed(&bytes, &options(xenstream::Profile::Spec), what);
             assert_eq!(scrubbed.report.violation(), None);
-            assert_eq!(out.len(), octets.len());
+            assert_eq!(out.len(), bytes.len());
             assert!(!occurs(&out, MEMORY) && !occurs(&out, even(MEMORY)), "{what:?}");
             assert_eq!(occurs(&out, REGISTERS), !(what.registers || what.damaged), "{what:?}");
             assert_eq!(occurs(&out, NAMES), named && !(what.names || what.damaged), "{what:?}");
@@ -27,7 +27,7 @@ fn of_what_is_to_go_nothing_is_left() {
 #[test]
 fn what_remains_is_told_of_what_is_there() {
     for stream in streams() {
-        let (scrubbed, _) = scrubbed(&stream.octets(), &options(xenstream::Profile::Spec), WISHES[0]);
+        let (scrubbed, _) = scrubbed(&stream.bytes(), &options(xenstream::Profile::Spec), WISHES[0]);
         let summary = scrubbed.report.summary;
         let told = |what, blanked| remains(what, &summary).filter(|part| part.blanked == blanked).count();
         let [memory, registers, names, both] = WISHES;
@@ -46,7 +46,7 @@ fn what_remains_is_told_of_what_is_there() {
     }
 }
 
-/// What is structure, octet by octet: the records that stay as they are whatever is blanked.
+/// What is structure, byte by byte: the records that stay as they are whatever is blanked.
 #[test]
 fn what_is_structure_stays_as_it_is() {
     use libxc::types::{
@@ -55,17 +55,17 @@ fn what_is_structure_stays_as_it_is() {
     const KEPT: [u32; 6] =
         [X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO, HVM_PARAMS];
     for stream in streams() {
-        let octets = stream.octets();
+        let bytes = stream.bytes();
         let [.., both] = WISHES;
-        let (_, out) = scrubbed(&octets, &options(xenstream::Profile::Spec), both);
+        let (_, out) = scrubbed(&bytes, &options(xenstream::Profile::Spec), both);
         let mut kept = 0;
         for record in stream.records() {
             let start = record.offset as usize;
-            assert_eq!(out[start..start + 8], octets[start..start + 8], "{record:?}");
+            assert_eq!(out[start..start + 8], bytes[start..start + 8], "{record:?}");
             if record.layer == Layer::Libxc && KEPT.map(u64::from).contains(&record.kind) {
                 let end = (record.body_offset + record.body_length) as usize;
-                assert!(out[start..end] == octets[start..end], "{record:?}");
-                assert!(octets[start + 8..end].iter().any(|octet| *octet != 0), "{record:?}");
+                assert!(out[start..end] == bytes[start..end], "{record:?}");
+                assert!(bytes[start + 8..end].iter().any(|byte| *byte != 0), "{record:?}");
                 kept += 1;
             }
         }

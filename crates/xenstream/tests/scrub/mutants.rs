@@ -1,4 +1,4 @@
-//! Streams with lies in them, cut any way: never a panic, never another size, never an octet of the guest's.
+//! Streams with lies in them, cut any way: never a panic, never another size, never a byte of the guest's.
 
 use std::io::{self, Read};
 
@@ -18,7 +18,7 @@ enum Lie {
     Word(Index, u8, u32),
     /// A word of a record is larger or smaller.
     Shift(Index, u8, i32),
-    Octet(Index, u8),
+    Byte(Index, u8),
     /// The input ends.
     Cut(Index),
     /// Something is missing.
@@ -38,23 +38,23 @@ fn lie() -> impl Strategy<Value = Lie> {
     prop_oneof![
         5 => (at(), 0..6u8, word).prop_map(|(at, field, value)| Lie::Word(at, field, value)),
         5 => (at(), 0..6u8, -9000..9000i32).prop_map(|(at, field, by)| Lie::Shift(at, field, by)),
-        2 => (at(), any::<u8>()).prop_map(|(at, value)| Lie::Octet(at, value)),
+        2 => (at(), any::<u8>()).prop_map(|(at, value)| Lie::Byte(at, value)),
         1 => at().prop_map(Lie::Cut),
         1 => (at(), any::<u16>()).prop_map(|(at, n)| Lie::Gone(at, n)),
         1 => (at(), any::<u16>()).prop_map(|(at, n)| Lie::Twice(at, n)),
     ]
 }
 
-/// The octets of a stream with these lies.
+/// The bytes of a stream with these lies.
 fn lying(stream: &Stream, lies: &[Lie]) -> Vec<u8> {
-    let mut octets = stream.octets();
+    let mut bytes = stream.bytes();
     let records = stream.records();
     for lie in lies {
-        let length = octets.len();
+        let length = bytes.len();
         match lie {
             Lie::Word(which, field, _) | Lie::Shift(which, field, _) => {
                 let at = records[which.index(records.len())].offset as usize + 4 * usize::from(*field);
-                let Some(word) = octets.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<4>()) else {
+                let Some(word) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<4>()) else {
                     continue;
                 };
                 *word = match lie {
@@ -63,43 +63,43 @@ fn lying(stream: &Stream, lies: &[Lie]) -> Vec<u8> {
                     _ => unreachable!("one of the two"),
                 };
             }
-            Lie::Octet(at, value) => octets[at.index(length)] = *value,
-            Lie::Cut(at) => octets.truncate(1 + at.index(length)),
+            Lie::Byte(at, value) => bytes[at.index(length)] = *value,
+            Lie::Cut(at) => bytes.truncate(1 + at.index(length)),
             Lie::Gone(at, n) => {
                 let start = at.index(length);
-                octets.drain(start..length.min(start + usize::from(*n)).max(start + 1).min(length));
-                octets.push(0);
+                bytes.drain(start..length.min(start + usize::from(*n)).max(start + 1).min(length));
+                bytes.push(0);
             }
             Lie::Twice(at, n) => {
                 let start = at.index(length);
-                let piece = octets[start..length.min(start + usize::from(*n))].to_vec();
-                octets.splice(start..start, piece);
+                let piece = bytes[start..length.min(start + usize::from(*n))].to_vec();
+                bytes.splice(start..start, piece);
             }
         }
     }
-    octets
+    bytes
 }
 
 /// Reads in pieces of these sizes, again and again, and is interrupted now and then.
 struct Pieces<'a> {
-    octets: &'a [u8],
+    bytes: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, u16>>,
 }
 
 impl Read for Pieces<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let size = usize::from(*self.sizes.next().unwrap_or(&1));
         if size == 0 {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let room = size.min(octets.len());
-        self.octets.read(&mut octets[..room])
+        let room = size.min(bytes.len());
+        self.bytes.read(&mut bytes[..room])
     }
 }
 
-/// Scrubs octets that come in pieces.
-fn in_pieces(octets: &[u8], sizes: &[u16], options: &Options, what: Scrub) -> Vec<u8> {
-    let mut reader = Pieces { octets, sizes: sizes.iter().cycle() };
+/// Scrubs bytes that come in pieces.
+fn in_pieces(bytes: &[u8], sizes: &[u16], options: &Options, what: Scrub) -> Vec<u8> {
+    let mut reader = Pieces { bytes, sizes: sizes.iter().cycle() };
     let mut out = Vec::new();
     scrub(Input::Reader(&mut reader), Output::Writer(&mut out), options, what).unwrap();
     out
@@ -122,11 +122,11 @@ proptest! {
         sizes in sizes(),
     ) {
         let streams = streams();
-        let octets = lying(which.get(&streams), &lies);
+        let bytes = lying(which.get(&streams), &lies);
         let options = options(profile);
-        let (damaged, out) = scrubbed(&octets, &options, DAMAGED);
-        match damaged.octets {
-            Some(size) => prop_assert_eq!((size, out.len()), (octets.len() as u64, octets.len())),
+        let (damaged, out) = scrubbed(&bytes, &options, DAMAGED);
+        match damaged.bytes {
+            Some(size) => prop_assert_eq!((size, out.len()), (bytes.len() as u64, bytes.len())),
             None => {
                 let rule = damaged.report.findings.listed().last().map(|violation| violation.rule);
                 prop_assert!(matches!(rule, Some(Rule::StreamUnrecognised | Rule::StreamLegacy)), "{:?}", rule);
@@ -136,15 +136,15 @@ proptest! {
         for marker in [MEMORY, even(MEMORY), REGISTERS, NAMES] {
             prop_assert!(!occurs(&out, marker));
         }
-        let pieces = in_pieces(&octets, &sizes, &options, DAMAGED);
+        let pieces = in_pieces(&bytes, &sizes, &options, DAMAGED);
         for marker in [MEMORY, even(MEMORY), REGISTERS, NAMES] {
             prop_assert!(!occurs(&pieces, marker));
         }
         // Scrubbed once more it is as long, or no image any more.
-        if damaged.octets.is_some() {
+        if damaged.bytes.is_some() {
             // What is behind the end of a stream is not the reader's.
             prop_assert!(out.starts_with(&pieces));
-            prop_assert!(damaged.report.summary.octets <= pieces.len() as u64);
+            prop_assert!(damaged.report.summary.bytes <= pieces.len() as u64);
             prop_assert!(damaged.zero_from.is_none() || pieces.len() == out.len());
             let (_, again) = scrubbed(&out, &options, DAMAGED);
             prop_assert!(again.is_empty() || again.len() == out.len());
@@ -158,9 +158,9 @@ proptest! {
         sizes in sizes(),
     ) {
         let streams = streams();
-        let octets = lying(which.get(&streams), &lies);
+        let bytes = lying(which.get(&streams), &lies);
         let [.., both] = WISHES;
-        let out = in_pieces(&octets, &sizes, &Options::default(), both);
+        let out = in_pieces(&bytes, &sizes, &Options::default(), both);
         for marker in [MEMORY, even(MEMORY), REGISTERS, NAMES] {
             prop_assert!(!occurs(&out, marker));
         }
@@ -172,22 +172,22 @@ proptest! {
         wish in prop::sample::select(WISHES.to_vec()),
         sizes in sizes(),
     ) {
-        let octets = which.get(&streams()).octets();
-        let (_, out) = scrubbed(&octets, &Options::default(), wish);
-        prop_assert!(in_pieces(&octets, &sizes, &Options::default(), wish) == out);
+        let bytes = which.get(&streams()).bytes();
+        let (_, out) = scrubbed(&bytes, &Options::default(), wish);
+        prop_assert!(in_pieces(&bytes, &sizes, &Options::default(), wish) == out);
     }
 }
 
-/// Lies that once showed eight octets: as the length of a xenopsd header, as magic and version of HVM_CONTEXT, and as the
+/// Lies that once showed eight bytes: as the length of a xenopsd header, as magic and version of HVM_CONTEXT, and as the
 /// value of a parameter.
 #[test]
-fn fields_of_eight_octets_show_nothing() {
+fn fields_of_eight_bytes_show_nothing() {
     let streams = streams();
     for (which, start) in [(5, 31_572), (5, 31_740), (12, 29_204), (14, 9_120), (14, 17_968), (14, 17_984)] {
-        let mut octets = streams[which].octets();
-        let piece = octets[start..start + 7_843].to_vec();
-        octets.splice(start..start, piece);
-        let (_, out) = scrubbed(&octets, &options(Profile::Spec), DAMAGED);
+        let mut bytes = streams[which].bytes();
+        let piece = bytes[start..start + 7_843].to_vec();
+        bytes.splice(start..start, piece);
+        let (_, out) = scrubbed(&bytes, &options(Profile::Spec), DAMAGED);
         for marker in [MEMORY, REGISTERS, NAMES] {
             assert!(!occurs(&out, marker), "stream {which}, {start}");
         }

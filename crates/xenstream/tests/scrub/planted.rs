@@ -13,22 +13,22 @@ use xenstream_synth::minimal::{Kind, checkpointed_guest};
 use xenstream_synth::valid::Machine;
 use xenstream_synth::{Basic, Body, Page, Part, Stream, libxc};
 
-/// What memory is full of, and whatever always goes. No octet of it is one that a key may have.
+/// What memory is full of, and whatever always goes. No byte of it is one that a key may have.
 pub(crate) const MEMORY: [u8; 8] = *b"\xB7{m#r\xEE!~";
 /// What registers and devices are full of; as a frame it would be out of range.
 pub(crate) const REGISTERS: [u8; 8] = *b"\xD1(r%g\xEC)^";
 /// What names are.
 pub(crate) const NAMES: [u8; 8] = *b"[n*m$s+]";
 
-/// So many octets of it.
+/// So many bytes of it.
 pub(crate) fn full(marker: [u8; 8], length: usize) -> Vec<u8> {
     marker.into_iter().cycle().take(length).collect()
 }
 
-/// Does anything of it occur, beginning with any of its octets?
-pub(crate) fn occurs(octets: &[u8], marker: [u8; 8]) -> bool {
+/// Does anything of it occur, beginning with any of its bytes?
+pub(crate) fn occurs(bytes: &[u8], marker: [u8; 8]) -> bool {
     let rotations: Vec<[u8; 8]> = (0..8).map(|n| std::array::from_fn(|i| marker[(i + n) % 8])).collect();
-    octets.windows(8).any(|window| rotations.iter().any(|rotation| rotation == window))
+    bytes.windows(8).any(|window| rotations.iter().any(|rotation| rotation == window))
 }
 
 /// The planted streams: every kind of guest in every container.
@@ -49,13 +49,13 @@ pub(crate) fn streams() -> Vec<Stream> {
         let metadata = format!("((id {name})(name \"{name}\"))");
         let around = [
             xenopsd_signature(),
-            xenopsd_record(XENOPS, Body::new().bytes(metadata)),
+            xenopsd_record(XENOPS, Body::new().raw(metadata)),
             xenopsd_record(LIBXC, Body::new()),
         ];
         let behind = [
-            xenopsd_record(VARSTORED, Body::new().bytes(full(MEMORY, 40))),
-            xenopsd_record(SWTPM, Body::new().bytes(full(MEMORY, 40))),
-            xenopsd_record(QEMU_TRAD, Body::new().bytes(full(REGISTERS, 40))),
+            xenopsd_record(VARSTORED, Body::new().raw(full(MEMORY, 40))),
+            xenopsd_record(SWTPM, Body::new().raw(full(MEMORY, 40))),
+            xenopsd_record(QEMU_TRAD, Body::new().raw(full(REGISTERS, 40))),
             xenopsd_record(END_OF_IMAGE, Body::new()),
         ];
         let text = format!("name = '{name}'\n\0");
@@ -82,7 +82,7 @@ fn in_libxl(machine: Machine, bare: Stream) -> Stream {
     let end = Part::libxl(xenstream::wire::libxl::types::END);
     stream
         .before(end, libxl::xenstore(&[("key", name), ("other/key", ""), ("third", &name.repeat(3))]))
-        .before(end, libxl::emulator(EMULATOR_CONTEXT, QEMU, Body::new().bytes(state)))
+        .before(end, libxl::emulator(EMULATOR_CONTEXT, QEMU, Body::new().raw(state)))
 }
 
 fn guest(machine: Machine) -> Stream {
@@ -94,7 +94,7 @@ fn guest(machine: Machine) -> Stream {
         Guest::Pv => [memory(0, 6), table, memory(0, 8)].into_iter().collect(),
         Guest::Hvm => (6..9).map(|pfn| memory(0, pfn)).collect(),
     };
-    let optional = libxc::record(0x8000_0001, Body::new().bytes(full(MEMORY, 33)));
+    let optional = libxc::record(0x8000_0001, Body::new().raw(full(MEMORY, 33)));
     let stream = stream
         .after(Part::libxc(PAGE_DATA), libxc::page_data(&pages))
         .after(Part::libxc(PAGE_DATA), optional);
@@ -124,15 +124,15 @@ fn registers(machine: Machine, stream: Stream) -> Stream {
     let extended = [&0u32.to_le_bytes()[..], &full(REGISTERS, 60)].concat();
     let msrs = [(0xC000_0103, u64::from_le_bytes(REGISTERS)), (7, u64::from_le_bytes(REGISTERS))];
     stream
-        .replaced(Part::libxc(SHARED_INFO), libxc::record(SHARED_INFO, Body::new().bytes(full(MEMORY, 4096))))
+        .replaced(Part::libxc(SHARED_INFO), libxc::record(SHARED_INFO, Body::new().raw(full(MEMORY, 4096))))
         .replaced(
             Part::libxc(xc::X86_PV_VCPU_BASIC),
-            libxc::vcpu_basic(0, &basic.start_info(2).cr3(1).with_octets(16, &full(REGISTERS, 400))),
+            libxc::vcpu_basic(0, &basic.start_info(2).cr3(1).with_bytes(16, &full(REGISTERS, 400))),
         )
         .replaced(Part::libxc(xc::X86_PV_VCPU_EXTENDED), libxc::vcpu_extended(0, extended))
         .replaced(
             Part::libxc(xc::X86_PV_VCPU_XSAVE),
-            libxc::vcpu(xc::X86_PV_VCPU_XSAVE, 0, Body::new().bytes(full(REGISTERS, 848))),
+            libxc::vcpu(xc::X86_PV_VCPU_XSAVE, 0, Body::new().raw(full(REGISTERS, 848))),
         )
         .replaced(Part::libxc(xc::X86_PV_VCPU_MSRS), libxc::vcpu_msrs(0, &msrs))
 }

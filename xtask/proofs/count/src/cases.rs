@@ -6,7 +6,7 @@ use xenstream_core::wire::libxc::{page, types};
 use crate::stream::{
     chain_entry, chain_header, entry, has_data, hvm, libxl_after_libxc, page_data, pv, record, record_header,
 };
-use crate::{Case, OCTETS, Step};
+use crate::{Case, BYTES, Step};
 
 const BATCH: u64 = page::BATCH;
 
@@ -32,27 +32,27 @@ pub(crate) fn all() -> Vec<Case> {
             head: hvm_chain(),
             piece: vec![Step::Push(chain(2, 8))],
             units: 64,
-            chunk: OCTETS,
+            chunk: BYTES,
         },
         Case {
             name: "p2m-frames",
             unit: "frame",
             policy: Policy::spec(),
             head: p2m_frames(),
-            piece: vec![Step::Push(vec![0; OCTETS])],
-            units: OCTETS as u64 / 8,
-            chunk: OCTETS,
+            piece: vec![Step::Push(vec![0; BYTES])],
+            units: BYTES as u64 / 8,
+            chunk: BYTES,
         },
         run(
             "xenstore",
-            "octet",
+            "byte",
             xenstore(),
             b"physmap/f0000000/start_addr\0f0000000\0physmap/f0000000/size\x00800000\0",
             66,
         ),
         Case {
-            name: "octet-by-octet",
-            unit: "octet",
+            name: "byte-by-byte",
+            unit: "byte",
             policy: Policy::spec(),
             head: after_memory(),
             piece: vec![
@@ -72,17 +72,17 @@ fn batch(name: &'static str, head: Vec<u8>, kind: impl Fn(u64) -> u64) -> Case {
     for entry in entries.into_iter().filter(|entry| has_data(*entry)) {
         let table = entry >> 60 != page::NOTAB;
         match piece.last_mut() {
-            Some(Step::Skip(octets)) if !table => *octets += 4096,
+            Some(Step::Skip(bytes)) if !table => *bytes += 4096,
             _ if table => piece.push(Step::Push(vec![0; 4096])),
             _ => piece.push(Step::Skip(4096)),
         }
     }
-    Case { name, unit: "entry", policy: Policy::spec(), head, piece, units: BATCH, chunk: OCTETS }
+    Case { name, unit: "entry", policy: Policy::spec(), head, piece, units: BATCH, chunk: BYTES }
 }
 
 /// `piece` over and over, in large chunks.
 pub(crate) fn run(name: &'static str, unit: &'static str, head: Vec<u8>, piece: &[u8], units: u64) -> Case {
-    let times = OCTETS / piece.len();
+    let times = BYTES / piece.len();
     let units = units * times as u64;
     Case {
         name,
@@ -91,7 +91,7 @@ pub(crate) fn run(name: &'static str, unit: &'static str, head: Vec<u8>, piece: 
         head,
         piece: vec![Step::Push(piece.repeat(times))],
         units,
-        chunk: OCTETS,
+        chunk: BYTES,
     }
 }
 

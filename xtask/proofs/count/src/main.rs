@@ -3,7 +3,7 @@
 //!
 //! Each case is a stream's head, which is not measured, and a piece that is repeated. It is measured twice, over
 //! `times` pieces and then over four times as many more: what a piece costs must not grow with the stream.
-//! A line on stdout for each call: name, unit, how many units, how many octets were pushed.
+//! A line on stdout for each call: name, unit, how many units, how many bytes were pushed.
 
 #![forbid(unsafe_code)]
 
@@ -25,26 +25,26 @@ struct Case {
     piece: Vec<Step>,
     /// Units in a piece.
     units: u64,
-    /// Most octets in one push.
+    /// Most bytes in one push.
     chunk: usize,
 }
 
-/// What a caller does with the next octets.
+/// What a caller does with the next bytes.
 enum Step {
     Push(Vec<u8>),
     Skip(u64),
 }
 
-/// Octets that are pushed, about, before the case is measured for the second time.
-const OCTETS: usize = 64 << 10;
+/// Bytes that are pushed, about, before the case is measured for the second time.
+const BYTES: usize = 64 << 10;
 
 fn main() {
     for case in cases::all().into_iter().chain(hostile::all()) {
         let mut verifier = Verifier::new(Format::Auto, black_box(&case.policy));
         let verdict = verifier.push(&case.head, &mut ());
         assert!(verdict.is_ok(), "{}, head: {verdict:?}", case.name);
-        let octets = case.octets();
-        let times = OCTETS.div_ceil(octets.max(1));
+        let bytes = case.bytes();
+        let times = BYTES.div_ceil(bytes.max(1));
         for times in [times, 4 * times] {
             assert!(
                 measured(&mut verifier, &case.piece, case.chunk, times),
@@ -52,7 +52,7 @@ fn main() {
                 case.name,
                 verifier.record()
             );
-            println!("{}\t{}\t{}\t{}", case.name, case.unit, case.units * times as u64, octets * times);
+            println!("{}\t{}\t{}\t{}", case.name, case.unit, case.units * times as u64, bytes * times);
         }
     }
 }
@@ -63,16 +63,16 @@ fn measured(verifier: &mut Verifier, piece: &[Step], chunk: usize, times: usize)
     for _ in 0..times {
         for step in piece {
             match step {
-                Step::Push(octets) => {
-                    for chunk in octets.chunks(chunk) {
+                Step::Push(bytes) => {
+                    for chunk in bytes.chunks(chunk) {
                         match verifier.push(chunk, &mut ()) {
                             Ok(progress) if !progress.ended => {}
                             _ => return false,
                         }
                     }
                 }
-                Step::Skip(octets) => {
-                    if verifier.need().skippable < *octets || verifier.skip(*octets).is_err() {
+                Step::Skip(bytes) => {
+                    if verifier.need().skippable < *bytes || verifier.skip(*bytes).is_err() {
                         return false;
                     }
                 }
@@ -83,8 +83,8 @@ fn measured(verifier: &mut Verifier, piece: &[Step], chunk: usize, times: usize)
 }
 
 impl Case {
-    /// Octets of a piece that are pushed.
-    fn octets(&self) -> usize {
-        self.piece.iter().map(|step| if let Step::Push(octets) = step { octets.len() } else { 0 }).sum()
+    /// Bytes of a piece that are pushed.
+    fn bytes(&self) -> usize {
+        self.piece.iter().map(|step| if let Step::Push(bytes) = step { bytes.len() } else { 0 }).sum()
     }
 }

@@ -1,4 +1,4 @@
-//! Octets of streams.
+//! Bytes of streams.
 
 use xenstream_core::wire::libxc::types;
 

@@ -17,19 +17,19 @@ extern "C" fn _start() -> ! {
 
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-extern "C" fn memcpy(_to: *mut u8, _from: *const u8, _octets: usize) -> *mut u8 {
+extern "C" fn memcpy(_to: *mut u8, _from: *const u8, _bytes: usize) -> *mut u8 {
     naked_asm!("mov rax, rdi", "mov rcx, rdx", "rep movsb", "ret")
 }
 
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-extern "C" fn memset(_to: *mut u8, _octet: i32, _octets: usize) -> *mut u8 {
+extern "C" fn memset(_to: *mut u8, _byte: i32, _bytes: usize) -> *mut u8 {
     naked_asm!("mov r8, rdi", "mov eax, esi", "mov rcx, rdx", "rep stosb", "mov rax, r8", "ret")
 }
 
 /// Equal or not is all that the core asks.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-extern "C" fn bcmp(_one: *const u8, _other: *const u8, _octets: usize) -> i32 {
+extern "C" fn bcmp(_one: *const u8, _other: *const u8, _bytes: usize) -> i32 {
     naked_asm!("xor eax, eax", "mov rcx, rdx", "cmp ecx, ecx", "repe cmpsb", "setne al", "ret")
 }

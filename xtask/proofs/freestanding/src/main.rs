@@ -1,5 +1,5 @@
-//! The core in a program without std, allocator or C library: verifies the stream below, whole and octet by octet, and
-//! exits with status 0 if it is valid, and refused once an octet is changed.
+//! The core in a program without std, allocator or C library: verifies the stream below, whole and byte by byte, and
+//! exits with status 0 if it is valid, and refused once a byte is changed.
 
 #![no_std]
 #![no_main]
@@ -26,10 +26,10 @@ const STREAM: [u8; 152] = {
     stream
 };
 
-const fn put(stream: &mut [u8; 152], at: usize, octets: &[u8]) {
+const fn put(stream: &mut [u8; 152], at: usize, bytes: &[u8]) {
     let mut i = 0;
-    while i < octets.len() {
-        stream[at + i] = octets[i];
+    while i < bytes.len() {
+        stream[at + i] = bytes[i];
         i += 1;
     }
 }

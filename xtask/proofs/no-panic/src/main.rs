@@ -39,8 +39,8 @@ impl Observer for Curious {
     fn record(&mut self, record: &Record) {
         self.add(record.reference().offset);
     }
-    fn body(&mut self, offset: u64, octets: &[u8]) {
-        octets.iter().for_each(|octet| self.add(u64::from(*octet)));
+    fn body(&mut self, offset: u64, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.add(u64::from(*byte)));
         self.add(offset);
     }
     fn pfns(&mut self, entries: Pfns<'_>) {
@@ -75,7 +75,7 @@ proved! {
     push_curious(verifier: &mut Verifier, chunk: &[u8], observer: &mut Curious) -> Result<Progress, Violation> {
         verifier.push(chunk, observer)
     }
-    skip(verifier: &mut Verifier, octets: u64) -> Result<(), SkipError> { verifier.skip(octets) }
+    skip(verifier: &mut Verifier, bytes: u64) -> Result<(), SkipError> { verifier.skip(bytes) }
     need(verifier: &Verifier) -> Need { verifier.need() }
     finish(verifier: &mut Verifier) -> Result<Summary, Violation> { verifier.finish() }
     finish_curious(verifier: &mut Verifier, observer: &mut Curious) -> Result<Summary, Violation> {
@@ -93,7 +93,7 @@ proved! {
         let Summary { pages, records, .. } = verifier.summary();
         let pages = pages.normal() ^ pages.tables() ^ pages.broken() ^ pages.allocated() ^ pages.absent();
         let named = records.iter().fold(0, |sum: u64, (_, _, n)| sum.wrapping_add(n));
-        pages ^ verifier.summary().pages.octets() ^ records.total() ^ records.optional() ^ named
+        pages ^ verifier.summary().pages.bytes() ^ records.total() ^ records.optional() ^ named
     }
     policy(profile: Profile) -> Policy { Policy::new(profile) }
     spec() -> Policy { Policy::spec() }
@@ -133,8 +133,8 @@ fn control_index(chunk: &[u8]) -> u8 {
 #[cfg(feature = "control-overflow")]
 #[no_panic]
 #[inline(never)]
-fn control_overflow(octets: u64) -> u64 {
-    octets + 1
+fn control_overflow(bytes: u64) -> u64 {
+    bytes + 1
 }
 
 fn main() {

@@ -70,7 +70,7 @@ impl Installed {
         let source = self.root.join("neighbours.c");
         fs::write(&source, include_str!("neighbours.c"))?;
         let zstd = self.root.join("valid.zst");
-        fs::write(&zstd, zstd::encode_all(&valid::hvm().octets()[..], 1)?)?;
+        fs::write(&zstd, zstd::encode_all(&valid::hvm().bytes()[..], 1)?)?;
         let inputs = [zstd, root().join("corpus/real/pvh64-1v.xl.xz")];
         for linking in ["--shared", "--static"] {
             let program = self.compile(&source, linking, &["-DOWN"])?;

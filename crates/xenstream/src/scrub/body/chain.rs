@@ -32,7 +32,7 @@ enum At {
     Header,
     /// The count of CPU_MSR, of a body of this length.
     MsrCount(u64),
-    /// MSRs, so many octets of them.
+    /// MSRs, so many bytes of them.
     Msrs(u64),
     /// Nothing in the rest is known.
     Lost,
@@ -60,42 +60,42 @@ impl Chain {
         };
     }
 
-    pub(super) fn unit(&mut self, octets: &mut [u8], left: u64, what: Scrub) {
+    pub(super) fn unit(&mut self, bytes: &mut [u8], left: u64, what: Scrub) {
         self.at = match self.at {
-            At::Entry => self.entry(octets, left, what),
+            At::Entry => self.entry(bytes, left, what),
             At::MsrCount(length) => {
-                let count = u64::from(u32_at(octets, 0));
-                octets[4..].fill(0);
+                let count = u64::from(u32_at(bytes, 0));
+                bytes[4..].fill(0);
                 let msrs = length - hvm::MSR_HEADER;
                 if count * hvm::MSR == msrs && count <= ENTRIES_MAX { At::Msrs(msrs) } else { At::Zero(msrs) }
             }
             At::Msrs(msrs) => {
-                octets[8..].fill(0);
+                bytes[8..].fill(0);
                 let rest = msrs - hvm::MSR;
-                some(if is_plain_msr(octets) { At::Msrs } else { At::Zero }, rest)
+                some(if is_plain_msr(bytes) { At::Msrs } else { At::Zero }, rest)
             }
             At::Header => {
-                let [magic, version] = [0, 4].map(|at| u32_at(octets, at));
+                let [magic, version] = [0, 4].map(|at| u32_at(bytes, at));
                 // Others are as wrong.
                 if magic != hvm::MAGIC {
-                    octets[..4].fill(0);
+                    bytes[..4].fill(0);
                 }
                 if version != hvm::VERSION {
-                    octets[4..].fill(0xFF);
+                    bytes[4..].fill(0xFF);
                 }
                 At::Zero(hvm::HEADER_LENGTH - HEADER_KEPT)
             }
             _ => {
-                octets.fill(0);
+                bytes.fill(0);
                 At::Lost
             }
         };
     }
 
     /// An entry's header.
-    fn entry(&mut self, octets: &mut [u8], left: u64, what: Scrub) -> At {
-        let typecode = u16::from_le_bytes([octets[0], octets[1]]);
-        let length = u64::from(u32_at(octets, hvm::LENGTH_AT as usize));
+    fn entry(&mut self, bytes: &mut [u8], left: u64, what: Scrub) -> At {
+        let typecode = u16::from_le_bytes([bytes[0], bytes[1]]);
+        let length = u64::from(u32_at(bytes, hvm::LENGTH_AT as usize));
         let first = !std::mem::replace(&mut self.begun, true);
         if typecode == types::END && !first {
             return At::Lost;
@@ -104,9 +104,9 @@ impl Chain {
             // What is wrong with it stays, and no more.
             let typecode = if typecode < TYPECODES { typecode } else { u16::MAX };
             let length = if length > left { u32::MAX } else { 0 };
-            octets.fill(0);
-            octets[..2].copy_from_slice(&typecode.to_le_bytes());
-            octets[hvm::LENGTH_AT as usize..].copy_from_slice(&length.to_le_bytes());
+            bytes.fill(0);
+            bytes[..2].copy_from_slice(&typecode.to_le_bytes());
+            bytes[hvm::LENGTH_AT as usize..].copy_from_slice(&length.to_le_bytes());
             return At::Lost;
         }
         let known = hvm::entry(typecode).is_some_and(|(_, lengths)| lengths.allows(length));
@@ -121,11 +121,11 @@ impl Chain {
     }
 }
 
-/// So many octets; without any the next entry follows.
+/// So many bytes; without any the next entry follows.
 fn some(at: fn(u64) -> At, n: u64) -> At {
     if n == 0 { At::Entry } else { at(n) }
 }
 
-fn u32_at(octets: &[u8], at: usize) -> u32 {
-    octets.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |octets| u32::from_le_bytes(*octets))
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }

@@ -9,9 +9,9 @@ use crate::scrub::body::pair;
 #[derive(Debug)]
 pub(super) struct Entries {
     order: Order,
-    /// Octets of the body, header included.
+    /// Bytes of the body, header included.
     length: u64,
-    /// Octets of entries that are still to come.
+    /// Bytes of entries that are still to come.
     pub(super) left: u64,
     count: u64,
     with_data: u64,
@@ -35,18 +35,18 @@ impl Entries {
         })
     }
 
-    pub(super) fn take(&mut self, mut octets: &[u8]) {
-        self.left -= octets.len() as u64;
-        while self.have > 0 || octets.len() < 8 {
-            let Some((octet, rest)) = octets.split_first() else { return };
-            self.torn[self.have] = *octet;
+    pub(super) fn take(&mut self, mut bytes: &[u8]) {
+        self.left -= bytes.len() as u64;
+        while self.have > 0 || bytes.len() < 8 {
+            let Some((byte, rest)) = bytes.split_first() else { return };
+            self.torn[self.have] = *byte;
             self.have = (self.have + 1) % 8;
-            octets = rest;
+            bytes = rest;
             if self.have == 0 {
                 self.count(self.torn);
             }
         }
-        let (words, rest) = octets.as_chunks::<8>();
+        let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
             self.count(*word);
         }

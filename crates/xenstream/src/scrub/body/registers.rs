@@ -8,13 +8,13 @@ use crate::scrub::body::{At, ENTRIES_MAX, XSAVE_MAX, count_only, first8, kept, p
 use crate::scrub::header::{PFNS, WRONG, number_up_to, wrong_unless_zero};
 
 /// What X86_TSC_INFO says, if it can be that at all.
-pub(super) fn tsc(order: Order, octets: &mut [u8]) -> At {
+pub(super) fn tsc(order: Order, bytes: &mut [u8]) -> At {
     use libxc::tsc::{MODE_MAX, RESERVED_AT};
-    let plain = pair(order, octets).0 <= MODE_MAX && octets[RESERVED_AT as usize..] == [0; 4];
+    let plain = pair(order, bytes).0 <= MODE_MAX && bytes[RESERVED_AT as usize..] == [0; 4];
     if !plain {
-        number_up_to(order, MODE_MAX, &mut octets[..4]);
-        octets[4..RESERVED_AT as usize].fill(0);
-        wrong_unless_zero(&mut octets[RESERVED_AT as usize..]);
+        number_up_to(order, MODE_MAX, &mut bytes[..4]);
+        bytes[4..RESERVED_AT as usize].fill(0);
+        wrong_unless_zero(&mut bytes[RESERVED_AT as usize..]);
     }
     At::Zero
 }
@@ -44,17 +44,17 @@ pub(super) fn param(order: Order, entry: &mut [u8], what: Scrub) -> At {
 
 /// A leaf. Where no policy should come its registers go; what is not the number of a leaf at all goes too, and so does
 /// what is behind it.
-pub(super) fn leaf(order: Order, late: bool, octets: &mut [u8]) -> At {
+pub(super) fn leaf(order: Order, late: bool, bytes: &mut [u8]) -> At {
     /// Leaves are numbered from 0, from 0x4000_0000 and from 0x8000_0000.
     const NUMBER: u32 = 0x3FFF_F000;
-    let (leaf, _) = pair(order, octets);
+    let (leaf, _) = pair(order, bytes);
     let is_leaf = leaf & NUMBER == 0;
     if !is_leaf {
         // Still none.
-        octets[..8].fill(0xFF);
+        bytes[..8].fill(0xFF);
     }
     if late || !is_leaf {
-        octets[8..].fill(0);
+        bytes[8..].fill(0);
     }
     At::Leaves { order, late: late || !is_leaf }
 }

@@ -1,4 +1,4 @@
-//! Text: configurations, metadata, xenstore's pairs. Every octet that is blanked becomes the same letter, so lengths
+//! Text: configurations, metadata, xenstore's pairs. Every byte that is blanked becomes the same letter, so lengths
 //! stay; what should be text and is none is blanked as a whole.
 
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::config::{json_fault, xml_fault};
 use crate::scrub::Scrub;
 use crate::scrub::header::WRONG;
 
-/// What stands for any octet of text.
+/// What stands for any byte of text.
 const BLANK: u8 = b'x';
 
 /// What a text is written in.
@@ -43,9 +43,9 @@ impl Text {
     }
 
     /// Blanks some of a text that is too long to be looked at.
-    pub(super) fn fill(self, octets: &mut [u8]) {
-        for octet in octets.iter_mut().filter(|octet| **octet != 0) {
-            *octet = BLANK;
+    pub(super) fn fill(self, bytes: &mut [u8]) {
+        for byte in bytes.iter_mut().filter(|byte| **byte != 0) {
+            *byte = BLANK;
         }
     }
 }
@@ -58,9 +58,9 @@ fn is_text(text: &[u8]) -> bool {
 /// Blanks the strings of JSON that are no keys; numbers stay, and with them the memory and the vcpus.
 fn blank_json(text: &mut [u8]) -> bool {
     let mut at = 0;
-    while let Some(start) = find(text, at, |octet| octet == b'"') {
+    while let Some(start) = find(text, at, |byte| byte == b'"') {
         let mut end = start + 1;
-        while text.get(end).is_some_and(|octet| *octet != b'"') {
+        while text.get(end).is_some_and(|byte| *byte != b'"') {
             end += if text[end] == b'\\' { 2 } else { 1 };
         }
         if end >= text.len() {
@@ -68,7 +68,7 @@ fn blank_json(text: &mut [u8]) -> bool {
         }
         at = end + 1;
         let is_key =
-            find(text, at, |octet| !octet.is_ascii_whitespace()).is_some_and(|next| text[next] == b':');
+            find(text, at, |byte| !byte.is_ascii_whitespace()).is_some_and(|next| text[next] == b':');
         if !is_key {
             text[start + 1..end].fill(BLANK);
         }
@@ -77,7 +77,7 @@ fn blank_json(text: &mut [u8]) -> bool {
 }
 
 fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    Some(from + text.get(from..)?.iter().position(|octet| wanted(*octet))?)
+    Some(from + text.get(from..)?.iter().position(|byte| wanted(*byte))?)
 }
 
 /// Blanks character data and attributes of XML, but for the numbers of memory and vcpus. False if there is something in
@@ -85,9 +85,9 @@ fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> 
 fn blank_xml(text: &mut [u8]) -> bool {
     let Some(blanks) = xml_blanks(text) else { return false };
     for range in blanks {
-        for octet in &mut text[range] {
-            if !octet.is_ascii_whitespace() {
-                *octet = BLANK;
+        for byte in &mut text[range] {
+            if !byte.is_ascii_whitespace() {
+                *byte = BLANK;
             }
         }
     }
@@ -133,8 +133,8 @@ fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Ran
     const UNITS: [&[u8]; 5] = [b"b", b"KiB", b"MiB", b"GiB", b"TiB"];
     let tag_end = tag.end;
     let mut at = tag.start;
-    while let Some(open) = find(&text[..tag_end], at, |octet| matches!(octet, b'"' | b'\'')) {
-        let close = find(&text[..tag_end], open + 1, |octet| octet == text[open])?;
+    while let Some(open) = find(&text[..tag_end], at, |byte| matches!(byte, b'"' | b'\'')) {
+        let close = find(&text[..tag_end], open + 1, |byte| byte == text[open])?;
         let value = &text[open + 1..close];
         if !counts || !(is_number(value) || UNITS.contains(&value)) {
             blanks.push(open + 1..close);
@@ -150,13 +150,13 @@ fn is_quantity(name: &str) -> bool {
 }
 
 fn is_number(text: &[u8]) -> bool {
-    text.iter().all(|octet| octet.is_ascii_digit() || octet.is_ascii_whitespace())
+    text.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_whitespace())
 }
 
 /// Blanks the atoms of an s-expression.
 fn blank_expression(text: &mut [u8]) -> bool {
-    for octet in text.iter_mut().filter(|octet| !octet.is_ascii_whitespace() && !b"()".contains(octet)) {
-        *octet = BLANK;
+    for byte in text.iter_mut().filter(|byte| !byte.is_ascii_whitespace() && !b"()".contains(byte)) {
+        *byte = BLANK;
     }
     true
 }
@@ -170,35 +170,35 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// Blanks octets, behind which so many more of the pairs are left.
-    pub(super) fn mask(&mut self, octets: &mut [u8], left: u64, what: Scrub) {
-        let left = left + octets.len() as u64;
-        for (octet, left) in octets.iter_mut().zip((0..left).rev()) {
+    /// Blanks bytes, behind which so many more of the pairs are left.
+    pub(super) fn mask(&mut self, bytes: &mut [u8], left: u64, what: Scrub) {
+        let left = left + bytes.len() as u64;
+        for (byte, left) in bytes.iter_mut().zip((0..left).rev()) {
             // Of a damaged stream these may be no pairs at all, and where zeros are would tell of what is there. Only
             // the ends of a last pair stay, for pairs that a policy takes all the same.
             if self.odd && what.damaged {
                 let ends = match left {
-                    0 => *octet == 0,
+                    0 => *byte == 0,
                     1 => !self.in_value,
                     _ => false,
                 };
-                *octet = if ends { 0 } else { BLANK };
+                *byte = if ends { 0 } else { BLANK };
                 continue;
             }
-            if *octet == 0 {
+            if *byte == 0 {
                 self.in_value = !self.in_value;
                 continue;
             }
             let plain = if self.in_value {
-                matches!(*octet, b' '..=b'~')
+                matches!(*byte, b' '..=b'~')
             } else {
-                octet.is_ascii_alphanumeric() || b"-/_@".contains(octet)
+                byte.is_ascii_alphanumeric() || b"-/_@".contains(byte)
             };
             self.odd |= !plain;
             if !plain {
-                *octet = WRONG;
+                *byte = WRONG;
             } else if self.in_value && what.names {
-                *octet = BLANK;
+                *byte = BLANK;
             }
         }
     }
@@ -210,14 +210,14 @@ mod tests {
 
     #[track_caller]
     fn blanked(text: Text, before: &str) -> String {
-        let mut octets = before.as_bytes().to_vec();
-        text.blank(&mut octets, true);
-        assert_eq!(octets.len(), before.len());
+        let mut bytes = before.as_bytes().to_vec();
+        text.blank(&mut bytes, true);
+        assert_eq!(bytes.len(), before.len());
         // Nothing more is found in what is blanked already.
-        let once = octets.clone();
-        text.blank(&mut octets, true);
-        assert_eq!(octets, once);
-        String::from_utf8(octets).unwrap()
+        let once = bytes.clone();
+        text.blank(&mut bytes, true);
+        assert_eq!(bytes, once);
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
             let mut after = before.to_vec();
             text.blank(&mut after, false);
             assert_eq!(after == before, stays, "{before:?}");
-            assert!(stays || after.iter().all(|octet| matches!(octet, b'x' | 0)), "{before:?}");
+            assert!(stays || after.iter().all(|byte| matches!(byte, b'x' | 0)), "{before:?}");
         }
     }
 
@@ -310,12 +310,12 @@ mod tests {
             (damaged, b"key\0val\x7Fe\0k2\0v\0", b"key\0xxx\x01xxxxxx\0"),
         ] {
             for cut in 0..before.len() {
-                let mut octets = before.to_vec();
+                let mut bytes = before.to_vec();
                 let mut pairs = Pairs::default();
-                let (first, second) = octets.split_at_mut(cut);
+                let (first, second) = bytes.split_at_mut(cut);
                 pairs.mask(first, second.len() as u64, what);
                 pairs.mask(second, 0, what);
-                assert_eq!(octets.escape_ascii().to_string(), after.escape_ascii().to_string());
+                assert_eq!(bytes.escape_ascii().to_string(), after.escape_ascii().to_string());
             }
         }
     }
