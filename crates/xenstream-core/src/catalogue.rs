@@ -95,21 +95,21 @@ catalogue! {
         message: "the configuration's length is {found}; the optional data has room for {expected}"
     XlConfigMissing "xl::config-missing" W D D
         title: "no configuration"
-        refuses: "An xl header without optional data."
+        refuses: "An xl header without optional data, or with a configuration of no bytes."
         why: "The memory is there, but not the description of the virtual machine: xl restore stops unless it is given a configuration file beside the image."
-        source: "xl header, optional_data_len; xl asks for a configuration file when the image has none"
+        source: "xl header, optional_data_len and the configuration's length; xl asks for a configuration file when the image has none"
         message: "the image carries no configuration: xl restore needs a configuration file beside it"
     XlConfigTerminator "xl::config-terminator" W D D
         title: "configuration without a final NUL"
-        refuses: "A JSON configuration that is empty or whose last byte is not NUL."
+        refuses: "A JSON configuration whose last byte is not NUL."
         why: "xl hands the bytes to its JSON parser as a C string, so without the NUL the parser reads on past the end of the buffer."
         source: "xl header, optional data; xl passes no length to the JSON parser"
-        message: "the JSON configuration is empty or does not end in NUL, and xl reads past it"
-    XlConfigJson "xl::config-json" W W W
+        message: "the JSON configuration ends in {found:x}, not in NUL, and xl reads past it"
+    XlConfigJson "xl::config-json" W D D
         title: "configuration is not JSON"
         refuses: "A configuration that the header flags as JSON and that is not well-formed JSON."
-        why: "The description of the virtual machine cannot be read, so xl restore needs another one from a configuration file. The stream behind it may be whole."
-        source: "xl header, mandatory_flags bit 0; RFC 8259"
+        why: "xl cannot read the description of the virtual machine and stops, unless it is given another one in a configuration file. The stream after it may be whole."
+        source: "xl header, mandatory_flags bit 0; libxl_domain_config_from_json(); RFC 8259"
         message: "the configuration is flagged as JSON and is not well-formed"
     XlConfigFormat "xl::config-format" W W D
         title: "configuration in xl's own syntax"
@@ -171,10 +171,10 @@ catalogue! {
         message: "length is {found:x}, a negative number"
     XenopsdLength "xenopsd::length" D D D
         title: "wrong length for the header type"
-        refuses: "A length other than the one that the type fixes, over 1 MiB for Qemu_trad, or over the limit xenopsd-blob."
-        why: "A Libxc or End_of_image header with a length would be taken apart differently by every reader. xenopsd reads blobs into memory whole, and refuses device-model state of more than 1 MiB."
+        refuses: "A length over 1 MiB for Qemu_trad, over the limit xenopsd-blob for other blobs, or other than 0 where none belongs (Libxc, End_of_image)."
+        why: "xenopsd reads blobs into memory whole, and refuses device-model state of more than 1 MiB. It does not look at the length of a Libxc or End_of_image header, so restore only warns of one; a reader who believes it looks for the next header in the wrong place."
         source: "xenopsd, suspend image headers; its bound for qemu-traditional; limit of the policy"
-        message: "length is {found} where at most {expected} is allowed (by the type, or by the limit xenopsd-blob)"
+        message: "length is {found}; at most {expected} is allowed, by the type or by the limit xenopsd-blob"
     XenopsdUnsupported "xenopsd::unsupported" D D D
         title: "header type that xenopsd refuses"
         refuses: "A Libxl or Qemu_xen header."
@@ -642,11 +642,17 @@ catalogue! {
         source: "libxc specification, \"PAGE_DATA\", pfn"
         message: "entry {found:x} has some of the reserved bits 59 to 52 set"
     LibxcPageDataPfnRange "libxc::page-data-pfn-range" D D D
-        title: "pfn out of range"
-        refuses: "A pfn above a PV guest's largest, or at or above the limit hvm-pfn; spec and restore judge those HVM entries only that the restorer populates."
-        why: "For PV the restorer fails. For HVM it takes any 52-bit pfn and grows a bitmap up to it, so that a single entry can make it touch gigabytes or run the host out of memory."
-        source: "restorer, x86_pv_pfn_is_valid() and pfn_set_populated(); limit of the policy"
-        message: "pfn {found:x} is out of range, which ends in front of {expected:x} (behind a PV guest's p2m, or at the limit hvm-pfn)"
+        title: "pfn beyond the p2m of a PV guest"
+        refuses: "A pfn in the stream of a PV guest that is larger than the largest of its p2m."
+        why: "The guest has no such page: X86_PV_P2M_FRAMES says how many it has. The restorer fails."
+        source: "restorer, x86_pv_pfn_is_valid()"
+        message: "pfn {found:x} lies beyond the PV guest's p2m, which ends before {expected:x}"
+    LibxcPageDataPfnLimit "libxc::page-data-pfn-limit" D D D
+        title: "pfn over the limit"
+        refuses: "A pfn in the stream of an HVM guest at or above the limit hvm-pfn; spec and restore judge those entries only that the restorer populates."
+        why: "The restorer takes any 52-bit pfn and grows a bitmap up to it, so that a single entry can make it touch gigabytes or run the host out of memory."
+        source: "restorer, pfn_set_populated(); limit of the policy"
+        message: "pfn {found:x} is not below the limit hvm-pfn of {expected:x}"
     LibxcPageDataTableType "libxc::page-data-table-type" W A W
         title: "page-table type in an HVM stream"
         refuses: "An entry of PAGE_DATA in an HVM stream with the type of a page table."
@@ -711,8 +717,8 @@ catalogue! {
         message: "the state is of vcpu {found}, and its header says vcpu {expected}"
     LibxcVcpuId "libxc::vcpu-id" D D D
         title: "vcpu id out of range"
-        refuses: "A vcpu_id at or above the limit vcpus."
-        why: "The restorer has room for as many vcpus as the new domain has and fails on the next. That number is not in the stream, so the limit stands in for it."
+        refuses: "A vcpu_id at or above the limit vcpus; under restore in a record with contents only."
+        why: "The restorer has room for as many vcpus as the new domain has and fails on the next. That number is not in the stream, so the limit stands in for it. A record without contents it drops before it looks at the id."
         source: "restorer, handle_x86_pv_vcpu_blob(); Xen's maximum of 8192; limit of the policy"
         message: "vcpu_id {found} is not below the limit vcpus of {expected}"
     LibxcVcpuEarly "libxc::vcpu-early" D A D
@@ -794,7 +800,7 @@ catalogue! {
         refuses: "A parameter that a toolstack may not set, or a value that Xen does not take for its parameter."
         why: "The hypercall fails and the restore with it, after all memory has been transferred."
         source: "Xen's hvm_allow_set_param() and hvm_set_param(): 13, 20 to 26 and 30 never; 9, 10, 14, 15, 31, 33 and 36 by value"
-        message: "Xen refuses to set parameter {expected}, at all or to {found:x}"
+        message: "Xen refuses to set parameter {expected}{to}"
     LibxcHvmParamsRepeated "libxc::hvm-params-repeated" W A D
         title: "HVM parameter set twice"
         refuses: "An index that comes twice in one HVM_PARAMS."
@@ -899,6 +905,12 @@ catalogue! {
         why: "Each entry is a structure of fixed size, a few may be shorter and are filled up with zeros; any other length makes Xen refuse the context."
         source: "Xen's hvm_load_entry() and hvm_load_entry_zeroextend(); public/arch-x86/hvm/save.h"
         message: "length is {found}; the bound for this typecode is {expected}"
+    HvmMsrCount "hvm::msr-count" D D D
+        title: "count and length of CPU_MSR disagree"
+        refuses: "A CPU_MSR entry whose length is not exactly that of its header and as many MSRs as count says."
+        why: "Xen compares the two and refuses the context. Xen 4.9 and older wrote such entries: the count was right, and the length was that of all MSRs that Xen knows, so that the next entry began inside this one."
+        source: "Xen's hvm_load_cpu_msrs()"
+        message: "count and length of CPU_MSR contradict each other: count is {found}, and the length has room for {expected}"
     HvmEntryOverrun "hvm::entry-overrun" D D D
         title: "entry runs past HVM_CONTEXT"
         refuses: "An entry that does not fit into what is left of HVM_CONTEXT."

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::rule::Rule;
 use crate::summary::Format;
+use crate::wire::libxc::params;
 use crate::wire::{hvm, libxc, libxl, xenopsd};
 
 /// A layer of the format, and the place in which a rule is at home.
@@ -186,6 +187,9 @@ impl fmt::Display for Message<'_> {
                 "expected:format" => beginning(f, expected)?,
                 "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
                 "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
+                // A parameter that no toolstack may set is refused before its value is looked at.
+                "to" if params::is_never_set(expected) => {}
+                "to" => write!(f, " to {found:#x}")?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.

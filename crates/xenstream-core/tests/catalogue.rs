@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Format, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 10] = [
+const PLACEHOLDERS: [&str; 11] = [
     "found",
     "found:x",
     "expected",
@@ -15,6 +15,7 @@ const PLACEHOLDERS: [&str; 10] = [
     "found:libxl",
     "range",
     "reading",
+    "to",
     "torn",
 ];
 

@@ -353,7 +353,7 @@ fn a_limit_can_be_set_under_way() {
     verifier.set_limit(Limit::HvmPfn, 5);
     assert_eq!(verifier.policy().limit(Limit::HvmPfn), 5);
     let violation = verifier.push(&stream[48..], &mut ()).unwrap_err();
-    assert_eq!((violation.rule, violation.offset), (Rule::LibxcPageDataPfnRange, 56));
+    assert_eq!((violation.rule, violation.offset), (Rule::LibxcPageDataPfnLimit, 56));
     assert_eq!(violation.found, 5);
     // A limit of 0 lets nothing pass, the highest one everything.
     for (limit, accepted) in [(0, false), (5, false), (6, true), (u64::MAX, true)] {

@@ -49,7 +49,7 @@ fn the_last_of_many_is_judged_as_the_first() {
         (PAGE_DATA, page(0x6 << 60), Rule::LibxcPageDataType, 16),
         (PAGE_DATA, page(1 << 52), Rule::LibxcPageDataPfnReserved, 16),
         (PAGE_DATA, page(0xFF << 52), Rule::LibxcPageDataPfnReserved, 16),
-        (PAGE_DATA, page(1 << 40), Rule::LibxcPageDataPfnRange, 16),
+        (PAGE_DATA, page(1 << 40), Rule::LibxcPageDataPfnLimit, 16),
         (PAGE_DATA, Body::new().u32(1).u32(0).u64(3).zeros(4095), Rule::LibxcPageDataLength, 4),
     ];
     for (kind, body, rule, at) in broken {
@@ -68,7 +68,7 @@ fn one_entry_of_a_run_is_judged_as_one_alone() {
         (Page::table(1, 6, &[]), Rule::LibxcPageDataTableType),
         (Page::of(0x6, 6), Rule::LibxcPageDataType),
         (Page::normal(6).with_bits(0xFF << 52), Rule::LibxcPageDataPfnReserved),
-        (Page::normal(1 << 40), Rule::LibxcPageDataPfnRange),
+        (Page::normal(1 << 40), Rule::LibxcPageDataPfnLimit),
     ];
     for (page, rule) in broken {
         for place in 0..40 {

@@ -127,8 +127,8 @@ impl Verifier {
             Field::MsrCount => {
                 let exact = hvm::MSR_HEADER.saturating_add(u64::from(word).saturating_mul(hvm::MSR));
                 if exact != self.hvm.length {
-                    let length = self.hvm.length;
-                    self.hvm_find(Rule::HvmEntryLength, at.saturating_sub(4), length, exact, o)?;
+                    let room = self.hvm.length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
+                    self.hvm_find(Rule::HvmMsrCount, at, u64::from(word), room, o)?;
                     self.hvm_rest_of_entry();
                 } else {
                     // Behind the padding and the first MSR's index.

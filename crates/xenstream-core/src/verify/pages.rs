@@ -299,7 +299,9 @@ impl Verifier {
         // For the other types the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
         if over(pfn, highest) && populates {
-            self.find(Rule::LibxcPageDataPfnRange, at, pfn, highest.wrapping_add(1), o)?;
+            let pv = self.summary.guest == Some(Guest::Pv);
+            let rule = if pv { Rule::LibxcPageDataPfnRange } else { Rule::LibxcPageDataPfnLimit };
+            self.find(rule, at, pfn, highest.wrapping_add(1), o)?;
         }
         if page::is_table(kind) {
             self.pages_table(kind, at, o)?;

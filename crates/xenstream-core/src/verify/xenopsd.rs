@@ -1,11 +1,11 @@
 //! The typed headers of a xenopsd suspend image.
 
 use crate::observer::{Observer, Record};
-use crate::policy::Limit;
+use crate::policy::{Level, Limit, Profile};
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::{self, Stop};
-use crate::violation::{Layer, RecordRef};
+use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::xenopsd::{self, types};
 use crate::wire::{Order, libxc};
 
@@ -27,8 +27,8 @@ pub(crate) struct State {
 
 /// What a header's length may be.
 enum Fits {
-    /// No bytes follow, or they have no length.
-    Zero,
+    /// Nothing follows, or contents without a length: xenopsd does not look at the number.
+    Ignored,
     /// Up to the limit for blobs.
     Blob,
     /// Up to what xenopsd takes of device-model state.
@@ -39,12 +39,12 @@ enum Fits {
 fn shape(kind: u64) -> Option<(Option<Rule>, Fits)> {
     Some(match kind {
         types::XENOPS | types::VARSTORED | types::SWTPM0 | types::SWTPM => (None, Fits::Blob),
-        types::LIBXC | types::END_OF_IMAGE => (None, Fits::Zero),
+        types::LIBXC | types::END_OF_IMAGE => (None, Fits::Ignored),
         types::QEMU_TRAD => (None, Fits::QemuTrad),
         // xenopsd defines these and refuses them.
         types::LIBXL | types::QEMU_XEN => (Some(Rule::XenopsdUnsupported), Fits::Blob),
         // Their contents follow inline without a length.
-        types::DEMU | types::LIBXC_LEGACY => (Some(Rule::XenopsdOpaque), Fits::Blob),
+        types::DEMU | types::LIBXC_LEGACY => (Some(Rule::XenopsdOpaque), Fits::Ignored),
         _ => return None,
     })
 }
@@ -107,15 +107,7 @@ impl Verifier {
         if i64::try_from(length).is_err() {
             return self.find(Rule::XenopsdLengthNegative, at, length, 0, o);
         }
-        let blob = self.policy.limit(Limit::XenopsdBlob);
-        let limit = match fits {
-            Fits::Zero => 0,
-            Fits::Blob => blob,
-            Fits::QemuTrad => blob.min(xenopsd::QEMU_TRAD_MAX),
-        };
-        if length > limit {
-            self.find(Rule::XenopsdLength, at, length, limit, o)?;
-        }
+        let body_length = self.xenopsd_length(fits, at, length, o)?;
 
         let record = Record {
             layer: Layer::Xenopsd,
@@ -124,7 +116,7 @@ impl Verifier {
             instance: 0,
             offset: start,
             body_offset: self.position,
-            body_length: length,
+            body_length,
         };
         let tail = match kind {
             types::END_OF_IMAGE => 0,
@@ -134,6 +126,38 @@ impl Verifier {
         self.begin_body(&record, tail, o);
         self.rest_of_body();
         Ok(())
+    }
+
+    /// Judges a length; gives back how many bytes of the record's own follow.
+    fn xenopsd_length<O: Observer + ?Sized>(
+        &mut self,
+        fits: Fits,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<u64, Stop> {
+        let rule = Rule::XenopsdLength;
+        let blob = self.policy.limit(Limit::XenopsdBlob);
+        let limit = match fits {
+            Fits::Ignored => {
+                if length > 0 {
+                    let level = match self.policy.profile() {
+                        Profile::Restore => self.policy.level_or(rule, Level::Warn),
+                        Profile::Spec | Profile::Hardened => self.policy.level(rule),
+                    };
+                    let (layer, record) = (rule.layer(), self.record);
+                    let violation = Violation { rule, offset: at, layer, record, expected: 0, found: length };
+                    self.find_at(level, violation, o)?;
+                }
+                return Ok(0);
+            }
+            Fits::Blob => blob,
+            Fits::QemuTrad => blob.min(xenopsd::QEMU_TRAD_MAX),
+        };
+        if length > limit {
+            self.find(rule, at, length, limit, o)?;
+        }
+        Ok(length)
     }
 
     /// A header's body has passed.

@@ -84,9 +84,6 @@ impl Verifier {
                 if word & xl::FLAG_STREAM_V2 == 0 {
                     self.find(Rule::StreamLegacy, at, u64::from(word), 0, o)?;
                 }
-                if word & xl::FLAG_JSON == 0 {
-                    self.find(Rule::XlConfigFormat, at, u64::from(word), u64::from(xl::FLAG_JSON), o)?;
-                }
                 self.xl_next(0, Field::OptionalFlags);
             }
             Field::OptionalFlags => {
@@ -163,14 +160,18 @@ impl Verifier {
             body_offset: self.position,
             body_length: length,
         });
-        let json = self.xl.mandatory_flags & xl::FLAG_JSON != 0;
+        let flags = self.xl.mandatory_flags;
         match length.checked_sub(1) {
-            Some(before) if json => self.xl_next(before, Field::ConfigLast),
-            None if json => {
-                self.find(Rule::XlConfigTerminator, at, 0, 0, o)?;
+            Some(before) if flags & xl::FLAG_JSON != 0 => self.xl_next(before, Field::ConfigLast),
+            Some(_) => {
+                let expected = u64::from(xl::FLAG_JSON);
+                self.find(Rule::XlConfigFormat, xl::at::MANDATORY_FLAGS, u64::from(flags), expected, o)?;
+                self.xl_next(length, Field::ConfigEnd);
+            }
+            None => {
+                self.find(Rule::XlConfigMissing, at, 0, 0, o)?;
                 self.xl_next(0, Field::ConfigEnd);
             }
-            _ => self.xl_next(length, Field::ConfigEnd),
         }
         Ok(())
     }

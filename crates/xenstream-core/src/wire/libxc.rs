@@ -317,6 +317,12 @@ pub mod params {
     pub const ENTRY: u64 = 16;
     /// Number of parameters that Xen knows (`HVM_NR_PARAMS`).
     pub const COUNT: u64 = 39;
+
+    /// Whether no toolstack may set this parameter, whatever the value (`hvm_allow_set_param` in Xen).
+    #[must_use]
+    pub const fn is_never_set(index: u64) -> bool {
+        matches!(index, 13 | 20..=26 | 30)
+    }
 }
 
 /// X86_CPUID_POLICY and X86_MSR_POLICY.

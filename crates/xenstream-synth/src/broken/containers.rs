@@ -51,15 +51,14 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::XlConfigMissing, XL, |d| {
         d.field(d.first(Part::Xl)?, at::OPTIONAL_DATA_LEN, Field::U32(0))
     }),
+    Break::new(Rule::XlConfigMissing, CONFIG, |d| d.field(d.first(Part::XlData)?, 0, Field::U32(0))),
     Break::new(Rule::XlConfigTerminator, "an xl header with a configuration in JSON", |d| {
         let data = json(d)?;
-        if d.choices.index(2)? == 0 {
-            return d.field(data, 0, Field::U32(0));
-        }
         let byte = d.number(1, 255) as u8;
         d.field(data, d.item(data).size() - 1, Field::U8(byte))
     }),
-    Break::new(Rule::XlConfigFormat, XL, |d| {
+    Break::new(Rule::XlConfigFormat, CONFIG, |d| {
+        d.first(Part::XlData)?;
         let header = d.first(Part::Xl)?;
         let flags = d.read32(header, at::MANDATORY_FLAGS) & !FLAG_JSON;
         d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))

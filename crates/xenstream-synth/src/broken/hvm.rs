@@ -70,13 +70,12 @@ pub(super) const BREAKS: &[Break] = &[
         (length <= chain.room(index)).then_some(())?;
         chain.edited(d, index, LENGTH_AT, Field::le32(length as u32))
     }),
-    Break::new(Rule::HvmEntryLength, "CPU_MSR", |d| {
+    Break::new(Rule::HvmMsrCount, "CPU_MSR", |d| {
         let chain = Chain::any(d)?;
         let index = chain.any_msrs(d)?;
         let count = (chain.entries[index].length - MSR_HEADER) / MSR;
         let count = d.one_of(&[0, count + 1, u64::from(u32::MAX)])? as u32;
-        let fault = chain.edited(d, index, ENTRY_HEADER, Field::le32(count))?;
-        Some(fault.found_at(chain.offset(d, index) + LENGTH_AT))
+        chain.edited(d, index, ENTRY_HEADER, Field::le32(count))
     }),
     Break::new(Rule::HvmEntryOverrun, ENTRY, |d| {
         let chain = Chain::any(d)?;

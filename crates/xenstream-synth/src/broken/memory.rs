@@ -113,15 +113,18 @@ pub(super) const BREAKS: &[Break] = &[
         let bit = d.number(52, 8);
         d.field(index, at, Field::U64(entry | 1 << bit))
     }),
-    Break::new(Rule::LibxcPageDataPfnRange, ANY, |d| {
+    Break::new(Rule::LibxcPageDataPfnRange, "a PV guest", |d| {
+        d.guest(Guest::Pv)?;
         let (index, at, entry) = entry(d)?;
         let pfn = beyond(d)?;
-        // Of an HVM guest only pages that the restorer populates count.
-        let kind = match d.expected.guest {
-            Guest::Pv => page::kind(entry),
-            Guest::Hvm => page::XALLOC,
-        };
-        d.field(index, at, Field::U64(of_kind(pfn, kind)))
+        d.field(index, at, Field::U64(of_kind(pfn, page::kind(entry))))
+    }),
+    Break::new(Rule::LibxcPageDataPfnLimit, "an HVM guest", |d| {
+        d.guest(Guest::Hvm)?;
+        let (index, at, _) = entry(d)?;
+        let pfn = beyond(d)?;
+        // Only pages that the restorer populates count.
+        d.field(index, at, Field::U64(of_kind(pfn, page::XALLOC)))
     }),
     Break::new(Rule::LibxcPageDataTableType, "an HVM guest", |d| {
         d.guest(Guest::Hvm)?;

@@ -105,7 +105,8 @@ fn entries() -> Vec<Case> {
         length("cpu", sized(CPU, 1033), sized(CPU, 1032)),
         length("xsave", sized(types::CPU_XSAVE, XSAVE_MIN - 1), sized(types::CPU_XSAVE, XSAVE_MIN)),
         length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(0, 0)])),
-        length("msr-count", msrs().with_byte(0, 1), msrs()),
+        case(Rule::HvmMsrCount, "", &around(msrs().with_byte(0, 1)), &around(msrs()), 1, ENTRY_HEADER)
+            .note("as Xen 4.9 and older wrote it"),
         case(Rule::HvmEntryRepeated, "", &pics(0), &pics(1), 2, 0),
         reserved("", 0),
         reserved("second", 1),

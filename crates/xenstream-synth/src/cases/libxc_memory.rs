@@ -126,7 +126,7 @@ fn page_data_entries() -> Vec<Case> {
 }
 
 fn pfn_range() -> Vec<Case> {
-    let rule = Rule::LibxcPageDataPfnRange;
+    let rule = Rule::LibxcPageDataPfnLimit;
     let pv = minimal::pv32();
     let hvm = |variant, page: fn(u64) -> Page, pfn: u64| {
         let [broken, neighbour] =
@@ -135,7 +135,14 @@ fn pfn_range() -> Vec<Case> {
     };
     let [spec, restore, hardened] = Limit::HvmPfn.defaults();
     vec![
-        other(rule, "pv", &pv, PAGES, page_data(&[Page::absent(u64::from(MAX_PFN_32) + 1)]), ENTRIES),
+        other(
+            Rule::LibxcPageDataPfnRange,
+            "",
+            &pv,
+            PAGES,
+            page_data(&[Page::absent(u64::from(MAX_PFN_32) + 1)]),
+            ENTRIES,
+        ),
         hvm("", Page::allocated, spec),
         hvm("restore", Page::allocated, restore)
             .silent(Profile::Spec)

@@ -70,6 +70,7 @@ fn vcpus() -> Vec<Case> {
 
 fn vcpu_fields() -> Vec<Case> {
     let xsave = |id| libxc::vcpu_xsave(id, vcpu::XSAVE_MIN);
+    let empty = |id| libxc::vcpu_msrs(id, &[]);
     let reserved = |item: Item| item.edited(BODY + vcpu::RESERVED_AT, Field::U32(1));
     let limit = Limit::Vcpus.defaults().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let extended = |inner: u32| libxc::vcpu_extended(0, inner.to_le_bytes());
@@ -85,6 +86,10 @@ fn vcpu_fields() -> Vec<Case> {
             .silent(Profile::Spec)
             .silent(Profile::Restore),
         in_pv(Rule::LibxcVcpuId, "limit", xsave(2), xsave(1), BODY).limit(Limit::Vcpus, 2),
+        in_pv(Rule::LibxcVcpuId, "empty", empty(limit[0]), empty(limit[0] - 1), BODY)
+            .allowing(Rule::LibxcVcpuEmpty)
+            .silent(Profile::Restore)
+            .note("the restorer drops it before it looks at the id"),
         in_pv(Rule::LibxcVcpuExtendedId, "", extended(1), extended(0), BLOB)
             .note("Xen goes by the id inside the blob"),
         msr("", 0),

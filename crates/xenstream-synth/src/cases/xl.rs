@@ -34,7 +34,8 @@ pub(super) fn cases() -> Vec<Case> {
             .note("xl reads the length as signed, and -1 passes its check"),
         config_missing(),
         config_terminator(XL_CONFIG.as_bytes(), "", at::CONFIG + XL_CONFIG.len() as u64 - 1),
-        config_terminator(b"", "empty", at::CONFIG_LEN),
+        config_empty("empty", FLAGS),
+        config_empty("empty-text", FLAG_STREAM_V2),
         config_format(),
         config_json(),
     ]
@@ -70,6 +71,12 @@ fn too_much_optional_data() -> Case {
 fn config_missing() -> Case {
     let broken = inner().in_xl_without_config();
     Case::of(Rule::XlConfigMissing, "", &broken, &inner().in_xl()).at(at::OPTIONAL_DATA_LEN)
+}
+
+/// Optional data that holds nothing but a configuration's length of 0.
+fn config_empty(variant: &'static str, flags: u32) -> Case {
+    let broken = inner().in_xl_with(flags, b"");
+    Case::of(Rule::XlConfigMissing, variant, &broken, &inner().in_xl()).at(at::CONFIG_LEN)
 }
 
 fn config_terminator(config: &[u8], variant: &'static str, at: u64) -> Case {

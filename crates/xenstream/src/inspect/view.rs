@@ -78,6 +78,7 @@ fn width(rule: Rule, report: &Report) -> u64 {
         | Rule::LibxcPageDataType
         | Rule::LibxcPageDataPfnReserved
         | Rule::LibxcPageDataPfnRange
+        | Rule::LibxcPageDataPfnLimit
         | Rule::LibxcPageDataTableType
         | Rule::LibxcHvmParamsIndex
         | Rule::LibxcHvmParamsRefused
