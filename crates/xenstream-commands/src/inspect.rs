@@ -6,14 +6,13 @@ mod objects;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use xenstream::inspect::{Inspection, Sink, inspect};
-use xenstream::{Error, Format, Input, Options, Profile, Report};
+use xenstream::{Error, Options, Report};
 
-use crate::args::{self, Changes};
+use crate::args::{Judging, PathOrDash};
 use crate::{FAILED, INVALID, VALID, output};
 
 use choice::{Choice, Chosen};
@@ -38,19 +37,10 @@ Exit status:
 pub(crate) struct Arguments {
     /// Image, or - for standard input
     #[arg(value_name = "FILE|-")]
-    target: PathBuf,
-
-    /// Format of the image; auto goes by its first bytes
-    #[arg(short, long, default_value = "auto", value_parser = args::format_parser())]
-    format: Format,
-
-    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
-    /// people you do not trust
-    #[arg(long, default_value = "spec", value_parser = args::profile_parser())]
-    profile: Profile,
+    target: PathOrDash,
 
     #[command(flatten)]
-    changes: Changes,
+    judging: Judging,
 
     /// Go on behind what is wrong, where the framing is intact
     #[arg(long)]
@@ -74,20 +64,19 @@ pub(crate) struct Arguments {
 
 /// Shows what is in the image that the command line names. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    let policy = arguments.changes.policy(arguments.profile).with_keep_going(arguments.keep_going);
-    let options = Options::new(policy).with_format(arguments.format);
+    let options = arguments.judging.options(arguments.keep_going);
     let out = output::stdout();
-    let path = &arguments.target;
+    let path = arguments.target.name();
     let folds = !arguments.pages && !arguments.hex;
     if arguments.json {
         let mut rows = Chosen::new(&arguments.choice, folds, Objects::new(out, is_slow(path)));
-        let result = inspect_path(path, &options, &mut rows);
-        rows.finish()?.verdict(path, &result, arguments.profile)?;
+        let result = inspect_target(&arguments.target, &options, &mut rows);
+        rows.finish()?.verdict(path, &result, arguments.judging.profile)?;
         Ok(status(&result))
     } else {
         let table = Table::new(out, arguments.hex, is_slow(path));
         let mut rows = Chosen::new(&arguments.choice, folds, table);
-        let result = inspect_path(path, &options, &mut rows);
+        let result = inspect_target(&arguments.target, &options, &mut rows);
         let shown = rows.shown();
         let mut table = rows.finish()?;
         if shown == 0 && !arguments.choice.is_everything() {
@@ -99,12 +88,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     }
 }
 
-fn inspect_path<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Result<Inspection, Error> {
-    if path == Path::new("-") {
-        inspect(Input::Descriptor(io::stdin().as_fd()), options, sink)
-    } else {
-        inspect(Input::Path(path), options, sink)
-    }
+fn inspect_target<S: Sink>(
+    target: &PathOrDash,
+    options: &Options,
+    sink: &mut S,
+) -> Result<Inspection, Error> {
+    inspect(target.input(&io::stdin()), options, sink)
 }
 
 /// May rows be long in coming, or is somebody waiting for them?

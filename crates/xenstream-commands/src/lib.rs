@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod command;
 mod descriptor;
+mod explain;
 mod inspect;
 mod listing;
 mod output;
@@ -14,6 +16,7 @@ mod relay;
 mod report;
 mod rules;
 mod scrub;
+mod suggest;
 mod synth;
 mod verify;
 mod verify_stream_v2;
@@ -24,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Command, Deferred, Program};
+use crate::command::{Command, Deferred, Program};
 
 /// Every image is valid.
 const VALID: u8 = 0;
@@ -48,8 +51,8 @@ pub fn main() -> ExitCode {
         Command::Report(Deferred(arguments)) => apart(report::run, &arguments),
         Command::Scrub(Deferred(arguments)) => apart(scrub::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
-        Command::Rules(Deferred(arguments)) => apart(rules::list, &arguments),
-        Command::Explain(Deferred(arguments)) => apart(rules::explain, &arguments),
+        Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
+        Command::Explain(Deferred(arguments)) => apart(explain::run, &arguments),
         Command::VerifyStreamV2(Deferred(arguments)) => apart(verify_stream_v2::run, &arguments),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {

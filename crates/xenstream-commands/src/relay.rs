@@ -2,19 +2,52 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstream::StripStream;
+use clap::Args;
 use serde::Serialize;
-use xenstream::{Options, Relayed, json, relay};
+use xenstream::{Relayed, json, relay};
 
-use crate::args::{RelayArguments, usage};
+use crate::args::{Judging, usage};
 use crate::{FAILED, INVALID, VALID, output};
 
+const HELP: &str = "\
+Examples:
+  cat guest.save | xenstream relay > copy.save
+  cat guest.save | xenstream relay --json --report relay.json > copy.save
+
+Exit status:
+  0  the stream is valid and was passed on
+  1  it is invalid; what was passed on ends in front of what is wrong
+  2  usage, input or output error, or nobody reads standard output any more";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP, mut_arg("profile", |profile| profile.default_value("hardened")))]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    judging: Judging,
+
+    /// Print the report as a JSON object on a line
+    #[arg(long)]
+    json: bool,
+
+    /// Write the report to this file and not to standard error
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Say nothing of a valid stream
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
+}
+
 /// Relays standard input to standard output. Returns the exit status.
-pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     if io::stdin().is_terminal() || io::stdout().is_terminal() {
-        usage("relay", "redirect standard input from a stream and standard output to who is to get it");
+        usage::<Arguments>(
+            "relay",
+            "redirect standard input from a stream and standard output to who is to get it",
+        );
     }
     let report = match &arguments.report {
         None => None,
@@ -27,7 +60,7 @@ pub(crate) fn run(arguments: &RelayArguments) -> io::Result<u8> {
             }
         },
     };
-    let options = Options::new(arguments.changes.policy(arguments.profile)).with_format(arguments.format);
+    let options = arguments.judging.options(false);
     let relayed = relay(io::stdin(), io::stdout(), &options);
     match report {
         None => tell(&mut anstream::stderr().lock(), &relayed, arguments)?,
@@ -48,12 +81,14 @@ struct Line<'a> {
     bytes_relayed: u64,
 }
 
-fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &RelayArguments) -> io::Result<()> {
+fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &Arguments) -> io::Result<()> {
     let path = Path::new("-");
     match &relayed.result {
         result if arguments.json => {
-            let line =
-                Line { line: json::Line::new(path, result, arguments.profile), bytes_relayed: relayed.bytes };
+            let line = Line {
+                line: json::Line::new(path, result, arguments.judging.profile),
+                bytes_relayed: relayed.bytes,
+            };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }
         Ok(report) if report.is_valid() && arguments.quiet => {}

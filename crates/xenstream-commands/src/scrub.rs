@@ -1,16 +1,12 @@
 //! `xenstream scrub`.
 
-use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
 use clap::Args;
+use xenstream::Error;
 use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
-use xenstream::{Checkpointing, Error, Format, Input, Options, Policy, Profile};
 
-use crate::args::{checkpointing_parser, format_parser, profile_parser, usage};
+use crate::args::{Judging, PathOrDash, usage};
 use crate::descriptor::Stdout;
 use crate::{FAILED, INVALID, VALID, output};
 
@@ -31,11 +27,11 @@ Exit status:
 pub(crate) struct Arguments {
     /// The stream, compressed or not, or - for standard input
     #[arg(value_name = "IN|-")]
-    input: PathBuf,
+    input: PathOrDash,
 
     /// A new file for the scrubbed stream, which is not compressed, or - for standard output
     #[arg(value_name = "OUT|-")]
-    output: PathBuf,
+    output: PathOrDash,
 
     /// Blank registers and devices too: vcpu records, HVM_CONTEXT, the device model's state
     #[arg(long)]
@@ -54,17 +50,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     force: bool,
 
-    /// Format of the stream; auto goes by its first bytes
-    #[arg(short, long, default_value = "auto", value_parser = format_parser())]
-    format: Format,
-
-    /// What makes a stream invalid: the written specification, what Xen refuses to restore, or more
-    #[arg(long, default_value = "spec", value_parser = profile_parser())]
-    profile: Profile,
-
-    /// What kind of stream it is, where that cannot be told from it
-    #[arg(long, default_value = "auto", value_parser = checkpointing_parser())]
-    checkpointing: Checkpointing,
+    #[command(flatten)]
+    judging: Judging,
 
     /// Say nothing of a valid stream
     #[arg(short, long)]
@@ -83,55 +70,36 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             Ok(if scrubbed.report.is_valid() { VALID } else { INVALID })
         }
         Err(error) => {
-            output::failure(if is_of_output(&error) { &arguments.output } else { &arguments.input }, &error);
+            let at_fault = if is_of_output(&error) { &arguments.output } else { &arguments.input };
+            output::failure(at_fault.name(), &error);
             Ok(FAILED)
         }
     }
 }
 
 fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
-    let policy = Policy::new(arguments.profile).with_checkpointing(arguments.checkpointing);
-    let options = Options::new(policy).with_format(arguments.format);
+    let Arguments { input, output, .. } = arguments;
+    let options = arguments.judging.options(false);
+    if input.is_typed() {
+        usage::<Arguments>("scrub", "redirect standard input from a stream");
+    }
     let stdin = io::stdin();
-    let input = if is_standard(&arguments.input) {
-        if stdin.is_terminal() {
-            usage("scrub", "redirect standard input from a stream");
+    match output {
+        PathOrDash::Path(path) => {
+            scrub(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, what)
         }
-        Input::Descriptor(stdin.as_fd())
-    } else {
-        Input::Path(&arguments.input)
-    };
-    if !is_standard(&arguments.output) {
-        return scrub(
-            input,
-            Output::Path { path: &arguments.output, overwrite: arguments.force },
-            &options,
-            what,
-        );
-    }
-    if io::stdout().is_terminal() {
-        usage("scrub", "redirect standard output to who is to get the stream");
-    }
-    let mut stdout = Stdout::new().map_err(Error::Create)?;
-    if is_same_file(&arguments.input, stdout.file()) {
-        return Err(Error::SameFile);
-    }
-    scrub(input, Output::Writer(&mut stdout), &options, what)
-}
-
-/// Is standard output a file, and the one that is read?
-fn is_same_file(input: &Path, stdout: &File) -> bool {
-    let input = if is_standard(input) { fs::metadata("/dev/stdin") } else { fs::metadata(input) };
-    match (input, stdout.metadata()) {
-        (Ok(input), Ok(output)) => {
-            output.is_file() && (input.dev(), input.ino()) == (output.dev(), output.ino())
+        PathOrDash::Dash => {
+            if io::stdout().is_terminal() {
+                usage::<Arguments>("scrub", "redirect standard output to who is to get the stream");
+            }
+            let mut stdout = Stdout::new().map_err(Error::Create)?;
+            let written = stdout.file().metadata();
+            if written.is_ok_and(|written| written.is_file() && input.is_same_file(&written)) {
+                return Err(Error::SameFile);
+            }
+            scrub(input.input(&stdin), Output::Writer(&mut stdout), &options, what)
         }
-        _ => false,
     }
-}
-
-fn is_standard(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 fn is_of_output(error: &Error) -> bool {
@@ -151,7 +119,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
     if report.is_valid() && arguments.quiet {
         return Ok(());
     }
-    output::report(out, &arguments.input, report)?;
+    output::report(out, arguments.input.name(), report)?;
     let Some(bytes) = scrubbed.bytes else {
         let why = if arguments.damaged {
             "nothing is known of what is in no known format"
@@ -161,7 +129,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
         writeln!(out, "not scrubbed: {why}")?;
         return out.flush();
     };
-    writeln!(out, "{}: scrubbed: {}", output::name(&arguments.output), output::bytes(bytes))?;
+    writeln!(out, "{}: scrubbed: {}", output::name(arguments.output.name()), output::bytes(bytes))?;
     if let Some(offset) = scrubbed.zero_from {
         writeln!(out, "  everything from offset {offset} ({offset:#x}) on is zero")?;
     }

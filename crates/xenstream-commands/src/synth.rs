@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use xenstream::{Checkpointing, Error, NewFile, Rule};
@@ -10,10 +9,10 @@ use xenstream_synth::broken::Broken;
 use xenstream_synth::image::{Container, Contents, Shape};
 use xenstream_synth::valid::Machine;
 
-use crate::args::{parse_number, usage, values};
+use crate::args::{PathOrDash, parse_number, usage, values};
 use crate::descriptor::Stdout;
 use crate::output::{bytes, complain, name, plural};
-use crate::rules::suggestions;
+use crate::suggest::rules_like;
 use crate::{FAILED, VALID, output};
 
 const HELP: &str = "\
@@ -33,7 +32,7 @@ Exit status:
 pub(crate) struct Arguments {
     /// A new file for the stream, or - for standard output, where it also goes when nothing is named
     #[arg(value_name = "OUT|-", default_value = "-")]
-    output: PathBuf,
+    output: PathOrDash,
 
     /// The kind of guest
     #[arg(long, default_value = "hvm", value_parser = values(Machine::ALL, Machine::name))]
@@ -106,15 +105,15 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         complain(&error.to_string());
         return Ok(FAILED);
     }
-    if arguments.output == Path::new("-") && io::stdout().is_terminal() {
-        usage("synth", "name a file, or redirect standard output to who is to get the stream");
+    if arguments.output.is_dash() && io::stdout().is_terminal() {
+        usage::<Arguments>("synth", "name a file, or redirect standard output to who is to get the stream");
     }
     let written = match &arguments.rule {
         None => whole(arguments, &shape),
         Some(rule) => match rule.parse::<Rule>() {
             Ok(rule) => broken(arguments, &shape, rule),
             Err(_) => {
-                complain(&format!("no rule is called '{}'{}", name(rule), suggestions(rule)));
+                complain(&format!("no rule is called '{}'{}", name(rule), rules_like(rule)));
                 return Ok(FAILED);
             }
         },
@@ -131,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         // As when other output is not read to its end.
         Err(Error::ConsumerGone { .. }) => Err(io::ErrorKind::BrokenPipe.into()),
         Err(error) => {
-            output::failure(&arguments.output, &error);
+            output::failure(arguments.output.name(), &error);
             Ok(FAILED)
         }
     }
@@ -150,7 +149,7 @@ fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
     let Shape { machine, memory, container, vcpus, rounds, checkpoints, .. } = shape;
     let mut message = format!(
         "{}: written: {}, {}, {} of memory, {vcpus} {}",
-        name(&arguments.output),
+        name(arguments.output.name()),
         container.name(),
         machine.name(),
         bytes(*memory),
@@ -184,7 +183,7 @@ fn broken(arguments: &Arguments, shape: &Shape, rule: Rule) -> Result<String, Er
 }
 
 fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -> String {
-    let path = name(&arguments.output);
+    let path = name(arguments.output.name());
     let Broken { rule, offset, record, format, checkpointing, limit, .. } = broken;
     let mut message = format!("{path}: written: breaks {rule}\n  at offset {offset} ({offset:#x})");
     if let Some(record) = record {
@@ -227,10 +226,10 @@ enum Out {
 }
 
 fn out(arguments: &Arguments) -> Result<Out, Error> {
-    if arguments.output == Path::new("-") {
-        return Stdout::new().map(Out::Standard).map_err(Error::Create);
+    match &arguments.output {
+        PathOrDash::Dash => Stdout::new().map(Out::Standard).map_err(Error::Create),
+        PathOrDash::Path(path) => NewFile::create(path, arguments.force).map(Out::File),
     }
-    NewFile::create(&arguments.output, arguments.force).map(Out::File)
 }
 
 /// What went wrong with writing; how far it had come nobody needs to know.

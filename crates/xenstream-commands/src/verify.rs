@@ -3,21 +3,83 @@
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use clap::Args;
 use xenstream::batch::{Outcome, Target, verify_all};
 use xenstream::{Error, Options, Report, json};
 
-use crate::args::{VerifyArguments, usage};
+use crate::args::{Judging, PathOrDash, usage};
 use crate::listing::Listing;
 use crate::output::Out;
-use crate::progress::Meter;
+use crate::progress::{Meter, When};
 use crate::{FAILED, INVALID, VALID, output};
 
+const HELP: &str = "\
+Examples:
+  xenstream verify guest.save                       one image
+  xenstream verify -q saves                         all below a directory, silent if they are valid
+  xenstream verify --profile restore guest.save     would Xen restore it?
+  xenstream verify --keep-going --json guest.save   everything there is to say, for a program
+  cat guest.save | xenstream verify -               a stream on its way
+  xenstream verify --limit hvm-pfn=16M --allow libxc::padding guest.save
+
+Exit status:
+  0  every image is valid
+  1  an image is invalid
+  2  usage, input or output error, whatever the images are";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Images, directories of images, or - for standard input, which is also read when nothing is named
+    #[arg(value_name = "FILE|DIR|-")]
+    targets: Vec<PathOrDash>,
+
+    #[command(flatten)]
+    judging: Judging,
+
+    /// Report everything that is wrong with an image, not only the first thing
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Print a JSON object for each image, on a line of its own
+    #[arg(long)]
+    json: bool,
+
+    /// Say nothing of valid images
+    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
+    quiet: bool,
+
+    /// List the records of each image
+    #[arg(short, long, conflicts_with = "json")]
+    verbose: bool,
+
+    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal, unless that is
+    /// where records are listed
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    progress: Option<When>,
+}
+
+impl Arguments {
+    /// What the command line says of how to judge.
+    pub(crate) fn options(&self) -> Options {
+        self.judging.options(self.keep_going)
+    }
+
+    fn progress(&self) -> When {
+        match self.progress {
+            Some(when) => when,
+            None if self.quiet => When::Never,
+            None => When::Auto,
+        }
+    }
+}
+
 /// Verifies what the command line names. Returns the exit status.
-pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let targets = targets(&arguments.targets);
-    let options = Options::new(arguments.policy()).with_format(arguments.format);
+    let options = arguments.options();
     // The listing of one image at a time, in front of its verdict.
     let threads = if arguments.verbose { NonZero::new(1) } else { None };
     Meter::watch(arguments.progress(), arguments.verbose, &targets, |meter| {
@@ -47,13 +109,13 @@ pub(crate) fn run(arguments: &VerifyArguments) -> io::Result<u8> {
 /// Prints what came of an image.
 fn print(
     out: &mut Out,
-    arguments: &VerifyArguments,
+    arguments: &Arguments,
     path: &Path,
     result: &Result<Report, Error>,
 ) -> io::Result<()> {
     match result {
         _ if arguments.json => {
-            serde_json::to_writer(&mut *out, &json::Line::new(path, result, arguments.profile))?;
+            serde_json::to_writer(&mut *out, &json::Line::new(path, result, arguments.judging.profile))?;
             writeln!(out)
         }
         Ok(report) if report.is_valid() && arguments.quiet => Ok(()),
@@ -65,16 +127,18 @@ fn print(
     }
 }
 
-fn targets(paths: &[PathBuf]) -> Vec<Target> {
-    if paths.is_empty() {
+fn targets(names: &[PathOrDash]) -> Vec<Target> {
+    if names.is_empty() {
         if io::stdin().is_terminal() {
-            usage("verify", "name an image, or a directory of images, or redirect standard input from one");
+            usage::<Arguments>(
+                "verify",
+                "name an image, or a directory of images, or redirect standard input from one",
+            );
         }
         return vec![Target::Stdin];
     }
-    let targets: Vec<_> = paths.iter().map(|path| Target::from_path(path)).collect();
-    if targets.iter().filter(|target| **target == Target::Stdin).count() > 1 {
-        usage("verify", "standard input can be read once");
+    if names.iter().filter(|name| name.is_dash()).count() > 1 {
+        usage::<Arguments>("verify", "standard input can be read once");
     }
-    targets
+    names.iter().map(|name| Target::from_path(name.name())).collect()
 }

@@ -8,7 +8,7 @@ use xenstream::Layer;
 use xenstream::inspect::{Fold, Head, Kind, Row, Sink};
 
 use crate::args::parse_number;
-use crate::rules::did_you_mean;
+use crate::suggest::did_you_mean;
 
 /// Layers that have records or headers.
 const LAYERS: [Layer; 6] =

@@ -1,0 +1,125 @@
+//! The subcommands. Each one's arguments are in its own file.
+
+use clap::builder::Resettable;
+use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
+
+use crate::{explain, inspect, relay, report, rules, scrub, synth, verify, verify_stream_v2};
+
+// A test runs every example.
+
+const HELP: &str = "\
+Examples:
+  xenstream verify guest.save           is it good, and if not, what is wrong?
+  xenstream verify -q saves             the bad ones of a directory
+  xenstream explain stream::truncated   what a message is about
+
+Exit status:
+  0  every image is valid
+  1  an image is invalid
+  2  usage, input or output error, whatever the images are";
+
+/// Verifies Xen saved domains and migration streams before anybody restores them.
+#[derive(Debug, Parser)]
+#[command(name = "xenstream", version, after_help = HELP)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Verify images and report what is wrong, and where
+    Verify(Deferred<verify::Arguments>),
+    /// Pass a stream from standard input to standard output while it is verified
+    Relay(Deferred<relay::Arguments>),
+    /// Show what is in an image, record by record
+    Inspect(Deferred<inspect::Arguments>),
+    /// Make a page with pictures of an image, to be looked at in a browser
+    Report(Deferred<report::Arguments>),
+    /// Write the same stream with the guest's memory blanked, so that it can be shown to others
+    Scrub(Deferred<scrub::Arguments>),
+    /// Make a stream of a guest of a given shape and size, valid or broken
+    Synth(Deferred<synth::Arguments>),
+    /// List the rules
+    Rules(Deferred<rules::Arguments>),
+    /// Explain a rule
+    Explain(Deferred<explain::Arguments>),
+    /// Take the options of Xen's verify-stream-v2, and answer with its exit status
+    ///
+    /// Called by that name, the program does so too.
+    #[command(name = verify_stream_v2::NAME)]
+    VerifyStreamV2(Deferred<verify_stream_v2::Arguments>),
+}
+
+/// Arguments of a subcommand, described once it is called: a program that is started for each image does not describe
+/// those of all the others.
+#[derive(Debug)]
+pub(crate) struct Deferred<A>(pub(crate) A);
+
+impl<A: Args> Args for Deferred<A> {
+    fn group_id() -> Option<Id> {
+        A::group_id()
+    }
+
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| as_described(command, A::augment_args))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command.defer(|command| as_described(command, A::augment_args_for_update))
+    }
+}
+
+/// The command with these arguments, and with its own words of what it is about: arguments have some too, which are
+/// there for who reads the code.
+fn as_described(command: clap::Command, augment: fn(clap::Command) -> clap::Command) -> clap::Command {
+    let about = command.get_about().cloned();
+    let long_about = command.get_long_about().cloned();
+    augment(command).about(Resettable::from(about)).long_about(Resettable::from(long_about))
+}
+
+impl<A: FromArgMatches> FromArgMatches for Deferred<A> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Deferred<A>, clap::Error> {
+        A::from_arg_matches(matches).map(Deferred)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use xenstream::Level;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_sound() {
+        Program::command().debug_assert();
+    }
+
+    #[test]
+    fn last_level_wins() {
+        let policy = |line: &str| {
+            let words = ["xenstream", "verify", "file"].into_iter().chain(line.split_whitespace());
+            match Program::try_parse_from(words).map(|program| program.command) {
+                Ok(Command::Verify(Deferred(arguments))) => Some(arguments.options().policy),
+                _ => None,
+            }
+        };
+        let rule = xenstream::Rule::LibxcPadding;
+        for (line, level) in [
+            ("--warn libxc::padding", Level::Warn),
+            ("--warn libxc::padding --deny libxc::*", Level::Deny),
+            ("--deny libxc::* --allow libxc::padding", Level::Allow),
+            ("--allow libxc::* --warn libxc::padding --profile hardened", Level::Warn),
+        ] {
+            assert_eq!(policy(line).unwrap().level(rule), level, "{line}");
+        }
+        for line in ["--allow stream::truncated", "--deny libxc::nonsense", "--warn nonsense::*"] {
+            assert_eq!(policy(line), None, "{line}");
+        }
+    }
+}
