@@ -1,7 +1,5 @@
 //! What of a PV guest is compared with its p2m, and what is not.
 
-mod common;
-
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::types::{
     PAGE_DATA, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
@@ -12,7 +10,7 @@ use xenstream_synth::{Field, Page, Part, Stream, libxc, valid};
 
 /// What is refused, and how far behind the start of the record of this type.
 fn refused(stream: &Stream, policy: &Policy, part: Part) -> Option<(Rule, u64)> {
-    let found = common::refused(stream, policy);
+    let found = crate::common::refused(stream, policy);
     found.map(|(rule, offset)| (rule, offset - stream.offset(stream.find(part))))
 }
 

@@ -1,13 +1,11 @@
 //! Configurations and xenstore pairs: what of their bytes is looked at.
 
-mod common;
-
 use xenstream_core::wire::{RECORD_HEADER, libxl, xl};
 use xenstream_core::{Level, Policy, Rule};
 use xenstream_synth::libxl::xenstore_bytes;
 use xenstream_synth::{Part, minimal};
 
-use common::refused;
+use crate::common::refused;
 
 /// Without the flag it is not JSON, and whether it ends with a NUL nobody asks.
 #[test]

@@ -2,7 +2,7 @@
 
 use xenstream::{Profile, Report};
 
-use crate::common::{DAMAGED, WISHES, corpus, options, read, scrubbed};
+use super::common::{DAMAGED, WISHES, corpus, options, read, scrubbed};
 
 /// What must be the same in the output.
 fn shape(report: &Report) -> impl PartialEq + std::fmt::Debug {
@@ -45,7 +45,7 @@ fn what_a_profile_accepts_it_accepts_scrubbed() {
                         assert_eq!(after.derived_limits, before.derived_limits);
                     }
                 }
-                let (_, again) = crate::common::scrubbed(&out, &options(profile), what);
+                let (_, again) = super::common::scrubbed(&out, &options(profile), what);
                 // Once it is zero from its magic on it is no image any more.
                 let is_none = !report.is_valid() && again.is_empty();
                 assert!(
@@ -73,7 +73,7 @@ fn images_of_a_real_xen_stay_what_they_are() {
                 assert_eq!(&records_after, records, "{path}, {what:?}");
                 assert_eq!(after.derived_limits, before.derived_limits);
             }
-            let (_, again) = crate::common::scrubbed(&out, &options(Profile::Spec), what);
+            let (_, again) = super::common::scrubbed(&out, &options(Profile::Spec), what);
             assert!(again == out, "{path}, {what:?}: not the same when scrubbed twice");
         }
     }

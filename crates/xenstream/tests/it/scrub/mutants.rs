@@ -8,8 +8,8 @@ use xenstream::scrub::{Output, Scrub, scrub};
 use xenstream::{Input, Options, Profile, Rule};
 use xenstream_synth::Stream;
 
-use crate::common::{DAMAGED, WISHES, options, scrubbed};
-use crate::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
+use super::common::{DAMAGED, WISHES, options, scrubbed};
+use super::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
 
 /// One lie.
 #[derive(Clone, Debug)]

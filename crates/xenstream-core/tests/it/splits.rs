@@ -4,12 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "../../../fuzz/properties/src/setup.rs"]
-pub mod setup;
-#[path = "../../../fuzz/properties/src/splits.rs"]
-pub mod splits;
-#[path = "../../../fuzz/properties/src/transcript.rs"]
-pub mod transcript;
+use crate::property;
 
 /// Longer streams take long byte by byte, and hold nothing else.
 const LONGEST: u64 = 12 << 10;
@@ -31,7 +26,7 @@ fn any_split_tells_the_same() {
                 // Any format; spec that stops and wants no bodies, hardened that goes on and wants them.
                 for how in [0, 0xC0 + 2] {
                     input.extend([0, how]);
-                    splits::splits(&input);
+                    property::splits(&input);
                     input.truncate(input.len() - 2);
                 }
                 tried += 1;

@@ -4,7 +4,7 @@ use xenstream::scrub::{Blanked, TABLE};
 
 #[test]
 fn the_documentation_has_the_table() {
-    let docs = include_str!("../../../../docs/scrub.md");
+    let docs = include_str!("../../../../../docs/scrub.md");
     for part in TABLE {
         let when = match part.blanked {
             Blanked::Always => "always",

@@ -1,13 +1,11 @@
 //! Registers and policies: what a record of them needs, and may have.
 
-mod common;
-
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::types::{END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC};
 use xenstream_core::{Level, Policy, Rule};
 use xenstream_synth::{Body, Part, libxc, valid};
 
-use common::refused;
+use crate::common::refused;
 
 /// A vcpu without any state is no vcpu, and where no state is none of it is read.
 #[test]

@@ -2,7 +2,7 @@
 
 use xenstream::{Layer, Profile, Rule, Violation};
 
-use crate::common::{DAMAGED, corpus, options, read, scrubbed};
+use super::common::{DAMAGED, corpus, options, read, scrubbed};
 
 #[test]
 fn a_broken_stream_is_broken_in_the_same_place_once_it_is_scrubbed() {

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dom::Dom;
+use self::dom::Dom;
 use xenstream::wire::libxc::{page, types};
 use xenstream::wire::{PAGE_SIZE, RECORD_HEADER};
 use xenstream::{Guest, Input, Level, Options, Policy, ReadAt, Report, Rule, verify};

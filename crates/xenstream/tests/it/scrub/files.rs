@@ -11,7 +11,7 @@ use xenstream::{Compression, Error, Input, Options, ReadAt};
 use xenstream_synth::image::{Contents, Shape};
 use xenstream_synth::valid::{self, Machine};
 
-use crate::common::{DAMAGED, scrubbed};
+use super::common::{DAMAGED, scrubbed};
 
 fn to_file(input: Input<'_>, path: &Path, overwrite: bool, what: Scrub) -> Result<Scrubbed, Error> {
     scrub(input, Output::Path { path, overwrite }, &Options::default(), what)

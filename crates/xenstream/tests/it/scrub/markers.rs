@@ -4,8 +4,8 @@ use xenstream::Layer;
 use xenstream::scrub::{Blanked, remains};
 use xenstream::wire::{libxc, libxl};
 
-use crate::common::{DAMAGED, WISHES, options, scrubbed};
-use crate::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
+use super::common::{DAMAGED, WISHES, options, scrubbed};
+use super::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
 
 #[test]
 fn of_what_is_to_go_nothing_is_left() {

@@ -1,13 +1,11 @@
 //! The example of a restore helper: compiled without a warning, and run on every bare libxc stream there is.
 
-mod compiler;
-
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use compiler::{Compiler, Library, archive, manifest, skipped, succeed};
+use crate::compiler::{Compiler, Library, archive, manifest, skipped, succeed};
 use xenstream_core::{Checkpointing, Format, Level, Limit, Observer, Policy, Rule, Verifier, Violation};
 use xenstream_synth::{cases, corpus};
 

@@ -5,13 +5,8 @@ use std::path::Path;
 
 use xenstream_core::{Layer, Observer, Record, Verifier};
 
-#[path = "../../../fuzz/properties/src/setup.rs"]
-pub mod setup;
-#[path = "../../../fuzz/properties/src/transcript.rs"]
-pub mod transcript;
-
-use setup::Setup;
-use transcript::Transcript;
+use crate::setup::Setup;
+use crate::transcript::Transcript;
 
 #[test]
 fn an_observer_behind_another_hears_everything_and_is_asked() {

@@ -1,0 +1,4 @@
+//! The tests of the page, in one program.
+
+mod browser;
+mod pages;

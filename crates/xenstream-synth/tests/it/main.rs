@@ -1,0 +1,13 @@
+//! The tests of what is built, in one program.
+
+mod cases;
+mod common;
+mod corpus;
+mod image;
+mod messages;
+mod need;
+mod often;
+mod pv;
+mod registers;
+mod strings;
+mod valid;

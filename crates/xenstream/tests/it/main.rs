@@ -1,0 +1,16 @@
+//! The library's tests, in one program. `memory` counts every allocation, and is a program of its own.
+
+mod batch;
+mod cases;
+mod compressed;
+mod config;
+mod corpus;
+mod hostile;
+mod inspect;
+mod real;
+mod real_figures;
+mod relay;
+mod scrub;
+mod sparse;
+mod synth_like_real;
+mod verdicts;
