@@ -63,6 +63,7 @@ pub struct Verifier {
     pub(crate) libxc: verify::libxc::State,
     pub(crate) pages: verify::pages::State,
     pub(crate) registers: verify::registers::State,
+    pub(crate) flat: verify::flat::State,
     pub(crate) hvm: verify::hvm::State,
     pub(crate) pv: verify::pv::State,
 }
@@ -127,6 +128,7 @@ impl Verifier {
             libxc: verify::libxc::State::default(),
             pages: verify::pages::State::default(),
             registers: verify::registers::State::default(),
+            flat: verify::flat::State::default(),
             hvm: verify::hvm::State::default(),
             pv: verify::pv::State::default(),
         };

@@ -84,7 +84,7 @@ impl RecordRef {
         match self.layer {
             Layer::Xenopsd => xenopsd::name(kind),
             Layer::Libxl => u32::try_from(kind).ok().and_then(libxl::name),
-            Layer::Hvm => u16::try_from(kind).ok().and_then(hvm::entry).map(|(name, _)| name),
+            Layer::Hvm => u16::try_from(kind).ok().and_then(hvm::entry).map(|entry| entry.name),
             Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Libxc | Layer::Pv => {
                 u32::try_from(kind).ok().and_then(libxc::name)
             }

@@ -133,7 +133,7 @@ impl Lane {
             Lane::Container => xenopsd::name(number),
             Lane::Libxl => u32::try_from(number).ok().and_then(libxl::name),
             Lane::Libxc => u32::try_from(number).ok().and_then(libxc::name),
-            Lane::Hvm => u16::try_from(number).ok().and_then(hvm::entry).map(|(name, _)| name),
+            Lane::Hvm => u16::try_from(number).ok().and_then(hvm::entry).map(|entry| entry.name),
         }
     }
 

@@ -26,7 +26,7 @@ impl Entry {
     /// Xen does not know the typecode.
     #[must_use]
     pub fn zeroed(typecode: u16, instance: u16) -> Entry {
-        let (_, length) = hvm::entry(typecode).expect("a typecode that Xen knows");
+        let length = hvm::entry(typecode).expect("a typecode that Xen knows").length;
         let (Length::Exactly(n) | Length::AtMost(n) | Length::AtLeast(n)) = length;
         Entry::new(typecode, instance, vec![0; n as usize])
     }

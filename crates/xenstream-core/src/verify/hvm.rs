@@ -4,10 +4,12 @@ use crate::observer::{Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
+use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::Order;
-use crate::wire::hvm::{self, Instances, types};
+use crate::wire::hvm::{self, Instances, cpu, types};
+use crate::wire::layout::HvmHook;
 
 /// Fields of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +18,13 @@ pub(crate) enum Field {
     Next,
     /// An entry's header.
     Entry,
-    Magic,
-    Version,
-    MsrCount,
-    MsrReserved,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     index: u64,
     /// The entry being read.
-    entry: Option<RecordRef>,
+    pub(crate) entry: Option<RecordRef>,
     /// Bytes in the body of the entry being read.
     length: u64,
     /// Absolute offset of the end of the entry being read.
@@ -49,7 +47,6 @@ impl Field {
         match self {
             Field::Next => Size::Marker,
             Field::Entry => Size::Bytes(8),
-            Field::Magic | Field::Version | Field::MsrCount | Field::MsrReserved => Size::Bytes(4),
         }
     }
 }
@@ -107,52 +104,36 @@ impl Verifier {
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        // The blob is Xen's own, in the order of x86.
-        let word = Order::Little.u32([a, b, c, d]);
         match field {
             Field::Entry => return self.hvm_entry(at, value, o),
-            Field::Magic => {
-                if word != hvm::MAGIC {
-                    self.hvm_find(Rule::HvmMagic, at, u64::from(word), u64::from(hvm::MAGIC), o)?;
-                }
-                self.hvm_await(0, Field::Version);
-            }
-            Field::Version => {
-                if word != hvm::VERSION {
-                    self.hvm_find(Rule::HvmVersion, at, u64::from(word), u64::from(hvm::VERSION), o)?;
-                }
-                self.hvm_rest_of_entry();
-            }
-            Field::MsrCount => {
-                let exact = hvm::MSR_HEADER.saturating_add(u64::from(word).saturating_mul(hvm::MSR));
-                if exact != self.hvm.length {
-                    let room = self.hvm.length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
-                    self.hvm_find(Rule::HvmMsrCount, at, u64::from(word), room, o)?;
-                    self.hvm_rest_of_entry();
-                } else {
-                    // Behind the padding and the first MSR's index.
-                    self.hvm_await(8, Field::MsrReserved);
-                }
-            }
-            Field::MsrReserved => {
-                if word != 0 {
-                    self.hvm_find(Rule::HvmMsrReserved, at, u64::from(word), 0, o)?;
-                }
-                if self.hvm.end.saturating_sub(self.position) > 8 {
-                    // Behind this MSR's value and the next one's index.
-                    self.hvm_await(12, Field::MsrReserved);
-                } else {
-                    self.hvm_rest_of_entry();
-                }
-            }
             // A marker, not a field of bytes.
             Field::Next => {}
         }
         Ok(())
     }
 
-    fn hvm_rest_of_entry(&mut self) {
+    /// The hand-written checks of entries.
+    pub(crate) fn hvm_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: HvmHook,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        match hook {
+            HvmHook::MsrCount => {
+                let exact = hvm::MSR_HEADER.saturating_add(value.saturating_mul(hvm::MSR));
+                if exact != self.hvm.length {
+                    let room = self.hvm.length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
+                    self.hvm_find(Rule::HvmMsrCount, at, value, room, o)?;
+                    self.hvm_rest_of_entry();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn hvm_rest_of_entry(&mut self) {
         self.hvm_await(self.hvm.end.saturating_sub(self.position), Field::Next);
     }
 
@@ -177,10 +158,10 @@ impl Verifier {
         if known.is_none() {
             self.hvm_find(Rule::HvmTypecode, at, kind, 0, o)?;
         }
-        let instances = match hvm::instances(typecode) {
-            Instances::Any => u64::MAX,
-            Instances::Pics => hvm::PICS,
-            Instances::Vcpus => self.policy.limit(Limit::Vcpus),
+        let instances = match known.map(|known| known.instances) {
+            None | Some(Instances::Any) => u64::MAX,
+            Some(Instances::Pics) => hvm::PICS,
+            Some(Instances::Vcpus) => self.policy.limit(Limit::Vcpus),
         };
         if u64::from(instance) >= instances {
             let field = at.saturating_add(hvm::INSTANCE_AT);
@@ -214,19 +195,21 @@ impl Verifier {
             self.rest_of_body();
             return Ok(());
         }
-        if let Some((_, lengths)) = known
-            && !lengths.allows(length)
-        {
+        let Some(known) = known else {
+            self.hvm_rest_of_entry();
+            return Ok(());
+        };
+        if !known.length.allows(length) {
             let rule = if typecode == types::HEADER { Rule::HvmHeader } else { Rule::HvmEntryLength };
-            self.hvm_find(rule, length_at, length, lengths.bound(), o)?;
+            self.hvm_find(rule, length_at, length, known.length.bound(), o)?;
             self.hvm_rest_of_entry();
             return Ok(());
         }
-        match typecode {
-            types::HEADER => self.hvm_await(0, Field::Magic),
-            types::CPU_MSR => self.hvm_await(0, Field::MsrCount),
-            _ => self.hvm_rest_of_entry(),
-        }
+        let layout = match (typecode, length) {
+            (types::CPU, cpu::LENGTH_WITHOUT_TSC_AUX) => &cpu::CPU_WITHOUT_TSC_AUX,
+            _ => known.layout,
+        };
+        self.flat_start(layout, length, PartOf::Entry);
         Ok(())
     }
 }

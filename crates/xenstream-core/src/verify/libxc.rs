@@ -10,7 +10,7 @@ use crate::verify::places::{Place, Seen};
 use crate::verify::{self, Size, Stop, pages, pv, registers};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::libxc::{self, types};
-use crate::wire::{Order, RECORD_HEADER, xenopsd};
+use crate::wire::{Order, RECORD_HEADER, records, xenopsd};
 
 /// Fields of the headers and of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -448,24 +448,21 @@ impl Verifier {
     /// What is looked at in the body.
     #[inline]
     fn libxc_body(&mut self, kind: u32) {
-        use registers::Field as Reg;
-        let field = match kind {
-            types::PAGE_DATA => verify::Field::Pages(pages::Field::Count),
-            types::X86_PV_P2M_FRAMES => verify::Field::Pages(pages::Field::P2mStart),
-            types::X86_PV_INFO => verify::Field::Registers(Reg::PvInfo),
-            types::X86_TSC_INFO => verify::Field::Registers(Reg::TscMode),
-            types::HVM_PARAMS => verify::Field::Registers(Reg::ParamsCount),
-            types::X86_CPUID_POLICY => verify::Field::Registers(Reg::CpuidLeaf),
+        match kind {
+            types::PAGE_DATA => self.next(0, verify::Field::Pages(pages::Field::Count)),
+            types::X86_PV_P2M_FRAMES => self.next(0, verify::Field::Pages(pages::Field::P2mStart)),
+            types::X86_PV_INFO => self.flat_body(&records::PV_INFO),
+            types::X86_TSC_INFO => self.flat_body(&records::TSC_INFO),
+            types::HVM_PARAMS => self.flat_body(&records::HVM_PARAMS),
+            types::X86_CPUID_POLICY => self.flat_body(&records::CPUID_POLICY),
+            types::X86_MSR_POLICY => self.flat_body(&records::MSR_POLICY),
             types::X86_PV_VCPU_BASIC
             | types::X86_PV_VCPU_EXTENDED
             | types::X86_PV_VCPU_XSAVE
-            | types::X86_PV_VCPU_MSRS => verify::Field::Registers(Reg::VcpuId),
-            // Behind the MSR's index.
-            types::X86_MSR_POLICY => return self.next(4, verify::Field::Registers(Reg::MsrFlags)),
-            types::HVM_CONTEXT => return self.hvm_start(),
-            _ => return self.rest_of_body(),
-        };
-        self.next(0, field);
+            | types::X86_PV_VCPU_MSRS => self.vcpu_start(),
+            types::HVM_CONTEXT => self.hvm_start(),
+            _ => self.rest_of_body(),
+        }
     }
 
     /// (3) of docs/rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.

@@ -3,6 +3,7 @@
 
 pub(crate) mod detect;
 pub(crate) mod end;
+pub(crate) mod flat;
 pub(crate) mod hvm;
 pub(crate) mod libvirt;
 pub(crate) mod libxc;
@@ -38,9 +39,13 @@ pub(crate) enum Field {
     Libxl(libxl::Field),
     Libxc(libxc::Field),
     Pages(pages::Field),
-    Registers(registers::Field),
     Hvm(hvm::Field),
-    Pv(pv::Field),
+    /// A field of a flat structure, of this many bytes.
+    Flat(u8),
+    /// The next field of a flat structure that has a check.
+    FlatNext,
+    /// The entries of a page table.
+    PageTable,
     Xenstore,
     /// The body has passed.
     BodyEnd,
@@ -100,11 +105,11 @@ impl Field {
             Field::Libxl(field) => field.size(),
             Field::Libxc(field) => field.size(),
             Field::Pages(field) => field.size(),
-            Field::Registers(field) => field.size(),
             Field::Hvm(field) => field.size(),
-            Field::Pv(field) => field.size(),
+            Field::Flat(width) => Size::Bytes(width),
+            Field::PageTable => Size::Words,
             Field::Xenstore | Field::Padding => Size::Stretch,
-            Field::BodyEnd | Field::RecordEnd => Size::Marker,
+            Field::FlatNext | Field::BodyEnd | Field::RecordEnd => Size::Marker,
             Field::Ended => Size::End,
         }
     }
@@ -123,16 +128,21 @@ impl Verifier {
         match self.field {
             Field::Libxc(field) => self.libxc_field(field, at, value, o),
             Field::Pages(field) => self.pages_field(field, at, value, o),
-            Field::Registers(field) => self.registers_field(field, at, value, o),
             Field::Hvm(field) => self.hvm_field(field, at, value, o),
-            Field::Pv(field) => self.pv_field(field, at, value, o),
+            Field::Flat(width) => self.flat_field(at, width, value, o),
             Field::Libxl(field) => self.libxl_field(field, at, value, o),
             Field::Detect(field) => self.detect_field(field, value, o),
             Field::Xl(field) => self.xl_field(field, at, value, o),
             Field::Libvirt(field) => self.libvirt_field(field, at, value, o),
             Field::Xenopsd(field) => self.xenopsd_field(field, at, value, o),
             // These are not fields of a few bytes.
-            Field::Xenstore | Field::BodyEnd | Field::Padding | Field::RecordEnd | Field::Ended => Ok(()),
+            Field::FlatNext
+            | Field::PageTable
+            | Field::Xenstore
+            | Field::BodyEnd
+            | Field::Padding
+            | Field::RecordEnd
+            | Field::Ended => Ok(()),
         }
     }
 
@@ -140,7 +150,7 @@ impl Verifier {
     #[inline]
     pub(crate) fn words_left(&self) -> u64 {
         match self.field {
-            Field::Pv(_) => self.pv.words_left,
+            Field::PageTable => self.pv.words_left,
             _ => self.pages.words_left,
         }
     }
@@ -154,7 +164,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         match self.field {
-            Field::Pv(_) => self.pv_words(words, o),
+            Field::PageTable => self.pv_words(words, o),
             Field::Pages(pages::Field::P2mFrame) => self.p2m_words(words, o),
             _ => self.pages_words(words, bytes, o),
         }
@@ -181,6 +191,7 @@ impl Verifier {
     pub(crate) fn marker<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.field {
             Field::Pages(_) => self.pages_contents(),
+            Field::FlatNext => self.flat_next(o)?,
             Field::Hvm(_) => self.hvm_next(o)?,
             Field::Xl(_) => self.xl_config_end(),
             Field::BodyEnd => self.body_end(),

@@ -4,51 +4,21 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::{self, Size, Stop};
-use crate::wire::libxc::pte;
-use crate::wire::libxc::vcpu::{self, BasicLayout};
-use crate::wire::{Order, PAGE_SIZE};
-
-/// Fields of a page table, and of BASIC's blob for one guest width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// The entries of a page table.
-    PageTable,
-    /// A register of BASIC, of this many bytes.
-    Register(Register, u8),
-}
-
-/// The registers that are looked at, in the order in which they lie in the blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Register {
-    /// The start-info page of vcpu 0.
-    Edx,
-    GdtFrame(u8),
-    GdtEnts,
-    Cr1,
-    Cr3,
-}
+use crate::verify::flat::Value;
+use crate::verify::{self, Stop};
+use crate::wire::layout::PvHook;
+use crate::wire::libxc::{pte, vcpu};
+use crate::wire::{PAGE_SIZE, pv};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// Entries of the page table that are still to come.
     pub(crate) words_left: u64,
-    /// Absolute offset of BASIC's blob.
-    blob: u64,
     /// Which of `gdt_frames` lie above the largest pfn, as bits.
     bad_frames: u16,
-    /// The first of them.
+    /// The first of them, and its absolute offset.
     bad_frame: u64,
-}
-
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        match self {
-            Field::PageTable => Size::Words,
-            Field::Register(_, width) => Size::Bytes(width),
-        }
-    }
+    bad_frame_at: u64,
 }
 
 /// Page tables.
@@ -56,7 +26,7 @@ impl Verifier {
     /// A page table lies behind `gap` bytes.
     pub(crate) fn pv_page_table(&mut self, gap: u64) {
         self.pv.words_left = PAGE_SIZE / 8;
-        self.next(gap, verify::Field::Pv(Field::PageTable));
+        self.next(gap, verify::Field::PageTable);
     }
 
     pub(crate) fn pv_words<O: Observer + ?Sized>(
@@ -101,82 +71,46 @@ impl Verifier {
         if self.summary.max_pfn.is_none() {
             return self.rest_of_body();
         }
-        self.pv.blob = self.position;
         self.pv.bad_frames = 0;
-        let first = if self.registers.vcpu_id == 0 { Register::Edx } else { Register::GdtFrame(0) };
-        self.pv_register_next(first);
+        self.flat_body(if self.guest_width() == 4 { &pv::BASIC_32 } else { &pv::BASIC_64 });
     }
 
-    fn basic_layout(&self) -> &'static BasicLayout {
-        if self.guest_width() == 4 { &vcpu::LAYOUT_32 } else { &vcpu::LAYOUT_64 }
-    }
-
-    fn pv_register_next(&mut self, register: Register) {
-        let layout = self.basic_layout();
-        let at = match register {
-            Register::Edx => layout.edx,
-            Register::GdtFrame(n) => {
-                layout.gdt_frames.saturating_add(u64::from(n).saturating_mul(u64::from(layout.word)))
-            }
-            Register::GdtEnts => layout.gdt_ents,
-            Register::Cr1 => match layout.cr1 {
-                Some(at) => at,
-                None => return self.pv_register_next(Register::Cr3),
-            },
-            Register::Cr3 => layout.cr3,
-        };
-        let gap = self.pv.blob.saturating_add(at).saturating_sub(self.position);
-        self.next(gap, verify::Field::Pv(Field::Register(register, layout.word)));
-    }
-
-    pub(crate) fn pv_field<O: Observer + ?Sized>(
+    /// The hand-written checks of a vcpu's registers.
+    pub(crate) fn pv_hook<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
+        hook: PvHook,
+        field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Field::Register(register, width) = field else { return Ok(()) };
         let largest = self.summary.max_pfn.unwrap_or(u64::MAX);
-        // A blob is in the guest's own order, little-endian; of a short register the gathered rest is zero.
-        let [a, b, c, d, ..] = value;
-        let value =
-            if width == 4 { u64::from(Order::Little.u32([a, b, c, d])) } else { u64::from_le_bytes(value) };
-        match register {
-            Register::Edx => {
-                if value > largest {
+        let Value { value, at, element } = field;
+        match hook {
+            PvHook::StartInfo => {
+                if self.registers.vcpu_id == 0 && value > largest {
                     self.find(Rule::PvStartInfoRange, at, value, largest, o)?;
                 }
-                self.pv_register_next(Register::GdtFrame(0));
             }
-            Register::GdtFrame(n) => {
+            PvHook::GdtFrame => {
                 if value > largest {
                     if self.pv.bad_frames == 0 {
                         self.pv.bad_frame = value;
+                        self.pv.bad_frame_at = at;
                     }
-                    self.pv.bad_frames |= 1u16.checked_shl(u32::from(n)).unwrap_or(0);
+                    self.pv.bad_frames |= 1u16.checked_shl(element).unwrap_or(0);
                 }
-                let next = n.saturating_add(1);
-                let more = u64::from(next) < vcpu::GDT_FRAMES;
-                self.pv_register_next(if more { Register::GdtFrame(next) } else { Register::GdtEnts });
             }
-            Register::GdtEnts => {
-                self.pv_gdt(at, value, o)?;
-                self.pv_register_next(Register::Cr1);
-            }
-            Register::Cr1 => {
+            PvHook::GdtEnts => self.pv_gdt(at, value, o)?,
+            PvHook::Cr1 => {
                 let frame = value >> pte::FRAME_SHIFT;
                 if value & pte::PRESENT != 0 && frame > largest {
                     self.find(Rule::PvCr1Range, at, frame, largest, o)?;
                 }
-                self.pv_register_next(Register::Cr3);
             }
-            Register::Cr3 => {
-                let frame = cr3_frame(value, width);
+            PvHook::Cr3 => {
+                let frame = cr3_frame(value, self.guest_width());
                 if frame > largest {
                     self.find(Rule::PvCr3Range, at, frame, largest, o)?;
                 }
-                self.rest_of_body();
             }
         }
         Ok(())
@@ -191,11 +125,8 @@ impl Verifier {
         let frames = entries.div_ceil(vcpu::GDT_ENTRIES_PER_FRAME).min(vcpu::GDT_FRAMES);
         let first = self.pv.bad_frames.trailing_zeros();
         if u64::from(first) < frames {
-            let layout = self.basic_layout();
-            let index = u64::from(first).saturating_mul(u64::from(layout.word));
-            let offset = self.pv.blob.saturating_add(layout.gdt_frames).saturating_add(index);
             let largest = self.summary.max_pfn.unwrap_or(u64::MAX);
-            self.find(Rule::PvGdtRange, offset, self.pv.bad_frame, largest, o)?;
+            self.find(Rule::PvGdtRange, self.pv.bad_frame_at, self.pv.bad_frame, largest, o)?;
         }
         Ok(())
     }

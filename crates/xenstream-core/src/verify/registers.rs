@@ -1,172 +1,63 @@
-//! Registers, parameters and policies: the small records of a libxc stream.
+//! Registers, parameters and policies: the hand-written checks of the small records of a libxc stream. Their fields
+//! and the checks that compare one field are in [`crate::wire::records`].
 
 use crate::observer::Observer;
 use crate::policy::{Limit, Profile};
 use crate::rule::Rule;
 use crate::verifier::Verifier;
+use crate::verify::Stop;
+use crate::verify::flat::{PartOf, Value};
 use crate::verify::places::Seen;
-use crate::verify::{self, Size, Stop};
-use crate::wire::Order;
-use crate::wire::libxc::{params, pv_info, tsc, types, vcpu};
-
-/// Fields of these records, by record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// `guest_width` and `pt_levels`.
-    PvInfo,
-    PvInfoReserved,
-    TscMode,
-    TscReserved,
-    ParamsCount,
-    ParamsReserved,
-    ParamIndex,
-    ParamValue,
-    CpuidLeaf,
-    CpuidSubleaf,
-    MsrFlags,
-    VcpuId,
-    VcpuReserved,
-    /// The vcpu id inside EXTENDED's blob.
-    ExtendedId,
-    /// The reserved word of an entry of MSRS.
-    VcpuMsrReserved,
-}
+use crate::wire::layout::RecordHook;
+use crate::wire::libxc::{params, pv_info, types, vcpu};
+use crate::wire::{pv, records};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// HVM_PARAMS: entries still to come, the one being read included.
-    left: u64,
-    /// Indices of this record, as bits.
+    /// `guest_width` of X86_PV_INFO.
+    guest_width: u8,
+    /// Indices of this HVM_PARAMS record, as bits.
     params: u64,
     param: u64,
     leaf: u32,
     pub(crate) vcpu_id: u32,
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        Size::Bytes(match self {
-            Field::PvInfo => 2,
-            Field::PvInfoReserved => 6,
-            Field::ParamIndex | Field::ParamValue => 8,
-            _ => 4,
-        })
-    }
-}
-
 impl Verifier {
-    fn registers_next(&mut self, gap: u64, field: Field) {
-        self.next(gap, verify::Field::Registers(field));
-    }
-
-    pub(crate) fn registers_field<O: Observer + ?Sized>(
+    /// The hand-written checks of these records.
+    pub(crate) fn record_hook<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
+        hook: RecordHook,
+        field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        let order = self.libxc_order();
-        let word = order.u32([a, b, c, d]);
-        match field {
-            Field::PvInfo => self.pv_info(at, (a, b), o),
-            Field::PvInfoReserved => {
-                // The two bytes behind the six are zero in the gathered word.
-                let reserved = Order::Little.u64(value);
-                if reserved != 0 {
-                    self.find(Rule::LibxcPvInfoReserved, at, reserved, 0, o)?;
-                }
-                self.rest_of_body();
+        let Value { value, at, .. } = field;
+        match hook {
+            RecordHook::PvWidth => {
+                self.registers.guest_width = value as u8;
                 Ok(())
             }
-            Field::TscMode => {
-                if word > tsc::MODE_MAX {
-                    let most = u64::from(tsc::MODE_MAX);
-                    self.find(Rule::LibxcTscInfoMode, at, u64::from(word), most, o)?;
-                }
-                self.registers_next(tsc::RESERVED_AT.saturating_sub(4), Field::TscReserved);
-                Ok(())
-            }
-            Field::TscReserved => {
-                if word != 0 {
-                    self.find(Rule::LibxcTscInfoReserved, at, u64::from(word), 0, o)?;
-                }
-                self.rest_of_body();
-                Ok(())
-            }
-            Field::ParamsCount => self.params_count(at, word, o),
-            Field::ParamsReserved => {
-                if word != 0 {
-                    self.find(Rule::LibxcHvmParamsReserved, at, u64::from(word), 0, o)?;
-                }
-                self.params_await();
-                Ok(())
-            }
-            Field::ParamIndex => self.param_index(at, order.u64(value), o),
-            Field::ParamValue => self.param_value(at, order.u64(value), o),
-            Field::CpuidLeaf => {
-                self.registers.leaf = word;
-                if subleaf_of(word).is_none() {
-                    self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(word), 0, o)?;
-                }
-                self.registers_next(0, Field::CpuidSubleaf);
-                Ok(())
-            }
-            Field::CpuidSubleaf => self.cpuid_subleaf(at, word, o),
-            Field::MsrFlags => {
-                if word != 0 {
-                    self.find(Rule::LibxcMsrPolicyFlags, at, u64::from(word), 0, o)?;
-                }
-                // Behind this MSR's value and the next one's index.
-                self.registers_entry(8, 4, Field::MsrFlags);
-                Ok(())
-            }
-            Field::VcpuId => self.vcpu_id(at, word, o),
-            Field::VcpuReserved => self.vcpu_reserved(at, word, o),
-            Field::ExtendedId => {
-                // Xen goes by the id inside the blob; a blob is in the guest's own order, little-endian.
-                let inner = Order::Little.u32([a, b, c, d]);
-                let outer = self.registers.vcpu_id;
-                if inner != outer {
-                    let (inner, outer) = (u64::from(inner), u64::from(outer));
-                    self.find(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
-                }
-                self.rest_of_body();
-                Ok(())
-            }
-            Field::VcpuMsrReserved => {
-                let reserved = Order::Little.u32([a, b, c, d]);
-                if reserved != 0 {
-                    self.find(Rule::LibxcVcpuMsrsReserved, at, u64::from(reserved), 0, o)?;
-                }
-                self.registers_entry(8, 4, Field::VcpuMsrReserved);
-                Ok(())
-            }
-        }
-    }
-
-    /// An entry's last `rest` bytes follow; if the body has another, `field` lies `lead` bytes inside it.
-    fn registers_entry(&mut self, rest: u64, lead: u64, field: Field) {
-        if self.left_in_body() > rest {
-            self.registers_next(rest.saturating_add(lead), field);
-        } else {
-            self.rest_of_body();
+            RecordHook::PvLevels => self.pv_info(at, value as u8, o),
+            RecordHook::ParamsCount => self.params_count(at, value, o),
+            RecordHook::ParamIndex => self.param_index(at, value, o),
+            RecordHook::ParamValue => self.param_value(at, value, o),
+            RecordHook::CpuidLeaf => self.cpuid_leaf(at, value as u32, o),
+            RecordHook::CpuidSubleaf => self.cpuid_subleaf(at, value as u32, o),
+            RecordHook::VcpuId => self.vcpu_id(at, value as u32, o),
+            RecordHook::ExtendedId => self.extended_id(at, value, o),
         }
     }
 }
 
 /// X86_PV_INFO and the VCPU records.
 impl Verifier {
-    fn pv_info<O: Observer + ?Sized>(&mut self, at: u64, info: (u8, u8), o: &mut O) -> Result<(), Stop> {
-        let (guest_width, _) = info;
+    fn pv_info<O: Observer + ?Sized>(&mut self, at: u64, pt_levels: u8, o: &mut O) -> Result<(), Stop> {
+        let info = (self.registers.guest_width, pt_levels);
         if info != pv_info::PV32 && info != pv_info::PV64 {
             let found = u64::from(u16::from_be_bytes([info.0, info.1]));
-            self.find(Rule::LibxcPvInfoCombination, at, found, 0, o)?;
+            self.find(Rule::LibxcPvInfoCombination, at.saturating_sub(1), found, 0, o)?;
         }
-        self.summary.guest_width = Some(if guest_width == 4 { 4 } else { 8 });
-        self.registers_next(0, Field::PvInfoReserved);
+        self.summary.guest_width = Some(if info.0 == 4 { 4 } else { 8 });
         Ok(())
     }
 
@@ -178,14 +69,11 @@ impl Verifier {
             self.find(Rule::LibxcVcpuId, at, u64::from(id), limit, o)?;
         }
         self.registers.vcpu_id = id;
-        self.registers_next(0, Field::VcpuReserved);
         Ok(())
     }
 
-    fn vcpu_reserved<O: Observer + ?Sized>(&mut self, at: u64, word: u32, o: &mut O) -> Result<(), Stop> {
-        if word != 0 {
-            self.find(Rule::LibxcVcpuReserved, at, u64::from(word), 0, o)?;
-        }
+    /// The header of a VCPU record has passed: its blob follows.
+    pub(crate) fn vcpu_blob(&mut self) {
         let blob = self.left_in_body();
         match self.libxc.kind {
             types::X86_PV_VCPU_BASIC if blob > 0 => {
@@ -194,10 +82,22 @@ impl Verifier {
                 }
                 self.pv_basic_start();
             }
-            types::X86_PV_VCPU_EXTENDED if blob >= 4 => self.registers_next(0, Field::ExtendedId),
-            // Behind the MSR's index.
-            types::X86_PV_VCPU_MSRS if blob >= vcpu::MSR => self.registers_next(4, Field::VcpuMsrReserved),
+            types::X86_PV_VCPU_EXTENDED if blob >= 4 => self.flat_body(&pv::EXTENDED),
+            types::X86_PV_VCPU_MSRS if blob >= vcpu::MSR => self.flat_body(&pv::MSRS),
             _ => self.rest_of_body(),
+        }
+    }
+
+    /// A VCPU record begins with a header, whatever its type.
+    pub(crate) fn vcpu_start(&mut self) {
+        self.flat_start(&records::VCPU_HEADER, vcpu::HEADER, PartOf::VcpuRecord);
+    }
+
+    /// Xen goes by the id inside the blob.
+    fn extended_id<O: Observer + ?Sized>(&mut self, at: u64, inner: u64, o: &mut O) -> Result<(), Stop> {
+        let outer = u64::from(self.registers.vcpu_id);
+        if inner != outer {
+            self.find(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
         }
         Ok(())
     }
@@ -205,8 +105,8 @@ impl Verifier {
 
 /// HVM_PARAMS.
 impl Verifier {
-    fn params_count<O: Observer + ?Sized>(&mut self, at: u64, count: u32, o: &mut O) -> Result<(), Stop> {
-        let exact = params::HEADER.saturating_add(u64::from(count).saturating_mul(params::ENTRY));
+    fn params_count<O: Observer + ?Sized>(&mut self, at: u64, count: u64, o: &mut O) -> Result<(), Stop> {
+        let exact = params::HEADER.saturating_add(count.saturating_mul(params::ENTRY));
         if exact != self.libxc.length {
             self.find(Rule::LibxcHvmParamsLength, at.saturating_sub(4), self.libxc.length, exact, o)?;
             self.rest_of_body();
@@ -216,35 +116,23 @@ impl Verifier {
             // Erratum 1 of the specification: Xen 4.6 to 4.8 wrote such records, and they mean nothing.
             self.find(Rule::LibxcHvmParamsEmpty, at, 0, 1, o)?;
         }
-        self.registers.left = u64::from(count);
         self.registers.params = 0;
-        self.registers_next(0, Field::ParamsReserved);
         Ok(())
-    }
-
-    fn params_await(&mut self) {
-        if self.registers.left > 0 {
-            self.registers_next(0, Field::ParamIndex);
-        } else {
-            self.rest_of_body();
-        }
     }
 
     fn param_index<O: Observer + ?Sized>(&mut self, at: u64, index: u64, o: &mut O) -> Result<(), Stop> {
         self.registers.param = index;
         if index >= params::COUNT {
-            self.find(Rule::LibxcHvmParamsIndex, at, index, params::COUNT, o)?;
-        } else {
-            if params::is_never_set(index) {
-                self.find(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
-            }
-            let bit = 1 << index;
-            if self.registers.params & bit != 0 {
-                self.find(Rule::LibxcHvmParamsRepeated, at, index, 0, o)?;
-            }
-            self.registers.params |= bit;
+            return self.find(Rule::LibxcHvmParamsIndex, at, index, params::COUNT, o);
         }
-        self.registers_next(0, Field::ParamValue);
+        if params::is_never_set(index) {
+            self.find(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
+        }
+        let bit = 1 << index;
+        if self.registers.params & bit != 0 {
+            self.find(Rule::LibxcHvmParamsRepeated, at, index, 0, o)?;
+        }
+        self.registers.params |= bit;
         Ok(())
     }
 
@@ -253,8 +141,6 @@ impl Verifier {
         if refused_value(index, value) {
             self.find(Rule::LibxcHvmParamsRefused, at, value, index, o)?;
         }
-        self.registers.left = self.registers.left.saturating_sub(1);
-        self.params_await();
         Ok(())
     }
 }
@@ -282,12 +168,18 @@ fn refused_value(index: u64, value: u64) -> bool {
 
 /// X86_CPUID_POLICY.
 impl Verifier {
+    fn cpuid_leaf<O: Observer + ?Sized>(&mut self, at: u64, leaf: u32, o: &mut O) -> Result<(), Stop> {
+        self.registers.leaf = leaf;
+        if subleaf_of(leaf).is_none() {
+            self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), 0, o)?;
+        }
+        Ok(())
+    }
+
     fn cpuid_subleaf<O: Observer + ?Sized>(&mut self, at: u64, subleaf: u32, o: &mut O) -> Result<(), Stop> {
         if subleaf_of(self.registers.leaf) == Some(Subleaf::None) && subleaf != NO_SUBLEAF {
             self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(subleaf), u64::from(NO_SUBLEAF), o)?;
         }
-        // Behind the registers of this leaf the next one begins.
-        self.registers_entry(16, 0, Field::CpuidLeaf);
         Ok(())
     }
 }

@@ -1,11 +1,15 @@
-//! The formats as data: names, numbers, sizes and field offsets. Nothing here decides anything.
+//! The formats as data: names, numbers, sizes and field offsets. The structures that are flat
+//! are declared field by field, with what each field is checked for ([`layout`]).
 //!
 //! All sizes are in bytes, all offsets count from the start of the structure they belong to.
 
 pub mod hvm;
+pub mod layout;
 pub mod libvirt;
 pub mod libxc;
 pub mod libxl;
+pub mod pv;
+pub mod records;
 pub mod xenopsd;
 pub mod xl;
 

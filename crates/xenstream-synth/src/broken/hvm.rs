@@ -1,7 +1,7 @@
 //! The chain inside HVM_CONTEXT.
 
 use xenstream_core::wire::hvm::{
-    ENTRY_HEADER, INSTANCE_AT, Instances, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, entry, instances, types,
+    ENTRY_HEADER, INSTANCE_AT, Instances, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, entry, types,
 };
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::{Layer, Limit, RecordRef, Rule};
@@ -49,7 +49,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::HvmInstance, ENTRY, |d| {
         let chain = Chain::any(d)?;
         let index = chain.any_between(d)?;
-        let least = match instances(chain.entries[index].typecode) {
+        let least = match entry(chain.entries[index].typecode)?.instances {
             Instances::Any => return None,
             Instances::Pics => PICS as u16,
             // Out of range under every profile.
@@ -61,7 +61,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::HvmEntryLength, ENTRY, |d| {
         let chain = Chain::any(d)?;
         let index = chain.any_between(d)?;
-        let (_, lengths) = entry(chain.entries[index].typecode)?;
+        let lengths = entry(chain.entries[index].typecode)?.length;
         let length = match lengths {
             Length::Exactly(n) | Length::AtLeast(n) => n - 1,
             Length::AtMost(n) => n + 1,

@@ -259,7 +259,7 @@ impl HvmEntry {
     }
 
     fn instance(&self) -> u16 {
-        let n = match hvm::instances(self.number()) {
+        let n = match hvm::entry(self.number()).map_or(Instances::Any, |entry| entry.instances) {
             Instances::Pics => hvm::PICS as u8,
             Instances::Vcpus | Instances::Any => 64,
         };
@@ -273,7 +273,7 @@ impl HvmEntry {
                 (0..=u32::from(self.size % 4)).map(|n| (n, u64::from(self.fill))).collect();
             return Entry::msrs(instance, &msrs);
         }
-        let (_, length) = hvm::entry(typecode).expect("the typecode is one that Xen knows");
+        let length = hvm::entry(typecode).expect("the typecode is one that Xen knows").length;
         let size = u64::from(self.size);
         let length = match length {
             Length::Exactly(n) => n,

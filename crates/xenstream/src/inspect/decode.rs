@@ -274,7 +274,7 @@ fn words_text(words: &[u32]) -> Text {
 fn hvm_content(record: &Record, fields: Fields<'_>) -> Option<Content> {
     let vcpu_id = u32::from(record.instance);
     let typecode = u16::try_from(record.kind).ok()?;
-    let decoded = match (typecode, hvm::entry(typecode)?.0) {
+    let decoded = match (typecode, hvm::entry(typecode)?.name) {
         (hvm::types::HEADER, _) => fields.u32(20).and_then(|gtsc_khz| {
             Some(Content::HvmHeader {
                 version: fields.u32(4)?,

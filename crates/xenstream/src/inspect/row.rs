@@ -58,7 +58,7 @@ impl Kind {
     pub fn names() -> impl Iterator<Item = &'static str> {
         let libxl = (0..libxl::types::KNOWN).filter_map(libxl::name);
         let libxc = (0..libxc::types::KNOWN).filter_map(libxc::name);
-        let hvm = (0..hvm::types::KNOWN).filter_map(hvm::entry).map(|(name, _)| name);
+        let hvm = (0..hvm::types::KNOWN).filter_map(hvm::entry).map(|entry| entry.name);
         let xenopsd = (0..=xenopsd::types::END_OF_IMAGE).filter_map(xenopsd::name);
         Kind::HEADERS.into_iter().chain(libxl).chain(libxc).chain(hvm).chain(xenopsd)
     }

@@ -109,7 +109,7 @@ impl Chain {
             bytes[hvm::LENGTH_AT as usize..].copy_from_slice(&length.to_le_bytes());
             return At::Lost;
         }
-        let known = hvm::entry(typecode).is_some_and(|(_, lengths)| lengths.allows(length));
+        let known = hvm::entry(typecode).is_some_and(|entry| entry.length.allows(length));
         match typecode {
             _ if !known => some(At::Zero, length),
             types::HEADER if what.registers => At::Header,

@@ -1,0 +1,181 @@
+//! Walks through flat structures: passes over the fields that have no check and judges the others, as the tables in
+//! [`crate::wire`] declare them.
+//!
+//! A structure may be shorter than its table where Xen extends it with zeros. Fields that are cut off are judged as
+//! Xen sees them: a value of zero, or of the bytes that are there and zeros.
+
+use crate::observer::Observer;
+use crate::rule::Rule;
+use crate::verifier::Verifier;
+use crate::verify::{self, Stop};
+use crate::violation::RecordRef;
+use crate::wire::Order;
+use crate::wire::layout::{Check, Hook, Layout, Place, Placed};
+
+/// A walk through one structure.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    layout: &'static Layout,
+    /// The field being read, or the next one.
+    place: Place,
+    /// Absolute offset of the structure.
+    base: u64,
+    /// Bytes of the structure.
+    length: u64,
+    /// What the structure is part of.
+    part_of: PartOf,
+}
+
+/// What a structure is part of, and so what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartOf {
+    /// A record of the libxc stream.
+    Record,
+    /// The header in the body of a VCPU record; the vcpu's blob follows.
+    VcpuRecord,
+    /// An entry of HVM_CONTEXT.
+    Entry,
+}
+
+/// The value of a field, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub(crate) value: u64,
+    /// Absolute offset of the field; of the length that cuts it off where it is not there.
+    pub(crate) at: u64,
+    /// Index of its element in a group that repeats.
+    pub(crate) element: u32,
+}
+
+impl Default for State {
+    fn default() -> State {
+        const NOTHING: &Layout =
+            &Layout { name: "", order: crate::wire::layout::ByteOrder::Little, groups: &[] };
+        State { layout: NOTHING, place: Place::default(), base: 0, length: 0, part_of: PartOf::Record }
+    }
+}
+
+impl Verifier {
+    /// A structure of `length` bytes comes next.
+    pub(crate) fn flat_start(&mut self, layout: &'static Layout, length: u64, part_of: PartOf) {
+        self.flat = State { layout, place: Place::default(), base: self.position, length, part_of };
+        self.next(0, verify::Field::FlatNext);
+    }
+
+    /// A structure takes the rest of the body.
+    pub(crate) fn flat_body(&mut self, layout: &'static Layout) {
+        self.flat_start(layout, self.left_in_body(), PartOf::Record);
+    }
+
+    /// Looks for the next field that has a check.
+    pub(crate) fn flat_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        while let Some(Placed { field, element, offset }) =
+            self.flat.layout.field(&mut self.flat.place, self.flat.length)
+        {
+            if !field.checks.is_empty() {
+                let here = self.flat.length.saturating_sub(offset).min(u64::from(field.width));
+                if here > 0 {
+                    let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
+                    self.next(gap, verify::Field::Flat(here as u8));
+                    return Ok(());
+                }
+                let at = self.flat_length_at();
+                if !self.flat_judge(field.checks, Value { value: 0, at, element }, o)? {
+                    return Ok(());
+                }
+            }
+            self.flat.place.field = self.flat.place.field.saturating_add(1);
+        }
+        self.flat_end();
+        Ok(())
+    }
+
+    /// A field has been read.
+    pub(crate) fn flat_field<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        width: u8,
+        bytes: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let value = match self.flat.layout.order.in_stream(self.libxc_order()) {
+            Order::Little => u64::from_le_bytes(bytes),
+            Order::Big => {
+                let unused = 64u32.saturating_sub(u32::from(width).saturating_mul(8));
+                u64::from_be_bytes(bytes).checked_shr(unused).unwrap_or(0)
+            }
+        };
+        self.next(0, verify::Field::FlatNext);
+        let Some(Placed { field, element, .. }) =
+            self.flat.layout.field(&mut self.flat.place, self.flat.length)
+        else {
+            return Ok(());
+        };
+        self.flat.place.field = self.flat.place.field.saturating_add(1);
+        self.flat_judge(field.checks, Value { value, at, element }, o)?;
+        Ok(())
+    }
+
+    /// Judges a field. Returns whether the walk goes on: a hand-written check may end it.
+    fn flat_judge<O: Observer + ?Sized>(
+        &mut self,
+        checks: &'static [Check],
+        value: Value,
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        for check in checks {
+            if let Check::By(hook) = check {
+                self.flat_hook(*hook, value, o)?;
+            } else if let Some(rule) = check.rule()
+                && !check.passes(value.value)
+            {
+                self.flat_find(rule, value.at, value.value, check.bound(), o)?;
+            }
+        }
+        Ok(matches!(self.field, verify::Field::FlatNext))
+    }
+
+    /// The checks that are written by hand, each in the file of its records.
+    fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
+        match hook {
+            Hook::Record(hook) => self.record_hook(hook, value, o),
+            Hook::Pv(hook) => self.pv_hook(hook, value, o),
+            Hook::Hvm(hook) => self.hvm_hook(hook, value, o),
+        }
+    }
+
+    /// A rule was broken in the structure.
+    pub(crate) fn flat_find<O: Observer + ?Sized>(
+        &mut self,
+        rule: Rule,
+        at: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let record = self.flat_record();
+        self.find_in(rule, at, found, expected, record, o)
+    }
+
+    /// The record or entry that the structure is part of.
+    pub(crate) fn flat_record(&self) -> Option<RecordRef> {
+        match self.flat.part_of {
+            PartOf::Record | PartOf::VcpuRecord => self.record,
+            PartOf::Entry => self.hvm.entry,
+        }
+    }
+
+    /// Absolute offset of the length that a too short structure has: both kinds of header have it at the same place.
+    fn flat_length_at(&self) -> u64 {
+        self.flat_record().map_or(self.position, |record| record.offset.saturating_add(4))
+    }
+
+    /// Nothing more in this structure is judged.
+    pub(crate) fn flat_end(&mut self) {
+        match self.flat.part_of {
+            PartOf::Record => self.rest_of_body(),
+            PartOf::VcpuRecord => self.vcpu_blob(),
+            PartOf::Entry => self.hvm_rest_of_entry(),
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! How flat structures are declared: every field once, with all that is known of it.
+//!
+//! A flat structure has fields at fixed offsets, or entries of one size that repeat. Checks, decoding, scrubbing,
+//! building and documentation all read these tables; a byte that no field declares is a byte that nobody knows.
+
+use crate::rule::Rule;
+use crate::wire::Order;
+
+/// A flat structure.
+#[derive(Debug)]
+pub struct Layout {
+    /// The name that the specification or Xen's headers give it.
+    pub name: &'static str,
+    /// Byte order of its fields.
+    pub order: ByteOrder,
+    /// Its fields, by ascending offset.
+    pub groups: &'static [Group],
+}
+
+/// Byte order of a structure's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// The order that the stream's own header tells.
+    Stream,
+    /// Little-endian, whatever the stream's order is: state of an x86 processor or device.
+    Little,
+    /// Big-endian, whatever the stream's order is: the stream headers.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order to read by, in a stream of this order.
+    #[inline]
+    #[must_use]
+    pub const fn in_stream(self, stream: Order) -> Order {
+        match self {
+            ByteOrder::Stream => stream,
+            ByteOrder::Little => Order::Little,
+            ByteOrder::Big => Order::Big,
+        }
+    }
+}
+
+/// Fields that stand once, or that repeat together.
+#[derive(Debug)]
+pub struct Group {
+    /// Offset of the first element, in bytes from the start of the structure.
+    pub at: u32,
+    /// Size of an element in bytes.
+    pub stride: u32,
+    /// How often the fields repeat.
+    pub repeat: Repeat,
+    /// The fields of one element, by ascending offset.
+    pub fields: &'static [Field],
+}
+
+/// How often a group repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// This often.
+    Times(u32),
+    /// As long as whole elements are left in the structure.
+    ToEnd,
+}
+
+/// One field.
+#[derive(Debug)]
+pub struct Field {
+    /// The specification's name.
+    pub name: &'static str,
+    /// Offset in bytes from the start of its element.
+    pub at: u32,
+    /// Width in bytes; at most 8 where the field has a check.
+    pub width: u32,
+    /// How its value is printed.
+    pub show: Show,
+    /// What it means, in a few words.
+    pub meaning: &'static str,
+    /// What a scrubber may keep.
+    pub keep: Keep,
+    /// What its value is checked for, in order.
+    pub checks: &'static [Check],
+}
+
+/// How a value is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// As a number in hex.
+    Hex,
+    /// As a decimal number.
+    Decimal,
+    /// As the names of its bits.
+    Flags(&'static [Flag]),
+    /// As bytes: an area without a structure of its own.
+    Bytes,
+}
+
+/// A named bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// The bit's number.
+    pub bit: u8,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// What a scrubber may keep of a field. A byte that no field keeps becomes zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It tells nothing of the guest's contents, or the stream would not verify without it.
+    Always,
+    /// It is part of the guest's processor or devices: kept unless these are blanked.
+    UnlessRegisters,
+    /// Reserved or unknown.
+    Never,
+}
+
+/// What a value has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Zero.
+    Zero(Rule),
+    /// This value.
+    Is(u64, Rule),
+    /// At most this value.
+    AtMost(u64, Rule),
+    /// At least this value.
+    AtLeast(u64, Rule),
+    /// No bit outside this mask.
+    Within(u64, Rule),
+    /// Every bit of this mask.
+    Has(u64, Rule),
+    /// One of these values.
+    OneOf(&'static [u64], Rule),
+    /// A canonical address: bits 63 to 47 are all the same.
+    Canonical(Rule),
+    /// What takes more than this value to decide, and is decided by hand: see `verify::flat`.
+    By(Hook),
+}
+
+/// Checks that compare a field with other fields, other records or the policy. They are written by hand, in the file of
+/// `verify` that the variant names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `verify::registers`.
+    Record(RecordHook),
+    /// `verify::pv`.
+    Pv(PvHook),
+    /// `verify::hvm`.
+    Hvm(HvmHook),
+}
+
+/// Hand-written checks of the small records of a libxc stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordHook {
+    /// X86_PV_INFO: `guest_width`, judged with the levels.
+    PvWidth,
+    /// X86_PV_INFO: `pt_levels`.
+    PvLevels,
+    /// HVM_PARAMS: the count against the record's length.
+    ParamsCount,
+    /// HVM_PARAMS: the index of an entry.
+    ParamIndex,
+    /// HVM_PARAMS: the value of an entry, by its index.
+    ParamValue,
+    /// X86_CPUID_POLICY: the leaf of an entry.
+    CpuidLeaf,
+    /// X86_CPUID_POLICY: the subleaf of an entry, by its leaf.
+    CpuidSubleaf,
+    /// VCPU records: the vcpu against the limit.
+    VcpuId,
+    /// X86_PV_VCPU_EXTENDED: the vcpu inside the blob against the header's.
+    ExtendedId,
+}
+
+/// Hand-written checks of a PV vcpu's registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PvHook {
+    /// The start-info page of vcpu 0.
+    StartInfo,
+    /// A frame of the GDT.
+    GdtFrame,
+    /// How many descriptors the GDT has.
+    GdtEnts,
+    /// The page table of user mode.
+    Cr1,
+    /// The page table of the kernel.
+    Cr3,
+}
+
+/// Hand-written checks of entries of HVM_CONTEXT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HvmHook {
+    /// CPU_MSR: the count against the entry's length.
+    MsrCount,
+}
+
+impl Check {
+    /// The value that the check asks for, where a single number says it.
+    #[must_use]
+    pub const fn bound(&self) -> u64 {
+        match *self {
+            Check::Is(bound, _)
+            | Check::AtMost(bound, _)
+            | Check::AtLeast(bound, _)
+            | Check::Within(bound, _)
+            | Check::Has(bound, _) => bound,
+            Check::Zero(_) | Check::OneOf(..) | Check::Canonical(_) | Check::By(_) => 0,
+        }
+    }
+
+    /// The rule that a value breaks which does not pass; `None` where a hand-written check says which.
+    #[must_use]
+    pub const fn rule(&self) -> Option<Rule> {
+        match *self {
+            Check::Zero(rule)
+            | Check::Is(_, rule)
+            | Check::AtMost(_, rule)
+            | Check::AtLeast(_, rule)
+            | Check::Within(_, rule)
+            | Check::Has(_, rule)
+            | Check::OneOf(_, rule)
+            | Check::Canonical(rule) => Some(rule),
+            Check::By(_) => None,
+        }
+    }
+
+    /// Whether the value passes. What is decided by hand passes here.
+    #[inline]
+    #[must_use]
+    pub fn passes(&self, value: u64) -> bool {
+        match *self {
+            Check::Zero(_) => value == 0,
+            Check::Is(wanted, _) => value == wanted,
+            Check::AtMost(bound, _) => value <= bound,
+            Check::AtLeast(bound, _) => value >= bound,
+            Check::Within(mask, _) => value & !mask == 0,
+            Check::Has(mask, _) => value & mask == mask,
+            Check::OneOf(values, _) => values.contains(&value),
+            Check::Canonical(_) => canonical(value),
+            Check::By(_) => true,
+        }
+    }
+}
+
+/// Whether an address is canonical on a processor with four levels of page tables: bits 63 to 47 are all the same.
+#[inline]
+#[must_use]
+pub const fn canonical(address: u64) -> bool {
+    matches!(address >> 47, 0 | 0x1_FFFF)
+}
+
+impl Field {
+    /// A field of this many bytes, shown in hex and kept unless registers are blanked.
+    #[must_use]
+    pub const fn new(name: &'static str, at: u32, width: u32, meaning: &'static str) -> Field {
+        Field { name, at, width, show: Show::Hex, meaning, keep: Keep::UnlessRegisters, checks: &[] }
+    }
+
+    /// A reserved field, of which a scrubber keeps nothing.
+    #[must_use]
+    pub const fn reserved(name: &'static str, at: u32, width: u32) -> Field {
+        Field { keep: Keep::Never, ..Field::new(name, at, width, "reserved") }
+    }
+
+    /// The same field, kept whatever is blanked.
+    #[must_use]
+    pub const fn kept(self) -> Field {
+        Field { keep: Keep::Always, ..self }
+    }
+
+    /// The same field, shown in decimal.
+    #[must_use]
+    pub const fn decimal(self) -> Field {
+        Field { show: Show::Decimal, ..self }
+    }
+
+    /// The same field, shown by the names of its bits.
+    #[must_use]
+    pub const fn flags(self, flags: &'static [Flag]) -> Field {
+        Field { show: Show::Flags(flags), ..self }
+    }
+
+    /// The same field, an area of bytes.
+    #[must_use]
+    pub const fn area(self) -> Field {
+        Field { show: Show::Bytes, ..self }
+    }
+
+    /// The same field with checks.
+    #[must_use]
+    pub const fn checked(self, checks: &'static [Check]) -> Field {
+        Field { checks, ..self }
+    }
+}
+
+impl Group {
+    /// Fields at offsets from the start of the structure.
+    #[must_use]
+    pub const fn once(fields: &'static [Field]) -> Group {
+        Group { at: 0, stride: 0, repeat: Repeat::Times(1), fields }
+    }
+
+    /// An array: this many elements of `stride` bytes from `at` on.
+    #[must_use]
+    pub const fn array(at: u32, stride: u32, times: u32, fields: &'static [Field]) -> Group {
+        Group { at, stride, repeat: Repeat::Times(times), fields }
+    }
+
+    /// Elements of `stride` bytes from `at` to the end of the structure.
+    #[must_use]
+    pub const fn to_end(at: u32, stride: u32, fields: &'static [Field]) -> Group {
+        Group { at, stride, repeat: Repeat::ToEnd, fields }
+    }
+}
+
+/// A field at its place in a structure.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// The field.
+    pub field: &'static Field,
+    /// Index of its element, 0 in a group that stands once.
+    pub element: u32,
+    /// Offset from the start of the structure, in bytes.
+    pub offset: u64,
+}
+
+impl Layout {
+    /// Every field of a structure of this length, by ascending offset. Fields that the length cuts off are among them.
+    pub fn fields(&'static self, length: u64) -> impl Iterator<Item = Placed> {
+        let mut place = Place::default();
+        core::iter::from_fn(move || {
+            let placed = self.field(&mut place, length)?;
+            place.field = place.field.saturating_add(1);
+            Some(placed)
+        })
+    }
+
+    /// The field at a place, or the first one after it; `None` after the last one of a structure of this length.
+    #[inline]
+    pub(crate) fn field(&'static self, place: &mut Place, length: u64) -> Option<Placed> {
+        loop {
+            let group = self.groups.get(usize::from(place.group))?;
+            let start = element_start(group, place.element);
+            let more = match group.repeat {
+                Repeat::Times(times) => place.element < times,
+                Repeat::ToEnd => start.saturating_add(u64::from(group.stride)) <= length,
+            };
+            if !more {
+                *place = Place { group: place.group.saturating_add(1), element: 0, field: 0 };
+            } else if let Some(field) = group.fields.get(usize::from(place.field)) {
+                let offset = start.saturating_add(u64::from(field.at));
+                return Some(Placed { field, element: place.element, offset });
+            } else {
+                *place = Place { group: place.group, element: place.element.saturating_add(1), field: 0 };
+            }
+        }
+    }
+}
+
+#[inline]
+fn element_start(group: &Group, element: u32) -> u64 {
+    u64::from(group.at).saturating_add(u64::from(group.stride).saturating_mul(u64::from(element)))
+}
+
+/// Where a walk through a layout is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) group: u8,
+    pub(crate) element: u32,
+    pub(crate) field: u8,
+}
