@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
-use xenstream::{Grade, Profile, Rule};
+use xenstream::{Profile, Rule};
 
 use crate::{VALID, output};
 
@@ -48,12 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 }
 
 pub(crate) fn grades(rule: Rule) -> [&'static str; 3] {
-    Profile::ALL.map(|profile| match rule.grade(profile) {
-        Grade::Structural => "structural",
-        Grade::Deny => "deny",
-        Grade::Warn => "warn",
-        Grade::Allow => "allow",
-    })
+    Profile::ALL.map(|profile| rule.grade(profile).name())
 }
 
 #[derive(Serialize)]

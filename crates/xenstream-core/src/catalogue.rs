@@ -1,55 +1,72 @@
 //! The table of all rules: one entry each, outermost layer first, and inside a layer in the order of the stream.
 //!
-//! The three letters behind a name are its grades under the profiles spec, restore and hardened: S structural, D deny,
-//! W warn, A allow. Everything else that the project says of a rule is made from here.
+//! The three letters after a name are its grades under the profiles spec, restore and hardened: S structural,
+//! U unjudged, D deny, W warn, A allow. The line below says three things, each of them mandatory:
+//!
+//! * `field`: how many bytes the field at a violation's offset has; 0 where something is missing, `word` for a register
+//!   of the guest.
+//! * `framing`: `kept` if every later field is still where it should be; `lost(n, leave)` if a length or count is wrong,
+//!   so that any byte later than n bytes past the offset may be one of the guest's memory; `ends(leave)` for S and U.
+//!   [`Leave`] is what a scrubber may leave of the field.
+//! * `by`: `core`, or `std` if the crate `xenstream` checks the rule.
+//!
+//! Everything else that the project says of a rule is made from here.
 
-use crate::rule::{Entry, Grade, catalogue};
+use crate::rule::{Checker, Entry, Framing, Grade, Leave, Width, catalogue};
 
 catalogue! {
     // The bytes themselves.
     StreamUnrecognised "stream::unrecognised" S S S
+        field: 8, framing: ends(zeros), by: core
         title: "not a known format"
         refuses: "Input that begins with the magic of none of the known formats, or not with that of the format it was said to be in; empty input included."
         why: "Without a magic nothing tells where the first field lies. Most often the file is something else, or its first bytes were lost in a copy."
         source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
         message: "{expected:format} at the start"
-    StreamLegacy "stream::legacy" S S S
+    StreamLegacy "stream::legacy" U U U
+        field: 8, framing: ends(zeros), by: core
         title: "legacy image of Xen 4.5 or older"
         refuses: "An image in the framing that Xen 4.5 and older wrote, or bytes that should be a libxc stream and do not begin with its marker."
         why: "The old framing depends on the word size of the host that saved and carries no version. Xen 4.6 and newer restore it only by way of a conversion, so convert it before it is verified."
         source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
         message: "this is a legacy image of Xen 4.5 or older (convert it with convert-legacy-stream, which comes with Xen 4.6 and later), or not a libxc stream at all"
     StreamTruncated "stream::truncated" S S S
+        field: 1, framing: ends(zeros), by: core
         title: "input ends inside the stream"
         refuses: "Input that ends before the stream does."
         why: "The rest of the guest is missing. libxc fails on it, but libxl takes the missing record header for an END and fills a torn body with uninitialised memory, so a restore can look like a success."
         source: "both specifications, END is the last record; libxl's record reader does not tell end of file from data"
         message: "the input ends after {found} bytes, inside {reading}"
     StreamFailover "stream::failover" W W D
+        field: 1, framing: kept, by: core
         title: "checkpointed stream without an end"
         refuses: "Input that ends on the libxc side of a checkpointed stream, after at least one complete checkpoint."
         why: "This is how a Remus stream ends when its primary dies: the restorer falls back to the last complete checkpoint, and all that came after it is lost. In a file it can also mean that the copy was cut short."
         source: "restore() of libxenguest: a failed read goes to failover once records are buffered"
         message: "the input ends without END; the guest is restorable to checkpoint {found}{torn}"
     StreamTrailingData "stream::trailing-data" W A D
+        field: 1, framing: kept, by: core
         title: "bytes after the end"
         refuses: "Bytes behind the end of the stream in a regular file."
         why: "No reader looks at them: they are a second stream that was appended, the tail of an older file that was overwritten, or something that somebody hides. On a pipe they are usual and not judged."
         source: "both specifications, END is the last record; xl migrate goes on with its own handshake on the same descriptor"
         message: "the stream has ended, and the file goes on"
     StreamRecords "stream::records" D D D
+        field: 4, framing: kept, by: core
         title: "too many records"
         refuses: "A stream with more records, over all layers, than the limit records."
         why: "An endless run of small records holds a restore up for ever, with the new domain half built and its memory taken."
         source: "limit of the policy; no specification bounds the number"
         message: "record number {found} is over the limit records of {expected}"
     StreamCheckpoints "stream::checkpoints" D D D
+        field: 4, framing: kept, by: core
         title: "too many checkpoints"
         refuses: "A stream with more checkpoints than the limit checkpoints."
         why: "A checkpointed stream has no natural end, so only a limit stops a sender who never finishes."
         source: "limit of the policy; no specification bounds the number"
         message: "checkpoint number {found} is over the limit checkpoints of {expected}"
     StreamCheckpointSize "stream::checkpoint-size" D D D
+        field: 4, framing: kept, by: core
         title: "too much between two checkpoints"
         refuses: "Records of a libxc stream that come after its first CHECKPOINT and take more bytes, since the last one, than the limit checkpoint-size."
         why: "From the first CHECKPOINT on the restorer keeps every record in memory, unread, until the next one: whoever goes on sending makes it use memory without bound, whatever the size of the guest."
@@ -58,60 +75,70 @@ catalogue! {
 
     // The header of xl save.
     XlByteorder "xl::byteorder" S S S
+        field: 4, framing: ends(ones), by: core
         title: "bad byte-order mark"
         refuses: "An xl header whose byteorder field is 0x01020304 in neither byte order."
         why: "The mark tells how the three fields after it are read; without it the length of the optional data, and with it the start of the stream, is a guess."
         source: "xl header, byteorder; xl refuses any other value"
         message: "byteorder is {found:x}; {expected:x} in either byte order was expected"
     XlBigEndian "xl::big-endian" W D D
+        field: 4, framing: kept, by: core
         title: "xl header in big-endian order"
         refuses: "An xl header whose byteorder mark shows it to be big-endian."
         why: "xl compares the mark in its own order, so on x86 it gives the file up at once. We can read it, and go on to tell whether the rest is whole."
         source: "xl header, byteorder; xl refuses a mark of the other order"
         message: "the byteorder mark reads {found:x}: the header is big-endian, and xl on x86 expects {expected:x}"
     XlMandatoryFlags "xl::mandatory-flags" D D D
+        field: 4, framing: kept, by: core
         title: "unknown mandatory flags"
         refuses: "An xl header with a mandatory flag outside 0x3."
         why: "A mandatory flag tells every reader who does not know it to stop, because what follows has another meaning; xl asks for a newer xl and refuses the file."
         source: "xl header, mandatory_flags; xl refuses unknown bits"
         message: "mandatory_flags is {found:x}; only {expected:x} is known"
     XlOptionalFlags "xl::optional-flags" W A D
+        field: 4, framing: kept, by: core
         title: "optional flags are set"
         refuses: "An xl header with any optional flag."
         why: "No released xl sets one, so the header was made by something else or damaged. xl prints the flags and goes on."
         source: "xl header, optional_flags; xl does not look at the bits"
         message: "optional_flags is {found:x}; no released xl sets any"
     XlOptionalDataLength "xl::optional-data-length" D D D
+        field: 4, framing: lost(4, small), by: core
         title: "impossible length of the optional data"
         refuses: "An optional_data_len of 1 to 3, or over the limit optional-data."
         why: "Too little to hold the configuration's own length field makes xl call the file truncated. And xl allocates whatever the field says, up to 4 GiB, before it reads a byte."
         source: "xl header, optional_data_len; limit of the policy"
         message: "optional_data_len is {found}, beyond its bound of {expected}: it is 0, or at least 4 and not over the limit optional-data"
     XlConfigLength "xl::config-length" D D D
+        field: 4, framing: lost(4, small), by: core
         title: "configuration longer than the optional data"
         refuses: "A configuration length that exceeds what the optional data holds behind the length field."
         why: "The configuration would run into the libxl stream. xl holds the length in a signed number, so a huge one turns negative, slips through its check and ends in an impossible allocation."
         source: "xl header, optional data; xl keeps the configuration's length in an int"
         message: "the configuration's length is {found}; the optional data has room for {expected}"
     XlConfigMissing "xl::config-missing" W D D
+        field: 4, framing: kept, by: core
         title: "no configuration"
         refuses: "An xl header without optional data, or with a configuration of no bytes."
         why: "The memory is there, but not the description of the virtual machine: xl restore stops unless it is given a configuration file beside the image."
         source: "xl header, optional_data_len and the configuration's length; xl asks for a configuration file when the image has none"
         message: "the image carries no configuration: xl restore needs a configuration file beside it"
     XlConfigTerminator "xl::config-terminator" W D D
+        field: 1, framing: kept, by: core
         title: "configuration without a final NUL"
         refuses: "A JSON configuration whose last byte is not NUL."
         why: "xl hands the bytes to its JSON parser as a C string, so without the NUL the parser reads on past the end of the buffer."
         source: "xl header, optional data; xl passes no length to the JSON parser"
         message: "the JSON configuration ends in {found:x}, not in NUL, and xl reads past it"
     XlConfigJson "xl::config-json" W D D
+        field: 1, framing: kept, by: std
         title: "configuration is not JSON"
         refuses: "A configuration that the header flags as JSON and that is not well-formed JSON."
         why: "xl cannot read the description of the virtual machine and stops, unless it is given another one in a configuration file. The stream after it may be whole."
         source: "xl header, mandatory_flags bit 0; libxl_domain_config_from_json(); RFC 8259"
         message: "the configuration is flagged as JSON and is not well-formed"
     XlConfigFormat "xl::config-format" W W D
+        field: 4, framing: kept, by: core
         title: "configuration in xl's own syntax"
         refuses: "An xl header whose flags say that the configuration is not JSON."
         why: "Since Xen 4.5 xl writes JSON; a text in xl.cfg syntax comes from an old or a foreign tool, and says whatever a configuration file may say."
@@ -120,36 +147,42 @@ catalogue! {
 
     // The header of libvirt.
     LibvirtBigEndian "libvirt::big-endian" W D D
+        field: 4, framing: kept, by: core
         title: "libvirt header in big-endian order"
         refuses: "A libvirt header whose version is known only when it is read as big-endian."
         why: "libvirt reads the header in the host's own order and, on x86, refuses a version that it does not know."
         source: "libvirt libxl driver, saved image header, version"
         message: "version reads {found:x}: the header is big-endian, and libvirt on x86 expects {expected}"
     LibvirtVersion "libvirt::version" D D D
+        field: 4, framing: kept, by: core
         title: "unknown version of the libvirt header"
         refuses: "A libvirt header whose version is neither 1 nor 2."
         why: "The version says what follows the XML. libvirt does not restore an image of a version newer than its own."
         source: "libvirt libxl driver, saved image header, version"
         message: "version is {found}; 1 and {expected} are known"
     LibvirtXmlLength "libvirt::xml-length" D D D
+        field: 4, framing: lost(4, small), by: core
         title: "impossible length of the XML"
         refuses: "An xml_len of 0 or over the limit xml."
         why: "libvirt allocates whatever the field says, up to 4 GiB, before it reads. And without XML it has no virtual machine to restore into."
         source: "libvirt libxl driver, saved image header, xml_len; limit of the policy"
         message: "xml_len is {found}; it must be at least 1 and not over the limit xml of {expected}"
     LibvirtXmlTerminator "libvirt::xml-terminator" W W D
+        field: 1, framing: kept, by: core
         title: "XML without a final NUL"
         refuses: "A domain XML whose last byte is not NUL."
         why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies behind, and what it makes of that is luck."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
         message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
     LibvirtXmlSyntax "libvirt::xml-syntax" W W W
+        field: 1, framing: kept, by: std
         title: "XML is not well formed"
         refuses: "A domain XML that is not well formed."
         why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream behind it may be whole."
         source: "libvirt libxl driver, saved image; XML 1.0"
         message: "the domain XML is not well formed"
     LibvirtReserved "libvirt::reserved" W A D
+        field: 4, framing: kept, by: core
         title: "unused words are not zero"
         refuses: "A libvirt header with an unused word that is not zero."
         why: "libvirt writes zeros and does not look at them, so something else wrote this header, or a newer libvirt gave the words a meaning."
@@ -158,42 +191,49 @@ catalogue! {
 
     // The suspend image of xenopsd.
     XenopsdHeaderType "xenopsd::header-type" S S S
+        field: 8, framing: ends(type), by: core
         title: "unknown header type"
         refuses: "A header of a suspend image whose type xenopsd does not know."
         why: "What the length means depends on the type, so past an unknown one the next header cannot be found. xenopsd refuses it too."
         source: "xenopsd, suspend image header types"
         message: "header type {found:x} is unknown"
     XenopsdLengthNegative "xenopsd::length-negative" S S S
+        field: 8, framing: ends(ones), by: core
         title: "negative length"
         refuses: "A header of a suspend image whose length is negative."
         why: "Lengths are signed here, and there is no way to step back; a reader who takes the number for unsigned would wait for bytes that never come."
         source: "xenopsd, suspend image headers: signed 64-bit lengths"
         message: "length is {found:x}, a negative number"
     XenopsdLength "xenopsd::length" D D D
+        field: 8, framing: lost(8, length), by: core
         title: "wrong length for the header type"
         refuses: "A length over 1 MiB for Qemu_trad, over the limit xenopsd-blob for other blobs, or other than 0 where none belongs (Libxc, End_of_image)."
         why: "xenopsd reads blobs into memory whole, and refuses device-model state of more than 1 MiB. It does not look at the length of a Libxc or End_of_image header, so restore only warns of one; a reader who believes it looks for the next header in the wrong place."
         source: "xenopsd, suspend image headers; its bound for qemu-traditional; limit of the policy"
         message: "length is {found}; at most {expected} is allowed, by the type or by the limit xenopsd-blob"
     XenopsdUnsupported "xenopsd::unsupported" D D D
+        field: 8, framing: kept, by: core
         title: "header type that xenopsd refuses"
         refuses: "A Libxl or Qemu_xen header."
         why: "xenopsd has numbers for these and no code behind them: it stops with an error when it meets one."
         source: "xenopsd, suspend image restore"
         message: "header type {found:x} is defined and supported by no xenopsd"
     XenopsdMissingLibxc "xenopsd::missing-libxc" D D D
+        field: 8, framing: kept, by: core
         title: "no libxc stream"
         refuses: "A suspend image that reaches End_of_image without a Libxc header."
         why: "The guest's memory and registers are in the libxc stream; without it there is nothing to resume."
         source: "xenopsd, suspend image restore"
         message: "header type {found:x} ends the image before any libxc stream"
-    XenopsdOpaque "xenopsd::opaque" S S S
+    XenopsdOpaque "xenopsd::opaque" U U U
+        field: 8, framing: ends(type), by: core
         title: "contents without a length"
         refuses: "A Demu or Libxc_legacy header, whose contents follow inline without a length."
         why: "Only the program that wrote such contents knows where they end, so the headers after them cannot be found and the rest cannot be judged. The image may be fine."
         source: "xenopsd, suspend image headers of length 0 with inline contents"
         message: "header type {found:x} has contents without a length, and nothing behind it can be judged"
     XenopsdOrder "xenopsd::order" W W D
+        field: 8, framing: kept, by: core
         title: "headers out of order"
         refuses: "A header that comes after one of a later rank, or repeats one that may come once only."
         why: "xenopsd writes Xenops, Libxc, Demu, Varstored, Swtpm, Qemu_trad, End_of_image. Another order was written by something else, and a repeated part silently takes the place of the first."
@@ -202,186 +242,217 @@ catalogue! {
 
     // The libxl stream.
     LibxlIdent "libxl::ident" S S S
+        field: 8, framing: ends(zeros), by: core
         title: "bad ident"
         refuses: "A libxl stream that does not begin with the letters LibxlFmt."
         why: "There is no libxl stream at this place: the header in front of it lies about its length, or bytes were lost. libxl refuses it."
         source: "libxl specification, \"Header\", ident"
         message: "ident is {found:x}, not the letters LibxlFmt"
     LibxlVersion "libxl::version" S S S
+        field: 4, framing: ends(small), by: core
         title: "unknown version of the libxl stream"
         refuses: "A libxl stream of a version other than 2."
         why: "The version fixes how records are framed; there has been no other since the format began, and libxl refuses any other."
         source: "libxl specification, \"Header\", version"
         message: "libxl version is {found}; only {expected} is known"
     LibxlOptionsReserved "libxl::options-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved options are set"
         refuses: "A libxl header with any of the option bits 2 to 31."
         why: "The bits have no meaning yet, so whoever set them knows another format or damaged this one. libxl does not look at them."
         source: "libxl specification, \"Header\", options"
         message: "options is {found:x}; only bits 0 and 1 are defined"
     LibxlBigEndian "libxl::big-endian" W D D
+        field: 4, framing: kept, by: core
         title: "big-endian libxl records"
         refuses: "A libxl header with the big-endian option."
         why: "The specification allows it and every released libxl stops at it. We can read such records, and go on to tell whether they are whole."
         source: "libxl specification, \"Header\", options bit 0; libxl refuses it"
         message: "options is {found:x}: the records are big-endian, and no released libxl restores that"
     LibxlRecordType "libxl::record-type" S S S
+        field: 4, framing: ends(type), by: core
         title: "unknown mandatory libxl record"
         refuses: "A libxl record of an unknown type without the optional bit."
         why: "A mandatory record changes the meaning of the stream for who does not know it, and one of them announced another layer inside. libxl refuses it."
         source: "libxl specification, \"Records\", reserved mandatory types"
         message: "record type {found:x} is unknown and mandatory"
     LibxlRecordOptional "libxl::record-optional" D D D
+        field: 4, framing: kept, by: core
         title: "unknown optional libxl record"
         refuses: "A libxl record of an unknown type with the optional bit."
         why: "The specification would let a reader skip it, but revision 2 defines none, and libxl does not know the bit and fails the restore."
         source: "libxl specification, \"Records\", reserved optional types; libxl refuses every type it does not know"
         message: "optional record type {found:x} is unknown, and libxl refuses it all the same"
     LibxlRecordLength "libxl::record-length" D D D
+        field: 4, framing: lost(4, small), by: core
         title: "libxl record over the limit"
         refuses: "A libxl record whose body is longer than the limit libxl-record."
         why: "libxl has no bound of its own: it allocates body_length bytes before it reads any, so 16 bytes of stream can cost the host 4 GiB."
         source: "libxl's record reader; limit of the policy"
         message: "body_length is {found}, over the limit libxl-record of {expected}"
     LibxlPadding "libxl::padding" D A D
+        field: 1, framing: kept, by: core
         title: "padding is not zero"
         refuses: "A libxl record with padding that is not zero."
         why: "Savers write zeros. Anything else is damage, or memory of the saving process that leaked into the image. libxl does not look at it."
         source: "libxl specification, \"Records\", padding"
         message: "a byte of padding is {found:x}, not zero"
     LibxlEndLength "libxl::end-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "END with a body"
         refuses: "A libxl END record with a body."
         why: "The record has no contents, so a length here is damage or something hidden. libxl reads the body and drops it."
         source: "libxl specification, \"END\""
         message: "body_length of END is {found}, not {expected}"
     LibxlLibxcContextLength "libxl::libxc-context-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "LIBXC_CONTEXT with a body"
         refuses: "A LIBXC_CONTEXT record with a body."
         why: "The libxc stream begins right behind the record, and a body makes readers disagree about where that is. libxl reads the body and drops it."
         source: "libxl specification, \"LIBXC_CONTEXT\""
         message: "body_length of LIBXC_CONTEXT is {found}, not {expected}"
     LibxlCheckpointEndLength "libxl::checkpoint-end-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "CHECKPOINT_END with a body"
         refuses: "A CHECKPOINT_END record with a body."
         why: "The record has no contents, so a length here is damage or something hidden. libxl reads the body and drops it."
         source: "libxl specification, \"CHECKPOINT_END\""
         message: "body_length of CHECKPOINT_END is {found}, not {expected}"
     LibxlLibxcContextMissing "libxl::libxc-context-missing" W D D
+        field: 4, framing: kept, by: core
         title: "no domain in the stream"
         refuses: "A libxl stream that reaches END without LIBXC_CONTEXT."
         why: "There is no memory and no register to restore. libxl itself finds nothing wrong and leaves a domain that has nothing in it."
         source: "libxl specification, \"Layout\"; libxl does not ask whether a domain came"
         message: "{found:libxl} comes without any LIBXC_CONTEXT before it: there is no domain in the stream"
     LibxlLibxcContextRepeated "libxl::libxc-context-repeated" W W D
+        field: 4, framing: kept, by: core
         title: "a second LIBXC_CONTEXT"
         refuses: "A second LIBXC_CONTEXT record."
         why: "libxl starts the restore helper anew over the domain that the first one built; what comes out of it is neither of the two."
         source: "libxl specification, \"Layout\""
         message: "{found:libxl} comes a second time"
     LibxlLibxcContextLate "libxl::libxc-context-late" W W D
+        field: 4, framing: kept, by: core
         title: "LIBXC_CONTEXT behind emulator records"
         refuses: "Emulator records that come ahead of LIBXC_CONTEXT."
         why: "Device-model state is taken before it is known what domain it belongs to; no saver writes it so."
         source: "libxl specification, \"Layout\""
         message: "{found:libxl} comes after emulator records"
     LibxlEmulatorHeader "libxl::emulator-header" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "emulator record without its header"
         refuses: "An emulator record too short for its emulator header."
         why: "The header says which device model the rest is for. libxl fails the restore."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\" and \"EMULATOR_CONTEXT\"; libxl checks the length"
         message: "body_length is {found}; the emulator header alone takes {expected}"
     LibxlEmulatorLength "libxl::emulator-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "device-model state over the limit"
         refuses: "An EMULATOR_CONTEXT whose state is longer than the limit emulator-context."
         why: "libxl holds the state in memory, writes it to a file in dom0 and lets QEMU parse it. Real state is some kilobytes, so megabytes are meant to fill a disk or to reach deep into QEMU."
         source: "libxl's emulator record reader; limit of the policy"
         message: "the device-model state is {found} bytes, over the limit emulator-context of {expected}"
     LibxlEmulatorId "libxl::emulator-id" D A D
+        field: 4, framing: kept, by: core
         title: "unknown emulator"
         refuses: "An emulator_id above 2."
         why: "No such device model is known, so nobody can say what the state is. libxl does not look at the field and hands the state to the QEMU that the configuration names."
         source: "libxl specification, \"EMULATOR_CONTEXT\", emulator_id"
         message: "emulator_id is {found}; {expected} is the largest known"
     LibxlEmulatorGuest "libxl::emulator-guest" W D D
+        field: 4, framing: kept, by: core
         title: "emulator record with a PV domain"
         refuses: "An emulator record in a stream whose domain is PV."
         why: "A PV guest has no emulated devices to restore: libxl fails with a complaint about an emulator record that it did not expect."
         source: "libxl refuses emulator records for domains that are not HVM"
         message: "{found:libxl} belongs to an HVM guest, and the domain is PV"
     LibxlXenstoreTerminator "libxl::xenstore-terminator" D D D
+        field: 1, framing: kept, by: core
         title: "xenstore string without NUL"
         refuses: "Xenstore data whose last string has no NUL."
         why: "Keys and values are C strings one behind the other; without the last NUL a careless reader runs past the record. libxl checks it and fails."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\""
         message: "the last xenstore string has no NUL at its end"
     LibxlXenstorePairs "libxl::xenstore-pairs" D D D
+        field: 1, framing: kept, by: core
         title: "xenstore key without a value"
         refuses: "Xenstore data whose last key has no value."
         why: "Strings come in pairs. An odd one means that a string was lost, and then every value may stand beside the wrong key; libxl fails."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\""
         message: "the last xenstore key has no value"
     LibxlXenstoreKeyEmpty "libxl::xenstore-key-empty" D D D
+        field: 1, framing: kept, by: core
         title: "empty xenstore key"
         refuses: "An empty key in xenstore data."
         why: "An empty path names the device model's directory itself, and the write would go to it. libxl fails."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", key"
         message: "a xenstore key is empty"
     LibxlXenstoreKeyAbsolute "libxl::xenstore-key-absolute" D D D
+        field: 1, framing: kept, by: core
         title: "absolute xenstore key"
         refuses: "A key in xenstore data that begins with a slash."
         why: "Keys are relative to the device model's own directory in xenstore; an absolute one would let the image write to any place that the toolstack can write to. libxl fails."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", key"
         message: "a xenstore key begins with {found:x}, a slash"
     LibxlXenstoreKeyCharset "libxl::xenstore-key-charset" D A D
+        field: 1, framing: kept, by: core
         title: "character not allowed in a xenstore key"
         refuses: "A key in xenstore data with a byte that is not an ASCII letter, a digit or one of - / _ @."
         why: "xenstored takes no other characters in a path and refuses the write, and libxl does not ask whether it succeeded: the device model silently goes without that key."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", key; xenstore's path characters"
         message: "a xenstore key has the byte {found:x}"
     LibxlXenstoreValueCharset "libxl::xenstore-value-charset" W A D
+        field: 1, framing: kept, by: core
         title: "unprintable xenstore value"
         refuses: "A value in xenstore data with a byte that is not printable ASCII."
         why: "Values are meant to be read by people and scripts, and control characters do harm in both terminals and logs. libxl stores them as they are."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\", value"
         message: "a xenstore value has the byte {found:x}, which is not printable ASCII"
     LibxlCheckpointEndUnexpected "libxl::checkpoint-end-unexpected" D D D
+        field: 4, framing: kept, by: core
         title: "CHECKPOINT_END without a checkpoint"
         refuses: "A CHECKPOINT_END while no checkpoint is open."
         why: "The record hands the descriptor back to libxc, which is not waiting for it. libxl fails the restore."
         source: "libxl specification, \"CHECKPOINT_END\"; libxl checks that a checkpoint is open"
         message: "{found:libxl} comes while no checkpoint is open"
     LibxlEndInCheckpoint "libxl::end-in-checkpoint" D D D
+        field: 4, framing: kept, by: core
         title: "END inside a checkpoint"
         refuses: "A libxl END record inside a checkpoint."
         why: "libxl assumes that it never succeeds in the middle of a checkpoint and aborts on an assertion: the toolstack process dies and leaves a half-built domain behind."
         source: "libxl, stream_complete() asserts an error while a checkpoint is open"
         message: "{found:libxl} comes before the checkpoint's CHECKPOINT_END"
     LibxlLibxcContextInCheckpoint "libxl::libxc-context-in-checkpoint" D D D
+        field: 4, framing: kept, by: core
         title: "LIBXC_CONTEXT inside a checkpoint"
         refuses: "A LIBXC_CONTEXT record inside a checkpoint."
         why: "The restore helper is still running when libxl is told to start another one, and libxl aborts on an assertion."
         source: "libxl, process_record() starts a helper without asking for one that runs"
         message: "{found:libxl} comes before the checkpoint's CHECKPOINT_END"
     LibxlCheckpointStateLength "libxl::checkpoint-state-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "CHECKPOINT_STATE without its id"
         refuses: "A CHECKPOINT_STATE with a body under 4 bytes."
         why: "libxl takes the control id from the body without asking whether there is one; with an empty body it follows a null pointer and crashes."
         source: "libxl specification, \"CHECKPOINT_STATE\"; libxl, process_record()"
         message: "body_length of CHECKPOINT_STATE is {found}; its control_id takes {expected}"
     LibxlCheckpointStateUnexpected "libxl::checkpoint-state-unexpected" D D D
+        field: 4, framing: kept, by: core
         title: "CHECKPOINT_STATE out of place"
         refuses: "A CHECKPOINT_STATE in a stream that is not COLO, or at another place than after CHECKPOINT_END."
         why: "Primary and secondary step through a fixed dialogue; a message that nobody waits for fails the restore."
         source: "libxl specification, \"CHECKPOINT_STATE\"; libxl checks that it waits for one"
         message: "{found:libxl} comes where nobody waits for it"
     LibxlCheckpointStateId "libxl::checkpoint-state-id" D D D
+        field: 4, framing: kept, by: core
         title: "control id out of range"
         refuses: "A control_id that is unknown; under restore and hardened any but NEW, the only one that a primary sends."
         why: "The other states travel from the secondary to the primary. libxl passes the number on as a result code and gives the restore up when it is not the one it waits for."
         source: "libxl specification, \"CHECKPOINT_STATE\", control_id; COLO's restore side waits for NEW"
         message: "control_id is {found}; {expected} is the largest allowed"
     LibxlCheckpointStateMissing "libxl::checkpoint-state-missing" D D D
+        field: 4, framing: kept, by: core
         title: "no CHECKPOINT_STATE after a checkpoint"
         refuses: "A COLO stream in which a record of another type follows CHECKPOINT_END."
         why: "The secondary waits for the primary's word that a new checkpoint begins; anything else fails the restore after the guest has run on for a while."
@@ -390,120 +461,140 @@ catalogue! {
 
     // The libxc stream: headers and framing.
     LibxcMarker "libxc::marker" S S S
+        field: 8, framing: ends(zeros), by: core
         title: "bad marker"
         refuses: "A libxc stream inside libxl that does not begin with eight bytes of ones."
         why: "There is no libxc stream at this place: LIBXC_CONTEXT lies, or bytes were lost. The restore helper refuses it."
         source: "libxc specification, \"Image Header\", marker"
         message: "marker is {found:x}, not all ones"
     LibxcId "libxc::id" S S S
+        field: 4, framing: ends(zeros), by: core
         title: "bad id"
         refuses: "An image header whose id is not the letters XENF."
         why: "The marker alone could be a run of erased flash or a bad disk; the id makes sure. The restorer refuses any other."
         source: "libxc specification, \"Image Header\", id"
         message: "id is {found:x}; the letters XENF are {expected:x}"
     LibxcVersion "libxc::version" S S S
+        field: 4, framing: ends(small), by: core
         title: "unknown version of the libxc stream"
         refuses: "An image header whose version is neither 2 nor 3."
         why: "The version fixes which records there are and what must come before what. The restorer refuses versions that it does not know, so a newer Xen's image needs a newer Xen."
         source: "libxc specification, \"Image Header\", version"
         message: "libxc version is {found}; 2 and 3 are known"
     LibxcOptionsReserved "libxc::options-reserved" D A D
+        field: 2, framing: kept, by: core
         title: "reserved options are set"
         refuses: "An image header with any of the option bits 1 to 15."
         why: "The bits have no meaning yet, so whoever set them knows another format or damaged this one. The restorer does not look at them."
         source: "libxc specification, \"Image Header\", options"
         message: "options is {found:x}; only bit 0 is defined"
     LibxcBigEndian "libxc::big-endian" W D D
+        field: 2, framing: kept, by: core
         title: "big-endian libxc records"
         refuses: "An image header with the big-endian option."
         why: "The specification allows it and every released restorer stops at it. We can read such records, and go on to tell whether they are whole."
         source: "libxc specification, \"Image Header\", options bit 0; the restorer refuses it"
         message: "options is {found:x}: the records are big-endian, and no released Xen restores that"
     LibxcHeaderReserved "libxc::header-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved field of the image header is not zero"
         refuses: "An image header with a reserved field that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"Image Header\" and \"Fields\""
         message: "a reserved field of the image header is {found:x}, not zero"
     LibxcDomainReserved "libxc::domain-reserved" D A D
+        field: 2, framing: kept, by: core
         title: "reserved field of the domain header is not zero"
         refuses: "A domain header with a reserved field that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"Domain Header\" and \"Fields\""
         message: "the reserved field of the domain header is {found:x}, not zero"
     LibxcDomainType "libxc::domain-type" S S S
+        field: 4, framing: ends(small), by: core
         title: "unknown domain type"
         refuses: "A domain header whose type is neither x86 PV nor x86 HVM."
         why: "The type decides which records may follow and what they mean. The restorer compares it with the domain that the configuration made and refuses anything else; PVH guests are of type HVM."
         source: "libxc specification, \"Domain Header\", type"
         message: "domain type {found} is neither 1 (x86 PV) nor 2 (x86 HVM, PVH too)"
     LibxcPageShift "libxc::page-shift" S S S
+        field: 2, framing: ends(small), by: core
         title: "wrong page size"
         refuses: "A domain header whose page_shift is not 12."
         why: "The size of a page frames every PAGE_DATA record. The restorer refuses other sizes, except that it shifts in 32 bits and so takes 44 for 12."
         source: "libxc specification, \"Domain Header\", page_shift; restorer, read_headers()"
         message: "page_shift is {found}; x86 pages have {expected}"
     LibxcRecordType "libxc::record-type" S S S
+        field: 4, framing: ends(type), by: core
         title: "unknown mandatory libxc record"
         refuses: "A libxc record of an unknown type without the optional bit."
         why: "A mandatory record changes the meaning of the stream for who does not know it. The restorer fails, after it has filled the guest's memory."
         source: "libxc specification, \"Records\", reserved mandatory types"
         message: "record type {found:x} is unknown and mandatory"
     LibxcRecordOptional "libxc::record-optional" W A D
+        field: 4, framing: kept, by: core
         title: "unknown optional libxc record"
         refuses: "A libxc record of an unknown type with the optional bit."
         why: "The restorer skips it, so nobody knows what it carries. Between two checkpoints it does harm: there it is buffered, and replaying it at the second CHECKPOINT fails the restore, so restore refuses it at that CHECKPOINT."
         source: "libxc specification, \"Records\", reserved optional types; restorer, handle_checkpoint()"
         message: "optional record type {found:x} is unknown"
     LibxcRecordLength "libxc::record-length" D D D
+        field: 4, framing: lost(4, small), by: core
         title: "libxc record over the limit"
         refuses: "A libxc record whose body is longer than the limit libxc-record."
         why: "The restorer holds a record in memory whole and refuses one of more than 128 MiB before it allocates."
         source: "restorer, REC_LENGTH_MAX; limit of the policy"
         message: "body_length is {found}, over the limit libxc-record of {expected}"
     LibxcPadding "libxc::padding" D A D
+        field: 1, framing: kept, by: core
         title: "padding is not zero"
         refuses: "A libxc record with padding that is not zero."
         why: "Savers write zeros. Anything else is damage, or memory of the saving process that leaked into the image. The restorer does not look at it."
         source: "libxc specification, \"Records\", padding"
         message: "a byte of padding is {found:x}, not zero"
     LibxcRecordGuest "libxc::record-guest" D D D
+        field: 4, framing: kept, by: core
         title: "record of the other kind of guest"
         refuses: "A PV record in an HVM stream, or an HVM record in a PV stream."
         why: "A PV guest has no HVM context and an HVM guest no p2m to rebuild; the restorer has no handler for such a record and fails."
         source: "libxc specification, \"Layout\"; restorer, one set of handlers for each kind of guest"
         message: "{found:libxc} does not belong to this kind of guest"
     LibxcToolstack "libxc::toolstack" D D D
+        field: 4, framing: kept, by: core
         title: "deprecated TOOLSTACK record"
         refuses: "A TOOLSTACK record."
         why: "It was a blob for the toolstack that now travels in libxl's own records; no released restorer has a handler for it, and the restore fails."
         source: "libxc specification, \"TOOLSTACK (deprecated)\""
         message: "{found:libxc} is deprecated, and no released Xen restores it"
     LibxcDirtyPfnList "libxc::dirty-pfn-list" D D D
+        field: 4, framing: kept, by: core
         title: "back-channel record in an image"
         refuses: "A CHECKPOINT_DIRTY_PFN_LIST record."
         why: "It goes from a COLO secondary to its primary, never the other way. A restorer that meets it fails."
         source: "libxc specification, \"CHECKPOINT_DIRTY_PFN_LIST\""
         message: "{found:libxc} travels on the back channel only"
     LibxcEndLength "libxc::end-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "END with a body"
         refuses: "A libxc END record with a body."
         why: "The record has no contents, so a length here is damage or something hidden. The restorer reads the body and drops it."
         source: "libxc specification, \"END\""
         message: "body_length of END is {found}, not {expected}"
     LibxcVerifyLength "libxc::verify-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "VERIFY with a body"
         refuses: "A VERIFY record with a body."
         why: "The record has no contents, so a length here is damage or something hidden. The restorer reads the body and drops it."
         source: "libxc specification, \"VERIFY\""
         message: "body_length of VERIFY is {found}, not {expected}"
     LibxcCheckpointLength "libxc::checkpoint-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "CHECKPOINT with a body"
         refuses: "A CHECKPOINT record with a body."
         why: "libxl's records begin right behind it, and a body makes readers disagree about where that is. The restorer reads the body and drops it."
         source: "libxc specification, \"CHECKPOINT\""
         message: "body_length of CHECKPOINT is {found}, not {expected}"
     LibxcStaticDataEndLength "libxc::static-data-end-length" D A D
+        field: 4, framing: lost(4, length), by: core
         title: "STATIC_DATA_END with a body"
         refuses: "A STATIC_DATA_END record with a body."
         why: "The record has no contents, so a length here is damage or something hidden. The restorer reads the body and drops it."
@@ -512,60 +603,70 @@ catalogue! {
 
     // The libxc stream: static data.
     LibxcStaticDataEndMissing "libxc::static-data-end-missing" D D D
+        field: 4, framing: kept, by: core
         title: "no STATIC_DATA_END before the contents"
         refuses: "A version 3 stream with memory or register contents before STATIC_DATA_END; under restore only P2M frames and page data count as such."
         why: "At STATIC_DATA_END the restorer gives the domain its CPUID and MSR policy, which must be in place before there is anything to run. It fails at the first page or P2M frame without it."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, handle_page_data() and handle_x86_pv_p2m_frames()"
         message: "{found:libxc} comes before STATIC_DATA_END"
     LibxcStaticDataEndRepeated "libxc::static-data-end-repeated" D D D
+        field: 4, framing: kept, by: core
         title: "a second STATIC_DATA_END"
         refuses: "A second STATIC_DATA_END; in version 2, one behind the place where readers infer it."
         why: "The policies have been applied and the domain is being filled: the restorer refuses to do it again."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, handle_static_data_end()"
         message: "{found:libxc} comes after the static data has ended"
     LibxcStaticDataEndVersion "libxc::static-data-end-version" D A D
+        field: 4, framing: kept, by: core
         title: "STATIC_DATA_END in a version 2 stream"
         refuses: "A STATIC_DATA_END in a version 2 stream."
         why: "Version 2 has no such record, so version and contents were not written by one saver. The restorer takes it."
         source: "libxc specification, \"STATIC_DATA_END\", since version 3"
         message: "{found:libxc} does not exist in version 2"
     LibxcPolicyVersion "libxc::policy-version" D A D
+        field: 4, framing: kept, by: core
         title: "CPU policy in a version 2 stream"
         refuses: "An X86_CPUID_POLICY or X86_MSR_POLICY in a version 2 stream."
         why: "Version 2 has no such record, so version and contents were not written by one saver. The restorer takes it."
         source: "libxc specification, \"X86_CPUID_POLICY\" and \"X86_MSR_POLICY\", since version 3"
         message: "{found:libxc} does not exist in version 2"
     LibxcStaticRecordLate "libxc::static-record-late" W W D
+        field: 4, framing: kept, by: core
         title: "static data after its end"
         refuses: "An X86_PV_INFO or a CPU policy behind STATIC_DATA_END, or behind the place where a version 2 reader infers it."
         why: "A late policy is stored and never applied, without a word: the guest wakes up with the default CPUID and MSRs of its new host instead of those it was booted with."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, x86_static_data_complete() runs once"
         message: "{found:libxc} comes after the static data has ended"
     LibxcPvInfoLength "libxc::pv-info-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_PV_INFO"
         refuses: "An X86_PV_INFO of a length other than 8; under restore, of less."
         why: "Width and page-table depth decide how every other PV record is read. The restorer fails on a short record and does not look past the first 8 bytes of a long one."
         source: "libxc specification, \"X86_PV_INFO\"; restorer, handle_x86_pv_info()"
         message: "body_length of X86_PV_INFO is {found}, not {expected}"
     LibxcPvInfoCombination "libxc::pv-info-combination" D D D
+        field: 2, framing: kept, by: core
         title: "impossible kind of PV guest"
         refuses: "A guest width and a number of page-table levels that are neither 4 with 3 nor 8 with 4."
         why: "There are 32-bit PAE and 64-bit guests and no others. The restorer checks the pair."
         source: "libxc specification, \"X86_PV_INFO\"; restorer, handle_x86_pv_info()"
         message: "guest_width and pt_levels read {found:x} together; only 0x403 and 0x804 are possible"
     LibxcPvInfoRepeated "libxc::pv-info-repeated" D D D
+        field: 4, framing: kept, by: core
         title: "a second X86_PV_INFO"
         refuses: "A second X86_PV_INFO record."
         why: "A guest cannot change its width halfway through; the restorer refuses the record even when it says the same again."
         source: "restorer, handle_x86_pv_info()"
         message: "{found:libxc} comes a second time"
     LibxcPvInfoMissing "libxc::pv-info-missing" D D D
+        field: 4, framing: kept, by: core
         title: "no X86_PV_INFO before what depends on it"
         refuses: "An X86_PV_P2M_FRAMES or SHARED_INFO before X86_PV_INFO."
         why: "Both are laid out by the width of the guest. The restorer fails on them; a vcpu's registers it would read as those of a 64-bit guest."
         source: "libxc specification, \"x86 PV Guest\"; restorer, handle_x86_pv_p2m_frames() and handle_shared_info()"
         message: "{found:libxc} comes before X86_PV_INFO"
     LibxcPvInfoReserved "libxc::pv-info-reserved" D A D
+        field: 6, framing: kept, by: core
         title: "reserved bytes of X86_PV_INFO are not zero"
         refuses: "An X86_PV_INFO with reserved bytes that are not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
@@ -574,36 +675,42 @@ catalogue! {
 
     // The libxc stream: the p2m of a PV guest.
     LibxcP2mFramesLength "libxc::p2m-frames-length" D D D
+        field: 4, framing: lost(12, length), by: core
         title: "wrong length of X86_PV_P2M_FRAMES"
         refuses: "An X86_PV_P2M_FRAMES whose length does not follow from its range of pfns."
         why: "The record has one frame for each page of the p2m that the range touches; with fewer the restorer would read past it, so it checks and fails."
         source: "libxc specification, \"X86_PV_P2M_FRAMES\"; restorer, handle_x86_pv_p2m_frames()"
         message: "body_length of X86_PV_P2M_FRAMES is {found} where it takes {expected}"
     LibxcP2mFramesRange "libxc::p2m-frames-range" D D D
+        field: 4, framing: kept, by: core
         title: "impossible range of pfns"
         refuses: "A start_pfn above end_pfn, or an end_pfn at or above the limit p2m-pfn."
         why: "The restorer checks the order. The size it believes: it allocates and fills about 12 bytes for each pfn up to end_pfn, 48 GiB for the largest, on the word of one small record."
         source: "libxc specification, \"X86_PV_P2M_FRAMES\"; restorer, expand_p2m(); limit of the policy"
         message: "end_pfn {found:x} {range}"
     LibxcP2mFramesEmpty "libxc::p2m-frames-empty" D D D
+        field: 4, framing: kept, by: core
         title: "p2m that is never made"
         refuses: "An end_pfn of 0 while no earlier record had a larger one."
         why: "The restorer grows its tables only when end_pfn grows beyond 0, and then stores the frames through a null pointer: the restore helper crashes."
         source: "restorer, handle_x86_pv_p2m_frames()"
         message: "end_pfn is {found}, and no record before had a larger one"
     LibxcP2mFramesGap "libxc::p2m-frames-gap" W D D
+        field: 4, framing: kept, by: core
         title: "gap in the frames of the p2m"
         refuses: "A start_pfn whose frame lies beyond the frames that came before it without a gap."
         why: "The restorer does not fill the entries in between before it uses them: pages of the guest's p2m are then named by uninitialised memory."
         source: "restorer, expand_p2m() and update_guest_p2m()"
         message: "the record begins at frame {found} of the p2m, and only {expected} have come before it"
     LibxcP2mFramesEntry "libxc::p2m-frames-entry" W D D
+        field: 8, framing: kept, by: core
         title: "frame of the p2m out of range"
         refuses: "A pfn in X86_PV_P2M_FRAMES above the guest's largest pfn."
         why: "The p2m has to lie in the guest's own memory. The restorer finds out only when all memory has been transferred, and fails then."
         source: "restorer, update_guest_p2m()"
         message: "frame {found:x} of the p2m lies above the largest pfn, {expected:x}"
     LibxcP2mFramesMissing "libxc::p2m-frames-missing" D D D
+        field: 4, framing: kept, by: core
         title: "no p2m"
         refuses: "A PV stream that reaches PAGE_DATA, CHECKPOINT or END without X86_PV_P2M_FRAMES."
         why: "The restorer has no tables yet but takes pfn 0 for a valid one: a page of that number, or a vcpu 0 whose start-info is there, goes through a null pointer and crashes it."
@@ -612,54 +719,63 @@ catalogue! {
 
     // The libxc stream: memory.
     LibxcPageDataLength "libxc::page-data-length" D D D
+        field: 4, framing: lost(12, length), by: core
         title: "wrong length of PAGE_DATA"
         refuses: "A PAGE_DATA whose length is not exactly that of its header, its entries and a page for each entry with data."
         why: "A page too few or too many puts every following page at the wrong place in memory. The restorer checks the sum and fails."
         source: "libxc specification, \"PAGE_DATA\"; restorer, handle_page_data()"
         message: "body_length of PAGE_DATA is {found}; header, entries and pages take {expected}"
     LibxcPageDataCount "libxc::page-data-count" D D D
+        field: 4, framing: kept, by: core
         title: "PAGE_DATA without entries"
         refuses: "A PAGE_DATA with a count of 0."
         why: "A batch describes one page at least; an empty one is the work of a broken saver, and the restorer fails on it."
         source: "libxc specification, \"PAGE_DATA\", count"
         message: "count is {found}; at least one entry is needed"
     LibxcPageDataType "libxc::page-data-type" D D D
+        field: 8, framing: kept, by: core
         title: "reserved page type"
         refuses: "An entry of PAGE_DATA with one of the types 5 to 8."
         why: "Whether a page follows in the record depends on the type, so an unknown one makes the rest of the batch ambiguous. The restorer fails."
         source: "libxc specification, \"PAGE_DATA\", page types; restorer, handle_page_data()"
         message: "page type {found:x} is reserved"
     LibxcPageDataReserved "libxc::page-data-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved word of PAGE_DATA is not zero"
         refuses: "A PAGE_DATA with a reserved word that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"PAGE_DATA\" and \"Fields\""
         message: "the reserved word of PAGE_DATA is {found:x}, not zero"
     LibxcPageDataPfnReserved "libxc::page-data-pfn-reserved" D A D
+        field: 8, framing: kept, by: core
         title: "reserved bits of an entry are not zero"
         refuses: "An entry of PAGE_DATA with any of the bits 59 to 52."
         why: "They lie between type and pfn, so a bit there is most likely damage to one of the two. The restorer masks them out."
         source: "libxc specification, \"PAGE_DATA\", pfn"
         message: "entry {found:x} has some of the reserved bits 59 to 52 set"
     LibxcPageDataPfnRange "libxc::page-data-pfn-range" D D D
+        field: 8, framing: kept, by: core
         title: "pfn beyond the p2m of a PV guest"
         refuses: "A pfn in the stream of a PV guest that is larger than the largest of its p2m."
         why: "The guest has no such page: X86_PV_P2M_FRAMES says how many it has. The restorer fails."
         source: "restorer, x86_pv_pfn_is_valid()"
         message: "pfn {found:x} lies beyond the PV guest's p2m, which ends before {expected:x}"
     LibxcPageDataPfnLimit "libxc::page-data-pfn-limit" D D D
+        field: 8, framing: kept, by: core
         title: "pfn over the limit"
         refuses: "A pfn in the stream of an HVM guest at or above the limit hvm-pfn; spec and restore judge those entries only that the restorer populates."
         why: "The restorer takes any 52-bit pfn and grows a bitmap up to it, so that a single entry can make it touch gigabytes or run the host out of memory."
         source: "restorer, pfn_set_populated(); limit of the policy"
         message: "pfn {found:x} is not below the limit hvm-pfn of {expected:x}"
     LibxcPageDataTableType "libxc::page-data-table-type" W A W
+        field: 8, framing: kept, by: core
         title: "page-table type in an HVM stream"
         refuses: "An entry of PAGE_DATA in an HVM stream with the type of a page table."
         why: "Xen tracks page tables for PV guests only, so this is no saver of Xen's. The restorer stores the page as any other."
         source: "libxc specification, \"PAGE_DATA\", page types; restorer, x86_hvm_localise_page() does nothing"
         message: "page type {found:x} marks a page table, and an HVM guest has none that Xen knows of"
     LibxcPageDataMissing "libxc::page-data-missing" W D D
+        field: 4, framing: kept, by: core
         title: "no memory in the stream"
         refuses: "A libxc stream that reaches END without any PAGE_DATA; under restore an HVM stream is only reported."
         why: "The guest would wake up without memory. A PV restore fails at its start-info page; an HVM restore succeeds, and the guest dies with its first instruction."
@@ -668,84 +784,98 @@ catalogue! {
 
     // The libxc stream: registers of a PV guest.
     LibxcVcpuHeader "libxc::vcpu-header" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "vcpu record without its header"
         refuses: "A vcpu record too short for its vcpu header."
         why: "Without the header nobody knows which vcpu it is for; the restorer fails."
         source: "libxc specification, \"X86_PV_VCPU_BASIC, EXTENDED, XSAVE, MSRS\"; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length is {found}; the vcpu header alone takes {expected}"
     LibxcVcpuBasicLength "libxc::vcpu-basic-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_PV_VCPU_BASIC"
         refuses: "An X86_PV_VCPU_BASIC whose state is not exactly one vcpu context of the guest's width."
         why: "The blob is the register file as Xen lays it out, 5168 bytes for a 64-bit guest and 2800 for a 32-bit one. The restorer checks the size against the width that it knows then, and fails."
         source: "Xen's public vcpu_guest_context_t; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_BASIC is {found}; a guest of this width takes {expected}"
     LibxcVcpuExtendedLength "libxc::vcpu-extended-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "X86_PV_VCPU_EXTENDED too long"
         refuses: "An X86_PV_VCPU_EXTENDED with more than 128 bytes of state."
         why: "The blob is copied over the argument of a hypercall, which has 128 bytes; the restorer checks that and fails."
         source: "Xen's public domctl; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_EXTENDED is {found}; {expected} is the most"
     LibxcVcpuXsaveLength "libxc::vcpu-xsave-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "X86_PV_VCPU_XSAVE too short"
         refuses: "An X86_PV_VCPU_XSAVE with less than 16 bytes of state."
         why: "The masks in front of the area take 16 bytes; the restorer fails on less."
         source: "Xen's public domctl, vcpuextstate; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_XSAVE is {found}; {expected} is the least"
     LibxcVcpuMsrsLength "libxc::vcpu-msrs-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "X86_PV_VCPU_MSRS with part of an entry"
         refuses: "An X86_PV_VCPU_MSRS whose state is not a whole number of entries."
         why: "Each MSR takes 16 bytes, and half an MSR cannot be set; the restorer fails."
         source: "Xen's public domctl, vcpu_msrs; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length of X86_PV_VCPU_MSRS is {found}; behind the vcpu header it holds entries of 16 bytes"
     LibxcVcpuReserved "libxc::vcpu-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved word of a vcpu header is not zero"
         refuses: "A vcpu header with a reserved word that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"X86_PV_VCPU_BASIC, EXTENDED, XSAVE, MSRS\" and \"Fields\""
         message: "the reserved word of a vcpu header is {found:x}, not zero"
     LibxcVcpuEmpty "libxc::vcpu-empty" W A D
+        field: 4, framing: kept, by: core
         title: "vcpu record without state"
         refuses: "A vcpu record with nothing behind its header."
         why: "Xen 4.6 to 4.8 wrote such records by mistake and restorers skip them. From anything newer it means that registers were lost, and the vcpu is left as if the record were not there."
         source: "libxc specification, \"Errata\"; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length is {found}: no state follows the vcpu header"
     LibxcVcpuExtendedId "libxc::vcpu-extended-id" W W D
+        field: 4, framing: kept, by: core
         title: "extended state of another vcpu"
         refuses: "An X86_PV_VCPU_EXTENDED whose state names another vcpu than its header."
         why: "The blob is a hypercall argument with a vcpu number of its own, and Xen goes by that one: the state is silently given to the other vcpu."
         source: "Xen's public domctl, ext_vcpucontext; restorer, process_vcpu_extended()"
         message: "the state is of vcpu {found}, and its header says vcpu {expected}"
     LibxcVcpuId "libxc::vcpu-id" D D D
+        field: 4, framing: kept, by: core
         title: "vcpu id out of range"
         refuses: "A vcpu_id at or above the limit vcpus; under restore in a record with contents only."
         why: "The restorer has room for as many vcpus as the new domain has and fails on the next. That number is not in the stream, so the limit stands in for it. A record without contents it drops before it looks at the id."
         source: "restorer, handle_x86_pv_vcpu_blob(); Xen's maximum of 8192; limit of the policy"
         message: "vcpu_id {found} is not below the limit vcpus of {expected}"
     LibxcVcpuEarly "libxc::vcpu-early" D A D
+        field: 4, framing: kept, by: core
         title: "registers before memory"
         refuses: "A vcpu record before the first PAGE_DATA."
         why: "Savers take registers last, when the guest has stopped; earlier ones may not fit the memory that follows. The restorer keeps them until the end and does not mind."
         source: "libxc specification, \"x86 PV Guest\""
         message: "{found:libxc} comes before the first PAGE_DATA"
     LibxcVcpuMsrsReserved "libxc::vcpu-msrs-reserved" W D D
+        field: 4, framing: kept, by: core
         title: "reserved word of an MSR is not zero"
         refuses: "An entry of X86_PV_VCPU_MSRS with a reserved word that is not zero."
         why: "Xen refuses the entry and with it the hypercall, and the restore fails at its very end."
         source: "Xen's public domctl, vcpu_msrs: XEN_DOMCTL_set_vcpu_msrs refuses it"
         message: "the reserved word of an MSR is {found:x}, not zero"
     LibxcVcpuBasicMissing "libxc::vcpu-basic-missing" W D D
+        field: 4, framing: kept, by: core
         title: "no registers of vcpu 0"
         refuses: "A PV stream that reaches CHECKPOINT or END without X86_PV_VCPU_BASIC of vcpu 0."
         why: "vcpu 0 leads to the start-info page, without which a PV guest cannot be resumed; the restorer fails when all memory has been transferred."
         source: "restorer, update_vcpu_context()"
         message: "{found:libxc} comes without any X86_PV_VCPU_BASIC of vcpu 0 before it"
     LibxcSharedInfoLength "libxc::shared-info-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of SHARED_INFO"
         refuses: "A SHARED_INFO that is not exactly one page."
         why: "It is a copy of the page that guest and hypervisor share; the restorer fails on any other length."
         source: "libxc specification, \"SHARED_INFO\"; restorer, handle_shared_info()"
         message: "body_length of SHARED_INFO is {found}, not {expected}"
     LibxcSharedInfoMissing "libxc::shared-info-missing" W A D
+        field: 4, framing: kept, by: core
         title: "no SHARED_INFO"
         refuses: "A PV stream that reaches END without SHARED_INFO."
         why: "The restorer does not ask for it: the guest wakes up with an empty shared page, without its wall clock and the places of its vcpus' data."
@@ -754,114 +884,133 @@ catalogue! {
 
     // The libxc stream: time, HVM state, CPU policies.
     LibxcTscInfoLength "libxc::tsc-info-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_TSC_INFO"
         refuses: "An X86_TSC_INFO of a length other than 24."
         why: "All its fields are handed to Xen together; the restorer fails on any other length."
         source: "libxc specification, \"TSC_INFO\"; restorer, handle_x86_tsc_info()"
         message: "body_length of X86_TSC_INFO is {found}, not {expected}"
     LibxcTscInfoReserved "libxc::tsc-info-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved word of X86_TSC_INFO is not zero"
         refuses: "An X86_TSC_INFO with a reserved word that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"TSC_INFO\" and \"Fields\""
         message: "the reserved word of X86_TSC_INFO is {found:x}, not zero"
     LibxcTscInfoMode "libxc::tsc-info-mode" W D D
+        field: 4, framing: kept, by: core
         title: "unknown TSC mode"
         refuses: "A TSC mode above 2."
         why: "Xen refuses the hypercall that sets it, and the restore fails."
         source: "Xen's tsc_set_info(); libxc specification, \"TSC_INFO\", mode"
         message: "TSC mode is {found}; {expected} is the largest that Xen takes"
     LibxcHvmParamsLength "libxc::hvm-params-length" D D D
+        field: 4, framing: lost(12, length), by: core
         title: "wrong length of HVM_PARAMS"
         refuses: "An HVM_PARAMS whose length does not follow from its count."
         why: "With fewer entries than the count says the restorer would read past the record, so it checks and fails."
         source: "libxc specification, \"HVM_PARAMS\"; restorer, handle_hvm_params()"
         message: "body_length of HVM_PARAMS is {found} where it takes {expected}"
     LibxcHvmParamsReserved "libxc::hvm-params-reserved" D A D
+        field: 4, framing: kept, by: core
         title: "reserved word of HVM_PARAMS is not zero"
         refuses: "An HVM_PARAMS with a reserved word that is not zero."
         why: "Savers write zeros; anything else is damage or a format of tomorrow. The restorer does not look at it."
         source: "libxc specification, \"HVM_PARAMS\" and \"Fields\""
         message: "the reserved word of HVM_PARAMS is {found:x}, not zero"
     LibxcHvmParamsEmpty "libxc::hvm-params-empty" W A D
+        field: 4, framing: kept, by: core
         title: "HVM_PARAMS without entries"
         refuses: "An HVM_PARAMS with a count of 0."
         why: "Xen 4.6 to 4.8 wrote such records by mistake and restorers skip them. From anything newer it means that the guest loses its xenstore and console pages."
         source: "libxc specification, \"Errata\"; restorer, handle_hvm_params()"
         message: "count is {found}: the record sets no parameter"
     LibxcHvmParamsIndex "libxc::hvm-params-index" W D D
+        field: 8, framing: kept, by: core
         title: "unknown HVM parameter"
         refuses: "An index of 39 or more in HVM_PARAMS."
         why: "Xen knows 39 parameters and refuses others, but sees only the low 32 bits: an index of 2^32 + 1 silently sets parameter 1."
         source: "Xen's HVM_NR_PARAMS; restorer, handle_hvm_params(), xc_hvm_param_set() takes 32 bits"
         message: "parameter {found} is unknown; Xen has those below {expected}"
     LibxcHvmParamsRefused "libxc::hvm-params-refused" W D D
+        field: 8, framing: kept, by: core
         title: "HVM parameter that Xen refuses"
         refuses: "A parameter that a toolstack may not set, or a value that Xen does not take for its parameter."
         why: "The hypercall fails and the restore with it, after all memory has been transferred."
         source: "Xen's hvm_allow_set_param() and hvm_set_param(): 13, 20 to 26 and 30 never; 9, 10, 14, 15, 31, 33 and 36 by value"
         message: "Xen refuses to set parameter {expected}{to}"
     LibxcHvmParamsRepeated "libxc::hvm-params-repeated" W A D
+        field: 8, framing: kept, by: core
         title: "HVM parameter set twice"
         refuses: "An index that comes twice in one HVM_PARAMS."
         why: "The last one wins, or Xen refuses it where a parameter may be set only once. Savers never write one twice."
         source: "restorer, handle_hvm_params() sets them one after the other"
         message: "parameter {found} comes twice in the record"
     LibxcHvmParamsOrder "libxc::hvm-params-order" A A A
+        field: 4, framing: kept, by: core
         title: "HVM_PARAMS behind HVM_CONTEXT"
         refuses: "An HVM_PARAMS that comes after HVM_CONTEXT."
         why: "The specification's text asks for the other order, and every released Xen writes this one; the restorer defers the context, so both work."
         source: "libxc specification, \"x86 HVM Guest\"; Xen's own saver"
         message: "{found:libxc} comes after HVM_CONTEXT"
     LibxcHvmContextEmpty "libxc::hvm-context-empty" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "HVM_CONTEXT without contents"
         refuses: "An HVM_CONTEXT without a body."
         why: "It holds the vcpus' registers and all emulated hardware of the hypervisor; without them there is nothing to resume."
         source: "libxc specification, \"HVM_CONTEXT\"; the restorer fails to store an empty blob"
         message: "body_length of HVM_CONTEXT is {found}"
     LibxcHvmContextMissing "libxc::hvm-context-missing" W D D
+        field: 4, framing: kept, by: core
         title: "no HVM_CONTEXT"
         refuses: "An HVM stream that reaches CHECKPOINT or END without HVM_CONTEXT."
         why: "The vcpus' registers are missing: Xen refuses an empty context, and the restore fails when all memory has been transferred."
         source: "restorer, x86_hvm_stream_complete(); Xen's hvm_load()"
         message: "{found:libxc} comes without any HVM_CONTEXT before it"
     LibxcCpuidPolicyLength "libxc::cpuid-policy-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_CPUID_POLICY"
         refuses: "An X86_CPUID_POLICY that is empty or not a whole number of leaves."
         why: "Each leaf takes 24 bytes; the restorer fails on anything else."
         source: "libxc specification, \"X86_CPUID_POLICY\"; restorer, handle_x86_cpuid_policy()"
         message: "body_length of X86_CPUID_POLICY is {found}; it holds one or more leaves of 24 bytes"
     LibxcCpuidPolicyLeaf "libxc::cpuid-policy-leaf" W D D
+        field: 4, framing: kept, by: core
         title: "CPUID leaf out of range"
         refuses: "A leaf or subleaf in X86_CPUID_POLICY that lies outside the ranges of Xen's CPU policy."
         why: "Xen has a place for a fixed set of leaves and refuses the whole policy for one that it cannot store; the restore fails before any memory is transferred."
         source: "Xen's x86_cpuid_copy_from_buffer()"
         message: "CPUID leaf or subleaf {found:x} is out of range for Xen"
     LibxcMsrPolicyLength "libxc::msr-policy-length" D D D
+        field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_MSR_POLICY"
         refuses: "An X86_MSR_POLICY that is empty or not a whole number of entries."
         why: "Each MSR takes 16 bytes; the restorer fails on anything else."
         source: "libxc specification, \"X86_MSR_POLICY\"; restorer, handle_x86_msr_policy()"
         message: "body_length of X86_MSR_POLICY is {found}; it holds one or more entries of 16 bytes"
     LibxcMsrPolicyFlags "libxc::msr-policy-flags" W D D
+        field: 4, framing: kept, by: core
         title: "flags of an MSR are not zero"
         refuses: "An entry of X86_MSR_POLICY with flags that are not zero."
         why: "No flag is defined, and Xen refuses the whole policy for one; the restore fails before any memory is transferred."
         source: "Xen's x86_msr_copy_from_buffer(); libxc specification, \"X86_MSR_POLICY\", flags"
         message: "flags of an MSR are {found:x}, not zero"
     LibxcVerifyEarly "libxc::verify-early" W W D
+        field: 4, framing: kept, by: core
         title: "VERIFY before any memory"
         refuses: "A VERIFY before any PAGE_DATA."
         why: "After VERIFY the restorer compares pages and no longer stores them, and a difference does not fail the restore: the guest wakes up with zeroed memory, and all looks like a success."
         source: "libxc specification, \"VERIFY\"; restorer, process_page_data()"
         message: "{found:libxc} comes before any PAGE_DATA: the pages that follow will not be stored"
     LibxcVerifyCheckpointed "libxc::verify-checkpointed" W W D
+        field: 4, framing: kept, by: core
         title: "VERIFY in a checkpointed stream"
         refuses: "A VERIFY in a checkpointed stream."
         why: "Nothing ends the comparison: the memory of every later checkpoint is compared and dropped, while the registers are taken, so the guest wakes up with a mixture of two states."
         source: "libxc specification, \"VERIFY\"; restorer, process_page_data()"
         message: "VERIFY in a checkpointed stream: the pages of later checkpoints will not be stored"
     LibxcCheckpointUnexpected "libxc::checkpoint-unexpected" W D D
+        field: 4, framing: kept, by: core
         title: "CHECKPOINT in a plain stream"
         refuses: "A CHECKPOINT in a stream that is not checkpointed."
         why: "The restorer is told beforehand what kind of stream it gets, and fails at a CHECKPOINT in a plain one. A stream of Remus or COLO has to be announced as such."
@@ -870,78 +1019,91 @@ catalogue! {
 
     // The chain inside HVM_CONTEXT.
     HvmHeader "hvm::header" D D D
+        field: 4, framing: kept, by: core
         title: "no proper HEADER at the start"
         refuses: "A chain that does not begin with a HEADER entry of 24 bytes, or that has a second one."
         why: "Xen reads the HEADER first and has no handler for it anywhere else, so the context is refused and the restore fails."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "the chain must begin with a HEADER entry of 24 bytes and have no other"
     HvmMagic "hvm::magic" D D D
+        field: 4, framing: kept, by: core
         title: "bad magic of HVM_CONTEXT"
         refuses: "A HEADER whose magic is not that of Xen's HVM contexts."
         why: "This is no HVM context of an x86 Xen; Xen refuses it."
         source: "Xen's arch_hvm_load(), HVM_FILE_MAGIC"
         message: "magic is {found:x}, not {expected:x}"
     HvmVersion "hvm::version" D D D
+        field: 4, framing: kept, by: core
         title: "unknown version of HVM_CONTEXT"
         refuses: "A HEADER whose version is not 1."
         why: "The version fixes the layout of every entry; Xen refuses any other."
         source: "Xen's arch_hvm_load(), HVM_FILE_VERSION"
         message: "version is {found}, not {expected}"
     HvmTypecode "hvm::typecode" W D D
+        field: 2, framing: kept, by: core
         title: "unknown typecode"
         refuses: "An entry of a typecode that Xen does not know."
         why: "Xen does not skip what it does not know: it refuses the context, and the restore fails when all memory has been transferred."
         source: "Xen's hvm_load(): no handler for the typecode"
         message: "typecode {found} is unknown to Xen"
     HvmInstance "hvm::instance" W D D
+        field: 4, framing: kept, by: core
         title: "no such instance"
         refuses: "A PIC entry of an instance above 1, or an entry of a vcpu whose id is at or above the limit vcpus."
         why: "An instance is a device or a vcpu of the domain. Xen refuses the context for one that is not there, when all memory has been transferred."
         source: "Xen's vpic_load(): there are two; the load handlers of what each vcpu has look the vcpu up; limit of the policy"
         message: "instance {found} is not below {expected} (the number of PICs, or the limit vcpus)"
     HvmEntryLength "hvm::entry-length" D D D
+        field: 4, framing: kept, by: core
         title: "wrong length for the typecode"
         refuses: "An entry of a length that Xen does not take for its typecode."
         why: "Each entry is a structure of fixed size, a few may be shorter and are filled up with zeros; any other length makes Xen refuse the context."
         source: "Xen's hvm_load_entry() and hvm_load_entry_zeroextend(); public/arch-x86/hvm/save.h"
         message: "length is {found}; the bound for this typecode is {expected}"
     HvmMsrCount "hvm::msr-count" D D D
+        field: 4, framing: kept, by: core
         title: "count and length of CPU_MSR disagree"
         refuses: "A CPU_MSR entry whose length is not exactly that of its header and as many MSRs as count says."
         why: "Xen compares the two and refuses the context. Xen 4.9 and older wrote such entries: the count was right, and the length was that of all MSRs that Xen knows, so that the next entry began inside this one."
         source: "Xen's hvm_load_cpu_msrs()"
         message: "count and length of CPU_MSR contradict each other: count is {found}, and the length has room for {expected}"
     HvmEntryOverrun "hvm::entry-overrun" D D D
+        field: 4, framing: kept, by: core
         title: "entry runs past HVM_CONTEXT"
         refuses: "An entry that does not fit into what is left of HVM_CONTEXT."
         why: "The chain is cut off or its lengths lie; Xen checks what is left and refuses the context."
         source: "Xen's hvm_load() and _hvm_check_entry()"
         message: "the entry takes {found} bytes more, and HVM_CONTEXT has {expected} left"
     HvmEndMissing "hvm::end-missing" D D D
+        field: 1, framing: kept, by: core
         title: "no END entry"
         refuses: "A chain that ends without an END entry."
         why: "Without END nobody can tell a whole chain from one cut between two entries; Xen refuses it."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "HVM_CONTEXT ends without an END entry"
     HvmEndLength "hvm::end-length" W A D
+        field: 4, framing: kept, by: core
         title: "END entry with contents"
         refuses: "An END entry of a length other than 0."
         why: "The entry has no contents, so a length here is damage or something hidden. Xen stops at the typecode and does not look."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "length of the END entry is {found}, not {expected}"
     HvmTrailing "hvm::trailing" W A D
+        field: 1, framing: kept, by: core
         title: "bytes after the END entry"
         refuses: "Bytes in HVM_CONTEXT behind its END entry."
         why: "Xen stops at END, so nobody ever looks at them: the blob was damaged, or something is hidden in it."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "HVM_CONTEXT goes on after its END entry"
     HvmEntryRepeated "hvm::entry-repeated" W W D
+        field: 4, framing: kept, by: core
         title: "entry repeated"
         refuses: "A second entry of the same typecode and instance."
         why: "Xen loads both, one over the other, and what is left depends on the handler; savers never write one twice."
         source: "Xen's hvm_load() keeps no account of what it has loaded"
         message: "an entry of typecode {found} comes a second time for its instance"
     HvmMsrReserved "hvm::msr-reserved" W D D
+        field: 4, framing: kept, by: core
         title: "reserved word of an MSR is not zero"
         refuses: "An entry of CPU_MSR with a reserved word that is not zero."
         why: "Xen refuses it and with it the context, and the restore fails when all memory has been transferred."
@@ -950,42 +1112,49 @@ catalogue! {
 
     // Page tables and registers of a PV guest.
     PvPteRange "pv::pte-range" D D D
+        field: 8, framing: kept, by: core
         title: "page-table entry out of range"
         refuses: "A present page-table entry that names a frame above the guest's largest pfn."
         why: "The restorer turns every pfn in a page table into a machine frame and asserts that it is in range: one bad entry aborts the restore helper."
         source: "restorer, x86_pv_localise_page() and the assertion in pfn_to_mfn()"
         message: "a page-table entry names frame {found:x}; the largest pfn is {expected:x}"
     PvTableBatch "pv::table-batch" W W D
+        field: 8, framing: kept, by: core
         title: "page table too far inside a batch"
         refuses: "A page table in a PV stream that comes, in its PAGE_DATA, behind four times as many pages with data as savers put into one."
         why: "Its entries cannot be judged in constant memory, so an entry that aborts the restorer could hide there. Savers put no more than 1024 pages into a record."
         source: "libxc specification, \"PAGE_DATA\"; Xen's saver, MAX_BATCH_SIZE"
         message: "a page table comes behind {found} pages with data of its record; tables are judged behind fewer than {expected}"
     PvStartInfoRange "pv::start-info-range" W D D
+        field: word, framing: kept, by: core
         title: "start-info page out of range"
         refuses: "An edx of vcpu 0 that names a pfn above the guest's largest."
         why: "A suspended PV guest leaves the pfn of its start-info page there; the restorer has to update that page, and fails when all memory has been transferred."
         source: "restorer, process_start_info()"
         message: "edx of vcpu 0 names pfn {found:x}; the largest pfn is {expected:x}"
     PvGdtCount "pv::gdt-count" W D D
+        field: word, framing: kept, by: core
         title: "too many GDT entries"
         refuses: "A gdt_ents above 7168."
         why: "The rest of the table belongs to Xen. The restorer checks the number before it converts the frames, and fails."
         source: "restorer, process_vcpu_basic(); Xen's FIRST_RESERVED_GDT_ENTRY"
         message: "gdt_ents is {found}; {expected} is the most"
     PvGdtRange "pv::gdt-range" W D D
+        field: word, framing: kept, by: core
         title: "GDT frame out of range"
         refuses: "A frame of the GDT in use that lies above the guest's largest pfn."
         why: "The restorer turns each into a machine frame and fails on one that the guest does not have, when all memory has been transferred."
         source: "restorer, process_vcpu_basic()"
         message: "a GDT frame is pfn {found:x}; the largest pfn is {expected:x}"
     PvCr3Range "pv::cr3-range" W D D
+        field: word, framing: kept, by: core
         title: "page table in cr3 out of range"
         refuses: "A cr3 that names a pfn above the guest's largest."
         why: "It is the root of the vcpu's page tables; the restorer fails on one that the guest does not have, when all memory has been transferred."
         source: "restorer, process_vcpu_basic()"
         message: "cr3 names pfn {found:x}; the largest pfn is {expected:x}"
     PvCr1Range "pv::cr1-range" W D D
+        field: word, framing: kept, by: core
         title: "user page table in cr1 out of range"
         refuses: "A cr1 in use that names a pfn above the guest's largest."
         why: "A 64-bit PV guest keeps the root of its user page tables there, marked by bit 0; the restorer fails on one that the guest does not have, when all memory has been transferred."

@@ -49,7 +49,7 @@ pub mod wire;
 
 pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
 pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
-pub use rule::{Entry, Grade, Rule, UnknownRule};
+pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
 pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};

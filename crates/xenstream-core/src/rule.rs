@@ -17,6 +17,12 @@ pub struct Entry {
     pub layer: Layer,
     /// Strictness under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
     pub grades: [Grade; 3],
+    /// The field at a violation's offset.
+    pub field: Width,
+    /// What is known of the bytes after that field.
+    pub framing: Framing,
+    /// The crate that checks it.
+    pub by: Checker,
     /// A few words: what is wrong.
     pub title: &'static str,
     /// What the rule refuses, in a sentence.
@@ -36,6 +42,8 @@ pub struct Entry {
 pub enum Grade {
     /// Always fatal, in every profile: past it nothing can be framed.
     Structural,
+    /// As structural, but nothing is wrong: the bytes that follow are in a format that cannot be judged.
+    Unjudged,
     /// Refused, unless the user lowers it.
     Deny,
     /// Reported.
@@ -45,15 +53,91 @@ pub enum Grade {
 }
 
 impl Grade {
+    /// The grade's name in lists of rules.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Grade::Structural => "structural",
+            Grade::Unjudged => "unjudged",
+            Grade::Deny => "deny",
+            Grade::Warn => "warn",
+            Grade::Allow => "allow",
+        }
+    }
+
     /// The level that the policy starts from.
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
-            Grade::Structural | Grade::Deny => Level::Deny,
+            Grade::Structural | Grade::Unjudged | Grade::Deny => Level::Deny,
             Grade::Warn => Level::Warn,
             Grade::Allow => Level::Allow,
         }
     }
+}
+
+/// How wide the field at a violation's offset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// A fixed number of bytes, 0 where something is missing rather than wrong.
+    Bytes(u8),
+    /// As wide as a register of the guest.
+    Word,
+}
+
+impl Width {
+    /// The width in bytes. `word` is the width of a guest's registers in bytes.
+    #[must_use]
+    pub const fn bytes(self, word: u8) -> u8 {
+        match self {
+            Width::Bytes(bytes) => bytes,
+            Width::Word => word,
+        }
+    }
+}
+
+/// What is known of the bytes after a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Every later field is still where it should be.
+    Kept,
+    /// Some field contradicts another, so nothing is known of the bytes from `after` bytes past the violation's
+    /// offset on.
+    Lost {
+        /// Bytes from the violation's offset to the end of the last field that is known.
+        after: u8,
+        /// What a scrubber may leave of the field.
+        leave: Leave,
+    },
+    /// The stream is not read any further.
+    Ends {
+        /// What a scrubber may leave of the field.
+        leave: Leave,
+    },
+}
+
+/// What a scrubber may leave of a field that broke a rule: enough to break the rule again, and no byte of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leave {
+    /// Zeros.
+    Zeros,
+    /// All bits set.
+    Ones,
+    /// A number that fits into 16 bits stays; any other gets all bits set.
+    Small,
+    /// A length that fits into 16 bits stays; any other becomes one that no record has.
+    Length,
+    /// A type that may be a record's stays, without a length; any other becomes one that no record has.
+    Type,
+}
+
+/// The crate that checks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Checker {
+    /// `xenstream-core`.
+    Core,
+    /// `xenstream`, with what the standard library and parsers offer.
+    Std,
 }
 
 impl Rule {
@@ -69,10 +153,10 @@ impl Rule {
         self.entry().name
     }
 
-    /// Is it always fatal?
+    /// Whether the rule is always fatal, in every profile.
     #[must_use]
     pub const fn is_structural(self) -> bool {
-        matches!(self.entry().grades[0], Grade::Structural)
+        matches!(self.entry().grades[0], Grade::Structural | Grade::Unjudged)
     }
 
     /// How strict a profile is about it.
@@ -134,6 +218,7 @@ pub(crate) const fn layer_of(rule: &str) -> Layer {
 macro_rules! catalogue {
     ($(
         $variant:ident $name:literal $spec:ident $restore:ident $hardened:ident
+        field: $field:tt, framing: $framing:ident $(($($lost:tt)*))?, by: $by:ident
         title: $title:literal
         refuses: $refuses:literal
         why: $why:literal
@@ -161,6 +246,9 @@ macro_rules! catalogue {
             name: $name,
             layer: crate::rule::layer_of($name),
             grades: [catalogue!(@grade $spec), catalogue!(@grade $restore), catalogue!(@grade $hardened)],
+            field: catalogue!(@width $field),
+            framing: catalogue!(@framing $framing $(($($lost)*))?),
+            by: catalogue!(@by $by),
             title: $title,
             refuses: $refuses,
             why: $why,
@@ -169,8 +257,23 @@ macro_rules! catalogue {
         },)*];
     };
     (@grade S) => { Grade::Structural };
+    (@grade U) => { Grade::Unjudged };
     (@grade D) => { Grade::Deny };
     (@grade W) => { Grade::Warn };
     (@grade A) => { Grade::Allow };
+    (@width word) => { Width::Word };
+    (@width $bytes:literal) => { Width::Bytes($bytes) };
+    (@framing kept) => { Framing::Kept };
+    (@framing lost($after:literal, $leave:ident)) => {
+        Framing::Lost { after: $after, leave: catalogue!(@leave $leave) }
+    };
+    (@framing ends($leave:ident)) => { Framing::Ends { leave: catalogue!(@leave $leave) } };
+    (@leave zeros) => { Leave::Zeros };
+    (@leave ones) => { Leave::Ones };
+    (@leave small) => { Leave::Small };
+    (@leave length) => { Leave::Length };
+    (@leave type) => { Leave::Type };
+    (@by core) => { Checker::Core };
+    (@by std) => { Checker::Std };
 }
 pub(crate) use catalogue;

@@ -72,7 +72,7 @@ fn limits(text: &mut String) -> fmt::Result {
 }
 
 fn grades(rule: Rule) -> String {
-    let [spec, restore, hardened] = Profile::ALL.map(|profile| word(rule.grade(profile)));
+    let [spec, restore, hardened] = Profile::ALL.map(|profile| rule.grade(profile).name());
     if spec == restore && restore == hardened {
         format!("{spec} in every profile")
     } else {
@@ -83,18 +83,10 @@ fn grades(rule: Rule) -> String {
 fn letter(grade: Grade) -> char {
     match grade {
         Grade::Structural => 'S',
+        Grade::Unjudged => 'U',
         Grade::Deny => 'D',
         Grade::Warn => 'W',
         Grade::Allow => 'A',
-    }
-}
-
-fn word(grade: Grade) -> &'static str {
-    match grade {
-        Grade::Structural => "structural",
-        Grade::Deny => "deny",
-        Grade::Warn => "warn",
-        Grade::Allow => "allow",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use xenstream_core::{Format, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
+use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
 const PLACEHOLDERS: [&str; 11] = [
@@ -54,7 +54,7 @@ fn camel_case(name: &str) -> String {
 }
 
 fn is_structural(grade: Grade) -> bool {
-    grade == Grade::Structural
+    matches!(grade, Grade::Structural | Grade::Unjudged)
 }
 
 #[test]
@@ -97,6 +97,30 @@ fn structural_rules_are_structural_everywhere() {
     });
     assert_none("is_structural disagrees", |rule| {
         rule.is_structural() != is_structural(rule.grade(Profile::Hardened))
+    });
+}
+
+#[test]
+fn unjudged_is_unjudged_in_every_profile() {
+    assert_none("unjudged in some profiles only", |rule| {
+        let grades = Profile::ALL.map(|profile| rule.grade(profile));
+        grades.contains(&Grade::Unjudged) && grades != [Grade::Unjudged; 3]
+    });
+}
+
+#[test]
+fn structural_rules_alone_end_a_stream() {
+    assert_none("structural and goes on, or the other way round", |rule| {
+        rule.is_structural() != matches!(rule.entry().framing, Framing::Ends { .. })
+    });
+}
+
+#[test]
+fn fields_are_at_most_a_word_wide() {
+    assert_none("wider than 8 bytes", |rule| rule.entry().field.bytes(8) > 8);
+    assert_none("damage begins inside the field", |rule| {
+        let Entry { field, framing, .. } = rule.entry();
+        matches!(framing, Framing::Lost { after, .. } if *after < field.bytes(8))
     });
 }
 

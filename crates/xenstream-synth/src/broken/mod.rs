@@ -29,7 +29,9 @@ mod stream;
 use std::cell::Cell;
 
 use arbitrary::{Arbitrary, Unstructured};
-use xenstream_core::{Checkpointing, Format, Guest, Layer, Level, Limit, Policy, Profile, RecordRef, Rule};
+use xenstream_core::{
+    Checker, Checkpointing, Format, Guest, Layer, Level, Limit, Policy, Profile, RecordRef, Rule,
+};
 
 use crate::body::Field;
 use crate::item::{Item, Part};
@@ -115,7 +117,7 @@ impl Broken {
     /// Is the rule one that the crate `xenstream` checks, and not the core?
     #[must_use]
     pub fn is_for_std(&self) -> bool {
-        matches!(self.rule, Rule::XlConfigJson | Rule::LibvirtXmlSyntax)
+        self.rule.entry().by == Checker::Std
     }
 }
 

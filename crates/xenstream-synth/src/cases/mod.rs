@@ -4,7 +4,7 @@
 //! Positions are computed from the builder and never from the verifier, so the two check each other.
 
 use xenstream_core::wire::libxl::types::{END, LIBXC_CONTEXT};
-use xenstream_core::{Checkpointing, Format, Level, Limit, Policy, Profile, RecordRef, Rule};
+use xenstream_core::{Checker, Checkpointing, Format, Level, Limit, Policy, Profile, RecordRef, Rule};
 
 use crate::body::Field;
 use crate::item::{Item, Part};
@@ -101,7 +101,7 @@ impl Case {
     /// Is the rule one that the std crate checks, and not the core?
     #[must_use]
     pub fn is_for_std(&self) -> bool {
-        matches!(self.rule, Rule::XlConfigJson | Rule::LibvirtXmlSyntax)
+        self.rule.entry().by == Checker::Std
     }
 }
 

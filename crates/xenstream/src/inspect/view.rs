@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use xenstream_core::Rule;
-
 use crate::inspect::tap::Tap;
 use crate::source::ahead::read_at;
-use crate::{Format, Input, Report};
+use crate::{Input, Report};
 
 /// Bytes in a line of a view.
 const LINE: u64 = 16;
@@ -31,7 +29,8 @@ impl View {
     pub(super) fn of(report: &Report, input: &Input<'_>, tap: &Tap) -> Option<View> {
         let violation = report.violation()?;
         let offset = violation.offset;
-        let width = width(violation.rule, report);
+        let word = report.summary.guest_width.unwrap_or(8);
+        let width = u64::from(violation.rule.entry().field.bytes(word));
         let line = offset - offset % LINE;
         let start = line.saturating_sub(BEFORE * LINE);
         let range = start..line.saturating_add((1 + BEHIND) * LINE);
@@ -59,63 +58,4 @@ fn kept(range: Range<u64>, tap: &Tap) -> (u64, Vec<u8>) {
 fn part<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
     let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     &bytes[place(range.start)..place(range.end)]
-}
-
-/// Bytes of the field at which a rule is found broken. Most are a type, a length or another word of 32 bits.
-fn width(rule: Rule, report: &Report) -> u64 {
-    match rule {
-        Rule::StreamUnrecognised
-        | Rule::XenopsdHeaderType
-        | Rule::XenopsdLengthNegative
-        | Rule::XenopsdLength
-        | Rule::XenopsdUnsupported
-        | Rule::XenopsdMissingLibxc
-        | Rule::XenopsdOpaque
-        | Rule::XenopsdOrder
-        | Rule::LibxlIdent
-        | Rule::LibxcMarker
-        | Rule::LibxcP2mFramesEntry
-        | Rule::LibxcPageDataType
-        | Rule::LibxcPageDataPfnReserved
-        | Rule::LibxcPageDataPfnRange
-        | Rule::LibxcPageDataPfnLimit
-        | Rule::LibxcPageDataTableType
-        | Rule::LibxcHvmParamsIndex
-        | Rule::LibxcHvmParamsRefused
-        | Rule::LibxcHvmParamsRepeated
-        | Rule::PvPteRange
-        | Rule::PvTableBatch => 8,
-        Rule::LibxcPvInfoReserved => 6,
-        Rule::LibxcOptionsReserved
-        | Rule::LibxcBigEndian
-        | Rule::LibxcPageShift
-        | Rule::LibxcDomainReserved
-        | Rule::LibxcPvInfoCombination
-        | Rule::HvmTypecode => 2,
-        Rule::StreamTruncated
-        | Rule::StreamFailover
-        | Rule::StreamTrailingData
-        | Rule::XlConfigTerminator
-        | Rule::XlConfigJson
-        | Rule::LibvirtXmlTerminator
-        | Rule::LibvirtXmlSyntax
-        | Rule::LibxlPadding
-        | Rule::LibxlXenstoreTerminator
-        | Rule::LibxlXenstorePairs
-        | Rule::LibxlXenstoreKeyEmpty
-        | Rule::LibxlXenstoreKeyAbsolute
-        | Rule::LibxlXenstoreKeyCharset
-        | Rule::LibxlXenstoreValueCharset
-        | Rule::LibxcPadding
-        | Rule::HvmEndMissing
-        | Rule::HvmTrailing => 1,
-        Rule::PvStartInfoRange
-        | Rule::PvGdtCount
-        | Rule::PvGdtRange
-        | Rule::PvCr3Range
-        | Rule::PvCr1Range => u64::from(report.summary.guest_width.unwrap_or(8)),
-        // Where a legacy image has no header of its own, the place of a marker tells it.
-        Rule::StreamLegacy if !matches!(report.format, Format::Xl | Format::Libvirt) => 8,
-        _ => 4,
-    }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use xenstream_core::wire::{Order, libvirt, libxc, libxl, xenopsd, xl};
-use xenstream_core::{Guest, Header, Layer, Observer, Record, Rule, Violation};
+use xenstream_core::{Framing, Guest, Header, Layer, Leave, Observer, Record, Rule, Violation};
 
 /// What the verifier said, with the offset from which it applies.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) enum Event {
     Domain(Guest),
     Record(Record),
     /// From here on nothing is known, since this rule is broken.
-    Damage(Rule),
+    Damage(Rule, Leave),
 }
 
 impl Events {
@@ -77,44 +77,13 @@ impl Observer for Ear<'_> {
     fn finding(&mut self, finding: &Violation) {
         let mut events = self.0.borrow_mut();
         events.last = Some(finding.rule);
-        if let Some(field) = frames(finding.rule) {
-            events.queue.push_back((finding.offset.saturating_add(field), Event::Damage(finding.rule)));
+        match finding.rule.entry().framing {
+            Framing::Lost { after, leave } => {
+                let end = finding.offset.saturating_add(u64::from(after));
+                events.queue.push_back((end, Event::Damage(finding.rule, leave)));
+            }
+            // The end of what was read is settled when the stream has been given up.
+            Framing::Kept | Framing::Ends { .. } => {}
         }
-    }
-}
-
-/// Is it a rule on where something ends? Then nobody knows what is behind. The size of the field that says so.
-fn frames(rule: Rule) -> Option<u64> {
-    match rule {
-        Rule::XenopsdLength => Some(8),
-        // The count or range, with which the length does not agree, stands behind it.
-        Rule::LibxcPageDataLength | Rule::LibxcP2mFramesLength | Rule::LibxcHvmParamsLength => Some(4 + 8),
-        Rule::XlOptionalDataLength
-        | Rule::XlConfigLength
-        | Rule::LibvirtXmlLength
-        | Rule::LibxlRecordLength
-        | Rule::LibxlEndLength
-        | Rule::LibxlLibxcContextLength
-        | Rule::LibxlCheckpointEndLength
-        | Rule::LibxlCheckpointStateLength
-        | Rule::LibxlEmulatorHeader
-        | Rule::LibxlEmulatorLength
-        | Rule::LibxcRecordLength
-        | Rule::LibxcEndLength
-        | Rule::LibxcVerifyLength
-        | Rule::LibxcCheckpointLength
-        | Rule::LibxcStaticDataEndLength
-        | Rule::LibxcPvInfoLength
-        | Rule::LibxcVcpuHeader
-        | Rule::LibxcVcpuBasicLength
-        | Rule::LibxcVcpuExtendedLength
-        | Rule::LibxcVcpuXsaveLength
-        | Rule::LibxcVcpuMsrsLength
-        | Rule::LibxcSharedInfoLength
-        | Rule::LibxcTscInfoLength
-        | Rule::LibxcHvmContextEmpty
-        | Rule::LibxcCpuidPolicyLength
-        | Rule::LibxcMsrPolicyLength => Some(4),
-        _ => None,
     }
 }

@@ -166,9 +166,9 @@ impl Filter {
             return Ok(());
         }
         match event {
-            Event::Damage(rule) => {
+            Event::Damage(rule, leave) => {
                 if matches!(self.at, At::Header) {
-                    header::wrong_length(rule, self.order(rule.layer()), &mut self.held);
+                    header::wrong_length(rule, leave, self.order(rule.layer()), &mut self.held);
                 }
                 self.damaged_from = Some(self.position);
                 return self.damage(Fate::Disagrees, out);

@@ -3,7 +3,7 @@
 
 use xenstream_core::wire::libxc::{self, page};
 use xenstream_core::wire::{Order, libvirt, xl};
-use xenstream_core::{Layer, Rule};
+use xenstream_core::{Framing, Layer, Leave, Rule};
 
 /// What stands for a byte that must not be what it is, so that it is still wrong.
 pub(super) const WRONG: u8 = 1;
@@ -102,30 +102,15 @@ pub(super) fn likely_type(order: Order, held: &mut [u8]) {
     }
 }
 
-/// A header with a wrong length, by this rule.
-pub(super) fn wrong_length(rule: Rule, order: Order, held: &mut [u8]) {
-    /// Longer than what has a length of its own, and a multiple of nothing.
-    const LONG: u32 = 0x00FF_FFFF;
+/// A header that ends in the length at which this rule was broken.
+pub(super) fn wrong_length(rule: Rule, leave: Leave, order: Order, held: &mut [u8]) {
+    let order = if rule.layer() == Layer::Libvirt { libvirt_order(held) } else { order };
     match rule.layer() {
-        Layer::Libvirt => {
-            let order = libvirt_order(held);
-            likely_libvirt(order, held);
-            number_up_to(order, LONG, put_at(held, 4));
-        }
-        Layer::Libxl | Layer::Libxc => {
-            likely_type(order, held);
-            let too_long = matches!(rule, Rule::LibxlRecordLength | Rule::LibxcRecordLength);
-            if held.last_chunk().is_some_and(|length| order.u32(*length) > SMALL) {
-                put(held, 4, &order.put_u32(if too_long { u32::MAX } else { LONG }));
-            }
-        }
-        Layer::Xenopsd
-            if held.last_chunk().is_some_and(|length| u64::from_le_bytes(*length) > u64::from(u32::MAX)) =>
-        {
-            put(held, 8, &i64::MAX.to_le_bytes());
-        }
-        _ => {}
+        Layer::Libvirt => likely_libvirt(order, held),
+        Layer::Libxl | Layer::Libxc => likely_type(order, held),
+        Layer::Stream | Layer::Xl | Layer::Xenopsd | Layer::Hvm | Layer::Pv => {}
     }
+    leave_of_field(rule, leave, order, held);
 }
 
 /// The order of a libvirt header, which a known version tells.
@@ -137,21 +122,49 @@ fn libvirt_order(held: &[u8]) -> Order {
     }
 }
 
-/// A header, or the part of one, at which the stream was refused by this structural rule.
+/// A header, or the part of one, that ends in the field at which the stream was refused.
 pub(super) fn refused(rule: Rule, order: Order, held: &mut [u8]) {
-    match rule {
-        Rule::LibxlRecordType | Rule::LibxcRecordType => {
+    match rule.entry().framing {
+        Framing::Lost { leave, .. } | Framing::Ends { leave } => leave_of_field(rule, leave, order, held),
+        // Not a rule on headers: what has begun after it is not known.
+        Framing::Kept => held.fill(0),
+    }
+}
+
+/// Leaves of the field at the end, where this rule was broken, what the catalogue lets a scrubber leave.
+fn leave_of_field(rule: Rule, leave: Leave, order: Order, held: &mut [u8]) {
+    /// Longer than what has a length of its own, and a multiple of nothing.
+    const LONG: u32 = 0x00FF_FFFF;
+    let field = put_at(held, usize::from(rule.entry().field.bytes(8)));
+    match leave {
+        Leave::Zeros => field.fill(0),
+        Leave::Ones => field.fill(0xFF),
+        Leave::Small | Leave::Length if is_small(field) => {}
+        Leave::Small => field.fill(0xFF),
+        Leave::Length if field.len() == 8 => field.copy_from_slice(&i64::MAX.to_le_bytes()),
+        Leave::Length => put(held, 4, &order.put_u32(LONG)),
+        Leave::Type if rule.layer() == Layer::Xenopsd => {
+            if let Some(header) = held.last_chunk_mut::<16>() {
+                let (kind, length) = header.split_at_mut(8);
+                if !is_small(kind) {
+                    kind.copy_from_slice(&u64::from(NO_TYPE).to_le_bytes());
+                }
+                length.fill(0);
+            }
+        }
+        Leave::Type => {
             likely_type(order, held);
             put(held, 4, &[0; 4]);
         }
-        Rule::XenopsdHeaderType => put(held, 16, &u128::from(NO_TYPE).to_le_bytes()),
-        Rule::XenopsdLengthNegative => put(held, 8, &i64::MIN.to_le_bytes()),
-        Rule::LibxlIdent | Rule::LibxcMarker => put(held, 8, &[0; 8]),
-        Rule::LibxcId => put(held, 4, &[0; 4]),
-        Rule::XlByteorder => number_up_to(Order::Little, 0, put_at(held, 4)),
-        Rule::LibxlVersion | Rule::LibxcVersion => number_up_to(Order::Big, SMALL, put_at(held, 4)),
-        Rule::LibxcDomainType => number_up_to(order, SMALL, put_at(held, 4)),
-        _ => {}
+    }
+}
+
+/// Whether a number, in either byte order, fits into 16 bits.
+fn is_small(field: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    match field.len().checked_sub(2) {
+        Some(rest) => is_zero(&field[..rest]) || is_zero(&field[2..]),
+        None => true,
     }
 }
 
