@@ -102,6 +102,8 @@ impl xs_violation {
             record,
             expected: self.expected,
             found: self.found,
+            fact: None,
+            is_combination: false,
         })
     }
 }

@@ -360,6 +360,13 @@ catalogue! {
         why: "No such device model is known, so nobody can say what the state is. libxl does not look at the field and hands the state to the QEMU that the configuration names."
         source: "libxl specification, \"EMULATOR_CONTEXT\", emulator_id"
         message: "emulator_id is {found}; {expected} is the largest known"
+    LibxlEmulatorTraditional "libxl::emulator-traditional" W W W
+        field: 4, framing: kept, by: core
+        title: "state of qemu-traditional"
+        refuses: "An EMULATOR_CONTEXT of emulator 1, qemu-traditional."
+        why: "Xen 4.21 dropped this device model, and no other can load its state."
+        source: "libxl specification, \"EMULATOR_CONTEXT\", emulator_id; Xen 19ab8356ab"
+        message: "the device-model state is that of emulator {found}, qemu-traditional"
     LibxlEmulatorGuest "libxl::emulator-guest" W D D
         field: 4, framing: kept, by: core
         title: "emulator record with a PV domain"
@@ -481,6 +488,13 @@ catalogue! {
         why: "The version fixes which records there are and what must come before what. The restorer refuses versions that it does not know, so a newer Xen's image needs a newer Xen."
         source: "libxc specification, \"Image Header\", version"
         message: "libxc version is {found}; 2 and 3 are known"
+    LibxcVersion3 "libxc::version-3" A A A
+        field: 4, framing: kept, by: core
+        title: "version 3 of the libxc stream"
+        refuses: "A libxc stream of version 3, or STATIC_DATA_END or a CPU policy in one of version 2, for a release that reads version 2 only."
+        why: "Xen 4.13, and with it XCP-ng 8.2, knows neither the version nor these records: it refuses the stream at once."
+        source: "libxc specification, \"Image Header\", version; Xen 6501e46ca7"
+        message: "version or record type {found} is not known to readers of version 2"
     LibxcOptionsReserved "libxc::options-reserved" D A D
         field: 2, framing: kept, by: core
         title: "reserved options are set"
@@ -937,7 +951,7 @@ catalogue! {
         title: "HVM parameter that Xen refuses"
         refuses: "A parameter that a toolstack may not set, or a value that Xen does not take for its parameter."
         why: "The hypercall fails and the restore with it, after all memory has been transferred."
-        source: "Xen's hvm_allow_set_param() and hvm_set_param(): 13, 20 to 26 and 30 never; 9, 10, 14, 15, 31, 33 and 36 by value"
+        source: "Xen's hvm_allow_set_param() and hvm_set_param(): 13, 20 to 23, 25, 26 and 30 never, 24 and 35 no longer in newer releases; 9, 10, 14, 15, 24, 31, 33, 35 and 36 by value"
         message: "Xen refuses to set parameter {expected}{to}"
     LibxcHvmParamsRepeated "libxc::hvm-params-repeated" W A D
         field: 8, framing: kept, by: core
@@ -988,6 +1002,13 @@ catalogue! {
         why: "Each MSR takes 16 bytes; the restorer fails on anything else."
         source: "libxc specification, \"X86_MSR_POLICY\"; restorer, handle_x86_msr_policy()"
         message: "body_length of X86_MSR_POLICY is {found}; it holds one or more entries of 16 bytes"
+    LibxcMsrPolicyCount "libxc::msr-policy-count" W D D
+        field: 4, framing: kept, by: core
+        title: "too many MSRs in X86_MSR_POLICY"
+        refuses: "An X86_MSR_POLICY of more MSRs than Xen has a place for: 2, and 1 in some point releases."
+        why: "Xen refuses the whole policy, and the restore fails before any memory is transferred."
+        source: "Xen's x86_msr_copy_from_buffer() and MSR_MAX_SERIALISED_ENTRIES; the second MSR came with Xen ac4ec487e0"
+        message: "X86_MSR_POLICY holds {found} MSRs; {expected} is the most"
     LibxcMsrPolicyFlags "libxc::msr-policy-flags" W D D
         field: 4, framing: kept, by: core
         title: "flags of an MSR are not zero"
@@ -1067,6 +1088,20 @@ catalogue! {
         why: "Xen compares the two and refuses the context. Xen 4.9 and older wrote such entries: the count was right, and the length was that of all MSRs that Xen knows, so that the next entry began inside this one."
         source: "Xen's hvm_load_cpu_msrs()"
         message: "count and length of CPU_MSR contradict each other: count is {found}, and the length has room for {expected}"
+    HvmLapicLength "hvm::lapic-length" A A A
+        field: 4, framing: kept, by: core
+        title: "LAPIC entry of the longer form"
+        refuses: "A LAPIC entry of more than 24 bytes, for a release that knows the shorter form only."
+        why: "The entry grew by 8 bytes in point releases of several branches, and Xen refuses an entry that is longer than its own; a newer release without the change refuses it too, when all memory has been transferred."
+        source: "Xen's hvm_load_entry_zeroextend() in lapic_load_hidden(); Xen b28b590d4a"
+        message: "the LAPIC entry has {found} bytes, more than {expected}"
+    HvmRtcLength "hvm::rtc-length" A A A
+        field: 4, framing: kept, by: core
+        title: "RTC entry of another length than 16"
+        refuses: "An RTC entry of another length than 16 bytes, for a release that takes no other."
+        why: "Xen 4.13, and with it XCP-ng 8.2, refuses the context, when all memory has been transferred."
+        source: "Xen's hvm_load_entry() in rtc_load(); Xen 105b06fc7e"
+        message: "the RTC entry has {found} bytes, not {expected}"
     HvmEntryOverrun "hvm::entry-overrun" D D D
         field: 4, framing: kept, by: core
         title: "entry runs past HVM_CONTEXT"

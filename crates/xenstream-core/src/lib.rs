@@ -16,6 +16,7 @@
 //! * [`Verifier`] takes the stream in pieces of any size and gives the same verdict for every split.
 //! * [`Violation`] names the broken [`Rule`], the byte and the record.
 //! * [`Policy`] says how strict to be: a [`Profile`], and levels and limits changed one by one.
+//! * [`Target`] is a release of Xen, and [`Releases`] says which of them take the stream.
 //! * [`Observer`] hears what is in the stream.
 //! * [`wire`] has the formats as data.
 
@@ -42,6 +43,12 @@ mod policy;
 )]
 mod rule;
 mod summary;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tables are built by const functions, which have no `get`; nothing is indexed at run time by a stream's number"
+)]
+mod target;
 mod verifier;
 mod verify;
 mod violation;
@@ -51,5 +58,9 @@ pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
 pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
 pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
 pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
+pub use target::{
+    Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,
+    TargetSet, UnknownFact, UnknownTarget,
+};
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};

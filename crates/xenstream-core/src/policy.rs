@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::rule::{Rule, UnknownRule};
+use crate::target::Target;
 
 /// What happens when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,6 +224,7 @@ pub struct Policy {
     limited: u16,
     checkpointing: Checkpointing,
     keep_going: bool,
+    target: Option<Target>,
 }
 
 impl Policy {
@@ -249,6 +251,7 @@ impl Policy {
             limited: 0,
             checkpointing: Checkpointing::Auto,
             keep_going: false,
+            target: None,
         }
     }
 
@@ -325,6 +328,21 @@ impl Policy {
     pub const fn with_keep_going(mut self, keep_going: bool) -> Policy {
         self.keep_going = keep_going;
         self
+    }
+
+    /// The same policy for a release that the stream is to be restored on; `None` for any.
+    ///
+    /// What this release refuses is a finding at deny under its own rule, unless the rule's level was set by hand.
+    #[must_use]
+    pub const fn with_target(mut self, target: Option<Target>) -> Policy {
+        self.target = target;
+        self
+    }
+
+    /// The release that the stream is to be restored on.
+    #[must_use]
+    pub const fn target(&self) -> Option<Target> {
+        self.target
     }
 
     /// The profile that the policy started from.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::target::Releases;
 use crate::violation::Layer;
 use crate::wire::{Order, libxc, libxl};
 
@@ -116,6 +117,8 @@ pub struct Summary {
     pub restorable_to_checkpoint: Option<u64>,
     /// Bytes of the stream.
     pub bytes: u64,
+    /// What the stream depends on, and with it which releases of Xen take it.
+    pub releases: Releases,
 }
 
 impl Summary {
@@ -133,6 +136,7 @@ impl Summary {
             checkpoints: 0,
             restorable_to_checkpoint: None,
             bytes: 0,
+            releases: Releases::new(),
         }
     }
 }

@@ -6,9 +6,10 @@
 //! say what the next step is; this file assembles torn fields and knows nothing of formats.
 
 use crate::observer::{Observer, Record};
-use crate::policy::{Level, Limit, Policy};
+use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Summary};
+use crate::target::{Fact, HostDependency};
 use crate::verify::{self, Field, ShortCut, Size, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::padding;
@@ -549,7 +550,81 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let level = self.policy.level(rule);
-        self.find_at(level, Violation { rule, offset, layer: rule.layer(), record, expected, found }, o)
+        let violation = Violation {
+            rule,
+            offset,
+            layer: rule.layer(),
+            record,
+            expected,
+            found,
+            fact: None,
+            is_combination: false,
+        };
+        self.find_at(level, violation, o)
+    }
+
+    /// The stream shows something that some releases of Xen refuse, in the record being read.
+    ///
+    /// Under a target that refuses it, it is a finding of the fact's rule; so it is without a target where the profile
+    /// says so, or where it leaves no release that takes the stream.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fact<O: Observer + ?Sized>(
+        &mut self,
+        fact: Fact,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let record = self.record;
+        self.fact_in(fact, offset, found, expected, record, o)
+    }
+
+    /// The same in this record.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fact_in<O: Observer + ?Sized>(
+        &mut self,
+        fact: Fact,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        record: Option<RecordRef>,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let is_first = !self.summary.releases.facts().contains(fact);
+        let was_taken = is_first && !self.summary.releases.is_refused_by_all();
+        self.summary.releases.note(fact, offset, record);
+        if fact.depends_on_host() {
+            return Ok(());
+        }
+        let Some(rule) = fact.rule_in(record.map(|record| record.layer)) else { return Ok(()) };
+        let profile = self.policy.profile();
+        let is_combination = was_taken && self.summary.releases.is_refused_by_all();
+        let level = match self.policy.target() {
+            Some(target) if target.refuses(fact) => self.policy.level_or(rule, Level::Deny),
+            // What the profile refuses is a danger to any release; of what other releases refuse there is no need to warn.
+            Some(_) if fact.level(profile) == Level::Deny => self.policy.level_or(rule, Level::Deny),
+            Some(_) => Level::Allow,
+            None if is_combination && profile == Profile::Spec => self.policy.level_or(rule, Level::Warn),
+            None if is_combination => self.policy.level_or(rule, Level::Deny),
+            // Set by hand, the rule's level is about what it refuses on its own account, if there is such a thing.
+            None if fact.level(profile) == Level::Allow && rule.grade(profile).level() != Level::Allow => {
+                Level::Allow
+            }
+            None => self.policy.level_or(rule, fact.level(profile)),
+        };
+        let layer = rule.layer();
+        let fact = Some(fact);
+        let violation = Violation { rule, offset, layer, record, expected, found, fact, is_combination };
+        self.find_at(level, violation, o)
+    }
+
+    /// The restore depends on the host in this respect, beside what the stream tells.
+    #[inline]
+    pub(crate) fn depends_on(&mut self, host: HostDependency) {
+        self.summary.releases.depend(host);
     }
 
     /// A rule was broken, and a profile has its own mind about how bad that is.

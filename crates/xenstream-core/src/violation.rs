@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::rule::Rule;
 use crate::summary::Format;
+use crate::target::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
 use crate::wire::{hvm, libxc, libxl, xenopsd};
 
@@ -129,6 +130,10 @@ pub struct Violation {
     pub expected: u64,
     /// What was there.
     pub found: u64,
+    /// The change between releases of Xen that decides whether this is refused, for a finding that not all make.
+    pub fact: Option<Fact>,
+    /// No release takes that together with what the stream showed before, though each is taken by some.
+    pub is_combination: bool,
 }
 
 impl Violation {
@@ -189,6 +194,7 @@ impl fmt::Display for Message<'_> {
                 "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
                 // A parameter that no toolstack may set is refused before its value is looked at.
                 "to" if params::is_never_set(expected) => {}
+                "to" if matches!(self.0.fact, Some(Fact::Nest | Fact::Altp2m)) => {}
                 "to" => write!(f, " to {found:#x}")?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
@@ -196,7 +202,19 @@ impl fmt::Display for Message<'_> {
                 _ => f.write_str(place)?,
             }
         }
-        f.write_str(rest)
+        f.write_str(rest)?;
+        match self.0.fact {
+            None => Ok(()),
+            Some(fact) => {
+                let takers: TargetSet = Target::all().filter(|target| !target.refuses(fact)).collect();
+                let rest = if self.0.is_combination {
+                    ", and with the rest of the stream by no release"
+                } else {
+                    ""
+                };
+                write!(f, "; taken by {takers}{rest}")
+            }
+        }
     }
 }
 

@@ -115,6 +115,8 @@ impl Collector {
             record: None,
             expected: 0,
             found: fault as u64,
+            fact: None,
+            is_combination: false,
         });
         let derives = record.layer == Layer::Xl && !self.derives.is_empty();
         let pfn = if derives { pfn_limit(text) } else { None };

@@ -3,6 +3,7 @@
 use crate::observer::{Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
+use crate::target::Fact;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
@@ -72,6 +73,19 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let entry = self.hvm.entry;
         self.find_in(rule, offset, found, expected, entry, o)
+    }
+
+    /// The entry shows something that some releases of Xen refuse.
+    fn hvm_fact<O: Observer + ?Sized>(
+        &mut self,
+        fact: Fact,
+        offset: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let entry = self.hvm.entry;
+        self.fact_in(fact, offset, found, expected, entry, o)
     }
 
     /// An entry has passed, or none has come yet.
@@ -204,6 +218,12 @@ impl Verifier {
             self.hvm_find(rule, length_at, length, known.length.bound(), o)?;
             self.hvm_rest_of_entry();
             return Ok(());
+        }
+        if typecode == types::LAPIC && length > hvm::LAPIC_OLD {
+            self.hvm_fact(Fact::Lapic32, length_at, length, hvm::LAPIC_OLD, o)?;
+        }
+        if typecode == types::RTC && length != hvm::RTC_OLD {
+            self.hvm_fact(Fact::Rtc24, length_at, length, hvm::RTC_OLD, o)?;
         }
         let layout = match (typecode, length) {
             (types::CPU, cpu::LENGTH_WITHOUT_TSC_AUX) => &cpu::CPU_WITHOUT_TSC_AUX,

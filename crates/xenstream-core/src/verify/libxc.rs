@@ -5,6 +5,7 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Guest};
+use crate::target::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::places::{Place, Seen};
 use crate::verify::{self, Size, Stop, pages, pv, registers};
@@ -224,6 +225,9 @@ impl Verifier {
                 if !(libxc::VERSION_MIN..=libxc::VERSION_MAX).contains(&version) {
                     self.find(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
                 }
+                if version == 3 {
+                    self.fact(Fact::V3, at, u64::from(version), 2, o)?;
+                }
                 self.libxc.version = version;
                 self.summary.libxc_version = Some(version);
                 Field::Options
@@ -324,6 +328,7 @@ impl Verifier {
             let offset = self.position.saturating_sub(libxc::DOMAIN_HEADER);
             o.header(&Header::LibxcDomain { offset, guest, xen });
         }
+        self.depends_on(HostDependency::Memory);
         self.pages.refresh(&self.policy, &self.summary);
         self.libxc_places();
         self.libxc_await();
@@ -424,6 +429,15 @@ impl Verifier {
             self.libxc_place(kind, shape.place, at, o)?;
         }
         unread |= !self.libxc_length(kind, shape, at, length, o)?;
+        match kind {
+            // They came with version 3, and newer restorers take them in older streams too.
+            types::STATIC_DATA_END | types::X86_CPUID_POLICY | types::X86_MSR_POLICY
+                if self.libxc.version < 3 =>
+            {
+                self.fact(Fact::V3, at, found, 0, o)?;
+            }
+            _ => {}
+        }
         let tail = if kind == types::END { self.after_libxc_end() } else { RECORD_HEADER };
         self.begin_body(&libxc_begun(index.wrapping_sub(1), kind, at, length), tail, o);
         if unread {
@@ -499,8 +513,25 @@ impl Verifier {
         };
         if !fits {
             self.find(rule, at, length, expected, o)?;
+        } else if kind == types::X86_MSR_POLICY {
+            self.libxc_msr_policy_count(at, length, o)?;
         }
         Ok(fits)
+    }
+
+    /// Xen has a place for a fixed number of MSRs, which grew.
+    fn libxc_msr_policy_count<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        use libxc::policy;
+        match length.checked_div(policy::MSR).unwrap_or(0) {
+            0 | policy::MSRS_OLD => Ok(()),
+            policy::MSRS_MAX => self.fact(Fact::Msr2, at, policy::MSRS_MAX, policy::MSRS_OLD, o),
+            count => self.find(Rule::LibxcMsrPolicyCount, at, count, policy::MSRS_MAX, o),
+        }
     }
 
     fn libxc_vcpu_length<O: Observer + ?Sized>(

@@ -4,6 +4,7 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::Guest;
+use crate::target::Fact;
 use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef};
@@ -143,6 +144,8 @@ impl Verifier {
                 if word > libxl::EMULATOR_ID_MAX {
                     let most = u64::from(libxl::EMULATOR_ID_MAX);
                     self.find(Rule::LibxlEmulatorId, at, u64::from(word), most, o)?;
+                } else if word == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
+                    self.fact(Fact::Qtrad, at, u64::from(word), 0, o)?;
                 }
                 if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
                     // Behind the header's second word, `index`, the pairs begin.

@@ -292,7 +292,16 @@ impl Verifier {
             let found = record.kind.unwrap_or(0);
             let layer = Layer::Libxc;
             let level = self.policy.level_or(rule, Level::Deny);
-            let violation = Violation { rule, offset, layer, record: Some(record), expected: 0, found };
+            let violation = Violation {
+                rule,
+                offset,
+                layer,
+                record: Some(record),
+                expected: 0,
+                found,
+                fact: None,
+                is_combination: false,
+            };
             self.find_at(level, violation, o)?;
         }
         self.libxc_context_missing(found, at, o)
@@ -332,7 +341,16 @@ impl Verifier {
                 self.policy.level(rule)
             };
             let layer = Layer::Libxc;
-            let violation = Violation { rule, offset: at, layer, record: self.record, expected: 0, found };
+            let violation = Violation {
+                rule,
+                offset: at,
+                layer,
+                record: self.record,
+                expected: 0,
+                found,
+                fact: None,
+                is_combination: false,
+            };
             self.find_at(level, violation, o)?;
         }
         Ok(())

@@ -4,6 +4,7 @@
 use crate::observer::Observer;
 use crate::policy::{Limit, Profile};
 use crate::rule::Rule;
+use crate::target::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::{PartOf, Value};
@@ -125,8 +126,13 @@ impl Verifier {
         if index >= params::COUNT {
             return self.find(Rule::LibxcHvmParamsIndex, at, index, params::COUNT, o);
         }
-        if params::is_never_set(index) {
-            self.find(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
+        match index {
+            params::NESTEDHVM => self.fact(Fact::Nest, at, index, index, o)?,
+            params::ALTP2M => self.fact(Fact::Altp2m, at, index, index, o)?,
+            _ if params::is_never_set(index) => {
+                self.find(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
+            }
+            _ => {}
         }
         let bit = 1 << index;
         if self.registers.params & bit != 0 {
@@ -140,6 +146,10 @@ impl Verifier {
         let index = self.registers.param;
         if refused_value(index, value) {
             self.find(Rule::LibxcHvmParamsRefused, at, value, index, o)?;
+        } else if index == 9 && value & 0x1C00 != 0 {
+            self.fact(Fact::Vir13, at, value, index, o)?;
+        } else if index == params::NESTEDHVM && value == 1 {
+            self.depends_on(HostDependency::Hap);
         }
         Ok(())
     }
@@ -156,10 +166,14 @@ fn refused_value(index: u64, value: u64) -> bool {
         14 => !matches!(value, 0 | 3),
         // HVM_PARAM_VM86_TSS.
         15 => value > u64::from(u32::MAX),
+        // Where it may be set at all.
+        params::NESTEDHVM => value > 1,
         // HVM_PARAM_TRIPLE_FAULT_REASON: a SHUTDOWN_* code.
         31 => value > 5,
         // HVM_PARAM_NR_IOREQ_SERVER_PAGES.
         33 => !(1..=64).contains(&value),
+        // Where it may be set at all.
+        params::ALTP2M => value > 3,
         // HVM_PARAM_X87_FIP_WIDTH, in bytes; 0 lets the hypervisor choose.
         36 => !matches!(value, 0 | 4 | 8),
         _ => false,
@@ -172,6 +186,8 @@ impl Verifier {
         self.registers.leaf = leaf;
         if subleaf_of(leaf).is_none() {
             self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), 0, o)?;
+        } else if matches!(leaf, 0x8000_001D..=0x8000_0021) {
+            self.fact(Fact::E21, at, u64::from(leaf), 0x8000_001C, o)?;
         }
         Ok(())
     }
@@ -179,6 +195,17 @@ impl Verifier {
     fn cpuid_subleaf<O: Observer + ?Sized>(&mut self, at: u64, subleaf: u32, o: &mut O) -> Result<(), Stop> {
         if subleaf_of(self.registers.leaf) == Some(Subleaf::None) && subleaf != NO_SUBLEAF {
             self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(subleaf), u64::from(NO_SUBLEAF), o)?;
+        }
+        match (self.registers.leaf, subleaf) {
+            // The vendor and the highest leaf, each of which some releases compare with the host's.
+            (0, _) => {
+                self.fact(Fact::Vendor, at, 0, 0, o)?;
+                self.fact(Fact::Leaf, at, 0, 0, o)?;
+                self.depends_on(HostDependency::Features);
+            }
+            (7, 2) => self.fact(Fact::L72, at, 2, 1, o)?,
+            (7, 3) => self.fact(Fact::L73, at, 3, 2, o)?,
+            _ => {}
         }
         Ok(())
     }

@@ -146,7 +146,16 @@ impl Verifier {
                         Profile::Spec | Profile::Hardened => self.policy.level(rule),
                     };
                     let (layer, record) = (rule.layer(), self.record);
-                    let violation = Violation { rule, offset: at, layer, record, expected: 0, found: length };
+                    let violation = Violation {
+                        rule,
+                        offset: at,
+                        layer,
+                        record,
+                        expected: 0,
+                        found: length,
+                        fact: None,
+                        is_combination: false,
+                    };
                     self.find_at(level, violation, o)?;
                 }
                 return Ok(0);

@@ -317,11 +317,15 @@ pub mod params {
     pub const ENTRY: u64 = 16;
     /// Number of parameters that Xen knows (`HVM_NR_PARAMS`).
     pub const COUNT: u64 = 39;
+    /// Nested virtualisation; since [`Fact::Nest`](crate::Fact::Nest) it may not be set.
+    pub const NESTEDHVM: u64 = 24;
+    /// Alternate p2m; since [`Fact::Altp2m`](crate::Fact::Altp2m) it may not be set.
+    pub const ALTP2M: u64 = 35;
 
-    /// Whether no toolstack may set this parameter, whatever the value (`hvm_allow_set_param` in Xen).
+    /// Whether no toolstack may set this parameter in any release, whatever the value (`hvm_allow_set_param` in Xen).
     #[must_use]
     pub const fn is_never_set(index: u64) -> bool {
-        matches!(index, 13 | 20..=26 | 30)
+        matches!(index, 13 | 20..=23 | 25 | 26 | 30)
     }
 }
 
@@ -331,6 +335,10 @@ pub mod policy {
     pub const CPUID_LEAF: u64 = 24;
     /// Size of an MSR: `u32 index, u32 flags, u64 value`.
     pub const MSR: u64 = 16;
+    /// How many MSRs every release takes.
+    pub const MSRS_OLD: u64 = 1;
+    /// How many MSRs the newest releases take.
+    pub const MSRS_MAX: u64 = 2;
 }
 
 /// Longest body that a restorer takes: 128 MiB (`REC_LENGTH_MAX` in `xg_sr_common.h`).

@@ -45,6 +45,8 @@ pub mod types {
 
 /// Size of the header inside the EMULATOR records: `u32 emulator_id, u32 index`.
 pub const EMULATOR_HEADER: u64 = 8;
+/// `emulator_id` of qemu-traditional.
+pub const EMULATOR_TRADITIONAL: u32 = 1;
 /// Largest known `emulator_id` (2: QEMU upstream).
 pub const EMULATOR_ID_MAX: u32 = 2;
 

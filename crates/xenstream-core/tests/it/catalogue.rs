@@ -27,7 +27,16 @@ fn assert_none(what: &str, offends: impl Fn(Rule) -> bool) {
 }
 
 fn violation(rule: Rule, record: Option<RecordRef>) -> Violation {
-    Violation { rule, offset: 4253, layer: rule.layer(), record, expected: 0x1_0000, found: 0x10 }
+    Violation {
+        rule,
+        offset: 4253,
+        layer: rule.layer(),
+        record,
+        expected: 0x1_0000,
+        found: 0x10,
+        fact: None,
+        is_combination: false,
+    }
 }
 
 fn record(kind: Option<u64>) -> Option<RecordRef> {

@@ -8,6 +8,7 @@ mod policy;
 mod size;
 mod splits;
 mod summary;
+mod target;
 
 // What the fuzz targets hold, without building anything but the core.
 #[path = "../../../../fuzz/properties/src/splits.rs"]

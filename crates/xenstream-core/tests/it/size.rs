@@ -6,7 +6,7 @@ use std::mem::size_of;
 use xenstream_core::{Policy, Verifier, Violation};
 
 /// A verifier is embedded in its caller's own structures or lies on its stack: constant memory is no promise if the
-/// constant creeps.
+/// constant creeps. 600 bytes of it are the places where the stream first showed each fact that some release refuses.
 #[test]
 fn verifier_is_bounded() {
     assert!(size_of::<Verifier>() <= 3072, "{} bytes", size_of::<Verifier>());
@@ -18,10 +18,10 @@ fn violation_is_bounded() {
     assert!(size_of::<Violation>() <= 72, "{} bytes", size_of::<Violation>());
 }
 
-/// A policy is copied into each verifier.
+/// A policy is copied into each verifier; a byte of it is a rule's level.
 #[test]
 fn policy_is_bounded() {
-    assert!(size_of::<Policy>() <= 288, "{} bytes", size_of::<Policy>());
+    assert!(size_of::<Policy>() <= 416, "{} bytes", size_of::<Policy>());
 }
 
 /// Every test of the core is also a test that its arithmetic does not wrap unasked: under `cargo test` overflow

@@ -1,7 +1,8 @@
 //! The chain inside HVM_CONTEXT.
 
 use xenstream_core::wire::hvm::{
-    ENTRY_HEADER, INSTANCE_AT, Instances, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, entry, types,
+    ENTRY_HEADER, INSTANCE_AT, Instances, LAPIC_OLD, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, RTC_OLD,
+    entry, types,
 };
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::{Layer, Limit, RecordRef, Rule};
@@ -111,6 +112,14 @@ pub(super) const BREAKS: &[Break] = &[
         body.extend(vec![0; d.number(1, 32) as usize]);
         chain.with_body(d, body, chain.entries.len() - 1, ENTRY_HEADER)
     }),
+    Break::new(Rule::HvmLapicLength, HVM, |d| {
+        let length = d.number(LAPIC_OLD + 1, 32 - LAPIC_OLD);
+        Chain::any(d)?.with_first(d, types::LAPIC, length)
+    }),
+    Break::new(Rule::HvmRtcLength, HVM, |d| {
+        let length = d.number(RTC_OLD + 1, 24 - RTC_OLD);
+        Chain::any(d)?.with_first(d, types::RTC, length)
+    }),
     Break::new(Rule::HvmEntryRepeated, ENTRY, |d| {
         let chain = Chain::any(d)?;
         let index = chain.any_between(d)?;
@@ -185,6 +194,20 @@ impl Chain {
     /// With another typecode in this place.
     fn retyped(&self, d: &Draft<'_>, index: usize, typecode: u16) -> Option<Fault> {
         let mut fault = self.edited(d, index, 0, Field::le16(typecode))?;
+        fault.record = fault.record.map(|record| RecordRef { kind: Some(u64::from(typecode)), ..record });
+        Some(fault)
+    }
+
+    /// With an entry of zeros more, first after HEADER, and broken in its length.
+    fn with_first(&self, d: &Draft<'_>, typecode: u16, length: u64) -> Option<Fault> {
+        let mut body = self.body(d, u64::MAX);
+        let at = self.entries.get(1)?.offset as usize;
+        let mut entry = typecode.to_le_bytes().to_vec();
+        entry.extend(u16::MIN.to_le_bytes());
+        entry.extend((length as u32).to_le_bytes());
+        entry.resize((ENTRY_HEADER + length) as usize, 0);
+        body.splice(at..at, entry);
+        let mut fault = self.with_body(d, body, 1, LENGTH_AT)?;
         fault.record = fault.record.map(|record| RecordRef { kind: Some(u64::from(typecode)), ..record });
         Some(fault)
     }

@@ -31,6 +31,10 @@ pub(super) const BREAKS: &[Break] = &[
         let version = d.one_of(&[0, 1, 4, u32::MAX])?;
         d.field(d.first(Part::Image)?, image_at::VERSION, Field::U32(version))
     }),
+    Break::new(Rule::LibxcVersion3, "version 3", |d| {
+        d.version(3)?;
+        Some(Fault::in_item(d.stream.clone(), d.first(Part::Image)?, image_at::VERSION))
+    }),
     Break::new(Rule::LibxcOptionsReserved, ANY, |d| {
         let image = d.first(Part::Image)?;
         let options = (d.read32(image, image_at::OPTIONS) >> 16) as u16 | 1 << d.number(1, 15);

@@ -5,7 +5,9 @@ use xenstream_core::wire::libxl::types::{
     CHECKPOINT_END, CHECKPOINT_STATE, EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END, KNOWN, LIBXC_CONTEXT,
     OPTIONAL,
 };
-use xenstream_core::wire::libxl::{CHECKPOINT_STATE_MAX, EMULATOR_HEADER, EMULATOR_ID_MAX, at};
+use xenstream_core::wire::libxl::{
+    CHECKPOINT_STATE_MAX, EMULATOR_HEADER, EMULATOR_ID_MAX, EMULATOR_TRADITIONAL, at,
+};
 use xenstream_core::{Checkpointing, Guest, Layer, Limit, Rule};
 
 use super::{BODY, Break, Draft, Fault, LENGTH};
@@ -88,6 +90,11 @@ pub(super) const BREAKS: &[Break] = &[
         })?;
         let id = d.one_of(&[EMULATOR_ID_MAX + 1, 0x100, u32::MAX])?;
         d.field(index, BODY, Field::U32(id))
+    }),
+    Break::new(Rule::LibxlEmulatorTraditional, HVM, |d| {
+        d.guest(Guest::Hvm)?;
+        let item = emulator_context(d.number(0, 64)).edited(BODY, Field::U32(EMULATOR_TRADITIONAL));
+        d.extra(d.last(LAST)?, item, BODY)
     }),
     Break::new(Rule::LibxlEmulatorGuest, "a libxl stream of a PV guest", |d| {
         d.guest(Guest::Pv)?;

@@ -103,7 +103,7 @@ pub(super) const BREAKS: &[Break] = &[
         param(d, index, 0, 0)
     }),
     Break::new(Rule::LibxcHvmParamsRefused, HVM, |d| {
-        let index = d.one_of(&[13, 20, 21, 22, 23, 24, 25, 26, 30])?;
+        let index = d.one_of(&[13, 20, 21, 22, 23, 25, 26, 30])?;
         param(d, index, 0, 0)
     }),
     Break::new(Rule::LibxcHvmParamsRefused, HVM, |d| {
@@ -135,6 +135,10 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcMsrPolicyLength, V3, |d| {
         let length = d.one_of(&[0, 1, policy::MSR - 1, policy::MSR + 8])?;
         ahead(d, record(X86_MSR_POLICY, Body::new().zeros(length)), LENGTH)
+    }),
+    Break::new(Rule::LibxcMsrPolicyCount, V3, |d| {
+        let msrs: Vec<(u32, u64)> = (0..=d.number(policy::MSRS_MAX, 4)).map(|n| (n as u32, n)).collect();
+        ahead(d, libxc::msr_policy(&msrs), LENGTH)
     }),
     Break::new(Rule::LibxcMsrPolicyFlags, V3, |d| {
         let msrs: Vec<(u32, u64)> = (0..=d.number(0, 4)).map(|n| (n as u32, n)).collect();

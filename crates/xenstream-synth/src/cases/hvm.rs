@@ -1,6 +1,8 @@
 //! The chain inside HVM_CONTEXT.
 
-use xenstream_core::wire::hvm::{ENTRY_HEADER, INSTANCE_AT, LENGTH_AT, MSR, MSR_HEADER, XSAVE_MIN, types};
+use xenstream_core::wire::hvm::{
+    ENTRY_HEADER, INSTANCE_AT, LAPIC_OLD, LENGTH_AT, MSR, MSR_HEADER, RTC_OLD, XSAVE_MIN, types,
+};
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::{Layer, Profile, RecordRef, Rule};
 
@@ -67,6 +69,10 @@ fn entries() -> Vec<Case> {
         case(Rule::HvmEntryLength, variant, &around(entry), &around(fine), 1, LENGTH_AT)
     };
     let sized = |typecode, size: u64| Entry::new(typecode, 0, vec![0; size as usize]);
+    let longer = |rule, variant, typecode, lengths: [u64; 2]| {
+        let [broken, fine] = lengths.map(|length| around(sized(typecode, length)));
+        case(rule, variant, &broken, &fine, 1, LENGTH_AT)
+    };
     // One more than there are, beside the last one.
     let instance = |variant, typecode, first: u16| {
         let [broken, fine] =
@@ -107,6 +113,10 @@ fn entries() -> Vec<Case> {
         length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(0, 0)])),
         case(Rule::HvmMsrCount, "", &around(msrs().with_byte(0, 1)), &around(msrs()), 1, ENTRY_HEADER)
             .note("as Xen 4.9 and older wrote it"),
+        longer(Rule::HvmLapicLength, "", types::LAPIC, [32, LAPIC_OLD]),
+        longer(Rule::HvmLapicLength, "shortest", types::LAPIC, [LAPIC_OLD + 1, 0]),
+        longer(Rule::HvmRtcLength, "", types::RTC, [24, RTC_OLD]),
+        longer(Rule::HvmRtcLength, "shorter", types::RTC, [RTC_OLD - 1, RTC_OLD]),
         case(Rule::HvmEntryRepeated, "", &pics(0), &pics(1), 2, 0),
         reserved("", 0),
         reserved("second", 1),

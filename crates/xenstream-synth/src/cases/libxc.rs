@@ -28,12 +28,21 @@ fn headers() -> Vec<Case> {
     let marker = libxl.offset(libxl.find(Part::Image));
     let image = |rule, variant, at, value| field(rule, variant, &bare, Part::Image, at, value);
     let domain = |rule, variant, at, value| field(rule, variant, &bare, Part::Domain, at, value);
+    let old = bare
+        .clone()
+        .edited(Part::Image, image_at::VERSION, Field::U32(VERSION_MIN))
+        .without(Part::libxc(STATIC_DATA_END));
     let big = bare.clone().with_libxc_order(Order::Big);
     vec![
         field(Rule::LibxcMarker, "", &libxl, Part::Image, 7, Field::U8(0)).at(marker),
         image(Rule::LibxcId, "", image_at::ID, Field::U32(0x5845_4E47)),
         image(Rule::LibxcVersion, "", image_at::VERSION, Field::U32(VERSION_MIN - 1)),
         image(Rule::LibxcVersion, "newer", image_at::VERSION, Field::U32(VERSION_MAX + 1)),
+        Case::of(Rule::LibxcVersion3, "", &bare, &old).in_item(
+            &bare,
+            bare.find(Part::Image),
+            image_at::VERSION,
+        ),
         image(Rule::LibxcOptionsReserved, "", image_at::OPTIONS, Field::U16(1 << 1)),
         image(Rule::LibxcOptionsReserved, "highest", image_at::OPTIONS, Field::U16(1 << 15)),
         Case::of(Rule::LibxcBigEndian, "", &big, &bare)

@@ -184,6 +184,8 @@ fn policies() -> Vec<Case> {
         let item = record(X86_MSR_POLICY, Body::new().zeros(size));
         with(Rule::LibxcMsrPolicyLength, variant, item, two(), LENGTH)
     };
+    let one = libxc::msr_policy(&[(0xCE, 0)]);
+    let three = libxc::msr_policy(&[(0xCE, 0), (0x10A, 0), (0xCE, 0)]);
     let flags =
         |variant, at| with(Rule::LibxcMsrPolicyFlags, variant, two().edited(at, Field::U32(1)), two(), at);
     vec![
@@ -193,6 +195,7 @@ fn policies() -> Vec<Case> {
         with(Rule::LibxcCpuidPolicyLeaf, "subleaf", leaf(1, 0), leaf(1, NONE), BODY + 24 + 4),
         msr("", 24),
         msr("empty", 0),
+        with(Rule::LibxcMsrPolicyCount, "", three, one, LENGTH),
         flags("", BODY + 4),
         flags("second", BODY + 16 + 4),
     ]

@@ -1,10 +1,10 @@
 //! The libxl stream, but for checkpoints.
 
 use xenstream_core::wire::Order;
-use xenstream_core::wire::libxl::at;
 use xenstream_core::wire::libxl::types::{
     EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END, KNOWN, LIBXC_CONTEXT, OPTIONAL,
 };
+use xenstream_core::wire::libxl::{EMULATOR_TRADITIONAL, at};
 use xenstream_core::{Format, Limit, Profile, Rule};
 
 use super::{BODY, Case, LENGTH, either, extra, field, other};
@@ -123,6 +123,7 @@ fn emulators() -> Vec<Case> {
         .limit(Limit::EmulatorContext, 16),
         field(Rule::LibxlEmulatorId, "", &base, STATE, BODY, Field::U32(QEMU + 1)),
         field(Rule::LibxlEmulatorId, "xenstore", &base, DATA, BODY, Field::U32(u32::MAX)),
+        field(Rule::LibxlEmulatorTraditional, "", &base, STATE, BODY, Field::U32(EMULATOR_TRADITIONAL)),
     ]
 }
 

@@ -2,8 +2,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::Format;
-use xenstream_core::wire::libxl::EMULATOR_ID_MAX;
 use xenstream_core::wire::libxl::types::{EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END};
+use xenstream_core::wire::libxl::{EMULATOR_ID_MAX, EMULATOR_TRADITIONAL};
 use xenstream_core::wire::xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2};
 
@@ -172,7 +172,11 @@ impl XenopsdBlobs {
 impl DeviceModel {
     /// Its records.
     pub(super) fn records(&self) -> Vec<Item> {
-        let id = u32::from(self.emulator_id) % (EMULATOR_ID_MAX + 1);
+        // All that are known but qemu-traditional, of which every profile warns.
+        let id = match u32::from(self.emulator_id) % (EMULATOR_ID_MAX + 1) {
+            EMULATOR_TRADITIONAL => EMULATOR_ID_MAX,
+            id => id,
+        };
         let pairs: Vec<u8> = self.xenstore.iter().flat_map(Pair::bytes).collect();
         let mut records = Vec::new();
         if !pairs.is_empty() {

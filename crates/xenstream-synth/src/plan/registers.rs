@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arbitrary::Arbitrary;
 use xenstream_core::Guest;
 use xenstream_core::wire::hvm::{self, Instances, Length};
+use xenstream_core::wire::libxc::policy::MSRS_MAX;
 use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
 
 use super::few;
@@ -21,7 +22,7 @@ pub struct Policies {
     /// X86_CPUID_POLICY; no record without leaves.
     #[arbitrary(with = few::<4, Leaf>)]
     pub leaves: Vec<Leaf>,
-    /// X86_MSR_POLICY; no record without MSRs.
+    /// X86_MSR_POLICY, as many as Xen takes; no record without MSRs.
     #[arbitrary(with = few::<3, Msr>)]
     pub msrs: Vec<Msr>,
     /// The MSRs come before the leaves, and X86_PV_INFO behind both.
@@ -144,7 +145,9 @@ impl Policies {
             records.push(libxc::cpuid_policy(&leaves));
         }
         if !self.msrs.is_empty() {
-            records.push(libxc::msr_policy(&pairs(&self.msrs)));
+            let mut msrs = pairs(&self.msrs);
+            msrs.truncate(MSRS_MAX as usize);
+            records.push(libxc::msr_policy(&msrs));
         }
         if self.reversed {
             records.reverse();

@@ -28,6 +28,10 @@ pub mod types {
     pub const HEADER: u16 = 1;
     /// Registers of a vcpu.
     pub const CPU: u16 = 2;
+    /// Local APIC of a vcpu.
+    pub const LAPIC: u16 = 5;
+    /// Real-time clock.
+    pub const RTC: u16 = 11;
     /// XSAVE area of a vcpu.
     pub const CPU_XSAVE: u16 = 16;
     /// MSRs of a vcpu.
@@ -42,6 +46,11 @@ pub const MSR_HEADER: u64 = 8;
 pub const MSR: u64 = 16;
 /// Shortest CPU_XSAVE.
 pub const XSAVE_MIN: u64 = 600;
+
+/// Longest LAPIC that every release takes; since [`Fact::Lapic32`](crate::Fact::Lapic32) there are 8 bytes more.
+pub const LAPIC_OLD: u64 = 24;
+/// The length of RTC that every release takes; since [`Fact::Rtc24`](crate::Fact::Rtc24) there may be 8 bytes more.
+pub const RTC_OLD: u64 = 16;
 
 /// Lengths that Xen takes for a typecode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
