@@ -48,7 +48,7 @@ mod summary;
     clippy::arithmetic_side_effects,
     reason = "tables are built by const functions, which have no `get`; nothing is indexed at run time by a stream's number"
 )]
-mod target;
+mod targets;
 mod verifier;
 mod verify;
 mod violation;
@@ -58,7 +58,7 @@ pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
 pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
 pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
 pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
-pub use target::{
+pub use targets::{
     Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,
     TargetSet, UnknownFact, UnknownTarget,
 };

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::rule::{Rule, UnknownRule};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// What happens when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

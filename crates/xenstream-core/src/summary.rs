@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::target::Releases;
+use crate::targets::Releases;
 use crate::violation::Layer;
 use crate::wire::{Order, libxc, libxl};
 

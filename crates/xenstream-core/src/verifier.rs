@@ -9,7 +9,7 @@ use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Summary};
-use crate::target::{Fact, HostDependency};
+use crate::targets::{Fact, HostDependency};
 use crate::verify::{self, Field, ShortCut, Size, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::padding;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::rule::Rule;
 use crate::summary::Format;
-use crate::target::{Fact, Target, TargetSet};
+use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
 use crate::wire::{hvm, libxc, libxl, xenopsd};
 

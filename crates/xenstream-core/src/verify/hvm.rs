@@ -3,7 +3,7 @@
 use crate::observer::{Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
-use crate::target::Fact;
+use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};

@@ -5,7 +5,7 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Guest};
-use crate::target::{Fact, HostDependency};
+use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::places::{Place, Seen};
 use crate::verify::{self, Size, Stop, pages, pv, registers};

@@ -4,7 +4,7 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::Guest;
-use crate::target::Fact;
+use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef};

@@ -4,7 +4,7 @@
 use crate::observer::Observer;
 use crate::policy::{Limit, Profile};
 use crate::rule::Rule;
-use crate::target::{Fact, HostDependency};
+use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::{PartOf, Value};

@@ -1,0 +1,216 @@
+//! What a stream depends on, and who takes it.
+
+use super::{Fact, FactSet, Target, TargetSet};
+use crate::rule::Rule;
+use crate::violation::{Layer, RecordRef};
+
+/// What a restore depends on that no stream tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum HostDependency {
+    /// Free memory for the guest.
+    Memory,
+    /// The host's processor must have the features that the guest uses.
+    Features,
+    /// The vendor of the host's processor.
+    Vendor,
+    /// The highest CPUID leaf of the host's processor.
+    MaxLeaf,
+    /// The size of the host's XSAVE area.
+    XsaveSize,
+    /// The machine-check capabilities of the host's processor.
+    McaCaps,
+    /// The number of MSRs that the host's processor has for a PV vcpu.
+    PvMsrs,
+    /// Hardware-assisted paging on the host, or shadow paging.
+    Hap,
+    /// Nested virtualisation in the guest's configuration.
+    NestedVirt,
+    /// Support for Viridian in the host's build of Xen.
+    Viridian,
+}
+
+impl HostDependency {
+    /// Every dependency.
+    pub const ALL: [HostDependency; 10] = [
+        HostDependency::Memory,
+        HostDependency::Features,
+        HostDependency::Vendor,
+        HostDependency::MaxLeaf,
+        HostDependency::XsaveSize,
+        HostDependency::McaCaps,
+        HostDependency::PvMsrs,
+        HostDependency::Hap,
+        HostDependency::NestedVirt,
+        HostDependency::Viridian,
+    ];
+
+    /// The dependency's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            HostDependency::Memory => "memory",
+            HostDependency::Features => "processor-features",
+            HostDependency::Vendor => "processor-vendor",
+            HostDependency::MaxLeaf => "cpuid-leaves",
+            HostDependency::XsaveSize => "xsave-size",
+            HostDependency::McaCaps => "mca-capabilities",
+            HostDependency::PvMsrs => "pv-msrs",
+            HostDependency::Hap => "hap",
+            HostDependency::NestedVirt => "nested-virtualisation",
+            HostDependency::Viridian => "viridian",
+        }
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            HostDependency::Memory => "free memory for the guest",
+            HostDependency::Features => "processor features that the guest uses",
+            HostDependency::Vendor => "the vendor of the processor",
+            HostDependency::MaxLeaf => "the highest CPUID leaf of the processor",
+            HostDependency::XsaveSize => "the size of the XSAVE area",
+            HostDependency::McaCaps => "the machine-check capabilities of the processor",
+            HostDependency::PvMsrs => "the number of MSRs of a PV vcpu",
+            HostDependency::Hap => "hardware-assisted or shadow paging",
+            HostDependency::NestedVirt => "nested virtualisation in the guest's configuration",
+            HostDependency::Viridian => "Viridian support in the build of Xen",
+        }
+    }
+
+    /// The fact that tells on which releases it matters; `None` where it does on all.
+    #[must_use]
+    pub fn fact(self) -> Option<Fact> {
+        Fact::all().find(|fact| fact.entry().host == Some(self))
+    }
+
+    /// The releases on which it matters.
+    #[must_use]
+    pub fn releases(self) -> TargetSet {
+        let fact = self.fact();
+        let matters = |target: &Target| match fact {
+            None => true,
+            Some(fact) => target.has(fact) == (fact.entry().polarity == super::Polarity::Refuses),
+        };
+        Target::all().filter(matters).collect()
+    }
+}
+
+/// The place where a stream first showed a fact, in 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    offset: u64,
+    /// The record: 3 bits of layer, 5 of type, 24 bits back to its first byte, 32 of index. All ones where it does not
+    /// fit: no record of that layer.
+    record: u64,
+}
+
+impl Place {
+    fn new(offset: u64, record: Option<RecordRef>) -> Place {
+        Place { offset, record: record.and_then(|record| pack(offset, &record)).unwrap_or(u64::MAX) }
+    }
+
+    fn record(&self) -> Option<RecordRef> {
+        if self.record == u64::MAX {
+            return None;
+        }
+        let index = self.record & u64::from(u32::MAX);
+        let back = self.record >> 32 & ((1 << 24) - 1);
+        let kind = self.record >> 56 & 0x1F;
+        let layer = Layer::ALL.get(usize::try_from(self.record >> 61).ok()?).copied()?;
+        Some(RecordRef { layer, index, kind: Some(kind), offset: self.offset.checked_sub(back)? })
+    }
+}
+
+fn pack(offset: u64, record: &RecordRef) -> Option<u64> {
+    let kind = record.kind.filter(|kind| *kind < 1 << 5)?;
+    let back = offset.checked_sub(record.offset).filter(|back| *back < 1 << 24)?;
+    let index = u32::try_from(record.index).ok()?;
+    Some((record.layer as u64) << 61 | kind << 56 | back << 32 | u64::from(index))
+}
+
+/// What a stream depends on, as far as it was read: the facts that it shows, the place of the first symptom of each,
+/// and what only the host can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Releases {
+    facts: FactSet,
+    places: [Place; Fact::COUNT],
+    host: u16,
+}
+
+impl Releases {
+    pub(crate) const fn new() -> Releases {
+        Releases { facts: FactSet::EMPTY, places: [Place { offset: 0, record: 0 }; Fact::COUNT], host: 0 }
+    }
+
+    /// Notes a symptom of a fact.
+    pub(crate) fn note(&mut self, fact: Fact, offset: u64, record: Option<RecordRef>) {
+        if let Some(host) = fact.entry().host {
+            self.depend(host);
+        }
+        if self.facts.contains(fact) {
+            return;
+        }
+        self.facts = self.facts.with(fact);
+        if let Some(place) = self.places.get_mut(fact as usize) {
+            *place = Place::new(offset, record);
+        }
+    }
+
+    pub(crate) fn depend(&mut self, host: HostDependency) {
+        self.host |= 1 << host as u8;
+    }
+
+    /// The facts that the stream shows.
+    #[must_use]
+    pub fn facts(&self) -> FactSet {
+        self.facts
+    }
+
+    /// Whether no release takes what the stream shows.
+    #[must_use]
+    pub fn is_refused_by_all(&self) -> bool {
+        !Target::all().any(|target| target.takes(self.facts))
+    }
+
+    /// The releases that take the stream, as far as it tells: the host decides too, see
+    /// [`depends_on_host`](Releases::depends_on_host).
+    #[must_use]
+    pub fn taken_by(&self) -> TargetSet {
+        Target::all().filter(|target| target.takes(self.facts)).collect()
+    }
+
+    /// For each fact that makes releases refuse the stream: which, why and where.
+    pub fn refusals(&self) -> impl Iterator<Item = Refusal> + '_ {
+        self.facts.iter().filter_map(|fact| {
+            let releases: TargetSet = Target::all().filter(|target| target.refuses(fact)).collect();
+            let place = self.places.get(fact as usize).copied().unwrap_or_default();
+            let record = place.record();
+            let rule = fact.rule_in(record.map(|record| record.layer))?;
+            (!releases.is_empty()).then_some(Refusal { fact, releases, rule, offset: place.offset, record })
+        })
+    }
+
+    /// What the restore depends on beside the stream and the release.
+    pub fn depends_on_host(&self) -> impl Iterator<Item = HostDependency> + '_ {
+        HostDependency::ALL.into_iter().filter(|host| self.host >> *host as u8 & 1 != 0)
+    }
+}
+
+/// Why some releases refuse a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The fact that decides it.
+    pub fact: Fact,
+    /// The releases that refuse.
+    pub releases: TargetSet,
+    /// The rule of the finding under such a target.
+    pub rule: Rule,
+    /// Absolute offset of the first symptom, in bytes from the start of the input.
+    pub offset: u64,
+    /// The record of the first symptom.
+    pub record: Option<RecordRef>,
+}
