@@ -7,7 +7,7 @@ mod path;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Command};
-use xenstream::{Checkpointing, Format, Limit, Options, Policy, Profile};
+use xenstream::{Checkpointing, Format, Level, Limit, Options, Policy, Profile, Rule};
 
 use levels::Levels;
 
@@ -29,6 +29,10 @@ pub(crate) struct Judging {
     #[command(flatten)]
     levels: Levels,
 
+    /// Refuse what would only be warned about
+    #[arg(long)]
+    strict: bool,
+
     /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit)]
     limits: Vec<(Limit, u64)>,
@@ -43,7 +47,14 @@ impl Judging {
     pub(crate) fn options(&self, keep_going: bool) -> Options {
         let policy =
             Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(keep_going);
-        let policy = self.levels.apply(policy);
+        let mut policy = self.levels.apply(policy);
+        if self.strict {
+            for rule in Rule::all().filter(|rule| policy.level(*rule) == Level::Warn).collect::<Vec<_>>() {
+                // A rule's own name is known, and nothing that is warned about is structural.
+                let known = policy.set_level(rule.name(), Level::Deny);
+                debug_assert!(known.is_ok(), "{rule}");
+            }
+        }
         let policy =
             self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value));
         Options::new(policy).with_format(self.format)

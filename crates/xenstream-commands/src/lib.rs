@@ -8,6 +8,7 @@ mod args;
 mod command;
 mod descriptor;
 mod explain;
+mod files_from;
 mod inspect;
 mod listing;
 mod output;
@@ -18,6 +19,7 @@ mod rules;
 mod scrub;
 mod suggest;
 mod synth;
+mod tally;
 mod verify;
 mod verify_stream_v2;
 

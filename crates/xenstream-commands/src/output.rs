@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{Error, Findings, Hint, Report, Summary, Violation};
+use xenstream::{Error, Findings, Hint, Profile, Report, Summary, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -44,13 +44,13 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     let (style, verdict) = if report.is_valid() { (GOOD, "valid") } else { (BAD, "invalid") };
     writeln!(out, "{}: {style}{verdict}{style:#}: {}", name(path), description(report))?;
     match report.violation() {
-        Some(violation) if report.findings.is_empty() => finding(out, BAD, "error", violation)?,
-        _ => findings(out, BAD, "error", &report.findings)?,
+        Some(violation) if report.findings.is_empty() => finding(out, BAD, "error", violation, None)?,
+        _ => findings(out, BAD, "error", &report.findings, None)?,
     }
     if let Some(hint) = report.hint() {
         writeln!(out, "    {ASIDE}hint{ASIDE:#}: {hint}{}", advice(hint))?;
     }
-    findings(out, DOUBTFUL, "warning", &report.warnings)?;
+    findings(out, DOUBTFUL, "warning", &report.warnings, Some(report.profile))?;
     for derived in &report.derived_limits {
         let (limit, value, memory) = (derived.limit, derived.value, derived.memory_kib);
         writeln!(
@@ -86,9 +86,15 @@ pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
-fn findings(out: &mut impl Write, style: Style, what: &str, findings: &Findings) -> io::Result<()> {
+fn findings(
+    out: &mut impl Write,
+    style: Style,
+    what: &str,
+    findings: &Findings,
+    warned_by: Option<Profile>,
+) -> io::Result<()> {
     for violation in findings.listed() {
-        finding(out, style, what, violation)?;
+        finding(out, style, what, violation, warned_by)?;
     }
     for (rule, more) in findings.unlisted() {
         let times = plural(more, "time");
@@ -97,9 +103,20 @@ fn findings(out: &mut impl Write, style: Style, what: &str, findings: &Findings)
     Ok(())
 }
 
-fn finding(out: &mut impl Write, style: Style, what: &str, violation: &Violation) -> io::Result<()> {
+/// Prints a finding; `warned_by` is the profile that only warns of it.
+fn finding(
+    out: &mut impl Write,
+    style: Style,
+    what: &str,
+    violation: &Violation,
+    warned_by: Option<Profile>,
+) -> io::Result<()> {
     let Violation { rule, offset, record, .. } = violation;
-    writeln!(out, "  {style}{what}{style:#}: {RULE}{rule}{RULE:#}: {}", violation.message())?;
+    write!(out, "  {style}{what}{style:#}: {RULE}{rule}{RULE:#}: {}", violation.message())?;
+    if let Some(refuses) = warned_by.and_then(|profile| rule.refused_beside(profile)) {
+        write!(out, " ({refuses} refuses this)")?;
+    }
+    writeln!(out)?;
     write!(out, "    {ASIDE}at offset {offset} ({offset:#x})")?;
     if let Some(record) = record {
         write!(out, ", in {record}")?;

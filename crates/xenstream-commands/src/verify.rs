@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use xenstream::batch::{Outcome, Target, verify_all};
 use xenstream::{Error, Options, Report, json};
 
@@ -13,13 +13,15 @@ use crate::args::{Judging, PathOrDash, usage};
 use crate::listing::Listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
-use crate::{FAILED, INVALID, VALID, output};
+use crate::tally::{self, Tally};
+use crate::{FAILED, files_from, output};
 
 const HELP: &str = "\
 Examples:
   xenstream verify guest.save                       one image
   xenstream verify -q saves                         all below a directory, silent if they are valid
-  xenstream verify --profile restore guest.save     would Xen restore it?
+  xenstream verify --profile hardened guest.save    is it safe to hand to Xen, whoever made it?
+  find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
   xenstream verify --keep-going --json guest.save   everything there is to say, for a program
   cat guest.save | xenstream verify -               a stream on its way
   xenstream verify --limit hvm-pfn=16M --allow libxc::padding guest.save
@@ -39,6 +41,18 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
+    /// Judge every file in a directory, also those that are no images
+    #[arg(long)]
+    all: bool,
+
+    /// Verify the images and directories that this file lists, one a line; - is standard input
+    #[arg(long, value_name = "FILE|-")]
+    files_from: Option<PathOrDash>,
+
+    /// Names in --files-from end with a zero byte, as find -print0 writes them
+    #[arg(short = '0', long, requires = "files_from")]
+    null: bool,
+
     /// Report everything that is wrong with an image, not only the first thing
     #[arg(long)]
     keep_going: bool,
@@ -47,9 +61,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Say nothing of valid images
-    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
-    quiet: bool,
+    /// Report only images that are invalid, unjudged or warned about; twice: print nothing
+    #[arg(short, long, action = ArgAction::Count, conflicts_with_all = ["verbose", "json"])]
+    quiet: u8,
 
     /// List the records of each image
     #[arg(short, long, conflicts_with = "json")]
@@ -70,7 +84,7 @@ impl Arguments {
     fn progress(&self) -> When {
         match self.progress {
             Some(when) => when,
-            None if self.quiet => When::Never,
+            None if self.quiet > 0 => When::Never,
             None => When::Auto,
         }
     }
@@ -78,31 +92,56 @@ impl Arguments {
 
 /// Verifies what the command line names. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    let targets = targets(&arguments.targets);
+    let targets = match targets(arguments) {
+        Ok(targets) => targets,
+        Err(error) => {
+            let list = arguments.files_from.as_ref().map_or(Path::new("-"), PathOrDash::name);
+            output::complain(&format!("{}: cannot read the names: {error}", output::name(list)));
+            return Ok(FAILED);
+        }
+    };
+    let counts = arguments.files_from.is_some()
+        || targets.iter().any(|target| matches!(target, Target::Directory(_) | Target::AllOf(_)));
     let options = arguments.options();
     // The listing of one image at a time, in front of its verdict.
     let threads = if arguments.verbose { NonZero::new(1) } else { None };
     Meter::watch(arguments.progress(), arguments.verbose, &targets, |meter| {
         let mut out = output::stdout();
-        let mut status = VALID;
+        let mut tally = Tally::default();
         let mut written = Ok(());
         let observer = |path: &Path| meter.observer(arguments.verbose.then(|| Listing::new(path)));
-        verify_all(&targets, &options, threads, observer, |Outcome { path, result, observer }| {
-            status = status.max(match &result {
-                Ok(report) if report.is_valid() => VALID,
-                Ok(_) => INVALID,
-                Err(_) => FAILED,
-            });
-            let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
-            let listing = observer.and_then(|watched| watched.into_inner(bytes));
-            written = meter.print(|| {
-                listing.map_or(Ok(()), Listing::finish)?;
-                print(&mut out, arguments, &path, &result)?;
-                out.flush()
-            });
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        written.map(|()| status)
+        verify_all(
+            &targets,
+            &options,
+            threads,
+            observer,
+            |Outcome { path, result, passed_over, observer }| {
+                let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
+                let listing = observer.and_then(|watched| watched.into_inner(bytes));
+                written = meter.print(|| {
+                    listing.map_or(Ok(()), Listing::finish)?;
+                    match &result {
+                        Ok(report) if passed_over => {
+                            let reason = tally.pass_over(&path, report);
+                            if arguments.verbose {
+                                writeln!(out, "{}", tally::passed_over_line(&path, reason))?;
+                            }
+                        }
+                        _ => {
+                            tally.count(&result);
+                            print(&mut out, arguments, &path, &result)?;
+                        }
+                    }
+                    out.flush()
+                });
+                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        );
+        written?;
+        if counts {
+            meter.print(|| finish(&mut out, arguments, &tally))?;
+        }
+        Ok(tally.status())
     })
 }
 
@@ -113,32 +152,63 @@ fn print(
     path: &Path,
     result: &Result<Report, Error>,
 ) -> io::Result<()> {
-    match result {
+    match (arguments.quiet, result) {
         _ if arguments.json => {
             serde_json::to_writer(&mut *out, &json::Line::new(path, result, arguments.judging.profile))?;
             writeln!(out)
         }
-        Ok(report) if report.is_valid() && arguments.quiet => Ok(()),
-        Ok(report) => output::report(out, path, report),
-        Err(error) => {
+        (2.., _) => Ok(()),
+        (1, Ok(report)) if report.is_valid() && report.warnings.is_empty() => Ok(()),
+        (_, Ok(report)) => output::report(out, path, report),
+        (_, Err(error)) => {
             output::failure(path, error);
             Ok(())
         }
     }
 }
 
-fn targets(names: &[PathOrDash]) -> Vec<Target> {
-    if names.is_empty() {
+/// Says how many images there were.
+fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()> {
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &tally.object())?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    if arguments.quiet == 0 {
+        writeln!(io::stderr(), "{tally}")?;
+    }
+    Ok(())
+}
+
+/// What the command line names, and the files that it names list.
+fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
+    let Arguments { targets: names, files_from, null, .. } = arguments;
+    if names.is_empty() && files_from.is_none() {
         if io::stdin().is_terminal() {
             usage::<Arguments>(
                 "verify",
                 "name an image, or a directory of images, or redirect standard input from one",
             );
         }
-        return vec![Target::Stdin];
+        return Ok(vec![Target::Stdin]);
     }
-    if names.iter().filter(|name| name.is_dash()).count() > 1 {
+    if names.iter().chain(files_from).filter(|name| name.is_dash()).count() > 1 {
         usage::<Arguments>("verify", "standard input can be read once");
     }
-    names.iter().map(|name| Target::from_path(name.name())).collect()
+    let listed = match files_from {
+        Some(list) => files_from::read(list, *null)?,
+        None => Vec::new(),
+    };
+    let targets = names.iter().map(|name| Target::from_path(name.name()));
+    // A listed name is a name: standard input is not listed.
+    let targets = targets.chain(listed.iter().map(|path| match Target::from_path(path) {
+        Target::Stdin => Target::File(path.clone()),
+        target => target,
+    }));
+    Ok(targets
+        .map(|target| match target {
+            Target::Directory(path) if arguments.all => Target::AllOf(path),
+            target => target,
+        })
+        .collect())
 }

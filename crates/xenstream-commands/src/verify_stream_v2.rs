@@ -11,7 +11,7 @@ use std::process;
 
 use clap::{Args, Parser, ValueEnum};
 use rustix::fs::{SeekFrom, seek};
-use xenstream::{Error, Format, Input, Options, Policy, Report, Violation, verify};
+use xenstream::{Error, Format, Hint, Input, Options, Policy, Report, Violation, verify};
 
 use crate::descriptor;
 use crate::listing::Listing;
@@ -154,9 +154,23 @@ fn tell(report: &Report, voice: &Voice) -> io::Result<u8> {
         None => VALID,
         Some(violation) => {
             voice.error(&stream_error(violation));
+            if let Some(hint) = report.hint() {
+                voice.error(&format!("hint: {hint}{}", advice(hint)));
+            }
             STREAM_ERROR
         }
     })
+}
+
+/// What is to be done about it.
+fn advice(hint: Hint) -> &'static str {
+    match hint {
+        Hint::Format(Format::Xl) => "; use -f xl",
+        Hint::Format(Format::Libxl) => "; use -f libxl",
+        Hint::Format(Format::Libxc) => "; use -f libxc",
+        Hint::Format(_) => ", which xenstream verify reads and Xen's tool does not",
+        _ => "",
+    }
 }
 
 fn stream_error(violation: &Violation) -> String {

@@ -165,6 +165,14 @@ impl Rule {
         self.entry().grades[profile as usize]
     }
 
+    /// Another profile than this one that refuses a stream which breaks the rule: the one by what Xen restores, if it
+    /// does, otherwise the strict one, otherwise the written specification.
+    #[must_use]
+    pub fn refused_beside(self, profile: Profile) -> Option<Profile> {
+        let profiles = [Profile::Restore, Profile::Hardened, Profile::Spec];
+        profiles.into_iter().find(|other| *other != profile && self.grade(*other).level() == Level::Deny)
+    }
+
     /// The layer that the rule's name starts with.
     #[must_use]
     pub const fn layer(self) -> Layer {

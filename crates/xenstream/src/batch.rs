@@ -20,9 +20,11 @@ pub enum Target {
     Stdin,
     /// A file. Whatever it holds is reported on.
     File(PathBuf),
-    /// Every regular file below a directory. Those that are not images at all are passed over; if none is one, that is
-    /// an [error](Error::NoImage).
+    /// Every regular file below a directory. Those that are no images, and neither have an image's name nor look like a
+    /// damaged one, are [passed over](Outcome::passed_over); if all are, that is an [error](Error::NoImage).
     Directory(PathBuf),
+    /// Every regular file below a directory, whatever it holds.
+    AllOf(PathBuf),
 }
 
 impl Target {
@@ -46,6 +48,9 @@ pub struct Outcome<O> {
     pub path: PathBuf,
     /// The report.
     pub result: Result<Report, Error>,
+    /// A file in a directory that is no image: the verdict on it is to be reported as "passed over" and counts for
+    /// nothing. The report's [hint](Report::hint) says what it seems to be.
+    pub passed_over: bool,
     /// Who observed it. Absent where nothing was opened: for a directory that could not be listed or has no image.
     pub observer: Option<O>,
 }
@@ -82,7 +87,7 @@ pub fn verify_all<O: Observer + Send>(
             Input::Path(&image.path)
         };
         let result = verify(input, options, &mut observer);
-        Outcome { path: image.path.clone(), result, observer: Some(observer) }
+        Outcome { path: image.path.clone(), result, passed_over: false, observer: Some(observer) }
     };
     // To count the cores is a dozen system calls, more than a small image takes.
     let cores = || if images.len() > 1 { std::thread::available_parallelism().ok() } else { None };
@@ -129,10 +134,12 @@ struct Image {
 
 /// What is handed on, in order.
 enum Step {
-    /// The outcome of the image of this index.
-    Image { index: usize, in_directory: bool },
+    /// The outcome of the image of this index, which may be passed over if it is none.
+    Image { index: usize, may_be_none: bool },
     /// Something that could not be listed.
     Unlisted { path: PathBuf, error: Error },
+    /// What follows is in a directory.
+    DirectoryStart,
     /// All of this directory has been handed on.
     DirectoryEnd { path: PathBuf },
 }
@@ -141,17 +148,19 @@ fn plan(targets: &[Target]) -> (Vec<Image>, Vec<Step>) {
     let mut images = Vec::new();
     let mut steps = Vec::new();
     for target in targets {
-        let mut add = |path: &Path, is_stdin, in_directory| {
-            let image = Step::Image { index: images.len(), in_directory };
+        let mut add = |path: &Path, is_stdin, may_be_none| {
+            let image = Step::Image { index: images.len(), may_be_none };
             images.push(Image { path: path.to_owned(), is_stdin });
             image
         };
         match target {
             Target::Stdin => steps.push(add(Path::new("-"), true, false)),
             Target::File(path) => steps.push(add(path, false, false)),
-            Target::Directory(directory) => {
+            Target::Directory(directory) | Target::AllOf(directory) => {
+                let may_be_none = matches!(target, Target::Directory(_));
+                steps.push(Step::DirectoryStart);
                 steps.extend(walk::files(directory).map(|found| match found {
-                    Ok(path) => add(&path, false, true),
+                    Ok(path) => add(&path, false, may_be_none),
                     Err((path, error)) => Step::Unlisted { path, error },
                 }));
                 steps.push(Step::DirectoryEnd { path: directory.clone() });
@@ -173,31 +182,55 @@ fn take_steps<O>(
     mut outcome: impl FnMut(usize) -> Option<Outcome<O>>,
     mut each: impl FnMut(Outcome<O>) -> ControlFlow<()>,
 ) {
-    // Was there anything in the directory that is being handed on?
+    // Whether there was an image in the directory that is being handed on.
     let mut any = false;
     for step in steps {
         let outcome = match step {
-            Step::Image { index, in_directory } => {
-                let Some(outcome) = outcome(index) else { return };
-                if in_directory && outcome.result.as_ref().is_ok_and(Report::is_unrecognised) {
-                    continue;
-                }
-                any |= in_directory;
+            Step::Image { index, may_be_none } => {
+                let Some(mut outcome) = outcome(index) else { return };
+                outcome.passed_over = may_be_none && is_no_image(&outcome);
+                any |= !outcome.passed_over;
                 outcome
             }
             Step::Unlisted { path, error } => {
                 any = true;
-                Outcome { path, result: Err(error), observer: None }
+                Outcome { path, result: Err(error), passed_over: false, observer: None }
             }
             Step::DirectoryEnd { path } => {
-                if std::mem::take(&mut any) {
+                if any {
                     continue;
                 }
-                Outcome { path, result: Err(Error::NoImage), observer: None }
+                Outcome { path, result: Err(Error::NoImage), passed_over: false, observer: None }
+            }
+            Step::DirectoryStart => {
+                any = false;
+                continue;
             }
         };
         if each(outcome).is_break() {
             return;
         }
     }
+}
+
+/// Returns whether a file in a directory is nothing that anyone would restore: neither an image, nor a damaged one, nor
+/// one by its name.
+fn is_no_image<O>(outcome: &Outcome<O>) -> bool {
+    let Ok(report) = &outcome.result else { return false };
+    report.is_unrecognised()
+        && !report.hint().is_some_and(|hint| hint.is_of_an_image())
+        && !is_named_like_an_image(&outcome.path)
+}
+
+/// Returns whether images usually have such names. How the file is compressed may stand after that.
+fn is_named_like_an_image(path: &Path) -> bool {
+    const IMAGES: [&str; 4] = ["save", "chk", "img", "xl"];
+    const COMPRESSED: [&str; 5] = ["zst", "gz", "xz", "lz4", "bz2"];
+    let ends_in = |path: &Path, endings: &[&str]| {
+        path.extension()
+            .is_some_and(|extension| endings.iter().any(|ending| extension.eq_ignore_ascii_case(ending)))
+    };
+    ends_in(path, &IMAGES)
+        || ends_in(path, &COMPRESSED)
+            && path.file_stem().is_some_and(|stem| ends_in(Path::new(stem), &IMAGES))
 }

@@ -1,71 +1,122 @@
-//! What an input that is no image, or not of the format that was told, seems to be instead.
+//! What an input that is no image, or not of the format that was named, seems to be instead.
+
+mod look;
 
 use std::fmt;
 
-use xenstream_core::wire::{libvirt, libxc, libxl, xenopsd, xl};
 use xenstream_core::{Format, Rule, Violation};
 
-/// What an input seems to be, by its first bytes. A guess for people; no verdict depends on it.
+pub(crate) use look::look;
+
+/// Bytes of an input that are looked at, where so many are at hand.
+pub(crate) const LOOKED_AT: usize = 64 << 10;
+
+/// What an input seems to be, by its first 64 KiB. A guess for people; no verdict depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// An image, of another format than was told.
+    /// An image, of another format than was named.
     Format(Format),
-    /// Compressed, in a way that is not known here. The name of the method.
-    Compressed(&'static str),
+    /// Nothing: there is no byte.
+    Empty,
+    /// It begins with so many bytes of zeros; `all` where nothing else was found.
+    Zeros {
+        /// Zeros at the start, of the bytes that were looked at.
+        bytes: u64,
+        /// Whether all bytes that were looked at are zeros.
+        all: bool,
+    },
+    /// The magic of a format, after other bytes.
+    MagicAt {
+        /// The format.
+        format: Format,
+        /// Offset of the magic.
+        offset: u64,
+        /// Whether the bytes before it are text.
+        after_text: bool,
+    },
+    /// The magic of a format whose line ends were converted.
+    LineEnds(Format),
+    /// The beginning of a format's magic, and the end of the input.
+    Cut(Format),
+    /// Almost the magic of a format.
+    Damaged(Format),
+    /// Compressed, in a way that is not decompressed here.
+    Compressed {
+        /// The method.
+        method: &'static str,
+        /// The command that decompresses it to standard output.
+        tool: &'static str,
+        /// Whether it was inside of other compressed data.
+        twice: bool,
+    },
+    /// An image of a toolstack that wrote no stream of version 2.
+    Legacy(&'static str),
     /// Something that people take for an image.
     Other(&'static str),
 }
 
 impl Hint {
-    /// What the refused input seems to be, where the violation is that its beginning is not what was expected.
+    /// Returns whether the input was, or was to be, an image that is damaged or has something around it, and is no other
+    /// kind of file.
     #[must_use]
-    pub fn of(violation: &Violation) -> Option<Hint> {
-        match violation.rule {
-            Rule::StreamUnrecognised | Rule::StreamLegacy | Rule::LibxlIdent if violation.offset == 0 => {
-                let first = violation.found.to_be_bytes();
-                KNOWN.iter().find(|(magic, _)| starts_alike(&first, magic)).map(|(_, hint)| *hint)
-            }
-            _ => None,
+    pub const fn is_of_an_image(&self) -> bool {
+        match self {
+            Hint::Format(_)
+            | Hint::Empty
+            | Hint::Zeros { all: true, .. }
+            | Hint::MagicAt { .. }
+            | Hint::LineEnds(_)
+            | Hint::Cut(_)
+            | Hint::Damaged(_)
+            | Hint::Legacy(_)
+            | Hint::Compressed { twice: true, .. } => true,
+            Hint::Zeros { all: false, .. } | Hint::Compressed { twice: false, .. } | Hint::Other(_) => false,
         }
     }
 }
 
-/// Do the first bytes and a magic agree as far as both go?
-fn starts_alike(first: &[u8], magic: &[u8]) -> bool {
-    first.iter().zip(magic).all(|(a, b)| a == b)
+/// Returns whether the violation is that the input's first bytes are not what was expected.
+pub(crate) fn is_of_the_start(violation: &Violation) -> bool {
+    violation.offset == 0
+        && matches!(
+            violation.rule,
+            Rule::StreamUnrecognised | Rule::StreamLegacy | Rule::LibxlIdent | Rule::StreamTruncated
+        )
 }
-
-/// How things begin that are handed over as images.
-static KNOWN: &[(&[u8], Hint)] = &[
-    (&xl::MAGIC, Hint::Format(Format::Xl)),
-    (&libvirt::MAGIC, Hint::Format(Format::Libvirt)),
-    (&xenopsd::SIGNATURE, Hint::Format(Format::Xenopsd)),
-    (&libxl::IDENT, Hint::Format(Format::Libxl)),
-    (&libxc::MARKER.to_be_bytes(), Hint::Format(Format::Libxc)),
-    (b"BZh", Hint::Compressed("bzip2")),
-    (b"\x89LZO\0\r\n\x1A", Hint::Compressed("lzop")),
-    (b"\x5D\0\0", Hint::Compressed("lzma")),
-    (b"LZIP", Hint::Compressed("lzip")),
-    (b"LRZI", Hint::Compressed("lrzip")),
-    (b"7z\xBC\xAF\x27\x1C", Hint::Compressed("7-Zip")),
-    (b"PK\x03\x04", Hint::Compressed("zip")),
-    (b"\x1F\x9D", Hint::Compressed("compress")),
-    (b"\x02\x21\x4C\x18", Hint::Compressed("lz4 (its legacy format)")),
-    (b"LibvirtQ", Hint::Other("a QEMU guest that libvirt saved")),
-    (b"QEVM", Hint::Other("the state of a QEMU device model, without a domain")),
-    (b"QFI\xFB", Hint::Other("a qcow2 disk image")),
-    (b"\x7FELF", Hint::Other("an ELF file, as a core dump of a domain is")),
-];
 
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hint::Format(format) => write!(f, "it begins as format {format} does"),
-            Hint::Compressed(method) => {
-                write!(f, "it seems to be compressed by {method}: decompress it first")
+            Hint::Empty => f.write_str("it is empty"),
+            Hint::Zeros { bytes, all: true } => {
+                write!(
+                    f,
+                    "it is zeros, as far as it was looked at ({bytes} bytes): nothing of an image was written"
+                )
             }
-            Hint::Other(what) => write!(f, "it seems to be {what}"),
+            Hint::Zeros { bytes, all: false } => {
+                write!(f, "its first {bytes} bytes are zeros, as after a write that was lost")
+            }
+            Hint::MagicAt { format, offset, after_text: true } => {
+                write!(f, "there is text before the image: the {format} magic is at byte {offset}")
+            }
+            Hint::MagicAt { format, offset, after_text: false } => {
+                write!(f, "the {format} magic is at byte {offset}, not at the start")
+            }
+            Hint::LineEnds(format) => write!(
+                f,
+                "it begins as format {format} does with its line ends converted, as a transfer in text mode leaves it: \
+                 copy it again, in binary mode"
+            ),
+            Hint::Cut(format) => write!(f, "it ends inside the magic of format {format}"),
+            Hint::Damaged(format) => write!(f, "its first bytes are almost the magic of format {format}"),
+            Hint::Compressed { method, tool, twice } => {
+                let twice = if *twice { " once more, inside of what was decompressed" } else { "" };
+                write!(f, "it seems to be compressed by {method}{twice}: decompress it first, with {tool}")
+            }
+            Hint::Legacy(what) | Hint::Other(what) => write!(f, "it seems to be {what}"),
         }
     }
 }
@@ -74,41 +125,47 @@ impl fmt::Display for Hint {
 mod tests {
     use xenstream_core::Policy;
 
+    use super::look::KNOWN;
     use super::*;
-    use crate::{Options, verify_slice};
+    use crate::{Options, verify_reader, verify_slice};
+
+    fn options(format: Format) -> Options {
+        Options::new(Policy::spec()).with_format(format)
+    }
 
     fn hint(bytes: &[u8], format: Format) -> Option<Hint> {
-        let options = Options::new(Policy::spec()).with_format(format);
-        Hint::of(verify_slice(bytes, &options).unwrap().violation()?)
+        verify_slice(bytes, &options(format)).unwrap().hint()
     }
 
     #[test]
-    fn every_magic_is_told_where_another_format_was() {
+    fn magics_of_other_formats_are_named() {
         for (magic, expected) in KNOWN {
-            let input = [*magic, &[0; 8]].concat();
+            let input = [*magic, &[7; 8]].concat();
             for format in Format::ALL {
                 let is_it =
                     matches!(expected, Hint::Format(known) if *known == format || format == Format::Auto);
-                assert_eq!(hint(&input, format), (!is_it).then_some(*expected), "{magic:?} as {format}");
+                // Known methods are decompressed, which fails here.
+                let Ok(report) = verify_slice(&input, &options(format)) else { continue };
+                assert_eq!(report.hint(), (!is_it).then_some(*expected), "{magic:?} as {format}");
             }
         }
     }
 
     #[test]
-    fn nothing_is_guessed_of_what_is_nothing() {
-        for input in [&b""[..], b"LibxlFm", &[0; 64], b"some text or other"] {
+    fn readers_get_hints_from_eight_bytes() {
+        let hint = |bytes: &[u8]| verify_reader(bytes, &options(Format::Auto)).unwrap().hint();
+        assert_eq!(hint(b"BZh91AY&SY and so on").map(|hint| hint.is_of_an_image()), Some(false));
+        assert_eq!(hint(b"nothing of this kind"), None);
+        assert_eq!(hint(&[0; 64]), None);
+    }
+
+    #[test]
+    fn arbitrary_bytes_have_no_hint() {
+        for input in
+            [&b"\x01\x02\x03\x04\x05\x06\x07\x08\x09"[..], b"\xC3\x28\xA0\xA1\xE2\x28\xA1\xE2\x82\x28"]
+        {
             for format in Format::ALL {
                 assert_eq!(hint(input, format), None, "{input:?} as {format}");
-            }
-        }
-    }
-
-    #[test]
-    fn magics_do_not_hide_one_another() {
-        for (index, (magic, _)) in KNOWN.iter().enumerate() {
-            let others = KNOWN.iter().enumerate().filter(|(other, _)| *other != index);
-            for (_, (other, _)) in others {
-                assert!(!starts_alike(magic, other), "{magic:?} and {other:?}");
             }
         }
     }

@@ -11,6 +11,7 @@
 //! | `hint` | what an input that is no image, or not of the format that was told, seems to be; absent where there is nothing to say |
 //! | `error` | instead of a verdict: `kind` and `message` |
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
+//! | `refused_by` | of a warning: another profile that refuses it |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
 //! | `summary` | what the stream held, as far as it was read |
 //! | `bytes_read` | bytes of the input, as it is stored, that were read |
@@ -107,8 +108,8 @@ struct Body {
 impl Body {
     fn new(report: &Report) -> Body {
         Body {
-            warnings: FindingObject::list(&report.warnings),
-            findings: FindingObject::list(&report.findings),
+            warnings: FindingObject::list(&report.warnings, Some(report.profile)),
+            findings: FindingObject::list(&report.findings, None),
             derived_limits: report
                 .derived_limits
                 .iter()
@@ -151,13 +152,19 @@ struct FindingObject {
     #[serde(flatten)]
     violation: ViolationObject,
     count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_by: Option<&'static str>,
 }
 
 impl FindingObject {
-    fn list(findings: &Findings) -> Vec<FindingObject> {
+    /// The findings; `warned_by` is the profile that only warns of them.
+    fn list(findings: &Findings, warned_by: Option<Profile>) -> Vec<FindingObject> {
         let object = |violation: &Violation| FindingObject {
             violation: ViolationObject::new(violation),
             count: findings.count(violation.rule),
+            refused_by: warned_by
+                .and_then(|profile| violation.rule.refused_beside(profile))
+                .map(Profile::name),
         };
         findings.listed().iter().map(object).collect()
     }

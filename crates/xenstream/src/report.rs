@@ -26,6 +26,8 @@ pub struct Report {
     pub findings: Findings,
     /// Limits that were taken from the image's own configuration.
     pub derived_limits: Vec<DerivedLimit>,
+    /// What the input seems to be, where it is not what was expected from its first bytes on.
+    pub(crate) hint: Option<Hint>,
     /// What the stream held, as far as it was read.
     pub summary: Summary,
     /// Bytes that were read from the input, as it is stored; those passed over unread are not among them.
@@ -53,7 +55,7 @@ impl Report {
     /// What the input seems to be, where it is not what was expected from its first bytes on.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
-        self.violation().and_then(Hint::of)
+        self.hint
     }
 
     /// Is the input not an image at all, as far as its first bytes tell?

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
+use xenstream_core::wire::xl;
 use xenstream_core::{Need, Observer, Verifier, Violation};
 
+use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
 use crate::report::{DerivedLimit, Report, Verdict};
@@ -26,6 +28,9 @@ impl From<Error> for Stop {
     }
 }
 
+/// Bytes of the longest magic, that of xl.
+const FIRST: usize = xl::MAGIC.len();
+
 /// One verification under way. Sources feed it.
 pub(crate) struct Session<'o> {
     verifier: Verifier,
@@ -35,6 +40,12 @@ pub(crate) struct Session<'o> {
     tap: Option<&'o RefCell<Tap>>,
     derived_limits: Vec<DerivedLimit>,
     started: Instant,
+    /// The first bytes, as many as the longest magic has.
+    first: [u8; FIRST],
+    first_length: usize,
+    hint: Option<Hint>,
+    /// The input's end was reached.
+    is_finished: bool,
     /// How the input turned out to be compressed.
     pub(crate) compression: Option<Compression>,
     /// Bytes that were read from the input, as it is stored.
@@ -50,6 +61,10 @@ impl<'o> Session<'o> {
             tap: None,
             derived_limits: Vec::new(),
             started: Instant::now(),
+            first: [0; FIRST],
+            first_length: 0,
+            hint: None,
+            is_finished: false,
             compression: None,
             bytes_read: 0,
         }
@@ -85,6 +100,9 @@ impl<'o> Session<'o> {
 
     /// Judges the next bytes. Returns how many were taken: fewer than there are only when the stream ended.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<usize, Stop> {
+        if self.first_length < FIRST {
+            self.note_first(chunk);
+        }
         let mut taken = 0;
         while taken < chunk.len() && !self.is_ended() {
             let mut piece = &chunk[taken..];
@@ -114,6 +132,35 @@ impl<'o> Session<'o> {
         Ok(piece)
     }
 
+    #[cold]
+    fn note_first(&mut self, chunk: &[u8]) {
+        for (to, from) in self.first[self.first_length..].iter_mut().zip(chunk) {
+            *to = *from;
+            self.first_length += 1;
+        }
+    }
+
+    /// The first bytes that were pushed.
+    pub(crate) fn first_bytes(&self) -> &[u8] {
+        &self.first[..self.first_length]
+    }
+
+    /// Returns whether the outcome is that the first bytes are not what was expected, so that more of them may tell
+    /// what the input is.
+    pub(crate) fn asks_for_start(&self, outcome: &Result<(), Stop>) -> bool {
+        matches!(outcome, Err(Stop::Invalid(violation)) if hint::is_of_the_start(violation))
+    }
+
+    /// Looks at the first bytes of an input that is not what was expected; `is_whole` tells that there are no more.
+    pub(crate) fn show_start(&mut self, head: &[u8], is_whole: bool) {
+        self.hint = hint::look(head, is_whole).map(|hint| match hint {
+            Hint::Compressed { method, tool, .. } => {
+                Hint::Compressed { method, tool, twice: self.compression.is_some() }
+            }
+            hint => hint,
+        });
+    }
+
     /// Passes over bytes that are [skippable](Need::skippable).
     pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), Stop> {
         self.verifier.skip(bytes).expect("the source asks what is skippable before it skips");
@@ -123,6 +170,7 @@ impl<'o> Session<'o> {
 
     /// The input ends here.
     pub(crate) fn finish(&mut self) -> Result<(), Stop> {
+        self.is_finished = true;
         match self.verifier.finish_with(&mut self.listener) {
             Ok(_) => Ok(()),
             Err(violation) => Err(Stop::Invalid(violation)),
@@ -143,6 +191,12 @@ impl<'o> Session<'o> {
             (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => Verdict::Invalid(violation),
             (None, Ok(())) => Verdict::Valid,
         };
+        let hint = match &verdict {
+            Verdict::Invalid(violation) if hint::is_of_the_start(violation) => {
+                self.hint.or_else(|| hint::look(self.first_bytes(), self.is_finished))
+            }
+            _ => None,
+        };
         let mut summary = *self.verifier.summary();
         summary.bytes = self.verifier.position();
         // Each kind of guest has one of its own, and the other's says nothing.
@@ -155,6 +209,7 @@ impl<'o> Session<'o> {
             warnings: self.listener.warnings,
             findings: self.listener.findings,
             derived_limits: self.derived_limits,
+            hint,
             summary,
             bytes_read: self.bytes_read,
             elapsed: self.started.elapsed(),

@@ -92,7 +92,10 @@ fn verbose_lists_the_records_and_folds_memory() {
     let run = run_in(files.path(), ["verify", "-v", "."]);
     assert_eq!(run.status, 0, "{run:?}");
     let lines: Vec<_> = run.stdout.lines().collect();
-    assert_eq!(lines[0], "./file", "what is no image is not listed");
+    assert_eq!(lines[0], "./file");
+    assert_eq!(run.stderr, "1 image: 1 valid; 1 file passed over\n");
+    let (passed_over, lines) = lines.split_last().unwrap();
+    assert_eq!(*passed_over, "./note: passed over: it seems to be text");
     let words: Vec<Vec<_>> = lines[1..].iter().map(|line| line.split_whitespace().collect()).collect();
     let offset = |index: usize| stream.offset(index).to_string();
     let first = stream.find(Part::libxc(libxc::types::PAGE_DATA));
@@ -270,4 +273,74 @@ fn limits_from_the_configuration_are_told() {
         let run = run_in(files.path(), [&["verify", "file"], arguments].concat());
         assert!(!run.stdout.contains("note"), "{run:?}");
     }
+}
+
+/// A directory with a good image, a bad one, and what is none.
+fn mixed() -> tempfile::TempDir {
+    directory(&[
+        ("a.save", &image().bytes()),
+        ("b.save", &broken().0),
+        ("notes.txt", b"just some notes\n"),
+        ("empty", b""),
+        ("random", b"\x01\x02\x03\xFE\x80"),
+    ])
+}
+
+#[test]
+fn directories_are_summed_up() {
+    let files = mixed();
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "."]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, "3 images: 1 valid, 2 invalid; 2 files passed over\n"));
+    assert!(run.stdout.contains("./empty: invalid: ") && run.stdout.contains("hint: it is empty"), "{run:?}");
+    assert!(!run.stdout.contains("notes.txt"), "{run:?}");
+
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "--all", "."]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, "5 images: 1 valid, 4 invalid\n"));
+
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "--json", "."]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, ""));
+    let last: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    let totals = &last["totals"];
+    assert_eq!((&totals["images"], &totals["valid"], &totals["invalid"]), (&3.into(), &1.into(), &2.into()));
+    assert_eq!(totals["passed_over"][0]["path"], "./notes.txt");
+    assert_eq!(totals["passed_over"][0]["reason"], "it seems to be text");
+    assert_eq!(totals["passed_over"][1]["reason"], "it is in no known format");
+}
+
+#[test]
+fn files_are_listed_in_a_file() {
+    let files = mixed();
+    std::fs::write(files.path().join("list"), "a.save\nb.save\n").unwrap();
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "--files-from", "list"]);
+    assert_eq!((run.status, run.stderr.as_str()), (1, "2 images: 1 valid, 1 invalid\n"), "{run:?}");
+    let name = files.path().join("a.save");
+    let run = run_with_stdin(
+        format!("{}\0", name.display()).as_bytes(),
+        &["verify", "--profile", "spec", "-0", "--files-from", "-"],
+    );
+    assert_eq!((run.status, run.stderr.as_str()), (0, "1 image: 1 valid\n"), "{run:?}");
+    let run = run_in(files.path(), ["verify", "--files-from", "absent"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.starts_with("xenstream: absent: cannot read the names: No such file"), "{run:?}");
+    let run = run_in(files.path(), ["verify", "--files-from", "-", "-"]);
+    assert!(run.stderr.contains("standard input can be read once"), "{run:?}");
+}
+
+#[test]
+fn warnings_are_quiet_about_nothing() {
+    let files = directory(&[("file", &broken().0)]);
+    let rule = "libxc::page-data-reserved";
+    let lowered = ["verify", "--profile", "spec", "file", "--warn", rule];
+    let with = |more: &[&str]| run_in(files.path(), [&lowered[..], more].concat());
+    let run = with(&["-q"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("  warning: libxc::page-data-reserved: "), "{run:?}");
+    assert!(run.stdout.contains("(hardened refuses this)\n"), "{run:?}");
+    let run = with(&["--strict"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("  error: libxc::page-data-reserved: "), "{run:?}");
+    let run = with(&["-qq", "--strict"]);
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (1, "", ""));
+    let run = with(&["--json"]);
+    assert!(run.stdout.contains(r#""refused_by":"hardened""#), "{run:?}");
 }

@@ -94,3 +94,11 @@ fn what_is_behind_the_stream_is_left_to_the_next_reader() {
     });
     assert_eq!(behind, "behind");
 }
+
+#[test]
+fn other_formats_are_named() {
+    let stream = valid::hvm().in_libxl().in_xl().bytes();
+    let run = run_on(&file(&stream, 0), &[]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.ends_with("\nhint: it begins as format xl does; use -f xl\n"), "{}", run.stderr);
+}

@@ -53,6 +53,17 @@ impl Compression {
         }
     }
 
+    /// The command that decompresses it to standard output.
+    #[must_use]
+    pub const fn tool(self) -> &'static str {
+        match self {
+            Compression::Zstd => "zstd -dc",
+            Compression::Gzip => "gzip -dc",
+            Compression::Xz => "xz -dc",
+            Compression::Lz4 => "lz4 -dc",
+        }
+    }
+
     /// The method that the first bytes of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
     /// so many; `None` for what is not compressed, or in no way that is known here.
     #[must_use]
@@ -155,6 +166,7 @@ fn decode(
 ) -> Result<(), Stop> {
     let mut chunk = vec![0; CHUNK];
     let mut verdict = Ok(());
+    let mut start = true;
     // Where bytes may follow the stream, none of them is a finding.
     let mut trails = !ends_with_stream;
     loop {
@@ -164,6 +176,9 @@ fn decode(
         };
         if verdict.is_ok() {
             verdict = judge(bytes, &mut trails, session);
+            if std::mem::take(&mut start) && session.asks_for_start(&verdict) {
+                session.show_start(bytes, false);
+            }
         }
     }
     // Checksums come last: what looks like an invalid stream, or like none at all, may be one that was damaged after it

@@ -12,6 +12,7 @@ use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::page;
 
 use crate::Error;
+use crate::hint::LOOKED_AT;
 use crate::session::{Session, Stop};
 use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression};
@@ -68,8 +69,26 @@ pub(super) fn drive_with(
     let outcome = walk(reader, file, session);
     if session.compression.is_none() {
         session.bytes_read = reader.bytes_read();
+        if session.asks_for_start(&outcome) {
+            let (head, is_whole) = start_of(file)?;
+            session.show_start(&head, is_whole);
+        }
     }
     outcome
+}
+
+/// The first bytes, and whether there are no more.
+fn start_of(file: &dyn ReadAt) -> Result<(Vec<u8>, bool), Error> {
+    let mut head = vec![0; LOOKED_AT];
+    let mut have = 0;
+    while have < head.len() {
+        match read_at(file, &mut head[have..], have as u64)?.len() {
+            0 => break,
+            more => have += more,
+        }
+    }
+    head.truncate(have);
+    Ok((head, have < LOOKED_AT))
 }
 
 fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {

@@ -1,5 +1,6 @@
 //! Input that lies in memory.
 
+use crate::hint::LOOKED_AT;
 use crate::session::{Session, Stop};
 use crate::source::compressed;
 
@@ -8,9 +9,17 @@ pub(crate) fn drive(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop>
     if let Some(compression) = session.recognise(bytes) {
         return compressed::drive(compression, bytes, true, session);
     }
-    let taken = session.push(bytes);
+    let outcome = judge(bytes, session);
     session.bytes_read = session.position();
-    if taken? < bytes.len() {
+    if session.asks_for_start(&outcome) {
+        let head = bytes.get(..LOOKED_AT).unwrap_or(bytes);
+        session.show_start(head, head.len() == bytes.len());
+    }
+    outcome
+}
+
+fn judge(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
+    if session.push(bytes)? < bytes.len() {
         session.trailing_data()?;
     }
     session.finish()

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
@@ -28,6 +28,9 @@ pub(crate) const SPLICE: usize = 1 << 20;
 /// Fewer bytes than this are read sooner than spliced by a call of their own.
 pub(crate) const WORTH_SPLICING: u64 = 16 << 10;
 
+/// How long bytes are waited for that only say what an input is which is no stream.
+const SOON: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
 /// Input that comes in order.
 pub(crate) trait Stream {
     /// Waits for bytes and takes some; none at the input's end.
@@ -42,6 +45,10 @@ pub(crate) trait Stream {
 
     /// Do bytes behind the stream's end belong to nothing?
     fn ends_with_stream(&self) -> bool;
+
+    /// Takes bytes of what is no stream, where they are there or come soon; none at the input's end. `None`: there is
+    /// nothing to be had without waiting.
+    fn read_at_hand(&mut self, bytes: &mut [u8]) -> Option<usize>;
 }
 
 /// Reads a stream up to its end and not beyond.
@@ -54,7 +61,21 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
         let whole = start.chain(Compressed(stream));
         return compressed::drive(compression, whole, ends_with_stream, session);
     }
-    session.push(start)?;
+    let outcome = judge(stream, start.len(), &mut window, session);
+    if session.asks_for_start(&outcome) {
+        show_start(stream, &mut window, session);
+    }
+    outcome
+}
+
+/// Judges a stream of which the first `start` bytes are in the window.
+fn judge(
+    stream: &mut dyn Stream,
+    start: usize,
+    window: &mut [u8],
+    session: &mut Session<'_>,
+) -> Result<(), Stop> {
+    session.push(&window[..start])?;
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && stream.discards() {
@@ -65,7 +86,7 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
             }
             continue;
         }
-        let window = if stream.discards() { &mut window[..HEAD] } else { &mut window[..] };
+        let window = if stream.discards() { &mut window[..HEAD] } else { &mut *window };
         let bytes = read(stream, window, need.certain, session.position())?;
         if bytes.is_empty() {
             break;
@@ -75,11 +96,29 @@ pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Resul
     }
     if session.is_ended()
         && stream.ends_with_stream()
-        && !read(stream, &mut window, 1, session.position())?.is_empty()
+        && !read(stream, window, 1, session.position())?.is_empty()
     {
         session.trailing_data()?;
     }
     session.finish()
+}
+
+/// Shows the session what else is at hand of an input that is no stream.
+fn show_start(stream: &mut dyn Stream, window: &mut [u8], session: &mut Session<'_>) {
+    let mut have = session.first_bytes().len();
+    window[..have].copy_from_slice(session.first_bytes());
+    let mut is_whole = false;
+    while have < window.len() {
+        match stream.read_at_hand(&mut window[have..]) {
+            Some(0) => {
+                is_whole = true;
+                break;
+            }
+            Some(more) => have += more,
+            None => break,
+        }
+    }
+    session.show_start(&window[..have], is_whole);
 }
 
 /// The first few bytes, by which a compressor is told. They surely belong to the stream: every header is longer.
@@ -150,6 +189,10 @@ impl Stream for Reader<'_> {
     fn ends_with_stream(&self) -> bool {
         false
     }
+
+    fn read_at_hand(&mut self, _: &mut [u8]) -> Option<usize> {
+        None
+    }
 }
 
 /// A pipe, socket or terminal.
@@ -217,6 +260,14 @@ impl Stream for Descriptor<'_> {
 
     fn ends_with_stream(&self) -> bool {
         self.is_file
+    }
+
+    fn read_at_hand(&mut self, bytes: &mut [u8]) -> Option<usize> {
+        let mut fds = [PollFd::from_borrowed_fd(self.fd, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&SOON)) {
+            Ok(1..) => rustix::io::read(self.fd, bytes).ok(),
+            _ => None,
+        }
     }
 }
 

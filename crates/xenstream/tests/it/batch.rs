@@ -18,8 +18,9 @@ fn verify(targets: &[Target], threads: usize) -> Vec<(PathBuf, String)> {
         &Options::default(),
         NonZero::new(threads),
         |_| (),
-        |Outcome { path, result, .. }| {
+        |Outcome { path, result, passed_over, .. }| {
             let verdict = match result {
+                Ok(report) if passed_over => format!("passed over: {}", report.hint().unwrap()),
                 Ok(report) if report.is_valid() => "valid".to_owned(),
                 Ok(report) => report.violation().unwrap().rule.to_string(),
                 Err(error) => error.kind().to_owned(),
@@ -46,6 +47,11 @@ fn populated() -> tempfile::TempDir {
     fs::write(root.join("a.xl"), image()).unwrap();
     fs::write(root.join("b/deeper/cut.xl"), &image()[..200]).unwrap();
     fs::write(root.join("b/x.xl"), image()).unwrap();
+    fs::write(root.join("b/cut magic"), &image()[..7]).unwrap();
+    fs::write(root.join("b/damaged magic"), [b"Zen", &image()[3..]].concat()).unwrap();
+    fs::write(root.join("b/named.save"), "a note\n").unwrap();
+    fs::write(root.join("b/named.chk.gz"), zstd::encode_all(&b"a note\n"[..], 1).unwrap()).unwrap();
+    fs::write(root.join("b/zeros"), [0; 70_000]).unwrap();
     fs::write(root.join("c.libxl"), valid::pvh().in_libxl().bytes()).unwrap();
     fs::write(root.join("packed.gz"), [0x1F, 0x8B, 8]).unwrap();
     symlink("..", root.join("b/circle")).unwrap();
@@ -55,25 +61,35 @@ fn populated() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_directory_is_walked_in_order_and_what_is_no_image_passed_over() {
+fn directories_are_walked_in_order() {
     let directory = populated();
     let root = directory.path();
     let expected = [
+        ("README.md", "passed over: it seems to be text"),
         ("a.xl", "valid"),
+        ("b/cut magic", "stream::unrecognised"),
+        ("b/damaged magic", "stream::unrecognised"),
         ("b/deeper/cut.xl", "stream::truncated"),
+        ("b/named.chk.gz", "stream::unrecognised"),
+        ("b/named.save", "stream::unrecognised"),
         ("b/x.xl", "valid"),
+        ("b/zeros", "stream::unrecognised"),
         ("c.libxl", "valid"),
+        ("nothing", "stream::unrecognised"),
         ("packed.gz", "decompress"),
         ("z.xl", "valid"),
     ]
     .map(|(name, verdict)| (root.join(name), verdict.to_owned()));
     for threads in [1, 2, 7] {
         assert_eq!(verify(&[Target::from_path(root)], threads), expected, "{threads} threads");
+        let all = verify(&[Target::AllOf(root.to_owned())], threads);
+        assert_eq!(all[0], (root.join("README.md"), "stream::unrecognised".to_owned()));
+        assert_eq!(all[1..], expected[1..]);
     }
 }
 
 #[test]
-fn a_directory_without_an_image_is_an_error_and_a_named_file_never_passed_over() {
+fn directory_without_an_image_is_an_error() {
     let directory = populated();
     let root = directory.path();
     let none = tempfile::tempdir().unwrap();
@@ -83,16 +99,16 @@ fn a_directory_without_an_image_is_an_error_and_a_named_file_never_passed_over()
         root.join("README.md"),
         none.path().to_owned(),
         root.join("absent"),
-        root.join("b"),
+        root.join("b/deeper"),
     ];
     let targets: Vec<_> = names.iter().map(|name| Target::from_path(name)).collect();
     let expected = [
         (names[0].clone(), "no-image"),
         (names[1].clone(), "stream::unrecognised"),
+        (none.path().join("README.md"), "passed over: it seems to be text"),
         (names[2].clone(), "no-image"),
         (names[3].clone(), "io"),
         (root.join("b/deeper/cut.xl"), "stream::truncated"),
-        (root.join("b/x.xl"), "valid"),
     ]
     .map(|(name, verdict)| (name, verdict.to_owned()));
     assert_eq!(verify(&targets, 3), expected);

@@ -1,0 +1,114 @@
+//! How many images were verified, and what came of them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use xenstream::{Error, Report};
+
+use crate::output::{name, plural};
+use crate::{FAILED, INVALID, VALID};
+
+/// The outcomes of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    valid: u64,
+    invalid: u64,
+    errors: u64,
+    passed_over: Vec<(PathBuf, String)>,
+}
+
+impl Tally {
+    /// Counts an image.
+    pub(crate) fn count(&mut self, result: &Result<Report, Error>) {
+        match result {
+            Ok(report) if report.is_valid() => self.valid += 1,
+            Ok(_) => self.invalid += 1,
+            Err(_) => self.errors += 1,
+        }
+    }
+
+    /// Notes a file that is no image. Returns why it was passed over.
+    pub(crate) fn pass_over(&mut self, path: &Path, report: &Report) -> &str {
+        let reason =
+            report.hint().map_or_else(|| "it is in no known format".to_owned(), |hint| hint.to_string());
+        self.passed_over.push((path.to_owned(), reason));
+        self.passed_over.last().map_or("", |(_, reason)| reason)
+    }
+
+    /// The exit status: a failure wins over an invalid image.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Tally { errors: 1.., .. } => FAILED,
+            Tally { invalid: 1.., .. } => INVALID,
+            _ => VALID,
+        }
+    }
+
+    /// The object that follows those of the images.
+    pub(crate) fn object(&self) -> impl Serialize {
+        let passed_over = self.passed_over.iter();
+        Object {
+            totals: Totals {
+                images: self.images(),
+                valid: self.valid,
+                invalid: self.invalid,
+                errors: self.errors,
+                passed_over: passed_over
+                    .map(|(path, reason)| PassedOver {
+                        path: path.to_string_lossy().into_owned(),
+                        reason: reason.clone(),
+                    })
+                    .collect(),
+            },
+        }
+    }
+
+    fn images(&self) -> u64 {
+        self.valid + self.invalid + self.errors
+    }
+}
+
+/// `4 images: 3 valid, 1 invalid; 2 files passed over`.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let images = self.images();
+        write!(f, "{images} {}", plural(images, "image"))?;
+        let counts = [(self.valid, "valid"), (self.invalid, "invalid"), (self.errors, "without a verdict")];
+        let mut separator = ": ";
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count} {what}")?;
+            separator = ", ";
+        }
+        let passed_over = self.passed_over.len() as u64;
+        if passed_over > 0 {
+            write!(f, "; {passed_over} {} passed over", plural(passed_over, "file"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The line of a file that was passed over.
+pub(crate) fn passed_over_line(path: &Path, reason: &str) -> String {
+    format!("{}: passed over: {reason}", name(path))
+}
+
+#[derive(Serialize)]
+struct Object {
+    totals: Totals,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    images: u64,
+    valid: u64,
+    invalid: u64,
+    errors: u64,
+    passed_over: Vec<PassedOver>,
+}
+
+#[derive(Serialize)]
+struct PassedOver {
+    path: String,
+    reason: String,
+}
