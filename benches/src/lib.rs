@@ -8,16 +8,16 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::{Duration, Instant};
+
 mod images;
 pub mod limits;
 mod pipes;
 mod program;
-mod rounds;
 
 pub use images::{Images, evict, first_record, warm};
 pub use pipes::Flow;
 pub use program::{Program, Usage, usage_of};
-pub use rounds::{Contender, interleave, timed};
 pub use xenstream_synth::image::Contents;
 
 /// One gibibyte.
@@ -56,4 +56,11 @@ impl Scale {
             Scale::Large => large,
         }
     }
+}
+
+/// How long it takes.
+pub fn timed<T>(work: impl FnOnce() -> T) -> Duration {
+    let started = Instant::now();
+    std::hint::black_box(work());
+    started.elapsed()
 }

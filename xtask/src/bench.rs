@@ -166,7 +166,8 @@ impl Measured {
         }
         let bench = |name: &str| {
             let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["bench", "--package", "xenstream-benches", "--bench", name]).current_dir(root());
+            cargo.args(["bench", "--package", "xenstream-benches", "--features", "criterion"]);
+            cargo.args(["--bench", name]).current_dir(root());
             cargo
                 .env("CRITERION_HOME", &criterion)
                 .env("XENSTREAM_BENCH_LARGE", if large { "1" } else { "0" });

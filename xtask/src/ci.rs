@@ -23,10 +23,10 @@ const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
 /// What is run, in this order.
 const STEPS: &[Step] = &[
     step("formatting", &["fmt", "--all", "--check"]),
-    step("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    step("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     Step {
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
-        ..step("rustdoc", &["doc", "--workspace", "--no-deps"])
+        ..step("rustdoc", &["doc", "--workspace", "--all-features", "--no-deps"])
     },
     step("corpus", &["xtask", "corpus", "--check"]),
     step("docs", &["xtask", "docs", "--check"]),

@@ -1,6 +1,7 @@
 //! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, manual pages and
-//! shell completions from the definition of the command line.
+//! shell completions from the definition of the command line, the C header from the sources of the C library.
 
+mod header;
 mod pages;
 mod rules;
 
@@ -24,6 +25,7 @@ const FOLDERS: [(&str, &str); 2] = [("docs/man", ".8"), ("docs/completions", "")
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut files = pages::files()?;
+    files.extend(header::files()?);
     let mut text = String::new();
     rules::rules(&mut text).context("a String takes everything")?;
     files.insert("docs/rules.md".into(), text.into_bytes());

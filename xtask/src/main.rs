@@ -6,7 +6,9 @@ mod bench;
 mod ci;
 mod corpus;
 mod count;
+#[cfg(feature = "full")]
 mod dist;
+#[cfg(feature = "full")]
 mod docs;
 mod dropin;
 mod fuzz;
@@ -38,8 +40,10 @@ enum Task {
     /// Counts the instructions that the core takes, and compares them with what is stored.
     Count(count::Arguments),
     /// Makes a Debian package, and uses what is in it from a scratch directory.
+    #[cfg(feature = "full")]
     Dist,
     /// Writes the documentation that is made from the code.
+    #[cfg(feature = "full")]
     Docs(docs::Arguments),
     /// Compares xenstream under the name verify-stream-v2 with Xen's tool of that name.
     Dropin,
@@ -69,7 +73,9 @@ fn run(task: Task) -> Result<()> {
         Task::Ci => ci::run(),
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
+        #[cfg(feature = "full")]
         Task::Dist => dist::run(),
+        #[cfg(feature = "full")]
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Dropin => dropin::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

@@ -7,7 +7,9 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use xenstream::Options;
 use xenstream::batch::{Target, verify_all};
-use xenstream_benches::{Contender, Contents, GIB, Images, Scale, interleave, timed};
+use xenstream_benches::{Contents, GIB, Images, Scale, timed};
+
+use crate::rounds::{Contender, interleave};
 
 const IMAGES: usize = 64;
 

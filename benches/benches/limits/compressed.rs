@@ -3,7 +3,9 @@
 use std::fs::File;
 
 use criterion::{Criterion, Throughput};
-use xenstream_benches::{Contender, Contents, GIB, Images, Program, Scale, interleave, limits, timed};
+use xenstream_benches::{Contents, GIB, Images, Program, Scale, limits, timed};
+
+use crate::rounds::{Contender, interleave};
 
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     let image = images.get(Scale::chosen().memory(GIB / 4, GIB), Contents::Mixed);

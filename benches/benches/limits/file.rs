@@ -8,9 +8,9 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use xenstream::{Input, Options, ReadAt, verify, verify_path};
 use xenstream_benches::limits::{self, Positioned};
-use xenstream_benches::{
-    Contender, Contents, GIB, Images, Program, Scale, evict, first_record, interleave, timed, warm,
-};
+use xenstream_benches::{Contents, GIB, Images, Program, Scale, evict, first_record, timed, warm};
+
+use crate::rounds::{Contender, interleave};
 
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     whole_process(criterion, images);

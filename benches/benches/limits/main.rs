@@ -8,6 +8,7 @@ mod file;
 mod memory;
 mod pipe;
 mod relay;
+mod rounds;
 
 use criterion::Criterion;
 use xenstream_benches::Images;

@@ -4,7 +4,9 @@ use std::io::{self, PipeReader};
 
 use criterion::{Criterion, Throughput};
 use xenstream::{Options, verify_fd};
-use xenstream_benches::{Contender, Contents, Flow, GIB, Images, Scale, interleave, limits, warm};
+use xenstream_benches::{Contents, Flow, GIB, Images, Scale, limits, warm};
+
+use crate::rounds::{Contender, interleave};
 
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     let image = images.get(Scale::chosen().memory(GIB, 4 * GIB), Contents::Noise);

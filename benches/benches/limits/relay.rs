@@ -1,7 +1,9 @@
 //! The relay, as a program between two pipes, and `cat` in its place.
 
 use criterion::{Criterion, Throughput};
-use xenstream_benches::{Contender, Contents, Flow, GIB, Images, Program, Scale, interleave, warm};
+use xenstream_benches::{Contents, Flow, GIB, Images, Program, Scale, warm};
+
+use crate::rounds::{Contender, interleave};
 
 pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
     let image = images.get(Scale::chosen().memory(GIB, 4 * GIB), Contents::Noise);

@@ -34,7 +34,7 @@
 #ifndef XENSTREAM_H
 #define XENSTREAM_H
 
-/* Made by cbindgen from the sources of xenstream-capi: XENSTREAM_BLESS=1 cargo test -p xenstream-capi --test header */
+/* Made by cbindgen from the sources of xenstream-capi: cargo xtask docs */
 
 #include <stddef.h>
 #include <stdint.h>

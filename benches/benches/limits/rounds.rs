@@ -1,21 +1,20 @@
 //! Comparisons on a machine that is never quiet.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode};
-
-use crate::Scale;
+use xenstream_benches::Scale;
 
 /// One way of doing what a group is about.
-pub struct Contender<'c> {
+pub(crate) struct Contender<'c> {
     name: &'static str,
     run: Box<dyn FnMut() -> Duration + 'c>,
 }
 
 impl<'c> Contender<'c> {
     /// Does it once, and tells how long that took; what has to be prepared for it does not count.
-    pub fn new(name: &'static str, run: impl FnMut() -> Duration + 'c) -> Contender<'c> {
+    pub(crate) fn new(name: &'static str, run: impl FnMut() -> Duration + 'c) -> Contender<'c> {
         Contender { name, run: Box::new(run) }
     }
 }
@@ -23,7 +22,7 @@ impl<'c> Contender<'c> {
 /// Measures contenders in turn. Whenever one of them is measured all the others run too, so that each meets the same
 /// caches and the same neighbours on the machine: of two medians of a group only the ratio means anything. Their order
 /// changes from round to round, or one would always find the caches as the same other one leaves them.
-pub fn interleave(group: &mut BenchmarkGroup<'_, WallTime>, mut contenders: Vec<Contender<'_>>) {
+pub(crate) fn interleave(group: &mut BenchmarkGroup<'_, WallTime>, mut contenders: Vec<Contender<'_>>) {
     group.sampling_mode(SamplingMode::Flat);
     if Scale::chosen() != Scale::Test {
         group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
@@ -48,11 +47,4 @@ pub fn interleave(group: &mut BenchmarkGroup<'_, WallTime>, mut contenders: Vec<
             });
         });
     }
-}
-
-/// How long it takes.
-pub fn timed<T>(work: impl FnOnce() -> T) -> Duration {
-    let started = Instant::now();
-    std::hint::black_box(work());
-    started.elapsed()
 }
