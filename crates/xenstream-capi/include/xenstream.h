@@ -293,6 +293,9 @@ typedef struct {
 // Page tables and registers of a PV guest.
 #define XS_LAYER_PV 7
 
+// The state of the device model.
+#define XS_LAYER_QEMU 8
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

@@ -77,6 +77,8 @@ pub const XS_LAYER_LIBXC: xs_layer = 5;
 pub const XS_LAYER_HVM: xs_layer = 6;
 /// Page tables and registers of a PV guest.
 pub const XS_LAYER_PV: xs_layer = 7;
+/// The state of the device model.
+pub const XS_LAYER_QEMU: xs_layer = 8;
 
 const CHECKPOINTINGS: [Checkpointing; 4] =
     [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
@@ -157,6 +159,7 @@ mod tests {
             (XS_LAYER_LIBXC, Layer::Libxc),
             (XS_LAYER_HVM, Layer::Hvm),
             (XS_LAYER_PV, Layer::Pv),
+            (XS_LAYER_QEMU, Layer::Qemu),
         ] {
             assert_eq!(number(&Layer::ALL, &layer), constant);
         }

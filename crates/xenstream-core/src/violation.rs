@@ -27,11 +27,13 @@ pub enum Layer {
     Hvm,
     /// Page tables and registers of a PV guest.
     Pv,
+    /// The state of the device model.
+    Qemu,
 }
 
 impl Layer {
-    /// Every layer, outermost first.
-    pub const ALL: [Layer; 8] = [
+    /// Every layer: the formats outermost first, then what is judged inside their records.
+    pub const ALL: [Layer; 9] = [
         Layer::Stream,
         Layer::Xl,
         Layer::Libvirt,
@@ -40,6 +42,7 @@ impl Layer {
         Layer::Libxc,
         Layer::Hvm,
         Layer::Pv,
+        Layer::Qemu,
     ];
 
     /// The layer's name, as rules begin with it.
@@ -54,6 +57,7 @@ impl Layer {
             Layer::Libxc => "libxc",
             Layer::Hvm => "hvm",
             Layer::Pv => "pv",
+            Layer::Qemu => "qemu",
         }
     }
 }
@@ -86,7 +90,7 @@ impl RecordRef {
             Layer::Xenopsd => xenopsd::name(kind),
             Layer::Libxl => u32::try_from(kind).ok().and_then(libxl::name),
             Layer::Hvm => u16::try_from(kind).ok().and_then(hvm::entry).map(|entry| entry.name),
-            Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Libxc | Layer::Pv => {
+            Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Libxc | Layer::Pv | Layer::Qemu => {
                 u32::try_from(kind).ok().and_then(libxc::name)
             }
         }

@@ -78,7 +78,7 @@ impl Lane {
             Layer::Libxl => Some(Lane::Libxl),
             Layer::Libxc => Some(Lane::Libxc),
             Layer::Hvm => Some(Lane::Hvm),
-            Layer::Stream | Layer::Pv => None,
+            Layer::Stream | Layer::Pv | Layer::Qemu => None,
         }
     }
 

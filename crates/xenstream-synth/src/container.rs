@@ -5,6 +5,7 @@ use xenstream_core::wire::{libvirt, xenopsd, xl};
 
 use crate::body::Body;
 use crate::item::{Item, Part};
+use crate::libxl::qemu_state;
 use crate::stream::Stream;
 
 /// The configuration that [`Stream::in_xl`] puts into the header, without its final NUL.
@@ -109,9 +110,13 @@ impl Stream {
     #[must_use]
     pub fn with_blobs(self) -> Stream {
         use xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
-        let blobs = [(VARSTORED, "variables"), (SWTPM, "tpm"), (QEMU_TRAD, "device model")];
+        let blobs = [
+            (VARSTORED, Body::new().raw("variables")),
+            (SWTPM, Body::new().raw("tpm")),
+            (QEMU_TRAD, qemu_state(32)),
+        ];
         blobs.into_iter().fold(self, |stream, (kind, blob)| {
-            stream.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, Body::new().raw(blob)))
+            stream.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, blob))
         })
     }
 }

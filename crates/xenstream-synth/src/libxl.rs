@@ -1,14 +1,15 @@
 //! Header and records of the libxl stream.
 
 use xenstream_core::Format;
-use xenstream_core::wire::libxl::{IDENT, VERSION, types};
+use xenstream_core::wire::libxl::{EMULATOR_QEMU, IDENT, VERSION, types};
+use xenstream_core::wire::qemu;
 
 use crate::body::Body;
 use crate::item::{Item, Part};
 use crate::stream::Stream;
 
 /// The `emulator_id` of QEMU upstream.
-pub const QEMU: u32 = 2;
+pub const QEMU: u32 = EMULATOR_QEMU;
 
 /// The stream header.
 #[must_use]
@@ -46,14 +47,27 @@ pub fn xenstore_bytes(bytes: impl Into<Vec<u8>>) -> Item {
     emulator(types::EMULATOR_XENSTORE_DATA, QEMU, Body::new().raw(bytes))
 }
 
-/// EMULATOR_CONTEXT of QEMU: a blob that starts as QEMU's does.
+/// EMULATOR_CONTEXT of QEMU, with a state of this size.
 #[must_use]
-pub fn emulator_context(blob_size: u64) -> Item {
-    // QEMU's `QEVM` magic and version 3 (`migration/savevm.c`); the rest is its own affair.
-    let magic = [b'Q', b'E', b'V', b'M', 0, 0, 0, 3];
-    let head = &magic[..magic.len().min(crate::body::usize_of(blob_size))];
-    let blob = Body::new().raw(head).zeros(blob_size - head.len() as u64);
-    emulator(types::EMULATOR_CONTEXT, QEMU, blob)
+pub fn emulator_context(state_size: u64) -> Item {
+    emulator(types::EMULATOR_CONTEXT, QEMU, qemu_state(state_size))
+}
+
+/// A state of QEMU of this size: header and first section as QEMU writes them, of what is a real device if there is room
+/// for its name. A state too short for the smallest is cut.
+#[must_use]
+pub fn qemu_state(size: u64) -> Body {
+    let name = &b"timer"[..size.saturating_sub(qemu::MIN).saturating_add(1).min(5) as usize];
+    let mut head = Vec::new();
+    head.extend(qemu::MAGIC.to_be_bytes());
+    head.extend(qemu::VERSION.to_be_bytes());
+    head.extend([qemu::SECTION_FULL, 0, 0, 0, 0, name.len() as u8]);
+    head.extend(name);
+    // Instance and version of the section.
+    head.extend([0, 0, 0, 0, 0, 0, 0, 2]);
+    head.truncate(crate::body::usize_of(size));
+    let rest = size - head.len() as u64;
+    Body::new().raw(head).zeros(rest)
 }
 
 /// Any of the EMULATOR records: an emulator header with index 0, then a body.

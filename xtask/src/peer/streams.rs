@@ -175,8 +175,8 @@ fn in_libxl(rng: &mut Rng, guest: Stream) -> Stream {
     let end = Part::libxl(libxl_types::END);
     match rng.u8(..4) {
         0 => stream.with_device_model(),
-        1 => stream.before(end, libxl::xenstore(&[])).before(end, libxl::emulator_context(rng.u64(8..64))),
-        2 => stream.before(end, libxl::emulator_context(rng.u64(8..64))),
+        1 => stream.before(end, libxl::xenstore(&[])).before(end, libxl::emulator_context(rng.u64(24..64))),
+        2 => stream.before(end, libxl::emulator_context(rng.u64(24..64))),
         _ => stream,
     }
 }

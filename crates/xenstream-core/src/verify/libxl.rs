@@ -147,9 +147,11 @@ impl Verifier {
                 } else if word == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
                     self.fact(Fact::Qtrad, at, u64::from(word), 0, o)?;
                 }
+                // Both follow the header's second word, `index`.
                 if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
-                    // Behind the header's second word, `index`, the pairs begin.
                     self.xenstore_start(4);
+                } else if word == libxl::EMULATOR_QEMU {
+                    self.qemu_start(4, at.saturating_sub(4), o)?;
                 } else {
                     self.rest_of_body();
                 }

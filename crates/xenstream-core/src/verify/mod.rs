@@ -11,6 +11,7 @@ pub(crate) mod libxl;
 pub(crate) mod pages;
 pub(crate) mod places;
 pub(crate) mod pv;
+pub(crate) mod qemu;
 pub(crate) mod registers;
 pub(crate) mod scan;
 pub(crate) mod xenopsd;
@@ -46,6 +47,7 @@ pub(crate) enum Field {
     FlatNext,
     /// The entries of a page table.
     PageTable,
+    Qemu(qemu::Field),
     Xenstore,
     /// The body has passed.
     BodyEnd,
@@ -108,6 +110,7 @@ impl Field {
             Field::Hvm(field) => field.size(),
             Field::Flat(width) => Size::Bytes(width),
             Field::PageTable => Size::Words,
+            Field::Qemu(field) => field.size(),
             Field::Xenstore | Field::Padding => Size::Stretch,
             Field::FlatNext | Field::BodyEnd | Field::RecordEnd => Size::Marker,
             Field::Ended => Size::End,
@@ -130,6 +133,7 @@ impl Verifier {
             Field::Pages(field) => self.pages_field(field, at, value, o),
             Field::Hvm(field) => self.hvm_field(field, at, value, o),
             Field::Flat(width) => self.flat_field(at, width, value, o),
+            Field::Qemu(field) => self.qemu_field(field, at, value, o),
             Field::Libxl(field) => self.libxl_field(field, at, value, o),
             Field::Detect(field) => self.detect_field(field, value, o),
             Field::Xl(field) => self.xl_field(field, at, value, o),

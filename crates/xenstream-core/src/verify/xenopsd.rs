@@ -124,6 +124,9 @@ impl Verifier {
             _ => xenopsd::HEADER,
         };
         self.begin_body(&record, tail, o);
+        if kind == types::QEMU_TRAD {
+            return self.qemu_start(0, at, o);
+        }
         self.rest_of_body();
         Ok(())
     }

@@ -47,8 +47,10 @@ pub mod types {
 pub const EMULATOR_HEADER: u64 = 8;
 /// `emulator_id` of qemu-traditional.
 pub const EMULATOR_TRADITIONAL: u32 = 1;
-/// Largest known `emulator_id` (2: QEMU upstream).
-pub const EMULATOR_ID_MAX: u32 = 2;
+/// `emulator_id` of QEMU upstream.
+pub const EMULATOR_QEMU: u32 = 2;
+/// Largest known `emulator_id`.
+pub const EMULATOR_ID_MAX: u32 = EMULATOR_QEMU;
 
 /// `control_id` of CHECKPOINT_STATE that a COLO primary sends.
 pub const CHECKPOINT_STATE_NEW: u32 = 0;

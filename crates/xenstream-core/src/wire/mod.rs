@@ -9,6 +9,7 @@ pub mod libvirt;
 pub mod libxc;
 pub mod libxl;
 pub mod pv;
+pub mod qemu;
 pub mod records;
 pub mod xenopsd;
 pub mod xl;

@@ -171,6 +171,7 @@ fn messages_render() {
                 "torn" => "torn",
                 "expected:format" => "no magic",
                 "range" => "below",
+                "to" => " to 0x10",
                 _ => "a header",
             })
         })

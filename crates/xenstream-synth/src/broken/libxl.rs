@@ -8,6 +8,7 @@ use xenstream_core::wire::libxl::types::{
 use xenstream_core::wire::libxl::{
     CHECKPOINT_STATE_MAX, EMULATOR_HEADER, EMULATOR_ID_MAX, EMULATOR_TRADITIONAL, at,
 };
+use xenstream_core::wire::qemu;
 use xenstream_core::{Checkpointing, Guest, Layer, Limit, Rule};
 
 use super::{BODY, Break, Draft, Fault, LENGTH};
@@ -69,7 +70,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxlLibxcContextRepeated, LIBXL, |d| d.extra(d.last(LAST)?, libxc_context(), 0)),
     Break::new(Rule::LibxlLibxcContextLate, LIBXL, |d| {
         let context = d.first(CONTEXT)?;
-        let stream = d.stream.clone().inserted(context, emulator_context(d.number(0, 64)));
+        let stream = d.stream.clone().inserted(context, emulator_context(d.number(qemu::MIN, 64)));
         Some(Fault::in_item(stream, context + 1, 0))
     }),
     Break::new(Rule::LibxlEmulatorHeader, HVM, |d| {
@@ -93,12 +94,12 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::LibxlEmulatorTraditional, HVM, |d| {
         d.guest(Guest::Hvm)?;
-        let item = emulator_context(d.number(0, 64)).edited(BODY, Field::U32(EMULATOR_TRADITIONAL));
+        let item = emulator_context(d.number(qemu::MIN, 64)).edited(BODY, Field::U32(EMULATOR_TRADITIONAL));
         d.extra(d.last(LAST)?, item, BODY)
     }),
     Break::new(Rule::LibxlEmulatorGuest, "a libxl stream of a PV guest", |d| {
         d.guest(Guest::Pv)?;
-        d.extra(d.last(LAST)?, emulator_context(d.number(0, 64)), 0)
+        d.extra(d.last(LAST)?, emulator_context(d.number(qemu::MIN, 64)), 0)
     }),
     Break::new(Rule::LibxlXenstoreTerminator, XENSTORE, |d| {
         let (index, mut pairs, _) = pairs(d)?;

@@ -23,6 +23,7 @@ mod libxl;
 mod memory;
 mod order;
 mod pv;
+mod qemu;
 mod registers;
 mod stream;
 
@@ -83,6 +84,7 @@ pub const BREAKS: &[&[Break]] = &[
     registers::BREAKS,
     hvm::BREAKS,
     pv::BREAKS,
+    qemu::BREAKS,
 ];
 
 impl Broken {

@@ -59,10 +59,10 @@ fn records() -> Vec<Case> {
             "",
             &base,
             LAST,
-            [emulator_context(17), emulator_context(16)],
+            [emulator_context(25), emulator_context(24)],
             LENGTH,
         )
-        .limit(Limit::LibxlRecord, 24),
+        .limit(Limit::LibxlRecord, 32),
         other(
             Rule::LibxlPadding,
             "",
@@ -90,8 +90,8 @@ fn context() -> Vec<Case> {
         .iter()
         .fold(plain().before(LAST, libxl::libxc_context()), |stream, item| stream.before(LAST, item.clone()));
     let second = twice.nth(Part::libxl(LIBXC_CONTEXT), 1);
-    let late = plain().before(Part::libxl(LIBXC_CONTEXT), emulator_context(8));
-    let timely = plain().before(LAST, emulator_context(8));
+    let late = plain().before(Part::libxl(LIBXC_CONTEXT), emulator_context(24));
+    let timely = plain().before(LAST, emulator_context(24));
     vec![
         Case::of(Rule::LibxlLibxcContextMissing, "", &empty, &plain()).in_item(&empty, empty.find(LAST), 0),
         Case::of(Rule::LibxlLibxcContextRepeated, "", &twice, &plain()).in_item(&twice, second, 0),
@@ -117,10 +117,10 @@ fn emulators() -> Vec<Case> {
             "",
             &plain(),
             LAST,
-            [emulator_context(17), emulator_context(16)],
+            [emulator_context(25), emulator_context(24)],
             LENGTH,
         )
-        .limit(Limit::EmulatorContext, 16),
+        .limit(Limit::EmulatorContext, 24),
         field(Rule::LibxlEmulatorId, "", &base, STATE, BODY, Field::U32(QEMU + 1)),
         field(Rule::LibxlEmulatorId, "xenstore", &base, DATA, BODY, Field::U32(u32::MAX)),
         field(Rule::LibxlEmulatorTraditional, "", &base, STATE, BODY, Field::U32(EMULATOR_TRADITIONAL)),
@@ -138,12 +138,12 @@ fn emulator_guest() -> Vec<Case> {
     };
     let context = Part::libxl(LIBXC_CONTEXT);
     vec![
-        case("", LAST, emulator_context(8)),
+        case("", LAST, emulator_context(24)),
         case("xenstore", LAST, xenstore_bytes(*b"k\0v\0")),
-        case("ahead", context, emulator_context(8))
+        case("ahead", context, emulator_context(24))
             .warnings(Profile::Spec, &[Rule::LibxlLibxcContextLate, rule])
             .warnings(Profile::Restore, &[Rule::LibxlLibxcContextLate])
-            .refused_by(Profile::Hardened, Rule::LibxlLibxcContextLate, 16 + 24)
+            .refused_by(Profile::Hardened, Rule::LibxlLibxcContextLate, 16 + 40)
             .neighbour_warns(&[Rule::LibxlLibxcContextLate]),
     ]
 }

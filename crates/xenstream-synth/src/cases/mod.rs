@@ -19,6 +19,7 @@ mod libxc_registers;
 mod libxl;
 mod libxl_checkpoints;
 mod pv;
+mod qemu;
 mod stream;
 mod xenopsd;
 mod xl;
@@ -121,6 +122,7 @@ pub fn all() -> Vec<Case> {
         libxc_registers::cases(),
         hvm::cases(),
         pv::cases(),
+        qemu::cases(),
     ]
     .concat()
 }

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
         unused_length("end-of-image", END_OF_IMAGE, &base),
         length("qemu-trad", QEMU_TRAD, QEMU_TRAD_MAX + 1),
         length("huge", VARSTORED, i64::MAX as u64),
-        length("limit", VARSTORED, 17).limit(Limit::XenopsdBlob, 16),
+        length("limit", VARSTORED, 33).limit(Limit::XenopsdBlob, 32),
         more(Rule::XenopsdUnsupported, "", QEMU_XEN),
         extra(Rule::XenopsdUnsupported, "libxl", &base, Part::xenopsd(LIBXC), text(LIBXL)),
         missing_libxc(),

@@ -40,9 +40,8 @@ pub(super) fn of(shape: &Shape, memory: &Memory) -> Stream {
                 xenopsd_record(XENOPS, Body::new().raw(config::xenopsd(shape))),
                 xenopsd_record(LIBXC, Body::new()),
             ];
-            let state = (shape.machine == Machine::Hvm).then(|| {
-                xenopsd_record(QEMU_TRAD, Body::new().raw(*b"QEVM\0\0\0\x03").zeros(DEVICE_MODEL - 8))
-            });
+            let state = (shape.machine == Machine::Hvm)
+                .then(|| xenopsd_record(QEMU_TRAD, libxl::qemu_state(DEVICE_MODEL)));
             let behind = state.into_iter().chain([xenopsd_record(END_OF_IMAGE, Body::new())]);
             libxc.wrapped(Format::Xenopsd, before, behind)
         }

@@ -4,6 +4,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::Format;
 use xenstream_core::wire::libxl::types::{EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END};
 use xenstream_core::wire::libxl::{EMULATOR_ID_MAX, EMULATOR_TRADITIONAL};
+use xenstream_core::wire::qemu;
 use xenstream_core::wire::xenopsd::types::{END_OF_IMAGE, QEMU_TRAD, SWTPM, VARSTORED};
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2};
 
@@ -11,7 +12,7 @@ use super::few;
 use crate::body::Body;
 use crate::container::{xenopsd_record, xl_data, xl_header};
 use crate::item::{Item, Part};
-use crate::libxl::emulator;
+use crate::libxl::{QEMU, emulator, qemu_state};
 use crate::stream::Stream;
 
 /// What is around the libxc stream.
@@ -74,7 +75,7 @@ pub struct XenopsdBlobs {
     pub varstored: Option<u8>,
     /// The state of a TPM.
     pub swtpm: Option<u8>,
-    /// The state of the device model.
+    /// The state of the device model, beyond the least that it takes.
     pub qemu: Option<u8>,
 }
 
@@ -84,7 +85,7 @@ pub struct DeviceModel {
     /// What it has in xenstore; no EMULATOR_XENSTORE_DATA without any.
     #[arbitrary(with = few::<3, Pair>)]
     pub xenstore: Vec<Pair>,
-    /// Bytes of its state.
+    /// Bytes of its state, of QEMU upstream beyond the least that it takes.
     pub state: u16,
     /// Which device model, 0 to 2.
     pub emulator_id: u8,
@@ -163,7 +164,10 @@ impl XenopsdBlobs {
     fn behind(self, image: Stream) -> Stream {
         let blobs = [(VARSTORED, self.varstored), (SWTPM, self.swtpm), (QEMU_TRAD, self.qemu)];
         blobs.into_iter().filter_map(|(kind, size)| Some((kind, size?))).fold(image, |image, (kind, size)| {
-            let blob = Body::new().zeros(u64::from(size));
+            let blob = match kind {
+                QEMU_TRAD => qemu_state(qemu::MIN + u64::from(size)),
+                _ => Body::new().zeros(u64::from(size)),
+            };
             image.before(Part::xenopsd(END_OF_IMAGE), xenopsd_record(kind, blob))
         })
     }
@@ -182,7 +186,8 @@ impl DeviceModel {
         if !pairs.is_empty() {
             records.push(emulator(EMULATOR_XENSTORE_DATA, id, Body::new().raw(pairs)));
         }
-        let state = Body::new().zeros(u64::from(self.state % 1024));
+        let state = u64::from(self.state % 1024);
+        let state = if id == QEMU { qemu_state(qemu::MIN + state) } else { Body::new().zeros(state) };
         records.push(emulator(EMULATOR_CONTEXT, id, state));
         records
     }

@@ -14,7 +14,7 @@ fn a_configuration_that_is_not_json_needs_no_terminator() {
     let policy = levels.into_iter().fold(Policy::spec(), |policy, (rule, level)| {
         policy.with_level(rule, level).expect("no structural rule")
     });
-    for config in [&b""[..], b"x", b"name = 'guest'"] {
+    for config in [&b"x"[..], b"name = 'guest'"] {
         let with = |flags| minimal::hvm().in_libxl().in_xl_with(flags, config);
         assert_eq!(refused(&with(xl::FLAG_STREAM_V2), &policy), None);
         let found = refused(&with(xl::FLAG_STREAM_V2 | xl::FLAG_JSON), &policy);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use xenstream_core::wire::libxc::{p2m, params, policy, types, vcpu};
 use xenstream_core::wire::libxl::{EMULATOR_HEADER, types as libxl};
 use xenstream_core::wire::xenopsd::types as xenopsd;
-use xenstream_core::wire::{Order, hvm};
+use xenstream_core::wire::{Order, hvm, qemu};
 use xenstream_core::{Layer, Record};
 
 use crate::config;
@@ -16,9 +16,6 @@ use crate::inspect::{Text, names};
 const KEPT: usize = 16 << 10;
 /// Bytes of a configuration that are.
 const CONFIGURATION_KEPT: usize = 1 << 20;
-
-/// What QEMU's state begins with.
-const QEMU_MAGIC: u32 = u32::from_be_bytes(*b"QEVM");
 
 /// CPUID leaves that hold the processor's name.
 const BRAND: RangeInclusive<u32> = 0x8000_0002..=0x8000_0004;
@@ -131,7 +128,7 @@ fn libxl_content(record: &Record, kind: u32, fields: Fields<'_>, nuls: u64) -> O
     match kind {
         libxl::EMULATOR_CONTEXT => {
             let blob = Fields { bytes: blob, order: Order::Big };
-            let is_qemu = blob.u32(0) == Some(QEMU_MAGIC);
+            let is_qemu = blob.u32(0) == Some(qemu::MAGIC);
             let qemu_version = if is_qemu { blob.u32(4) } else { None };
             Some(Content::EmulatorContext { emulator, blob_length, qemu_version })
         }

@@ -155,7 +155,7 @@ impl Walk {
             At::VcpuMsrs => unit(vcpu::MSR),
             At::Chain(chain) => chain.step(self.left),
             At::Emulator(..) => unit(libxl::EMULATOR_HEADER),
-            At::EmulatorState => unit(QEMU_MAGIC.len() as u64),
+            At::EmulatorState => unit(BLANK_STATE.len() as u64),
             At::Pairs(_) => Step::Mask(self.left),
             At::Text(_, n) => unit(*n),
             At::LongText(_, n) => Step::Mask((*n).min(self.left)),
@@ -249,7 +249,10 @@ impl Walk {
                     _ => At::Keep,
                 }
             }
-            At::EmulatorState if bytes == QEMU_MAGIC => At::Zero,
+            At::EmulatorState if bytes.starts_with(&QEMU_MAGIC) => {
+                bytes.copy_from_slice(&BLANK_STATE);
+                At::Zero
+            }
             At::ConfigLength(order, text) => config(order, text, bytes, self.left),
             At::Text(text, _) => {
                 text.blank(bytes, self.what.names);
@@ -291,9 +294,12 @@ impl Walk {
     }
 }
 
-/// How QEMU's state begins: its magic and version 3 (`migration/savevm.c`). It says what was blanked and tells nothing
-/// of the guest.
+/// How QEMU's state begins: its magic and version 3 (`migration/savevm.c`).
 const QEMU_MAGIC: [u8; 8] = *b"QEVM\0\0\0\x03";
+
+/// A state's header and its first section, of a device without a name or contents. Zeros follow, the last of which ends
+/// the state.
+const BLANK_STATE: [u8; 23] = *b"QEVM\0\0\0\x03\x04\0\0\0\0\x01-\0\0\0\0\0\0\0\0";
 
 /// The rest of a body stays, or not.
 fn kept(stays: bool) -> At {
@@ -318,7 +324,13 @@ fn xenopsd_body(what: Scrub, record: &Record) -> At {
     use xenopsd::types;
     match record.kind {
         types::XENOPS => text_of(Text::Expression, record.body_length),
-        types::QEMU_TRAD if !what.registers && record.body_length <= xenopsd::QEMU_TRAD_MAX => At::Keep,
+        types::QEMU_TRAD if record.body_length <= xenopsd::QEMU_TRAD_MAX => {
+            if what.registers {
+                At::EmulatorState
+            } else {
+                At::Keep
+            }
+        }
         // UEFI variables and the state of a TPM hold keys.
         _ => At::Zero,
     }

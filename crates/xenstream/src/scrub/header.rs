@@ -108,7 +108,7 @@ pub(super) fn wrong_length(rule: Rule, leave: Leave, order: Order, held: &mut [u
     match rule.layer() {
         Layer::Libvirt => likely_libvirt(order, held),
         Layer::Libxl | Layer::Libxc => likely_type(order, held),
-        Layer::Stream | Layer::Xl | Layer::Xenopsd | Layer::Hvm | Layer::Pv => {}
+        Layer::Stream | Layer::Xl | Layer::Xenopsd | Layer::Hvm | Layer::Pv | Layer::Qemu => {}
     }
     leave_of_field(rule, leave, order, held);
 }
