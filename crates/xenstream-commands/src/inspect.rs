@@ -24,6 +24,7 @@ Examples:
   xenstream inspect guest.save                      every record, with what is in it
   xenstream inspect broken.save                     up to what is wrong, and the bytes there
   xenstream inspect --type HVM_CONTEXT guest.save   records of a type
+  xenstream inspect --type CPU --fields guest.save  every register by name
   xenstream inspect --record 3 --hex guest.save     the bytes of one
   xenstream inspect --json guest.save | wc -l       for programs
 
@@ -50,6 +51,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pages: bool,
 
+    /// Print every field of what is shown, each on a line of its own; --json prints them always
+    #[arg(long)]
+    fields: bool,
+
     /// Dump the bytes of each record that is shown
     #[arg(long, conflicts_with = "json")]
     hex: bool,
@@ -74,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         rows.finish()?.verdict(path, &result, arguments.judging.profile)?;
         Ok(status(&result))
     } else {
-        let table = Table::new(out, arguments.hex, is_slow(path));
+        let table = Table::new(out, arguments.hex, arguments.fields, is_slow(path));
         let mut rows = Chosen::new(&arguments.choice, folds, table);
         let result = inspect_target(&arguments.target, &options, &mut rows);
         let shown = rows.shown();

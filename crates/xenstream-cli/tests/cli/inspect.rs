@@ -21,24 +21,24 @@ fn guest() -> Stream {
 }
 
 const TABLE: &str = r#"     offset      index  layer    type                        length  content
-          0             xl       header                          48  little-endian, flags 0x3 (JSON, stream v2), 190 bytes of optional data
-         48             xl       configuration                  186  name "web\x1b[2J", uuid 72914c63-d32f-4c7c-a243-2eeb97464b80, pv, 96 MiB, 1 vcpu
-        238              libxl   header                          16  little-endian, options 0x0
+          0             xl       header                          48  order little, mandatory_flags 0x3 (JSON STREAM_V2), optional_flags 0x0, optional_data_len 190
+         48             xl       configuration                  186  name "web\x1b[2J", uuid "72914c63-d32f-4c7c-a243-2eeb97464b80", kind "pv", memory_kib 98304, vcpus 1
+        238              libxl   header                          16  order little, options 0x0
         254          0   libxl   LIBXC_CONTEXT                    0
-        262               libxc  image header                    24  version 3, little-endian, options 0x0
-        286               libxc  domain header                   16  pv, Xen 4.17
-        302          0    libxc  X86_PV_INFO                      8  64-bit, 4-level page tables
-        318          1    libxc  X86_CPUID_POLICY                48  2 leaves, GenuineIntel, family 0x6, model 0x3a, stepping 9: 0x0 (vendor), 0x1 (features)
-        374          2    libxc  X86_MSR_POLICY                  32  2 MSRs: PLATFORM_INFO 0x80000000, ARCH_CAPABILITIES 0x0
+        262               libxc  image header                    24  order little, version 3, options 0x0
+        286               libxc  domain header                   16  guest pv, xen_major 4, xen_minor 17
+        302          0    libxc  X86_PV_INFO                      8  guest_width 8, pt_levels 4
+        318          1    libxc  X86_CPUID_POLICY                48  vendor "GenuineIntel", family 6, model 58, stepping 9, 2 entries: vendor, features
+        374          2    libxc  X86_MSR_POLICY                  32  2 entries: PLATFORM_INFO 0x80000000, ARCH_CAPABILITIES 0x0
         414          3    libxc  STATIC_DATA_END                  0
-        422          4    libxc  X86_PV_P2M_FRAMES               16  pfn 0x0-0x1ff, 1 frame
+        422          4    libxc  X86_PV_P2M_FRAMES               16  frames 1, start_pfn 0x0, end_pfn 0x1ff
         446          5    libxc  PAGE_DATA                    16440  6 entries, pfn 0x0-0x5: 3 NOTAB, 1 L4TAB pinned, 1 XALLOC, 1 XTAB
-      16894          6    libxc  X86_TSC_INFO                    24  mode 2 (never emulated), 0 kHz, 0 ns, incarnation 1
+      16894          6    libxc  X86_TSC_INFO                    24  mode 0x2 (never emulated), khz 0, nsec 0, incarnation 1
       16926          7    libxc  SHARED_INFO                   4096
-      21030          8    libxc  X86_PV_VCPU_BASIC             5176  vcpu 0, 5168 bytes, rip 0x0, page table in pfn 0x1
-      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu 0, 64 bytes
-      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu 0, 848 bytes, xcr0 0x0, ever used 0x0
-      27158         11    libxc  X86_PV_VCPU_MSRS                24  vcpu 0, 1 MSR: TSC_AUX 0x0
+      21030          8    libxc  X86_PV_VCPU_BASIC             5176  cr3_pfn 0x1, vcpu_id 0, rip 0x0, cr3 0x1000
+      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu_id 0, size 0
+      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu_id 0, xcr0 0x0, xcr0_accum 0x0
+      27158         11    libxc  X86_PV_VCPU_MSRS                24  vcpu_id 0, 1 entry: TSC_AUX 0x0
       27190         12    libxc  END                              0
       27198          1   libxl   END                              0
 "#;
@@ -227,6 +227,23 @@ fn runs_of_page_data_fold_unless_asked_for() {
 }
 
 #[test]
+fn fields_are_printed_by_name() {
+    let bad =
+        guest().edited(Part::libxc(types::X86_PV_VCPU_BASIC), 16 + 5008, Field::U64(0xFFFF << 12)).bytes();
+    let files = directory(&[("web", &guest().bytes()), ("hvm", &image().bytes()), ("bad", &bad)]);
+    let run = run_in(files.path(), ["inspect", "web", "--record", "6", "--fields"]);
+    let (table, _) = parts(&run);
+    let fields = "    mode 0x2 (never emulated)\n    khz 0\n    nsec 0\n    incarnation 1\n    reserved 0x0";
+    assert!(table.ends_with(fields), "{table}");
+    let run = run_in(files.path(), ["inspect", "hvm", "--type", "HVM_PARAMS", "--fields"]);
+    assert!(run.stdout.contains("\n    0: index 0x1 (STORE_PFN), value 0x"), "{run:?}");
+    let run = run_in(files.path(), ["inspect", "bad", "--profile", "restore"]);
+    assert!(run.stdout.contains("\n    field: cr3 of X86_PV_VCPU_BASIC, 64-bit\n"), "{run:?}");
+    let run = run_in(files.path(), ["inspect", "bad", "--profile", "restore", "--json"]);
+    assert!(run.stdout.contains(r#""field":"cr3","structure":"X86_PV_VCPU_BASIC, 64-bit"}"#), "{run:?}");
+}
+
+#[test]
 fn records_are_dumped_from_files_and_pipes() {
     let bytes = guest().bytes();
     let files = directory(&[("web", &bytes)]);
@@ -234,7 +251,7 @@ fn records_are_dumped_from_files_and_pipes() {
       16894          6    libxc  X86_TSC_INFO                    24
     000041fe  08 00 00 00 18 00 00 00  02 00 00 00 00 00 00 00  |................|
     0000420e  00 00 00 00 00 00 00 00  01 00 00 00 00 00 00 00  |................|
-    = mode 2 (never emulated), 0 kHz, 0 ns, incarnation 1";
+    = mode 0x2 (never emulated), khz 0, nsec 0, incarnation 1";
     let run = run_in(files.path(), ["inspect", "web", "--record", "6", "--hex"]);
     assert_eq!((run.status, parts(&run).0), (0, expected));
     let run = run_with_stdin(&bytes, &["inspect", "-", "--record", "6", "--hex"]);
@@ -391,14 +408,14 @@ fn a_terminal_gets_lines_that_fit() {
     let narrow = shown(80, files.path(), &["inspect", "web"]);
     assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
     let below = "        318          1    libxc  X86_CPUID_POLICY                48
-                        2 leaves, GenuineIntel, family 0x6, model 0x3a,
-                        stepping 9: 0x0 (vendor), 0x1 (features)
+                        vendor \"GenuineIntel\", family 6, model 58, stepping 9,
+                        2 entries: vendor, features
 ";
     assert!(narrow.contains(below), "{narrow}");
     let wide = shown(120, files.path(), &["inspect", "web"]);
     assert!(wide.lines().all(|line| line.len() <= 120), "{wide}");
-    let beside = "        318          1    libxc  X86_CPUID_POLICY                48  2 leaves, GenuineIntel, family 0x6, model 0x3a,
-                                                                     stepping 9: 0x0 (vendor), 0x1 (features)
+    let beside = "        318          1    libxc  X86_CPUID_POLICY                48  vendor \"GenuineIntel\", family 6, model 58,
+                                                                     stepping 9, 2 entries: vendor, features
 ";
     assert!(wide.contains(beside), "{wide}");
     assert_eq!(shown(200, files.path(), &["inspect", "web"]).lines().nth(8), TABLE.lines().nth(8));

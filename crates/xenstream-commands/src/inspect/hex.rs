@@ -78,6 +78,9 @@ impl Dump {
 
 /// The bytes around what is wrong, with arrows at the field. `named` tells that the rule is to stand beside them.
 pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
+    if let Some(field) = view.field {
+        writeln!(out, "{INDENT}field: {field}")?;
+    }
     writeln!(out)?;
     let at = violation.offset;
     let end = view.offset.saturating_add(view.bytes.len() as u64);

@@ -65,6 +65,12 @@ struct Bytes {
     offset: u64,
     bytes: String,
     width: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    element: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structure: Option<&'static str>,
 }
 
 impl Bytes {
@@ -73,7 +79,14 @@ impl Bytes {
             let _ = write!(bytes, "{byte:02x}");
             bytes
         });
-        Bytes { offset: view.offset, bytes, width: view.width }
+        Bytes {
+            offset: view.offset,
+            bytes,
+            width: view.width,
+            field: view.field.map(|name| name.field),
+            element: view.field.and_then(|name| name.element),
+            structure: view.field.map(|name| name.structure),
+        }
     }
 }
 

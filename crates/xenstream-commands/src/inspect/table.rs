@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use rustix::termios::tcgetwinsize;
 use textwrap::core::Word;
 use textwrap::{WordSeparator, WordSplitter};
-use xenstream::inspect::{Head, Row};
+use xenstream::inspect::{Content, Datum, Head, Row};
 
 use crate::inspect::choice::Rows;
 use crate::inspect::hex::Dump;
@@ -29,6 +29,8 @@ pub(crate) struct Table {
     out: Out,
     /// Bytes are dumped.
     hex: bool,
+    /// Every field is printed.
+    fields: bool,
     /// Each row is to be seen at once.
     prompt: bool,
     width: Option<usize>,
@@ -37,9 +39,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(out: Out, hex: bool, prompt: bool) -> Table {
+    pub(crate) fn new(out: Out, hex: bool, fields: bool, prompt: bool) -> Table {
         let width = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|n| *n > 0);
-        Table { out, hex, prompt, width, titled: false, dump: Dump::default() }
+        Table { out, hex, fields, prompt, width, titled: false, dump: Dump::default() }
     }
 
     /// A remark in place of rows.
@@ -107,6 +109,22 @@ impl Table {
         Ok(())
     }
 
+    /// A line for each field; elements of a list have one each.
+    fn every_field(&mut self, row: &Row) -> io::Result<()> {
+        let Content::Values(values) = &row.content else { return Ok(()) };
+        for value in &values.fields {
+            let Datum::List { elements, .. } = &value.datum else {
+                writeln!(self.out, "    {value}")?;
+                continue;
+            };
+            for (n, element) in elements.iter().enumerate() {
+                let element: Vec<_> = element.iter().map(ToString::to_string).collect();
+                writeln!(self.out, "    {n}: {}", element.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+
     fn torn(&mut self, row: &Row) -> io::Result<()> {
         if row.torn { write!(self.out, "  {BAD}torn{BAD:#}") } else { Ok(()) }
     }
@@ -135,7 +153,7 @@ impl Rows for Table {
         let text = row.content.to_string();
         if self.hex {
             self.dump.end(&mut self.out)?;
-            if text.is_empty() && !row.torn {
+            if text.is_empty() && !row.torn && !self.fields {
                 return Ok(());
             }
             write!(self.out, "    = {text}")?;
@@ -145,6 +163,9 @@ impl Rows for Table {
         }
         self.torn(row)?;
         writeln!(self.out)?;
+        if self.fields {
+            self.every_field(row)?;
+        }
         if self.prompt { self.out.flush() } else { Ok(()) }
     }
 }

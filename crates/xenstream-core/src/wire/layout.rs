@@ -61,6 +61,8 @@ pub enum Repeat {
     Times(u32),
     /// As long as whole elements are left in the structure.
     ToEnd,
+    /// Once, and its only field takes all that is left of the structure.
+    Rest,
 }
 
 /// One field.
@@ -76,6 +78,8 @@ pub struct Field {
     pub show: Show,
     /// What it means, in a few words.
     pub meaning: &'static str,
+    /// Whether it stands in a summary of one line.
+    pub brief: bool,
     /// What a scrubber may keep.
     pub keep: Keep,
     /// What its value is checked for, in order.
@@ -91,6 +95,8 @@ pub enum Show {
     Decimal,
     /// As the names of its bits.
     Flags(&'static [Flag]),
+    /// As a number that may have a name.
+    Named(&'static [(u64, &'static str)]),
     /// As bytes: an area without a structure of its own.
     Bytes,
 }
@@ -109,6 +115,8 @@ pub struct Flag {
 pub enum Keep {
     /// It tells nothing of the guest's contents, or the stream would not verify without it.
     Always,
+    /// It tells what the guest's processor can do or where its pages lie: kept unless the stream is damaged.
+    UnlessDamaged,
     /// It is part of the guest's processor or devices: kept unless these are blanked.
     UnlessRegisters,
     /// Reserved or unknown.
@@ -228,6 +236,28 @@ impl Check {
         }
     }
 
+    /// A value that passes where a scrubber blanks the field: zero if zero passes. What is decided by hand takes zero.
+    #[must_use]
+    pub fn blank(&self) -> u64 {
+        match *self {
+            Check::Is(bound, _) | Check::AtLeast(bound, _) | Check::Has(bound, _) => bound,
+            Check::OneOf(values, _) => values.first().copied().unwrap_or(0),
+            Check::Zero(_) | Check::AtMost(..) | Check::Within(..) | Check::Canonical(_) | Check::By(_) => 0,
+        }
+    }
+
+    /// A value of this many bytes that does not pass, whatever the guest; `None` if a field of this width always
+    /// passes, or what decides is written by hand.
+    #[must_use]
+    pub fn refused(&self, width: u32) -> Option<u64> {
+        let most = ones(width);
+        // Of the values with one bit set, and their complements, some pass a mask and some do not.
+        let bits = (0..64u32).filter_map(|bit| 1u64.checked_shl(bit));
+        let candidates = [most, 0, 1 << 47].into_iter().chain(bits);
+        let bounds = [self.bound().wrapping_add(1), self.bound().wrapping_sub(1)];
+        bounds.into_iter().chain(candidates).find(|value| *value <= most && !self.passes(*value))
+    }
+
     /// Whether the value passes. What is decided by hand passes here.
     #[inline]
     #[must_use]
@@ -246,6 +276,15 @@ impl Check {
     }
 }
 
+/// The largest value of this many bytes.
+#[inline]
+const fn ones(width: u32) -> u64 {
+    match 1u64.checked_shl(width.saturating_mul(8)) {
+        Some(bit) => bit.wrapping_sub(1),
+        None => u64::MAX,
+    }
+}
+
 /// Whether an address is canonical on a processor with four levels of page tables: bits 63 to 47 are all the same.
 #[inline]
 #[must_use]
@@ -257,7 +296,31 @@ impl Field {
     /// A field of this many bytes, shown in hex and kept unless registers are blanked.
     #[must_use]
     pub const fn new(name: &'static str, at: u32, width: u32, meaning: &'static str) -> Field {
-        Field { name, at, width, show: Show::Hex, meaning, keep: Keep::UnlessRegisters, checks: &[] }
+        Field {
+            name,
+            at,
+            width,
+            show: Show::Hex,
+            meaning,
+            brief: false,
+            keep: Keep::UnlessRegisters,
+            checks: &[],
+        }
+    }
+
+    /// The value in the bytes of an element, in this order; `None` if it is not there whole, or an area.
+    #[must_use]
+    pub fn value(&self, element: &[u8], order: Order) -> Option<u64> {
+        let start = self.at as usize;
+        let bytes = element.get(start..start.checked_add(self.width as usize)?)?;
+        (self.width <= 8).then(|| order.number(bytes))
+    }
+
+    /// Puts a value into the bytes of an element, as far as the field is there.
+    pub fn put(&self, element: &mut [u8], order: Order, value: u64) {
+        let bytes = order.put_number(self.width, value);
+        let field = element.iter_mut().skip(self.at as usize);
+        field.zip(bytes.iter().take(self.width as usize)).for_each(|(byte, new)| *byte = *new);
     }
 
     /// A reserved field, of which a scrubber keeps nothing.
@@ -270,6 +333,24 @@ impl Field {
     #[must_use]
     pub const fn kept(self) -> Field {
         Field { keep: Keep::Always, ..self }
+    }
+
+    /// The same field, kept unless the stream is damaged.
+    #[must_use]
+    pub const fn kept_if_sound(self) -> Field {
+        Field { keep: Keep::UnlessDamaged, ..self }
+    }
+
+    /// The same field, shown in summaries of one line.
+    #[must_use]
+    pub const fn brief(self) -> Field {
+        Field { brief: true, ..self }
+    }
+
+    /// The same field, shown with the name that its value has.
+    #[must_use]
+    pub const fn named(self, names: &'static [(u64, &'static str)]) -> Field {
+        Field { show: Show::Named(names), ..self }
     }
 
     /// The same field, shown in decimal.
@@ -315,6 +396,42 @@ impl Group {
     pub const fn to_end(at: u32, stride: u32, fields: &'static [Field]) -> Group {
         Group { at, stride, repeat: Repeat::ToEnd, fields }
     }
+
+    /// A field that takes the rest of the structure from `at` on.
+    #[must_use]
+    pub const fn rest(at: u32, field: &'static [Field]) -> Group {
+        Group { at, stride: 0, repeat: Repeat::Rest, fields: field }
+    }
+
+    /// Bytes of an element, from [the first](Group::at).
+    #[must_use]
+    pub const fn size(&self) -> u32 {
+        match self.repeat {
+            Repeat::Times(1) | Repeat::Rest => match self.fields.last() {
+                Some(last) => last.at.saturating_add(last.width),
+                None => 0,
+            },
+            _ => self.stride,
+        }
+    }
+
+    /// How many elements a structure of this length has, whole or cut off.
+    #[must_use]
+    pub fn elements(&self, length: u64) -> u64 {
+        let room = length.saturating_sub(u64::from(self.at));
+        match self.repeat {
+            Repeat::Times(1) => 1,
+            Repeat::Times(times) => u64::from(times),
+            Repeat::ToEnd => room.checked_div(u64::from(self.stride)).unwrap_or(0),
+            Repeat::Rest => u64::from(room > 0),
+        }
+    }
+
+    /// Offset of an element from the start of the structure.
+    #[must_use]
+    pub fn offset(&self, element: u64) -> u64 {
+        u64::from(self.at).saturating_add(u64::from(self.stride).saturating_mul(element))
+    }
 }
 
 /// A field at its place in a structure.
@@ -339,15 +456,76 @@ impl Layout {
         })
     }
 
+    /// The field with this name, in its first element. At compile time a name that no field has can end the build.
+    #[must_use]
+    pub const fn find(&self, name: &str) -> Option<Placed> {
+        let mut groups = self.groups;
+        while let [group, other_groups @ ..] = groups {
+            let mut fields = group.fields;
+            while let [field, other_fields @ ..] = fields {
+                if same(field.name.as_bytes(), name.as_bytes()) {
+                    let offset = (group.at as u64).saturating_add(field.at as u64);
+                    return Some(Placed { field, element: 0, offset });
+                }
+                fields = other_fields;
+            }
+            groups = other_groups;
+        }
+        None
+    }
+
+    /// The field that begins at this offset from the start of the structure.
+    #[must_use]
+    pub fn field_at(&'static self, offset: u64) -> Option<Placed> {
+        self.groups.iter().find_map(|group| {
+            let from_group = offset.checked_sub(u64::from(group.at))?;
+            let repeats = !matches!(group.repeat, Repeat::Times(1) | Repeat::Rest);
+            let element = if repeats { from_group.checked_div(u64::from(group.stride))? } else { 0 };
+            let is_there = match group.repeat {
+                Repeat::Times(times) => element < u64::from(times),
+                Repeat::ToEnd | Repeat::Rest => true,
+            };
+            let field = group
+                .fields
+                .iter()
+                .find(|field| group.offset(element).saturating_add(u64::from(field.at)) == offset)?;
+            is_there.then_some(Placed { field, element: u32::try_from(element).ok()?, offset })
+        })
+    }
+
+    /// Whether the fields of the group in which this one is repeat.
+    #[must_use]
+    pub fn repeats(&self, field: &Field) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| {
+            let repeats = !matches!(group.repeat, Repeat::Times(1) | Repeat::Rest);
+            repeats && group.fields.iter().any(|other| other.name == field.name)
+        })
+    }
+
+    /// Bytes up to the end of the last field that every such structure has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let fixed = self.groups.iter().filter_map(|group| match group.repeat {
+            Repeat::Times(times) => {
+                let last = u64::from(times.saturating_sub(1));
+                Some(group.offset(last).saturating_add(u64::from(group.size())))
+            }
+            Repeat::ToEnd | Repeat::Rest => None,
+        });
+        fixed.max().unwrap_or(0)
+    }
+
     /// The field at a place, or the first one after it; `None` after the last one of a structure of this length.
     #[inline]
     pub(crate) fn field(&'static self, place: &mut Place, length: u64) -> Option<Placed> {
         loop {
             let group = self.groups.get(usize::from(place.group))?;
-            let start = element_start(group, place.element);
+            let start = group.offset(u64::from(place.element));
             let more = match group.repeat {
                 Repeat::Times(times) => place.element < times,
                 Repeat::ToEnd => start.saturating_add(u64::from(group.stride)) <= length,
+                Repeat::Rest => place.element == 0 && start < length,
             };
             if !more {
                 *place = Place { group: place.group.saturating_add(1), element: 0, field: 0 };
@@ -361,9 +539,15 @@ impl Layout {
     }
 }
 
-#[inline]
-fn element_start(group: &Group, element: u32) -> u64 {
-    u64::from(group.at).saturating_add(u64::from(group.stride).saturating_mul(u64::from(element)))
+/// Whether two names are the same, at compile time.
+const fn same(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([first, rest @ ..], [other, others @ ..]) = (a, b) {
+        if *first != *other {
+            return false;
+        }
+        (a, b) = (rest, others);
+    }
+    a.is_empty() && b.is_empty()
 }
 
 /// Where a walk through a layout is.

@@ -8,9 +8,11 @@ pub mod layout;
 pub mod libvirt;
 pub mod libxc;
 pub mod libxl;
+pub mod names;
 pub mod pv;
 pub mod qemu;
 pub mod records;
+pub mod structures;
 pub mod xenopsd;
 pub mod xl;
 
@@ -97,6 +99,28 @@ impl Order {
         match self {
             Order::Little => value.to_le_bytes(),
             Order::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// Reads an unsigned number of at most 8 bytes.
+    #[must_use]
+    pub fn number(self, bytes: &[u8]) -> u64 {
+        let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        match self {
+            Order::Little => bytes.iter().take(8).rev().fold(0, push),
+            Order::Big => bytes.iter().take(8).fold(0, push),
+        }
+    }
+
+    /// Writes an unsigned number of this many bytes, at most 8, to the front of those that are returned.
+    #[must_use]
+    pub fn put_number(self, width: u32, value: u64) -> [u8; 8] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => {
+                let unused = 64u32.saturating_sub(width.saturating_mul(8));
+                value.checked_shl(unused).unwrap_or(0).to_be_bytes()
+            }
         }
     }
 

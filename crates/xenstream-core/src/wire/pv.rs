@@ -8,6 +8,7 @@ use crate::rule::Rule;
 use crate::wire::layout::Check::{By, Zero};
 use crate::wire::layout::{ByteOrder, Field, Flag, Group, Hook, Layout, PvHook, RecordHook};
 use crate::wire::libxc::vcpu;
+use crate::wire::names;
 
 /// Bits of BASIC's `flags`.
 const BASIC_FLAGS: &[Flag] = &[
@@ -44,10 +45,10 @@ pub const BASIC_64: Layout = Layout {
             Field::new("rdi", 632, 8, "register"),
             Field::new("error_code", 640, 4, "error code of the last exception"),
             Field::new("entry_vector", 644, 4, "vector of the last exception"),
-            Field::new("rip", 648, 8, "instruction pointer"),
+            Field::new("rip", 648, 8, "instruction pointer").brief(),
             Field::new("cs", 656, 2, "selector"),
             Field::new("saved_upcall_mask", 660, 1, "whether events are masked"),
-            Field::new("rflags", 664, 8, "flags"),
+            Field::new("rflags", 664, 8, "flags").flags(names::RFLAGS),
             Field::new("rsp", 672, 8, "stack pointer"),
             Field::new("ss", 680, 2, "selector"),
             Field::new("es", 688, 2, "selector"),
@@ -83,12 +84,14 @@ pub const BASIC_64: Layout = Layout {
                 .checked(&[By(Hook::Pv(PvHook::GdtEnts))]),
             Field::new("kernel_ss", 4968, 8, "selector of the kernel's stack"),
             Field::new("kernel_sp", 4976, 8, "the kernel's stack pointer"),
-            Field::new("cr0", 4984, 8, "control register 0"),
+            Field::new("cr0", 4984, 8, "control register 0").flags(names::CR0),
             Field::new("cr1", 4992, 8, "page table of user mode, bit 0 set if there is one")
                 .checked(&[By(Hook::Pv(PvHook::Cr1))]),
             Field::new("cr2", 5000, 8, "address of the last page fault"),
-            Field::new("cr3", 5008, 8, "page table of the kernel").checked(&[By(Hook::Pv(PvHook::Cr3))]),
-            Field::new("cr4", 5016, 8, "control register 4"),
+            Field::new("cr3", 5008, 8, "page table of the kernel")
+                .brief()
+                .checked(&[By(Hook::Pv(PvHook::Cr3))]),
+            Field::new("cr4", 5016, 8, "control register 4").flags(names::CR4),
             Field::new("cr5", 5024, 8, "unused"),
             Field::new("cr6", 5032, 8, "unused"),
             Field::new("cr7", 5040, 8, "unused"),
@@ -129,10 +132,10 @@ pub const BASIC_32: Layout = Layout {
             Field::new("eax", 540, 4, "register"),
             Field::new("error_code", 544, 2, "error code of the last exception"),
             Field::new("entry_vector", 546, 2, "vector of the last exception"),
-            Field::new("eip", 548, 4, "instruction pointer"),
+            Field::new("eip", 548, 4, "instruction pointer").brief(),
             Field::new("cs", 552, 2, "selector"),
             Field::new("saved_upcall_mask", 554, 1, "whether events are masked"),
-            Field::new("eflags", 556, 4, "flags"),
+            Field::new("eflags", 556, 4, "flags").flags(names::RFLAGS),
             Field::new("esp", 560, 4, "stack pointer"),
             Field::new("ss", 564, 2, "selector"),
             Field::new("es", 568, 2, "selector"),
@@ -168,12 +171,13 @@ pub const BASIC_32: Layout = Layout {
                 .checked(&[By(Hook::Pv(PvHook::GdtEnts))]),
             Field::new("kernel_ss", 2708, 4, "selector of the kernel's stack"),
             Field::new("kernel_sp", 2712, 4, "the kernel's stack pointer"),
-            Field::new("cr0", 2716, 4, "control register 0"),
+            Field::new("cr0", 2716, 4, "control register 0").flags(names::CR0),
             Field::new("cr1", 2720, 4, "unused"),
             Field::new("cr2", 2724, 4, "address of the last page fault"),
             Field::new("cr3", 2728, 4, "page table, its frame folded into 32 bits")
+                .brief()
                 .checked(&[By(Hook::Pv(PvHook::Cr3))]),
-            Field::new("cr4", 2732, 4, "control register 4"),
+            Field::new("cr4", 2732, 4, "control register 4").flags(names::CR4),
             Field::new("cr5", 2736, 4, "unused"),
             Field::new("cr6", 2740, 4, "unused"),
             Field::new("cr7", 2744, 4, "unused"),
@@ -203,7 +207,7 @@ pub const EXTENDED: Layout = Layout {
             .kept()
             .decimal()
             .checked(&[By(Hook::Record(RecordHook::ExtendedId))]),
-        Field::new("size", 4, 4, "bytes of the structure").kept().decimal(),
+        Field::new("size", 4, 4, "bytes of the structure").kept().decimal().brief(),
         Field::new("syscall32_callback_eip", 8, 8, "address of the 32-bit system call handler"),
         Field::new("sysenter_callback_eip", 16, 8, "address of the SYSENTER handler"),
         Field::new("syscall32_callback_cs", 24, 2, "selector of the 32-bit system call handler"),
@@ -221,19 +225,23 @@ pub const EXTENDED: Layout = Layout {
 pub const XSAVE: Layout = Layout {
     name: "X86_PV_VCPU_XSAVE",
     order: ByteOrder::Little,
-    groups: &[Group::once(&[
-        Field::new("xcr0", 0, 8, "features in use"),
-        Field::new("xcr0_accum", 8, 8, "features that were ever in use"),
-        Field::new("fpu", 16, 512, "legacy area").area(),
-        Field::new("xstate_bv", 528, 8, "components that are not in their initial state"),
-        Field::new("xcomp_bv", 536, 8, "zero in the standard format"),
-        Field::new("reserved0", 544, 8, "reserved"),
-        Field::new("reserved1", 552, 8, "reserved"),
-        Field::new("reserved2", 560, 8, "reserved"),
-        Field::new("reserved3", 568, 8, "reserved"),
-        Field::new("reserved4", 576, 8, "reserved"),
-        Field::new("reserved5", 584, 8, "reserved"),
-    ])],
+    groups: &[
+        Group::once(&[
+            Field::new("xcr0", 0, 8, "features in use").brief().flags(names::XCR0),
+            Field::new("xcr0_accum", 8, 8, "features that were ever in use").brief().flags(names::XCR0),
+            Field::new("fpu", 16, 512, "legacy area").area(),
+            Field::new("xstate_bv", 528, 8, "components that are not in their initial state")
+                .flags(names::XCR0),
+            Field::new("xcomp_bv", 536, 8, "zero in the standard format"),
+            Field::new("reserved0", 544, 8, "reserved"),
+            Field::new("reserved1", 552, 8, "reserved"),
+            Field::new("reserved2", 560, 8, "reserved"),
+            Field::new("reserved3", 568, 8, "reserved"),
+            Field::new("reserved4", 576, 8, "reserved"),
+            Field::new("reserved5", 584, 8, "reserved"),
+        ]),
+        Group::rest(592, &[Field::new("extended", 0, 0, "components after the first two").area()]),
+    ],
 };
 
 /// X86_PV_VCPU_MSRS: entries.
@@ -244,9 +252,9 @@ pub const MSRS: Layout = Layout {
         0,
         vcpu::MSR as u32,
         &[
-            Field::new("index", 0, 4, "number of the MSR").kept(),
+            Field::new("index", 0, 4, "number of the MSR").kept().brief().named(names::MSRS),
             Field::reserved("reserved", 4, 4).checked(&[Zero(Rule::LibxcVcpuMsrsReserved)]),
-            Field::new("value", 8, 8, "its value"),
+            Field::new("value", 8, 8, "its value").brief(),
         ],
     )],
 };

@@ -1,5 +1,7 @@
 //! The header that `xl save` puts before the libxl stream (`tools/xl/xl.h`), in the saving host's byte order.
 
+use crate::wire::layout::Flag;
+
 /// First 32 bytes of the file.
 pub const MAGIC: [u8; 32] = *b"Xen saved domain, xl format\n \0 \r";
 
@@ -29,3 +31,6 @@ pub mod at {
 pub const FLAG_JSON: u32 = 1 << 0;
 /// Mandatory flag: the payload is a libxl stream of version 2.
 pub const FLAG_STREAM_V2: u32 = 1 << 1;
+
+/// Names of the mandatory flags.
+pub const FLAGS: &[Flag] = &[Flag { bit: 0, name: "JSON" }, Flag { bit: 1, name: "STREAM_V2" }];

@@ -1,6 +1,7 @@
 //! The pages of PAGE_DATA records, counted.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 
 use serde::{Serialize, Serializer};
 use xenstream_core::Pfns;
@@ -66,6 +67,29 @@ impl Batch {
             }
             (one, other) => one.or(other),
         };
+    }
+}
+
+impl Display for Batch {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.records > 1 {
+            write!(f, "{} records, ", self.records)?;
+        }
+        match self.entries() {
+            1 => f.write_str("1 entry")?,
+            n => write!(f, "{n} entries")?,
+        }
+        match self.pfns {
+            Some((low, high)) if low == high => write!(f, ", pfn {low:#x}")?,
+            Some((low, high)) => write!(f, ", pfn {low:#x}-{high:#x}")?,
+            None => {}
+        }
+        let mut separator = ": ";
+        for (name, n) in self.type_counts() {
+            write!(f, "{separator}{n} {name}")?;
+            separator = ", ";
+        }
+        Ok(())
     }
 }
 

@@ -1,36 +1,20 @@
 //! From the bytes of a body to what they say. Bodies may lie, and may be cut off anywhere.
 
-use std::ops::RangeInclusive;
-
-use xenstream_core::wire::libxc::{p2m, params, policy, types, vcpu};
+use xenstream_core::wire::layout::{Field, Group, Layout, Repeat, Show};
+use xenstream_core::wire::libxc::{p2m, pte, types, vcpu};
 use xenstream_core::wire::libxl::{EMULATOR_HEADER, types as libxl};
 use xenstream_core::wire::xenopsd::types as xenopsd;
-use xenstream_core::wire::{Order, hvm, qemu};
+use xenstream_core::wire::{Order, hvm, qemu, structures};
 use xenstream_core::{Layer, Record};
 
 use crate::config;
-use crate::inspect::content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
-use crate::inspect::{Text, names};
+use crate::inspect::Text;
+use crate::inspect::content::{Content, Datum, LISTED, Value, Values};
 
 /// Bytes of a body that are kept to be decoded.
 const KEPT: usize = 16 << 10;
 /// Bytes of a configuration that are.
 const CONFIGURATION_KEPT: usize = 1 << 20;
-
-/// CPUID leaves that hold the processor's name.
-const BRAND: RangeInclusive<u32> = 0x8000_0002..=0x8000_0004;
-
-/// Offsets in CPU of HVM_CONTEXT (`struct hvm_hw_cpu`).
-mod cpu_at {
-    pub(super) const RIP: u64 = 640;
-    pub(super) const CR0: u64 = 656;
-    pub(super) const CR3: u64 = 672;
-    pub(super) const CR4: u64 = 680;
-}
-
-/// Offset of the instruction pointer in BASIC's blob (`vcpu_guest_context_t`), by the guest's width.
-const PV_RIP_64: u64 = 648;
-const PV_RIP_32: u64 = 548;
 
 /// The start of a body, as far as it has passed.
 #[derive(Clone, Debug, Default)]
@@ -51,53 +35,32 @@ impl Body {
     }
 }
 
-/// Is this the pseudo-record for the configuration that a header carries?
+/// Whether this is the pseudo-record for the configuration that a header carries.
 pub(super) fn is_configuration(record: &Record) -> bool {
     matches!(record.layer, Layer::Xl | Layer::Libvirt)
 }
 
-/// Is something in this record's body decoded?
+/// Whether something in this record's body is decoded.
 pub(super) fn has_content(record: &Record) -> bool {
-    let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
-    match record.layer {
-        Layer::Xl | Layer::Libvirt => true,
-        Layer::Xenopsd => record.kind == xenopsd::XENOPS,
-        Layer::Libxl => {
-            matches!(kind, libxl::EMULATOR_XENSTORE_DATA | libxl::EMULATOR_CONTEXT | libxl::CHECKPOINT_STATE)
-        }
-        Layer::Libxc => matches!(
-            kind,
-            types::X86_PV_INFO
-                | types::X86_PV_P2M_FRAMES
-                | types::X86_PV_VCPU_BASIC
-                | types::X86_PV_VCPU_EXTENDED
-                | types::X86_PV_VCPU_XSAVE
-                | types::X86_PV_VCPU_MSRS
-                | types::X86_TSC_INFO
-                | types::HVM_CONTEXT
-                | types::HVM_PARAMS
-                | types::X86_CPUID_POLICY
-                | types::X86_MSR_POLICY
-        ),
-        _ => false,
-    }
+    let is_chain = record.layer == Layer::Libxc && record.kind == u64::from(types::HVM_CONTEXT);
+    let is_xenops = record.layer == Layer::Xenopsd && record.kind == xenopsd::XENOPS;
+    is_configuration(record)
+        || is_chain
+        || is_xenops
+        || !structures::of_body(record.layer, record.kind, record.body_length).is_empty()
 }
 
-/// What a record says, of which this is the body.
-pub(super) fn content(record: &Record, body: &Body, order: Order, guest_width: u8) -> Content {
-    let fields = Fields { bytes: &body.start, order };
-    let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
-    let content = match record.layer {
-        Layer::Xl | Layer::Libvirt => configuration(record, &body.start),
-        Layer::Libxl => libxl_content(record, kind, fields, body.nuls),
-        Layer::Libxc => libxc_content(record, kind, fields, guest_width),
+/// What a record says, given its body.
+pub(super) fn content(record: &Record, body: &Body, order: Order) -> Content {
+    let bytes = &body.start[..];
+    match record.layer {
+        Layer::Xl | Layer::Libvirt => configuration(record, bytes).unwrap_or_default(),
         Layer::Xenopsd if record.kind == xenopsd::XENOPS => {
-            Some(Content::Xenops { metadata: Text::cut(&body.start, record.body_length) })
+            let metadata = Text::cut(bytes, record.body_length);
+            Values::derived([Value::text("metadata", Some(metadata))])
         }
-        Layer::Hvm => hvm_content(record, Fields { order: Order::Little, ..fields }),
-        _ => None,
-    };
-    content.unwrap_or_default()
+        _ => structure(record, body, order),
+    }
 }
 
 fn configuration(record: &Record, text: &[u8]) -> Option<Content> {
@@ -106,43 +69,129 @@ fn configuration(record: &Record, text: &[u8]) -> Option<Content> {
         Layer::Xl => config::json_domain(text)?,
         _ => config::xml_domain(text)?,
     };
-    let text = |string: String| Text::new(string.as_bytes());
-    Some(Content::Configuration {
-        name: domain.name.map(text),
-        uuid: domain.uuid.map(text),
-        kind: domain.kind.map(text),
-        memory_kib: domain.memory_kib,
-        vcpus: domain.vcpus,
-    })
+    let text =
+        |name, string: Option<String>| Value::text(name, string.map(|text| Text::new(text.as_bytes())));
+    let number = |name, number: Option<u64>| match number {
+        Some(number) => Value::decimal(name, number),
+        None => Value::text(name, None),
+    };
+    Some(Values::derived([
+        text("name", domain.name),
+        text("uuid", domain.uuid),
+        text("kind", domain.kind),
+        number("memory_kib", domain.memory_kib),
+        number("vcpus", domain.vcpus),
+    ]))
 }
 
-fn libxl_content(record: &Record, kind: u32, fields: Fields<'_>, nuls: u64) -> Option<Content> {
-    if kind == libxl::CHECKPOINT_STATE {
-        let control_id = fields.u32(0)?;
-        return Some(Content::CheckpointState { control_id, name: names::control(control_id) });
+/// The fields of the declared structures, and what follows from them.
+fn structure(record: &Record, body: &Body, order: Order) -> Content {
+    let mut values = Values::default();
+    if record.layer == Layer::Hvm {
+        values.derived.extend(instance(record));
     }
-    let emulator_id = fields.u32(0)?;
-    let emulator = Emulator { emulator_id, name: names::emulator(emulator_id), index: fields.u32(4)? };
-    let blob_length = record.body_length.saturating_sub(EMULATOR_HEADER);
-    let blob = fields.bytes.get(EMULATOR_HEADER as usize..).unwrap_or_default();
-    match kind {
-        libxl::EMULATOR_CONTEXT => {
-            let blob = Fields { bytes: blob, order: Order::Big };
-            let is_qemu = blob.u32(0) == Some(qemu::MAGIC);
-            let qemu_version = if is_qemu { blob.u32(4) } else { None };
-            Some(Content::EmulatorContext { emulator, blob_length, qemu_version })
+    let mut bytes = &body.start[..];
+    let mut length = record.body_length;
+    for layout in structures::of_body(record.layer, record.kind, record.body_length) {
+        fields(layout, bytes, length, order, &mut values.fields);
+        bytes = bytes.get(layout.size() as usize..).unwrap_or_default();
+        length = length.saturating_sub(layout.size());
+    }
+    let content = Content::Values(values);
+    let derived = derived(record, body, &content);
+    let Content::Values(mut values) = content else { return content };
+    values.derived.extend(derived);
+    if values == Values::default() { Content::Nothing } else { Content::Values(values) }
+}
+
+/// Which of several the entry is about.
+fn instance(record: &Record) -> Option<Value> {
+    let entry = hvm::entry(u16::try_from(record.kind).ok()?)?;
+    match entry.instances {
+        hvm::Instances::Vcpus => Some(Value::decimal("vcpu_id", record.instance)),
+        hvm::Instances::Any if record.instance == 0 => None,
+        _ => Some(Value::decimal("instance", record.instance)),
+    }
+}
+
+/// Adds the fields of a structure of this length that begins with these bytes, those that are there.
+fn fields(layout: &'static Layout, bytes: &[u8], length: u64, order: Order, values: &mut Vec<Value>) {
+    let order = layout.order.in_stream(order);
+    for group in layout.groups {
+        let count = group.elements(length);
+        let elements = (0..count.min(LISTED as u64)).map_while(|n| {
+            let start = usize::try_from(group.offset(n)).ok()?;
+            bytes.get(start..).filter(|element| !element.is_empty())
+        });
+        match group {
+            Group { repeat: Repeat::Times(1) | Repeat::Rest, .. } => {
+                values.extend(elements.flat_map(|element| element_values(group, element, order)));
+            }
+            Group { fields: [field], .. } => {
+                let numbers: Vec<u64> = elements.map_while(|element| field.value(element, order)).collect();
+                values.push(Value { brief: false, ..value(field, Datum::Numbers(numbers, field.show)) });
+            }
+            _ => {
+                let whole = elements.filter(|element| element.len() >= group.size() as usize);
+                let elements = whole.map(|element| element_values(group, element, order)).collect();
+                let brief = matches!(group.repeat, Repeat::ToEnd);
+                values.push(Value { brief, ..Value::new("entries", Datum::List { count, elements }) });
+            }
         }
-        libxl::EMULATOR_XENSTORE_DATA => {
-            let header = fields.bytes.iter().take(EMULATOR_HEADER as usize);
-            let nuls = nuls.saturating_sub(header.filter(|byte| **byte == 0).count() as u64);
-            Some(Content::EmulatorXenstore { emulator, count: nuls / 2, pairs: pairs(blob) })
-        }
+    }
+}
+
+fn element_values(group: &'static Group, element: &[u8], order: Order) -> Vec<Value> {
+    let read = |field: &'static Field| {
+        let number = field.value(element, order).filter(|_| field.show != Show::Bytes)?;
+        Some(value(field, Datum::Number(number, field.show)))
+    };
+    group.fields.iter().filter_map(read).collect()
+}
+
+fn value(field: &Field, datum: Datum) -> Value {
+    Value { name: field.name, datum, brief: field.brief }
+}
+
+/// What follows from the fields, and what is not flat.
+fn derived(record: &Record, body: &Body, content: &Content) -> Vec<Value> {
+    let number = |name: &str| match content.value(name) {
+        Some(Datum::Number(number, _)) => Some(*number),
         _ => None,
+    };
+    match (record.layer, u32::try_from(record.kind)) {
+        (Layer::Libxc, Ok(types::X86_PV_P2M_FRAMES)) => {
+            vec![Value::decimal("frames", record.body_length.saturating_sub(p2m::HEADER) / 8)]
+        }
+        (Layer::Libxc, Ok(types::X86_PV_VCPU_BASIC)) => {
+            let is_narrow = record.body_length.checked_sub(vcpu::HEADER) == Some(vcpu::BASIC_32);
+            let pfn = |cr3: u64| match is_narrow {
+                // The restorer's and the hypervisor's macro turns the word by 12 bits.
+                true => u64::from((cr3 as u32).rotate_right(pte::FRAME_SHIFT)),
+                false => cr3 >> pte::FRAME_SHIFT,
+            };
+            let pfn = number("cr3").map(|cr3| Datum::Number(pfn(cr3), Show::Hex));
+            pfn.map(|pfn| Value::new("cr3_pfn", pfn)).into_iter().collect()
+        }
+        (Layer::Libxc, Ok(types::X86_CPUID_POLICY)) => processor(content),
+        (Layer::Libxl, Ok(libxl::EMULATOR_XENSTORE_DATA)) => {
+            let (header, pairs) = body.start.split_at(body.start.len().min(EMULATOR_HEADER as usize));
+            let nuls = body.nuls.saturating_sub(header.iter().filter(|byte| **byte == 0).count() as u64);
+            let pairs = Datum::List { count: nuls / 2, elements: self::pairs(pairs) };
+            vec![Value::new("pairs", pairs)]
+        }
+        (Layer::Libxl, Ok(libxl::EMULATOR_CONTEXT)) => {
+            let state = body.start.get(EMULATOR_HEADER as usize..).unwrap_or_default();
+            let word = |at: usize| state.get(at..)?.first_chunk().map(|word| u32::from_be_bytes(*word));
+            let version = word(4).filter(|_| word(0) == Some(qemu::MAGIC));
+            version.map(|version| Value::decimal("qemu_version", version)).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 
 /// Keys and values, those that are complete.
-fn pairs(mut bytes: &[u8]) -> Vec<Pair> {
+fn pairs(mut bytes: &[u8]) -> Vec<Vec<Value>> {
     let mut pairs = Vec::new();
     let string = |bytes: &mut &[u8]| {
         let at = bytes.iter().position(|byte| *byte == 0)?;
@@ -154,198 +203,49 @@ fn pairs(mut bytes: &[u8]) -> Vec<Pair> {
         && let Some(key) = string(&mut bytes)
         && let Some(value) = string(&mut bytes)
     {
-        pairs.push(Pair { key, value });
+        pairs.push(vec![Value::text("key", Some(key)), Value::text("value", Some(value))]);
     }
     pairs
 }
 
-fn libxc_content(record: &Record, kind: u32, fields: Fields<'_>, guest_width: u8) -> Option<Content> {
-    let length = record.body_length;
-    Some(match kind {
-        types::X86_PV_INFO => Content::PvInfo { guest_width: fields.u8(0)?, pt_levels: fields.u8(1)? },
-        types::X86_PV_P2M_FRAMES => Content::P2mFrames {
-            start_pfn: fields.u32(0)?,
-            end_pfn: fields.u32(4)?,
-            frames: length.saturating_sub(p2m::HEADER) / 8,
-        },
-        types::X86_PV_VCPU_BASIC | types::X86_PV_VCPU_EXTENDED | types::X86_PV_VCPU_XSAVE => {
-            let basic = (kind == types::X86_PV_VCPU_BASIC).then(|| fields.blob(vcpu::HEADER));
-            let (rip, cr3_pfn) = basic.map_or((None, None), |blob| pv_registers(blob, guest_width));
-            let has_xsave = kind == types::X86_PV_VCPU_XSAVE;
-            Content::PvVcpu {
-                vcpu_id: fields.u32(0)?,
-                blob_length: length.saturating_sub(vcpu::HEADER),
-                rip,
-                cr3_pfn,
-                xsave: if has_xsave { xsave(fields.blob(vcpu::HEADER)) } else { None },
-            }
-        }
-        types::X86_PV_VCPU_MSRS => Content::Msrs {
-            vcpu_id: Some(fields.u32(0)?),
-            count: length.saturating_sub(vcpu::HEADER) / vcpu::MSR,
-            msrs: msrs(fields.blob(vcpu::HEADER)),
-        },
-        types::X86_MSR_POLICY => {
-            Content::Msrs { vcpu_id: None, count: length / policy::MSR, msrs: msrs(fields) }
-        }
-        types::X86_TSC_INFO => Content::TscInfo {
-            mode: fields.u32(0)?,
-            khz: fields.u32(4)?,
-            nsec: fields.u64(8)?,
-            incarnation: fields.u32(16)?,
-        },
-        types::HVM_PARAMS => {
-            let room = length.saturating_sub(params::HEADER) / params::ENTRY;
-            let count = u64::from(fields.u32(0)?).min(room);
-            let entries = fields.from(params::HEADER).list(params::ENTRY, |entry| {
-                let index = entry.u64(0)?;
-                Some(Named { index, name: names::hvm_param(index), value: entry.u64(8)? })
-            });
-            Content::HvmParams { count, params: entries }
-        }
-        types::X86_CPUID_POLICY => cpuid_policy(length, fields),
-        _ => return None,
-    })
-}
-
-/// Where a PV vcpu goes on, and the pfn of its page table.
-fn pv_registers(blob: Fields<'_>, guest_width: u8) -> (Option<u64>, Option<u64>) {
-    if guest_width == 4 {
-        let layout = vcpu::LAYOUT_32;
-        // The restorer's and the hypervisor's macro turns the word by 12 bits.
-        let cr3 = blob.u32(layout.cr3).map(|cr3| u64::from(cr3.rotate_right(12)));
-        (blob.u32(PV_RIP_32).map(u64::from), cr3)
-    } else {
-        let layout = vcpu::LAYOUT_64;
-        (blob.u64(PV_RIP_64), blob.u64(layout.cr3).map(|cr3| cr3 >> 12))
-    }
-}
-
-/// The first words of an XSAVE blob.
-fn xsave(blob: Fields<'_>) -> Option<Xsave> {
-    Some(Xsave { xcr0: blob.u64(0)?, xcr0_accum: blob.u64(8)? })
-}
-
-/// Entries of `u32 index, u32, u64 value`.
-fn msrs(fields: Fields<'_>) -> Vec<Named> {
-    fields.list(policy::MSR, |entry| {
-        let index = entry.u32(0)?;
-        Some(Named { index: index.into(), name: names::msr(index), value: entry.u64(8)? })
-    })
-}
-
-fn cpuid_policy(length: u64, fields: Fields<'_>) -> Content {
-    let leaves = fields.list(policy::CPUID_LEAF, |entry| {
-        let leaf = entry.u32(0)?;
-        let subleaf = entry.u32(4)?;
-        Some(Leaf {
-            leaf,
-            subleaf: (subleaf != u32::MAX).then_some(subleaf),
-            name: names::cpuid_leaf(leaf),
-            eax: entry.u32(8)?,
-            ebx: entry.u32(12)?,
-            ecx: entry.u32(16)?,
-            edx: entry.u32(20)?,
+/// Vendor, name and signature of the processor, from the leaves of a policy.
+fn processor(content: &Content) -> Vec<Value> {
+    let Some(Datum::List { elements, .. }) = content.value("entries") else { return Vec::new() };
+    let register = |element: &Vec<Value>, name: &str| {
+        element.iter().find(|value| value.name == name).map_or(0, |value| match value.datum {
+            Datum::Number(number, _) => number as u32,
+            _ => 0,
         })
-    });
-    let find = |leaf: u32| leaves.iter().find(|other| other.leaf == leaf);
-    // The vendor's letters lie in ebx, edx, ecx.
-    let vendor = find(0).map(|leaf| words_text(&[leaf.ebx, leaf.edx, leaf.ecx]));
-    let name: Vec<_> = BRAND.filter_map(|leaf| find(leaf).map(Leaf::registers)).collect();
-    Content::CpuidPolicy {
-        count: length / policy::CPUID_LEAF,
-        vendor,
-        brand: (name.len() == BRAND.count()).then(|| words_text(name.as_flattened())),
-        signature: find(1).map(|leaf| Signature::new(leaf.eax)),
-        leaves,
+    };
+    let registers = |leaf: u32, names: &[&str]| -> Option<Vec<u32>> {
+        let element = elements.iter().find(|element| register(element, "leaf") == leaf)?;
+        Some(names.iter().map(|name| register(element, name)).collect())
+    };
+    let mut values = Vec::new();
+    if let Some(words) = registers(0, &["ebx", "edx", "ecx"]) {
+        values.push(Value::text("vendor", Some(words_text(&words))));
     }
+    let all = ["eax", "ebx", "ecx", "edx"];
+    let name: Option<Vec<_>> = (0x8000_0002..=0x8000_0004).map(|leaf| registers(leaf, &all)).collect();
+    if let Some(words) = name {
+        values.push(Value::text("brand", Some(words_text(&words.concat()))));
+    }
+    if let Some(&[eax]) = registers(1, &["eax"]).as_deref() {
+        let bits = |shift: u32, width: u32| (eax >> shift) & ((1 << width) - 1);
+        let family = bits(8, 4);
+        // The extended fields count where the plain family says so.
+        let extended_model = if matches!(family, 6 | 15) { bits(16, 4) << 4 } else { 0 };
+        let extended_family = if family == 15 { bits(20, 8) } else { 0 };
+        values.push(Value::decimal("family", family + extended_family));
+        values.push(Value::decimal("model", bits(4, 4) | extended_model));
+        values.push(Value::decimal("stepping", bits(0, 4)));
+    }
+    values
 }
 
-/// Text in registers, up to the NULs and blanks behind it.
+/// Text in registers, up to the NULs and blanks after it.
 fn words_text(words: &[u32]) -> Text {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     Text::new(bytes[..end].trim_ascii())
-}
-
-fn hvm_content(record: &Record, fields: Fields<'_>) -> Option<Content> {
-    let vcpu_id = u32::from(record.instance);
-    let typecode = u16::try_from(record.kind).ok()?;
-    let decoded = match (typecode, hvm::entry(typecode)?.name) {
-        (hvm::types::HEADER, _) => fields.u32(20).and_then(|gtsc_khz| {
-            Some(Content::HvmHeader {
-                version: fields.u32(4)?,
-                changeset: fields.u64(8)?,
-                cpuid: fields.u32(16)?,
-                gtsc_khz,
-            })
-        }),
-        // Behind a word about the processor.
-        (hvm::types::CPU_XSAVE, _) => xsave(fields.from(8)).map(|xsave| Content::HvmXsave { vcpu_id, xsave }),
-        (hvm::types::CPU_MSR, _) => Some(Content::Msrs {
-            vcpu_id: Some(vcpu_id),
-            count: record.body_length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR,
-            msrs: msrs(fields.from(hvm::MSR_HEADER)),
-        }),
-        (_, "CPU") => fields.u64(cpu_at::CR4).and_then(|cr4| {
-            Some(Content::HvmCpu {
-                vcpu_id,
-                rip: fields.u64(cpu_at::RIP)?,
-                cr0: fields.u64(cpu_at::CR0)?,
-                cr3: fields.u64(cpu_at::CR3)?,
-                cr4,
-            })
-        }),
-        _ => None,
-    };
-    match decoded {
-        None if names::is_of_vcpu(record.kind) => Some(Content::HvmVcpu { vcpu_id }),
-        None if record.instance > 0 || names::has_instances(record.kind) => {
-            Some(Content::HvmInstance { instance: record.instance })
-        }
-        decoded => decoded,
-    }
-}
-
-/// Fields at their offsets, those that are there.
-#[derive(Clone, Copy)]
-struct Fields<'a> {
-    bytes: &'a [u8],
-    order: Order,
-}
-
-impl<'a> Fields<'a> {
-    fn at<const N: usize>(self, offset: u64) -> Option<[u8; N]> {
-        self.bytes.get(usize::try_from(offset).ok()?..)?.first_chunk().copied()
-    }
-
-    fn u8(self, offset: u64) -> Option<u8> {
-        self.at(offset).map(|[byte]| byte)
-    }
-
-    fn u32(self, offset: u64) -> Option<u32> {
-        self.at(offset).map(|bytes| self.order.u32(bytes))
-    }
-
-    fn u64(self, offset: u64) -> Option<u64> {
-        self.at(offset).map(|bytes| self.order.u64(bytes))
-    }
-
-    /// What lies behind so many bytes.
-    fn from(self, offset: u64) -> Fields<'a> {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        Fields { bytes: self.bytes.get(offset..).unwrap_or_default(), ..self }
-    }
-
-    /// The same, where it is a blob in the guest's own order.
-    fn blob(self, offset: u64) -> Fields<'a> {
-        Fields { order: Order::Little, ..self.from(offset) }
-    }
-
-    /// Entries of one size, the first of them.
-    fn list<T>(self, size: u64, read: impl Fn(Fields<'a>) -> Option<T>) -> Vec<T> {
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let entries = self.bytes.chunks_exact(size).take(LISTED);
-        entries.filter_map(|bytes| read(Fields { bytes, ..self })).collect()
-    }
 }

@@ -8,9 +8,11 @@ use xenstream_core::wire::libxl::types as libxl;
 use xenstream_core::wire::{self, Order, RECORD_HEADER, padding};
 use xenstream_core::{Header, Layer, Observer, Pfns, Record};
 
+use crate::inspect::content::{Datum, Value, Values};
 use crate::inspect::decode::{self, Body};
 use crate::inspect::tap::Tap;
 use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
+use xenstream_core::wire::layout::Show;
 
 /// An observer that makes rows of what it hears. A row is complete, and told, once the next one begins, so that the
 /// last one is told by [`finish`](Inspector::finish).
@@ -24,7 +26,7 @@ use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 /// let mut inspector = Inspector::new(&mut sink);
 /// let report = verify(Input::Slice(b"LibxlFmt\0\0\0\x02\0\0\0\0"), &Options::default(), &mut inspector).unwrap();
 /// inspector.finish(report.summary.bytes);
-/// assert_eq!(rows[0].to_string(), "0 libxl header: little-endian, options 0x0");
+/// assert_eq!(rows[0].to_string(), "0 libxl header: order little, options 0x0");
 /// ```
 pub struct Inspector<'s> {
     sink: &'s mut dyn Sink,
@@ -34,7 +36,6 @@ pub struct Inspector<'s> {
     in_libxl: bool,
     libxl_order: Order,
     libxc_order: Order,
-    guest_width: u8,
     /// CHECKPOINT records so far.
     checkpoints: u64,
     /// The row that is not complete yet.
@@ -61,7 +62,6 @@ impl<'s> Inspector<'s> {
             in_libxl: false,
             libxl_order: Order::Little,
             libxc_order: Order::Little,
-            guest_width: 8,
             checkpoints: 0,
             open: None,
             wanted: 0..0,
@@ -101,17 +101,14 @@ impl<'s> Inspector<'s> {
         let content = match record.layer {
             Layer::Libxc if record.kind == u64::from(types::PAGE_DATA) => Content::PageData(batch),
             Layer::Libxc if record.kind == u64::from(types::CHECKPOINT) => {
-                Content::Checkpoint { checkpoint: self.checkpoints }
+                Values::derived([Value::decimal("checkpoint", self.checkpoints)])
             }
             Layer::Libxl if record.kind == u64::from(libxl::CHECKPOINT_END) => {
-                Content::Checkpoint { checkpoint: self.checkpoints }
+                Values::derived([Value::decimal("checkpoint", self.checkpoints)])
             }
-            Layer::Libxl => decode::content(&record, &body, self.libxl_order, self.guest_width),
-            _ => decode::content(&record, &body, self.libxc_order, self.guest_width),
+            Layer::Libxl => decode::content(&record, &body, self.libxl_order),
+            _ => decode::content(&record, &body, self.libxc_order),
         };
-        if let Content::PvInfo { guest_width, .. } = content {
-            self.guest_width = guest_width;
-        }
         self.row(Row { head, last_index: None, torn, content });
     }
 
@@ -244,29 +241,46 @@ impl Observer for Inspector<'_> {
 
 /// Layer, name, offset, size and content of a header; `None` for one that this crate does not know.
 fn describe(header: &Header) -> Option<(Layer, &'static str, u64, u64, Content)> {
+    let order_word =
+        |order| Value::new("order", Datum::Word(if order == Order::Big { "big" } else { "little" }));
+    let hex = |name, value: u32| Value::new(name, Datum::Number(value.into(), Show::Hex));
     Some(match *header {
         Header::Xl { offset, order, mandatory_flags, optional_flags, optional_data_len } => {
-            let content = Content::XlHeader { order, mandatory_flags, optional_flags, optional_data_len };
+            let flags = Datum::Number(mandatory_flags.into(), Show::Flags(wire::xl::FLAGS));
+            let content = Values::derived([
+                order_word(order),
+                Value::new("mandatory_flags", flags),
+                hex("optional_flags", optional_flags),
+                Value::decimal("optional_data_len", optional_data_len),
+            ]);
             (Layer::Xl, "header", offset, wire::xl::HEADER, content)
         }
         Header::Libvirt { offset, order, version, xml_len } => {
-            let content = Content::LibvirtHeader { order, version, xml_len };
-            (Layer::Libvirt, "header", offset, wire::libvirt::HEADER, content)
+            let version = Value::decimal("version", version);
+            let content = [order_word(order), version, Value::decimal("xml_len", xml_len)];
+            (Layer::Libvirt, "header", offset, wire::libvirt::HEADER, Values::derived(content))
         }
         Header::Xenopsd { offset } => {
             let bytes = wire::xenopsd::SIGNATURE.len() as u64;
             (Layer::Xenopsd, "signature", offset, bytes, Content::Nothing)
         }
         Header::Libxl { offset, order, options } => {
-            (Layer::Libxl, "header", offset, wire::libxl::HEADER, Content::LibxlHeader { order, options })
+            let content = [order_word(order), hex("options", options)];
+            (Layer::Libxl, "header", offset, wire::libxl::HEADER, Values::derived(content))
         }
         Header::LibxcImage { offset, order, version, options } => {
-            let content = Content::ImageHeader { order, version, options };
-            (Layer::Libxc, "image header", offset, wire::libxc::IMAGE_HEADER, content)
+            let version = Value::decimal("version", version);
+            let content = [order_word(order), version, hex("options", options.into())];
+            (Layer::Libxc, "image header", offset, wire::libxc::IMAGE_HEADER, Values::derived(content))
         }
+        // The converter of legacy streams leaves the major version zero and puts its own into the minor one.
         Header::LibxcDomain { offset, guest, xen: (xen_major, xen_minor) } => {
-            let content = Content::DomainHeader { guest, xen_major, xen_minor };
-            (Layer::Libxc, "domain header", offset, wire::libxc::DOMAIN_HEADER, content)
+            let content = [
+                Value::new("guest", Datum::Word(guest.name())),
+                Value::decimal("xen_major", xen_major),
+                Value::decimal("xen_minor", xen_minor),
+            ];
+            (Layer::Libxc, "domain header", offset, wire::libxc::DOMAIN_HEADER, Values::derived(content))
         }
         _ => return None,
     })

@@ -22,8 +22,6 @@ mod content;
 mod decode;
 mod fold;
 mod inspector;
-mod line;
-mod names;
 mod row;
 pub(crate) mod tap;
 mod text;
@@ -37,12 +35,12 @@ use crate::session::Session;
 use crate::source::file::Descriptor;
 use crate::{Error, Input, Options, Report, verify};
 pub use batch::Batch;
-pub use content::{Content, Emulator, LISTED, Leaf, Named, Pair, Signature, Xsave};
+pub use content::{Content, Datum, LISTED, Value, Values};
 pub use fold::Fold;
 pub use inspector::Inspector;
 pub use row::{Head, Kind, Row};
 pub use text::Text;
-pub use view::View;
+pub use view::{FieldName, View};
 
 /// Who is told what is in a stream. A closure that takes rows is one.
 pub trait Sink {

@@ -1,6 +1,11 @@
 //! The bytes around what is wrong.
 
+use std::fmt;
 use std::ops::Range;
+
+use xenstream_core::Violation;
+use xenstream_core::wire::libxc::vcpu;
+use xenstream_core::wire::{RECORD_HEADER, structures};
 
 use crate::inspect::tap::Tap;
 use crate::source::ahead::read_at;
@@ -22,6 +27,51 @@ pub struct View {
     pub bytes: Vec<u8>,
     /// Bytes of the field that is wrong, from the violation's offset on.
     pub width: u64,
+    /// Which field is wrong, if it is declared.
+    pub field: Option<FieldName>,
+}
+
+/// The name of a field. `Display` is for people: "cr0 of CPU".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldName {
+    /// The field's name.
+    pub field: &'static str,
+    /// Index of its element, where it repeats.
+    pub element: Option<u32>,
+    /// The name of its structure.
+    pub structure: &'static str,
+    width: u32,
+}
+
+impl fmt::Display for FieldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.field)?;
+        if let Some(element) = self.element {
+            write!(f, " {element}")?;
+        }
+        write!(f, " of {}", self.structure)
+    }
+}
+
+impl FieldName {
+    /// The declared field at the violation's offset.
+    fn of(violation: &Violation, report: &Report) -> Option<FieldName> {
+        let record = violation.record?;
+        let mut offset = violation.offset.checked_sub(record.offset.checked_add(RECORD_HEADER)?)?;
+        // The length tells one width of PV guest from the other, and is not told here.
+        let length =
+            if report.summary.guest_width == Some(4) { vcpu::HEADER + vcpu::BASIC_32 } else { u64::MAX };
+        structures::of_body(record.layer, record.kind?, length).iter().find_map(|layout| {
+            let Some(placed) = layout.field_at(offset) else {
+                offset = offset.checked_sub(layout.size())?;
+                return None;
+            };
+            let field = placed.field;
+            let element = layout.repeats(field).then_some(placed.element);
+            Some(FieldName { field: field.name, element, structure: layout.name, width: field.width })
+        })
+    }
 }
 
 impl View {
@@ -30,7 +80,9 @@ impl View {
         let violation = report.violation()?;
         let offset = violation.offset;
         let word = report.summary.guest_width.unwrap_or(8);
-        let width = u64::from(violation.rule.entry().field.bytes(word));
+        let field = FieldName::of(violation, report);
+        let width = u64::from(violation.rule.entry().field.bytes(word))
+            .max(field.map_or(0, |field| u64::from(field.width)));
         let line = offset - offset % LINE;
         let start = line.saturating_sub(BEFORE * LINE);
         let range = start..line.saturating_add((1 + BEHIND) * LINE);
@@ -46,7 +98,7 @@ impl View {
             Input::Slice(bytes) => (start, part(bytes, &range).to_vec()),
             _ => kept(range, tap),
         };
-        (!bytes.is_empty() && start <= offset).then_some(View { offset: start, bytes, width })
+        (!bytes.is_empty() && start <= offset).then_some(View { offset: start, bytes, width, field })
     }
 }
 

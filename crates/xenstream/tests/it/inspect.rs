@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use xenstream::inspect::{Content, Fold, Head, Inspection, Kind, LISTED, Row, Sink, inspect};
+use xenstream::inspect::{Content, Datum, Fold, Head, Inspection, Kind, LISTED, Row, Sink, inspect};
 use xenstream::wire::Order;
 use xenstream::wire::libxc::types;
 use xenstream::wire::libxl::types::EMULATOR_XENSTORE_DATA;
@@ -149,35 +149,23 @@ fn every_record_of_real_images_has_a_row_and_is_decoded() {
         let guest = name.split(['-', '.', '6', '3', '_']).next().unwrap();
         let is_xl =
             |row: &&Row| row.head.layer == Layer::Xl && row.head.kind == Kind::Header("configuration");
-        let Content::Configuration { name: Some(domain), uuid, kind, memory_kib, vcpus } =
-            &rows.iter().find(is_xl).unwrap().content
-        else {
-            panic!("{name}: {rows:?}")
+        let configuration = &rows.iter().find(is_xl).unwrap().content;
+        let text = |name| match configuration.value(name) {
+            Some(Datum::Text(text)) => String::from_utf8(text.bytes().to_vec()).unwrap(),
+            other => panic!("{path:?}: {name}: {other:?}"),
         };
-        assert!(name.starts_with(&domain.to_string()), "{name}: {domain}");
-        assert_eq!(uuid.as_ref().unwrap().bytes().len(), 36);
-        assert_eq!(kind.as_ref().unwrap().to_string(), guest, "{name}");
-        assert!(memory_kib.unwrap() >= 8192 && (1..=2).contains(&vcpus.unwrap()));
+        let number = |name| match configuration.value(name) {
+            Some(Datum::Number(number, _)) => *number,
+            other => panic!("{path:?}: {name}: {other:?}"),
+        };
+        assert!(name.starts_with(&text("name")), "{name}");
+        assert_eq!(text("uuid").len(), 36);
+        assert_eq!(text("kind"), guest, "{name}");
+        assert!(number("memory_kib") >= 8192 && (1..=2).contains(&number("vcpus")));
         // What Xen writes leaves nothing open but empty records and blobs.
         for row in rows.iter().filter(|row| row.content.is_nothing()) {
             let kind = row.head.kind.to_string();
-            let blobs = [
-                "LIBXC_CONTEXT",
-                "STATIC_DATA_END",
-                "VERIFY",
-                "END",
-                "SHARED_INFO",
-                "HVM_CONTEXT",
-                "IOAPIC",
-                "PCI_IRQ",
-                "ISA_IRQ",
-                "PCI_LINK",
-                "PIT",
-                "RTC",
-                "HPET",
-                "PMTIMER",
-                "VIRIDIAN_DOMAIN",
-            ];
+            let blobs = ["LIBXC_CONTEXT", "STATIC_DATA_END", "VERIFY", "END", "SHARED_INFO", "HVM_CONTEXT"];
             assert!(blobs.contains(&&*kind), "{name}: {row}");
         }
     }
@@ -387,26 +375,29 @@ fn what_records_say_is_decoded_in_either_order() {
         (
             pv64().replaced(Part::libxc(types::X86_TSC_INFO), records::tsc_info(1, 2_400_000, 1 << 33, 4)),
             "X86_TSC_INFO",
-            "mode 1 (always emulated), 2400000 kHz, 8589934592 ns, incarnation 4",
-            json!({"mode": 1, "khz": 2_400_000, "nsec": 1u64 << 33, "incarnation": 4}),
+            "mode 0x1 (always emulated), khz 2400000, nsec 8589934592, incarnation 4",
+            json!({"fields": {
+                "mode": 1, "mode_name": "always emulated", "khz": 2_400_000, "nsec": 1u64 << 33, "incarnation": 4,
+                "reserved": 0,
+            }}),
         ),
         (
             pv64(),
             "X86_PV_P2M_FRAMES",
-            "pfn 0x0-0x1ff, 1 frame",
-            json!({"start_pfn": 0, "end_pfn": 511, "frames": 1}),
+            "frames 1, start_pfn 0x0, end_pfn 0x1ff",
+            json!({"frames": 1, "fields": {"start_pfn": 0, "end_pfn": 511, "frame": [4]}}),
         ),
         (
             valid::pv32(),
             "X86_PV_INFO",
-            "32-bit, 3-level page tables",
-            json!({"guest_width": 4, "pt_levels": 3}),
+            "guest_width 4, pt_levels 3",
+            json!({"fields": {"guest_width": 4, "pt_levels": 3, "reserved": 0}}),
         ),
         (
             pv64().replaced(Part::libxc(types::X86_PV_VCPU_BASIC), records::vcpu_basic(0, &registers)),
             "X86_PV_VCPU_BASIC",
-            "vcpu 0, 5168 bytes, rip 0xffffffff81000000, page table in pfn 0x1",
-            json!({"vcpu_id": 0, "blob_length": 5168, "rip": 0xFFFF_FFFF_8100_0000u64, "cr3_pfn": 1}),
+            "cr3_pfn 0x1, vcpu_id 0, rip 0xffffffff81000000, cr3 0x1000",
+            Value::Null,
         ),
         (
             pv64().replaced(
@@ -414,8 +405,8 @@ fn what_records_say_is_decoded_in_either_order() {
                 records::vcpu(types::X86_PV_VCPU_XSAVE, 0, xsave),
             ),
             "X86_PV_VCPU_XSAVE",
-            "vcpu 0, 848 bytes, xcr0 0x7, ever used 0x207",
-            json!({"vcpu_id": 0, "blob_length": 848, "xcr0": 7, "xcr0_accum": 0x207}),
+            "vcpu_id 0, xcr0 0x7 (x87 SSE AVX), xcr0_accum 0x207 (x87 SSE AVX PKRU)",
+            Value::Null,
         ),
         (
             pv64().replaced(
@@ -423,19 +414,21 @@ fn what_records_say_is_decoded_in_either_order() {
                 records::vcpu_msrs(0, &[(0x48, 1), (0xD_1234, 2)]),
             ),
             "X86_PV_VCPU_MSRS",
-            "vcpu 0, 2 MSRs: SPEC_CTRL 0x1, [0xd1234] 0x2",
-            json!({"vcpu_id": 0, "count": 2, "msrs": [
-                {"index": 0x48, "name": "SPEC_CTRL", "value": 1}, {"index": 0xD_1234, "name": null, "value": 2},
-            ]}),
+            "vcpu_id 0, 2 entries: SPEC_CTRL 0x1, [0xd1234] 0x2",
+            json!({"fields": {"vcpu_id": 0, "reserved": 0, "entries": [
+                {"index": 0x48, "index_name": "SPEC_CTRL", "reserved": 0, "value": 1},
+                {"index": 0xD_1234, "index_name": null, "reserved": 0, "value": 2},
+            ]}}),
         ),
         (
             valid::hvm()
                 .replaced(Part::libxc(types::HVM_PARAMS), records::hvm_params(&[(1, 0xFEFFC), (3, 4)])),
             "HVM_PARAMS",
-            "2 parameters: STORE_PFN 0xfeffc, [0x3] 0x4",
-            json!({"count": 2, "params": [
-                {"index": 1, "name": "STORE_PFN", "value": 0xFEFFC}, {"index": 3, "name": null, "value": 4},
-            ]}),
+            "2 entries: STORE_PFN 0xfeffc, [0x3] 0x4",
+            json!({"fields": {"count": 2, "reserved": 0, "entries": [
+                {"index": 1, "index_name": "STORE_PFN", "value": 0xFEFFC},
+                {"index": 3, "index_name": null, "value": 4},
+            ]}}),
         ),
         (
             valid::hvm().replaced(
@@ -450,24 +443,24 @@ fn what_records_say_is_decoded_in_either_order() {
                 ]),
             ),
             "X86_CPUID_POLICY",
-            "6 leaves, GenuineIntel, family 0x6, model 0xa5, stepping 5: 0x0 (vendor), 0x1 (features), 0x4 (caches) x2, \
-             0x21; 1 empty",
+            "vendor \"GenuineIntel\", family 6, model 165, stepping 5, 6 entries: vendor, features, cache descriptors, \
+             caches x2, [0x21]",
             Value::Null,
         ),
         (
             valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
             "CPU",
-            "vcpu 0, rip 0x1, cr0 0x3, cr3 0x5, cr4 0x6",
-            json!({"vcpu_id": 0, "rip": 1, "cr0": 3, "cr3": 5, "cr4": 6}),
+            "vcpu_id 0, rip 0x1, cr0 0x3 (PE MP), cr3 0x5, cr4 0x6 (PVI TSD)",
+            Value::Null,
         ),
         (
             valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), records::hvm_context(&chain)),
             "CPU_MSR",
-            "vcpu 0, 2 MSRs: TSC_AUX 0x9, [0x1234] 0xa",
-            json!({"vcpu_id": 0, "count": 2, "msrs": [
-                {"index": 0xC000_0103u32, "name": "TSC_AUX", "value": 9},
-                {"index": 0x1234, "name": null, "value": 10},
-            ]}),
+            "vcpu_id 0, 2 entries: TSC_AUX 0x9, [0x1234] 0xa",
+            json!({"vcpu_id": 0, "fields": {"count": 2, "entries": [
+                {"index": 0xC000_0103u32, "index_name": "TSC_AUX", "_rsvd": 0, "value": 9},
+                {"index": 0x1234, "index_name": null, "_rsvd": 0, "value": 10},
+            ]}}),
         ),
     ] {
         for order in [Order::Little, Order::Big] {
@@ -479,23 +472,48 @@ fn what_records_say_is_decoded_in_either_order() {
 }
 
 #[test]
+fn findings_name_their_declared_field() {
+    let basic = Part::libxc(types::X86_PV_VCPU_BASIC);
+    let cr3 = valid::pv64().edited(basic, 16 + 5008, Field::U64(0xFFFF << 12));
+    let frame =
+        valid::pv32().edited(basic, 16 + 2640, Field::U32(0xFFFF)).edited(basic, 16 + 2704, Field::U32(8));
+    let mode = valid::hvm().edited(Part::libxc(types::X86_TSC_INFO), 8, Field::U32(3));
+    let kind = valid::hvm().edited(Part::libxc(types::X86_TSC_INFO), 0, Field::U32(0x77));
+    for (stream, expected) in [
+        (cr3, Some(("cr3 of X86_PV_VCPU_BASIC, 64-bit", 8))),
+        (frame, Some(("gdt_frame 0 of X86_PV_VCPU_BASIC, 32-bit", 4))),
+        (mode, Some(("mode of X86_TSC_INFO", 4))),
+        (kind, None),
+    ] {
+        let options = Options::new(Policy::new(Profile::Restore));
+        let (result, _) = rows(Input::Slice(&stream.bytes()), &options);
+        let view = result.unwrap().view.unwrap();
+        let named = view.field.map(|field| (field.to_string(), view.width));
+        assert_eq!(named, expected.map(|(name, width)| (name.to_owned(), width)));
+    }
+}
+
+#[test]
 fn what_a_device_model_says_is_decoded() {
     let data = libxl::xenstore(&[("physmap/f0000000/size", "0x1000000"), ("physmap/f0000000/name", "vga")]);
     let stream =
         valid::hvm().in_libxl().with_device_model().replaced(Part::libxl(EMULATOR_XENSTORE_DATA), data);
     let (line, json) = decoded(&stream, "EMULATOR_XENSTORE_DATA");
-    let expected =
-        "qemu upstream, 2 pairs: physmap/f0000000/size=\"0x1000000\", physmap/f0000000/name=\"vga\"";
+    let expected = "2 entries: \"physmap/f0000000/size\" \"0x1000000\", \"physmap/f0000000/name\" \"vga\", emulator_id 0x2 (qemu upstream)";
     assert_eq!(line, expected);
     assert_eq!(
         json,
-        json!({"emulator_id": 2, "emulator": "qemu upstream", "emulator_index": 0, "count": 2, "pairs": [
-            {"key": "physmap/f0000000/size", "value": "0x1000000"}, {"key": "physmap/f0000000/name", "value": "vga"},
-        ]})
+        json!({
+            "pairs": [
+                {"key": "physmap/f0000000/size", "value": "0x1000000"},
+                {"key": "physmap/f0000000/name", "value": "vga"},
+            ],
+            "fields": {"emulator_id": 2, "emulator_id_name": "qemu upstream", "index": 0},
+        })
     );
     let (line, json) = decoded(&stream, "EMULATOR_CONTEXT");
-    assert_eq!(line, "qemu upstream, 25 bytes of state, version 3");
-    assert_eq!((&json["blob_length"], &json["qemu_version"]), (&json!(25), &json!(3)));
+    assert_eq!(line, "qemu_version 3, emulator_id 0x2 (qemu upstream)");
+    assert_eq!(json["qemu_version"], 3);
 }
 
 #[test]
@@ -504,8 +522,8 @@ fn what_a_configuration_says_is_decoded() {
     let libvirt = |xml: &str| valid::hvm().in_libxl().in_libvirt_with(format!("{xml}\0").as_bytes());
     let long = format!("{{\"c_info\": {{\"name\": \"{}\"}}}}", "n".repeat(70));
     for (stream, line) in [
-        (xl(r#"{"c_info": {"name": "a"}, "b_info": {"target_memkb": 1025}}"#), "name \"a\", 1025 KiB"),
-        (xl(r#"{"b_info": {"max_memkb": 18446744073709551615, "max_vcpus": 2}}"#), "2 vcpus"),
+        (xl(r#"{"c_info": {"name": "a"}, "b_info": {"target_memkb": 1025}}"#), "name \"a\", memory_kib 1025"),
+        (xl(r#"{"b_info": {"max_memkb": 18446744073709551615, "max_vcpus": 2}}"#), "vcpus 2"),
         (xl(&long), &format!("name \"{}... (6 more)\"", "n".repeat(64))),
         (xl(r#"{"c_info": {"name": 5}}"#), ""),
         (xl(r#"{"c_info": {}, "c_info": {}}"#), ""),
@@ -515,10 +533,10 @@ fn what_a_configuration_says_is_decoded() {
                 "<domain type='xen'><name>a&amp;b&#33;</name><uuid>u</uuid><memory unit='GiB'>2</memory>\
                  <vcpu placement='static'> 3 </vcpu><devices><name>no</name></devices></domain>",
             ),
-            "name \"a&b!\", uuid u, 2048 MiB, 3 vcpus",
+            "name \"a&b!\", uuid \"u\", memory_kib 2097152, vcpus 3",
         ),
-        (libvirt("<domain><memory>4096</memory><vcpu>many</vcpu></domain>"), "4 MiB"),
-        (libvirt("<domain><memory unit='MB'>1</memory></domain>"), "976 KiB"),
+        (libvirt("<domain><memory>4096</memory><vcpu>many</vcpu></domain>"), "memory_kib 4096"),
+        (libvirt("<domain><memory unit='MB'>1</memory></domain>"), "memory_kib 976"),
         (libvirt("<domain><memory unit='EiB'>1</memory></domain>"), ""),
         (libvirt("<domain><name>a<b>c</b>d</name></domain>"), "name \"ad\""),
         (libvirt("<domain/>"), ""),
@@ -536,9 +554,9 @@ fn content_is_bounded_whatever_is_in_it() {
     let rows = check(&stream.bytes(), &Options::default(), "leaves");
     let row = rows.iter().find(|row| row.head.kind.to_string() == "X86_CPUID_POLICY").unwrap();
     let line = row.content.to_string();
-    assert!(line.starts_with("60000 leaves, ") && line.ends_with(", and 59960 more"), "{line}");
-    let Content::CpuidPolicy { count: 60_000, leaves, .. } = &row.content else { panic!("{row}") };
-    assert_eq!(leaves.len(), LISTED);
+    assert!(line.contains("60000 entries: ") && line.ends_with(" more"), "{line}");
+    let Some(Datum::List { count: 60_000, elements }) = row.content.value("entries") else { panic!("{row}") };
+    assert_eq!(elements.len(), LISTED);
 }
 
 #[test]
@@ -555,6 +573,6 @@ fn strings_of_a_guest_are_bounded_and_harmless() {
     let rows = check(&stream.bytes(), &options, "pairs");
     let row = rows.iter().find(|row| row.head.kind.to_string() == "EMULATOR_XENSTORE_DATA").unwrap();
     let line = row.content.to_string();
-    let start = "qemu upstream, 1000 pairs: key/0=\"\\x1b[2J";
-    assert!(line.starts_with(start) && line.ends_with("more)\", and 999 more"), "{line}");
+    let start = "1000 entries: \"key/0\" \"\\x1b[2J";
+    assert!(line.starts_with(start) && line.contains("more)\", and 999 more"), "{line}");
 }

@@ -1,6 +1,7 @@
 //! CPU: the registers of an HVM vcpu (`struct hvm_hw_cpu`).
 
 use crate::wire::layout::{ByteOrder, Field, Group, Layout};
+use crate::wire::names;
 
 /// Length of CPU.
 pub const LENGTH: u64 = 1032;
@@ -26,12 +27,12 @@ const REGISTERS: &[Field] = &[
     Field::new("r13", 616, 8, "register"),
     Field::new("r14", 624, 8, "register"),
     Field::new("r15", 632, 8, "register"),
-    Field::new("rip", 640, 8, "instruction pointer"),
-    Field::new("rflags", 648, 8, "flags"),
-    Field::new("cr0", 656, 8, "control register 0"),
+    Field::new("rip", 640, 8, "instruction pointer").brief(),
+    Field::new("rflags", 648, 8, "flags").flags(names::RFLAGS),
+    Field::new("cr0", 656, 8, "control register 0").brief().flags(names::CR0),
     Field::new("cr2", 664, 8, "address of the last page fault"),
-    Field::new("cr3", 672, 8, "page table"),
-    Field::new("cr4", 680, 8, "control register 4"),
+    Field::new("cr3", 672, 8, "page table").brief(),
+    Field::new("cr4", 680, 8, "control register 4").brief().flags(names::CR4),
     Field::new("dr0", 688, 8, "address of breakpoint 0"),
     Field::new("dr1", 696, 8, "address of breakpoint 1"),
     Field::new("dr2", 704, 8, "address of breakpoint 2"),
@@ -83,7 +84,7 @@ const REGISTERS: &[Field] = &[
     Field::new("msr_star", 968, 8, "MSR"),
     Field::new("msr_cstar", 976, 8, "MSR"),
     Field::new("msr_syscall_mask", 984, 8, "MSR"),
-    Field::new("msr_efer", 992, 8, "extended features"),
+    Field::new("msr_efer", 992, 8, "extended features").flags(names::EFER),
 ];
 
 /// CPU, of 1032 bytes or of a shorter length that Xen extends with zeros.

@@ -18,9 +18,11 @@ pub const HEADER: Layout = layout(
             .kept()
             .decimal()
             .checked(&[Is(VERSION as u64, Rule::HvmVersion)]),
-        Field::new("changeset", 8, 8, "changeset of the hypervisor that saved, all ones if unknown"),
-        Field::new("cpuid", 16, 4, "EAX of CPUID leaf 1 on the saving host"),
-        Field::new("gtsc_khz", 20, 4, "frequency of the guest's TSC in kHz, 0 if it is not known").decimal(),
+        Field::new("changeset", 8, 8, "changeset of the hypervisor that saved, all ones if unknown").brief(),
+        Field::new("cpuid", 16, 4, "EAX of CPUID leaf 1 on the saving host").brief(),
+        Field::new("gtsc_khz", 20, 4, "frequency of the guest's TSC in kHz, 0 if it is not known")
+            .decimal()
+            .brief(),
     ])],
 );
 

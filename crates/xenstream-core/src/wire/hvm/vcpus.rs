@@ -4,6 +4,7 @@ use crate::rule::Rule;
 use crate::wire::hvm::{MSR, MSR_HEADER};
 use crate::wire::layout::Check::{By, Zero};
 use crate::wire::layout::{ByteOrder, Field, Group, Hook, HvmHook, Layout};
+use crate::wire::names;
 
 const fn layout(name: &'static str, groups: &'static [Group]) -> Layout {
     Layout { name, order: ByteOrder::Little, groups }
@@ -45,20 +46,24 @@ pub const MTRR: Layout = layout(
 /// CPU_XSAVE.
 pub const CPU_XSAVE: Layout = layout(
     "CPU_XSAVE",
-    &[Group::once(&[
-        Field::new("xfeature_mask", 0, 8, "unused"),
-        Field::new("xcr0", 8, 8, "features in use"),
-        Field::new("xcr0_accum", 16, 8, "features that were ever in use"),
-        Field::new("fpu_sse", 24, 512, "legacy area").area(),
-        Field::new("xstate_bv", 536, 8, "components that are not in their initial state"),
-        Field::new("xcomp_bv", 544, 8, "zero in the standard format"),
-        Field::new("reserved0", 552, 8, "reserved"),
-        Field::new("reserved1", 560, 8, "reserved"),
-        Field::new("reserved2", 568, 8, "reserved"),
-        Field::new("reserved3", 576, 8, "reserved"),
-        Field::new("reserved4", 584, 8, "reserved"),
-        Field::new("reserved5", 592, 8, "reserved"),
-    ])],
+    &[
+        Group::once(&[
+            Field::new("xfeature_mask", 0, 8, "unused"),
+            Field::new("xcr0", 8, 8, "features in use").brief().flags(names::XCR0),
+            Field::new("xcr0_accum", 16, 8, "features that were ever in use").brief().flags(names::XCR0),
+            Field::new("fpu_sse", 24, 512, "legacy area").area(),
+            Field::new("xstate_bv", 536, 8, "components that are not in their initial state")
+                .flags(names::XCR0),
+            Field::new("xcomp_bv", 544, 8, "zero in the standard format"),
+            Field::new("reserved0", 552, 8, "reserved"),
+            Field::new("reserved1", 560, 8, "reserved"),
+            Field::new("reserved2", 568, 8, "reserved"),
+            Field::new("reserved3", 576, 8, "reserved"),
+            Field::new("reserved4", 584, 8, "reserved"),
+            Field::new("reserved5", 592, 8, "reserved"),
+        ]),
+        Group::rest(600, &[Field::new("extended", 0, 0, "components after the first two").area()]),
+    ],
 );
 
 /// VIRIDIAN_VCPU.
@@ -104,9 +109,9 @@ pub const CPU_MSR: Layout = layout(
             MSR_HEADER as u32,
             MSR as u32,
             &[
-                Field::new("index", 0, 4, "number of the MSR").kept(),
+                Field::new("index", 0, 4, "number of the MSR").kept().brief().named(names::MSRS),
                 Field::reserved("_rsvd", 4, 4).checked(&[Zero(Rule::HvmMsrReserved)]),
-                Field::new("value", 8, 8, "its value"),
+                Field::new("value", 8, 8, "its value").brief(),
             ],
         ),
     ],
