@@ -788,10 +788,24 @@ catalogue! {
         why: "Xen tracks page tables for PV guests only, so this is no saver of Xen's. The restorer stores the page as any other."
         source: "libxc specification, \"PAGE_DATA\", page types; restorer, x86_hvm_localise_page() does nothing"
         message: "page type {found:x} marks a page table, and an HVM guest has none that Xen knows of"
+    LibxcMemoryGap "libxc::memory-gap" W D D
+        field: 8, framing: kept, by: core
+        title: "memory with a gap"
+        refuses: "An entry of PAGE_DATA with a pfn above one that no entry before it has named; in a stream that was converted from a legacy image it is a warning."
+        why: "Savers begin with a pass over every pfn from 0 to the highest, absent pages included. Where some are left out the image was damaged, and the guest wakes up with pages of zeros in place of its own; the restorer does not notice."
+        source: "libxc specification, \"PAGE_DATA\"; send_all_pages() of libxenguest; what 38 of 38 images of Xen 4.14 to 4.20 have"
+        message: "{missing} of the guest's memory"
+    LibxcMemoryShort "libxc::memory-short" W D D
+        field: 8, framing: kept, by: core
+        title: "memory that ends too early"
+        refuses: "Memory that ends below the largest pfn of P2M_FRAMES (PV) or a page that HVM_PARAMS name (HVM); in a stream that was converted from a legacy image it is a warning."
+        why: "The last part of the guest's memory is not there. A PV guest wakes up with pages of zeros; for an HVM guest the pages that it shares with the host are missing, and Xen cannot set them up."
+        source: "send_all_pages() of libxenguest, which goes on to the highest pfn; restorer, handle_hvm_params() clears pages that the parameters name"
+        message: "{missing} of the guest's memory, at most (absent pages are named as well)"
     LibxcPageDataMissing "libxc::page-data-missing" W D D
         field: 4, framing: kept, by: core
         title: "no memory in the stream"
-        refuses: "A libxc stream that reaches END without any PAGE_DATA; under restore an HVM stream is only reported."
+        refuses: "A libxc stream that reaches END without any PAGE_DATA."
         why: "The guest would wake up without memory. A PV restore fails at its start-info page; an HVM restore succeeds, and the guest dies with its first instruction."
         source: "libxc specification, \"Layout\"; restorer, process_start_info()"
         message: "{found:libxc} comes without any PAGE_DATA before it"

@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::summary::Format;
 use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
-use crate::wire::{hvm, libxc, libxl, xenopsd};
+use crate::wire::{PAGE_SIZE, hvm, libxc, libxl, xenopsd};
 
 /// A layer of the format, and the place in which a rule is at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,6 +200,7 @@ impl fmt::Display for Message<'_> {
                 "to" if params::is_never_set(expected) => {}
                 "to" if matches!(self.0.fact, Some(Fact::Nest | Fact::Altp2m)) => {}
                 "to" => write!(f, " to {found:#x}")?,
+                "missing" => missing(f, found.min(expected), found.max(expected))?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.
@@ -227,6 +228,24 @@ fn named(f: &mut fmt::Formatter<'_>, kind: u64, name: fn(u32) -> Option<&'static
         Some(name) => f.write_str(name),
         None => write!(f, "{kind:#x}"),
     }
+}
+
+/// Pfns that are missing, from `first` to before `end`, and the memory that they stand for.
+fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
+    let pages = end.saturating_sub(first);
+    if pages == 1 {
+        write!(f, "pfn {first:#x} is missing: ")?;
+    } else {
+        write!(f, "pfns {first:#x} to {:#x} are missing: ", end.saturating_sub(1))?;
+    }
+    let kib = pages.saturating_mul(PAGE_SIZE / 1024);
+    let (unit, name) = match kib {
+        0x4000_0000.. => (1 << 30, "TiB"),
+        0x0010_0000.. => (1 << 20, "GiB"),
+        0x0000_0400.. => (1 << 10, "MiB"),
+        _ => return write!(f, "{kib} KiB"),
+    };
+    write!(f, "{}.{} {name}", kib / unit, kib % unit * 10 / unit)
 }
 
 /// What was expected at the start, by the format's place among all.

@@ -6,7 +6,7 @@
 //! ```
 //! use xenstream_core::Guest;
 //! use xenstream_core::wire::libxc::types::PAGE_DATA;
-//! use xenstream_synth::{Field, Page, Part, libxc, minimal, valid};
+//! use xenstream_synth::{Field, Part, libxc, minimal, valid};
 //!
 //! // A small HVM guest as `xl save` writes it.
 //! let image = valid::hvm().in_libxl().with_device_model().in_xl();
@@ -18,7 +18,7 @@
 //! assert_eq!(record.index, 3);
 //!
 //! // A stream of one's own.
-//! let mine = libxc::stream(Guest::Hvm, [libxc::static_data_end(), libxc::page_data(&[Page::absent(0)])]);
+//! let mine = libxc::stream(Guest::Hvm, [libxc::static_data_end(), libxc::first_pass(1, &[])]);
 //! assert!(minimal::hvm().bytes().starts_with(&mine.bytes()));
 //! ```
 //!

@@ -53,6 +53,16 @@ pub fn page_data(pages: &[Page]) -> Item {
     record(types::PAGE_DATA, pages.iter().filter_map(Page::contents).fold(body, Body::page))
 }
 
+/// PAGE_DATA that names every pfn up to the highest, as a saver's first pass does: these pages, and absent ones for the
+/// rest.
+#[must_use]
+pub fn first_pass(highest: u64, pages: &[Page]) -> Item {
+    let of = |pfn| pages.iter().find(|page| page.pfn() == pfn);
+    let all: Vec<Page> =
+        (0..=highest).map(|pfn| of(pfn).cloned().unwrap_or_else(|| Page::absent(pfn))).collect();
+    page_data(&all)
+}
+
 /// PAGE_DATA records for a range of pfns, as full as savers make them.
 pub fn batches(pfns: std::ops::Range<u64>, page: impl Fn(u64) -> Page) -> impl Iterator<Item = Item> {
     let starts = pfns.clone().step_by(page::BATCH as usize);

@@ -6,15 +6,16 @@ use xenstream_core::{Format, Guest};
 
 use crate::hvm::Chain;
 use crate::item::{Item, Part};
-use crate::pages::Page;
 use crate::stream::Stream;
 use crate::vcpu::Basic;
 use crate::{libxc, libxl as records};
 
-/// Largest pfn of the 64-bit PV guest: one frame of the p2m.
-pub const MAX_PFN_64: u32 = 511;
-/// Largest pfn of the 32-bit PV guest: one frame of the p2m.
-pub const MAX_PFN_32: u32 = 1023;
+/// Largest pfn of the 64-bit PV guest: few of the 512 that a frame of the p2m has room for.
+pub const MAX_PFN_64: u32 = 15;
+/// Largest pfn of the 32-bit PV guest: few of the 1024 that a frame of the p2m has room for.
+pub const MAX_PFN_32: u32 = 17;
+/// The highest pfn of the HVM guest, where its ring of xenstore is.
+pub const STORE_PFN: u64 = 1;
 
 /// An HVM guest without memory, device model or vcpu. HVM_PARAMS come before HVM_CONTEXT, as the specification asks
 /// and no release writes them.
@@ -22,8 +23,8 @@ pub const MAX_PFN_32: u32 = 1023;
 pub fn hvm() -> Stream {
     let records = [
         libxc::static_data_end(),
-        libxc::page_data(&[Page::absent(0)]),
-        libxc::hvm_params(&[(1, 0xF_EFFC)]),
+        libxc::first_pass(STORE_PFN, &[]),
+        libxc::hvm_params(&[(1, STORE_PFN)]),
         libxc::hvm_context(&Chain::minimal()),
         libxc::end(),
     ];
@@ -34,22 +35,22 @@ pub fn hvm() -> Stream {
 #[must_use]
 pub fn pv64() -> Stream {
     let frames = libxc::p2m_frames(0, MAX_PFN_64, &[1]);
-    pv(libxc::pv64_info(), frames, &Basic::pv64())
+    pv(libxc::pv64_info(), frames, u64::from(MAX_PFN_64), &Basic::pv64())
 }
 
 /// A 32-bit PV guest without memory: the smaller one.
 #[must_use]
 pub fn pv32() -> Stream {
     let frames = libxc::p2m_frames(0, MAX_PFN_32, &[1]);
-    pv(libxc::pv32_info(), frames, &Basic::pv32())
+    pv(libxc::pv32_info(), frames, u64::from(MAX_PFN_32), &Basic::pv32())
 }
 
-fn pv(info: Item, frames: Item, registers: &Basic) -> Stream {
+fn pv(info: Item, frames: Item, max_pfn: u64, registers: &Basic) -> Stream {
     let records = [
         info,
         libxc::static_data_end(),
         frames,
-        libxc::page_data(&[Page::absent(0)]),
+        libxc::first_pass(max_pfn, &[]),
         libxc::shared_info(),
         libxc::vcpu_basic(0, registers),
         libxc::end(),

@@ -84,6 +84,12 @@ impl Page {
         self.entry
     }
 
+    /// The page frame number.
+    #[must_use]
+    pub fn pfn(&self) -> u64 {
+        self.entry & page::PFN
+    }
+
     /// What the page holds, zeros at its end left out; `None` if its type has no data.
     #[must_use]
     pub fn contents(&self) -> Option<&[u8]> {

@@ -84,21 +84,34 @@ impl Machine {
 /// An HVM guest with a full set of devices, bare.
 #[must_use]
 pub fn hvm() -> Stream {
-    let params = [(1, 0xF_EFFC), (2, 1), (5, 0xF_F000), (6, 0xF_F001), (12, 0xF_D000), (17, 0xF_EFFF)];
+    let params = [
+        (1, SPECIAL),
+        (2, 1),
+        (5, SPECIAL + 1),
+        (6, SPECIAL + 2),
+        (12, SPECIAL + 3 << 12),
+        (17, SPECIAL + 4),
+    ];
     hvm_of(&Chain::with_devices(1), &params)
 }
+
+/// HVM: the first of the pages that the guest shares with the host. In images that Xen writes they are at 0xFEFF0 and
+/// above, with a million of absent pages below them; here the stream stays small.
+const SPECIAL: u64 = 16;
 
 /// A PVH guest, bare.
 #[must_use]
 pub fn pvh() -> Stream {
-    hvm_of(&Chain::without_devices(1), &[(1, 0xF_EFFC), (2, 1), (17, 0xF_EFFF)])
+    hvm_of(&Chain::without_devices(1), &[(1, SPECIAL), (2, 1), (17, SPECIAL + 4)])
 }
 
 fn hvm_of(chain: &Chain, params: &[(u64, u64)]) -> Stream {
     let mut records = static_data().to_vec();
     records.extend([
         libxc::page_data(&[Page::normal(0), Page::absent(1), Page::broken(2), Page::allocated(3)]),
-        libxc::page_data(&[Page::absent(0x1000), Page::absent(0xF_EFFF)]),
+        // Hole, and special pages.
+        libxc::page_data(&(4..SPECIAL).map(Page::absent).collect::<Vec<_>>()),
+        libxc::page_data(&(SPECIAL..SPECIAL + 5).map(Page::allocated).collect::<Vec<_>>()),
         tsc_info(),
         libxc::hvm_context(chain),
         libxc::hvm_params(params),
@@ -115,7 +128,7 @@ pub fn pv64() -> Stream {
     let root = Page::pinned(4, ROOT, &[(0, pte(GDT)), (511, pte(RING))]);
     // `store_mfn` and `console.domU.mfn` of the start-info page (`public/xen.h`): pfns, in an image.
     let start_info = words(&[(0x38, RING), (0x48, RING)]);
-    pv(libxc::pv64_info(), libxc::p2m_frames(0, 511, &[P2M]), [root, start_info], &registers)
+    pv(libxc::pv64_info(), libxc::p2m_frames(0, RING as u32, &[P2M]), [root, start_info], &registers)
 }
 
 /// A 32-bit PV guest, bare.
@@ -124,7 +137,7 @@ pub fn pv32() -> Stream {
     let registers = Basic::pv32().start_info(START_INFO).gdt_entries(512).gdt_frame(0, GDT).cr3(ROOT);
     let root = Page::pinned(3, ROOT, &[(0, pte(GDT)), (3, pte(RING))]);
     let start_info = words(&[(0x2C, RING), (0x34, RING)]);
-    pv(libxc::pv32_info(), libxc::p2m_frames(0, 1023, &[P2M]), [root, start_info], &registers)
+    pv(libxc::pv32_info(), libxc::p2m_frames(0, RING as u32, &[P2M]), [root, start_info], &registers)
 }
 
 /// Pfns of the PV guests' pages.
@@ -132,7 +145,7 @@ const ROOT: u64 = 1;
 const START_INFO: u64 = 2;
 const GDT: u64 = 3;
 const P2M: u64 = 4;
-/// The ring of xenstore and of the console: any page that is there will do.
+/// The ring of xenstore and of the console: any page that is there will do. The highest pfn.
 const RING: u64 = 5;
 
 /// A start-info page with pfns at these offsets, zero elsewhere.

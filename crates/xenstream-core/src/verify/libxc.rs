@@ -38,7 +38,7 @@ pub(crate) struct State {
     order: Order,
     options: u16,
     pub(crate) version: u32,
-    xen_major: u32,
+    pub(crate) xen_major: u32,
     index: u64,
     pub(crate) kind: u32,
     /// The body's length.

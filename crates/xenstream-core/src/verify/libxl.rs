@@ -29,6 +29,8 @@ pub(crate) enum Field {
 pub(crate) struct State {
     /// The libxc stream is inside a libxl stream.
     pub(crate) present: bool,
+    /// A converter made it of a legacy image.
+    pub(crate) converted: bool,
     order: Order,
     index: u64,
     kind: u32,
@@ -176,6 +178,7 @@ impl Verifier {
             let known = u64::from(!libxl::OPTIONS_RESERVED);
             self.find(Rule::LibxlOptionsReserved, at, u64::from(options), known, o)?;
         }
+        self.libxl.converted = options & libxl::OPTION_LEGACY != 0;
         if options & libxl::OPTION_BIG_ENDIAN != 0 {
             self.libxl.order = Order::Big;
             self.find(Rule::LibxlBigEndian, at, u64::from(options), 0, o)?;

@@ -8,6 +8,7 @@ pub(crate) mod hvm;
 pub(crate) mod libvirt;
 pub(crate) mod libxc;
 pub(crate) mod libxl;
+pub(crate) mod memory;
 pub(crate) mod pages;
 pub(crate) mod places;
 pub(crate) mod pv;

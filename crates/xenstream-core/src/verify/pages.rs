@@ -8,7 +8,7 @@ use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Guest, Summary};
 use crate::verifier::Verifier;
-use crate::verify::scan::{Scan, absent, exceeds, over};
+use crate::verify::scan::{Scan, absent, exceeds, lower, over};
 use crate::verify::{self, Size, Stop};
 use crate::wire::libxc::{p2m, page};
 use crate::wire::{Order, PAGE_SIZE};
@@ -46,6 +46,11 @@ pub(crate) struct State {
     start_pfn: u32,
     /// Frames of the p2m seen so far without a gap, counting from 0.
     frames: u64,
+    /// The pfn after the highest one that an entry has named. The pfns below it have been named too, unless
+    /// `libxc::memory-gap` was reported.
+    pub(crate) named: u64,
+    /// HVM: the pfn after the highest one that HVM_PARAMS name.
+    pub(crate) special_end: u64,
     /// Which pages with data are page tables.
     tables: [u64; TABLE_WORDS],
     any_table: bool,
@@ -64,6 +69,8 @@ impl Default for State {
             all_in_range: true,
             start_pfn: 0,
             frames: 0,
+            named: 0,
+            special_end: 0,
             tables: [0; TABLE_WORDS],
             any_table: false,
             table_batch_told: false,
@@ -175,7 +182,8 @@ impl Verifier {
         let has_data = kind == page::NOTAB;
         let plain = (has_data || kind >= page::BROKEN)
             && entry & page::RESERVED == 0
-            && !over(entry & page::PFN, self.pages.highest);
+            && !over(entry & page::PFN, self.pages.highest)
+            && entry & page::PFN <= self.pages.named;
         if !plain || self.pages.words_left != 1 || self.wanted {
             return Ok(false);
         }
@@ -183,6 +191,7 @@ impl Verifier {
         self.advance(8);
         count(&mut self.summary.pages.by_type, kind, 1);
         self.pages.with_data = self.pages.with_data.saturating_add(u64::from(has_data));
+        self.pages.name(entry & page::PFN);
         self.pages.words_left = 0;
         o.pfns(Pfns { bytes: &word, order, offset });
         self.pages_entries_end(o)?;
@@ -228,12 +237,28 @@ impl Verifier {
 
     #[inline]
     fn pages_run_of(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> bool {
-        let scan = Scan::of(words, &read);
-        if scan.any & page::RESERVED != 0
-            || scan.may_exceed(self.pages.highest) && exceeds(words, self.pages.highest, &read)
-        {
+        // A run either goes on where the first pass over the guest's memory is, or repeats pfns that were named.
+        let State { highest, named, .. } = self.pages;
+        let first = words.first().map_or(0, |word| read(*word) & page::PFN);
+        let (scan, highest, named) = if first == named {
+            let Some(scan) = Scan::ascending(words, &read) else { return false };
+            (scan, highest, named.saturating_add(words.len() as u64))
+        } else {
+            (Scan::of(words, &read), lower(highest, named.wrapping_sub(1)), named)
+        };
+        if scan.any & page::RESERVED != 0 || scan.may_exceed(highest) && exceeds(words, highest, &read) {
             return false;
         }
+        if !self.pages_count_run(words, &scan, read) {
+            return false;
+        }
+        self.pages.named = named;
+        true
+    }
+
+    /// Counts the types of a run whose pfns are in order. False where a type is for the pass that looks at each entry.
+    #[inline]
+    fn pages_count_run(&mut self, words: &[[u8; 8]], scan: &Scan, read: impl Fn([u8; 8]) -> u64) -> bool {
         let total = words.len() as u64;
         let with_data = self.pages.with_data;
         // Page tables, which nearly all batches of a PV guest have and others may not, as far as the map of them goes.
@@ -271,6 +296,7 @@ impl Verifier {
         for word in words {
             let entry = order.u64(*word);
             self.pages_entry(entry, o)?;
+            self.pages.name(entry & page::PFN);
             let kind = page::kind(entry);
             count(&mut self.summary.pages.by_type, kind, 1);
             if page::has_data(kind) {
@@ -305,6 +331,9 @@ impl Verifier {
         }
         if page::is_table(kind) {
             self.pages_table(kind, at, o)?;
+        }
+        if pfn > self.pages.named {
+            self.memory_gap(at, pfn, o)?;
         }
         Ok(())
     }
@@ -372,6 +401,12 @@ impl Verifier {
 }
 
 impl State {
+    /// An entry has named this pfn.
+    #[inline]
+    fn name(&mut self, pfn: u64) {
+        self.named = self.named.max(pfn.saturating_add(1));
+    }
+
     /// A record with so many entries begins.
     #[inline]
     fn begin(&mut self, count: u32) {

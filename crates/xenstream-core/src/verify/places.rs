@@ -34,6 +34,8 @@ impl Seen {
     const P2M_OVER: Seen = Seen(1 << 11);
     /// No checkpoint has come, and nobody said that any will.
     const UNCHECKPOINTED: Seen = Seen(1 << 12);
+    /// `libxc::memory-short` was reported: once is enough.
+    pub(crate) const SHORT_TOLD: Seen = Seen(1 << 13);
 
     #[inline]
     pub(crate) fn has(self, bits: Seen) -> bool {
@@ -141,6 +143,7 @@ impl Verifier {
         if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
             self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
         }
+        self.memory_end(kind, at, o)?;
         let now = match kind {
             types::PAGE_DATA => {
                 self.libxc_p2m_missing(found, at, o)?;
@@ -333,25 +336,8 @@ impl Verifier {
             self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
         }
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            let rule = Rule::LibxcPageDataMissing;
-            // An HVM domain without memory is built; a PV domain has no start-info page then.
-            let level = if self.policy.profile() == Profile::Restore && !pv {
-                self.policy.level_or(rule, Level::Warn)
-            } else {
-                self.policy.level(rule)
-            };
-            let layer = Layer::Libxc;
-            let violation = Violation {
-                rule,
-                offset: at,
-                layer,
-                record: self.record,
-                expected: 0,
-                found,
-                fact: None,
-                is_combination: false,
-            };
-            self.find_at(level, violation, o)?;
+            // An HVM domain without memory is built, and never runs; a PV domain has no start-info page then.
+            self.find(Rule::LibxcPageDataMissing, at, found, 0, o)?;
         }
         Ok(())
     }

@@ -151,6 +151,7 @@ impl Verifier {
         } else if index == params::NESTEDHVM && value == 1 {
             self.depends_on(HostDependency::Hap);
         }
+        self.memory_param(index, value, at, o)?;
         Ok(())
     }
 }

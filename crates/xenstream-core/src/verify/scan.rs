@@ -8,7 +8,7 @@ use crate::wire::libxc::page;
 
 /// What one pass over a run of entries collects: it tells nearly all there is to tell of nearly all runs.
 pub(super) struct Scan {
-    /// All entries, or-ed.
+    /// All entries, or-ed; of a run that ascends, the last pfn stands for all of them.
     pub(super) any: u64,
     /// All entries, and-ed.
     all: u64,
@@ -24,6 +24,21 @@ impl Scan {
             scan.all &= entry;
         }
         scan
+    }
+
+    /// The same for a run whose pfns go up by one; `None` if they do not.
+    #[inline]
+    pub(super) fn ascending(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Option<Scan> {
+        let first = read(*words.first()?);
+        let (mut expected, mut differ) = (first, 0);
+        for word in words {
+            differ |= read(*word) ^ expected;
+            expected = expected.wrapping_add(1);
+        }
+        // All pfns are as expected. In the bits above them, an entry has what the first one has but where they differ.
+        let pfn = expected.wrapping_sub(1) & page::PFN;
+        let ascends = differ & page::PFN == 0;
+        ascends.then_some(Scan { any: (first | differ) & !page::PFN | pfn, all: first & !differ })
     }
 
     /// May a pfn be above the highest? None is above all of them or-ed.
@@ -67,8 +82,14 @@ pub(super) fn over(pfn: u64, highest: u64) -> bool {
     highest.wrapping_sub(pfn) >> 63 != 0
 }
 
+/// The lower one of two highest pfns, of which each may be -1.
+#[inline]
+pub(super) fn lower(highest: u64, other: u64) -> u64 {
+    highest.wrapping_add(1).min(other.wrapping_add(1)).wrapping_sub(1)
+}
+
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use std::vec;
     use std::vec::Vec;
@@ -125,5 +146,39 @@ mod tests {
         assert!(!scan(&[0x100, 0x1FF]).may_exceed(0x1FF));
         // 0x1FF together, though neither is above.
         assert!(scan(&[0x100, 0x0FF]).may_exceed(0x100));
+    }
+
+    #[test]
+    fn run_ascends_where_each_pfn_is_one_more() {
+        let read = u64::from_le_bytes;
+        let scan = |entries: &[u64]| {
+            let words: Vec<_> = entries.iter().map(|entry| entry.to_le_bytes()).collect();
+            let ascends = entries.windows(2).all(|pair| pair[1] & page::PFN == (pair[0] & page::PFN) + 1);
+            let found = Scan::ascending(&words, read);
+            assert_eq!(found.is_some(), ascends, "{entries:#x?}");
+            if let Some(found) = found {
+                let all = Scan::of(&words, read);
+                let kinds = |entry: u64| entry & !page::PFN;
+                assert_eq!((kinds(found.any), kinds(found.all)), (kinds(all.any), kinds(all.all)));
+                assert_eq!(found.any & page::PFN, entries[entries.len() - 1] & page::PFN);
+            }
+        };
+        for kind in (0..16).map(|kind| kind << 60) {
+            for start in [0, 5, 1022, (1 << 36) - 2] {
+                let run = |pfns: [u64; 4]| pfns.map(|pfn| kind | (start + pfn));
+                scan(&run([0, 1, 2, 3]));
+                for broken in
+                    [[0, 1, 1, 3], [0, 2, 1, 3], [0, 1, 3, 4], [1, 2, 3, 3], [0, 1, 2, 2], [3, 2, 1, 0]]
+                {
+                    scan(&run(broken));
+                }
+                for bits in [1 << 52, 0xF << 60, 1 << 60, 0xFF << 52] {
+                    let [a, b, c, d] = run([0, 1, 2, 3]);
+                    for run in [[a ^ bits, b, c, d], [a, b ^ bits, c, d], [a, b, c, d ^ bits]] {
+                        scan(&run);
+                    }
+                }
+            }
+        }
     }
 }

@@ -327,6 +327,16 @@ pub mod params {
     pub const fn is_never_set(index: u64) -> bool {
         matches!(index, 13 | 20..=23 | 25 | 26 | 30)
     }
+
+    /// A value of this or more is no pfn: x86 has none so high.
+    pub const PFN_LIMIT: u64 = 1 << 40;
+
+    /// Whether the value of this parameter is the pfn of a page that the guest has: STORE, IOREQ, BUFIOREQ, CONSOLE, the
+    /// three rings of the pager, of the monitor and of sharing, and IOREQ_SERVER.
+    #[must_use]
+    pub const fn is_pfn(index: u64) -> bool {
+        matches!(index, 1 | 5 | 6 | 17 | 27..=29 | 32)
+    }
 }
 
 /// X86_CPUID_POLICY and X86_MSR_POLICY.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 11] = [
+const PLACEHOLDERS: [&str; 12] = [
+    "missing",
     "found",
     "found:x",
     "expected",
@@ -172,6 +173,7 @@ fn messages_render() {
                 "expected:format" => "no magic",
                 "range" => "below",
                 "to" => " to 0x10",
+                "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
                 _ => "a header",
             })
         })
@@ -184,6 +186,20 @@ fn truncation_tells_what_was_being_read() {
     assert_eq!(message(None), "the input ends after 16 bytes, inside a header");
     assert_eq!(message(record(None)), "the input ends after 16 bytes, inside a record header");
     assert_eq!(message(record(Some(1))), "the input ends after 16 bytes, inside a record");
+}
+
+#[test]
+fn missing_memory_is_told_with_its_size() {
+    let message =
+        |rule, found, expected| Violation { found, expected, ..violation(rule, None) }.message().to_string();
+    let gap = |first, pfn| message(Rule::LibxcMemoryGap, pfn, first);
+    assert_eq!(gap(0, 0x400), "pfns 0x0 to 0x3ff are missing: 4.0 MiB of the guest's memory");
+    assert_eq!(gap(6, 7), "pfn 0x6 is missing: 4 KiB of the guest's memory");
+    let short = message(Rule::LibxcMemoryShort, 0x4_0000, 0xF_F000);
+    assert!(
+        short.starts_with("pfns 0x40000 to 0xfefff are missing: 2.9 GiB of the guest's memory"),
+        "{short}"
+    );
 }
 
 #[test]

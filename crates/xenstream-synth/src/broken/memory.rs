@@ -1,12 +1,14 @@
 //! What describes a guest's memory, and the memory.
 
-use xenstream_core::wire::libxc::types::{PAGE_DATA, X86_PV_INFO, X86_PV_P2M_FRAMES};
-use xenstream_core::wire::libxc::{p2m, page, pv_info};
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, END, PAGE_DATA, SHARED_INFO, VERIFY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO,
+};
+use xenstream_core::wire::libxc::{p2m, page, params, pv_info};
 use xenstream_core::{Guest, Limit, Rule};
 
 use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
-use crate::item::Part;
+use crate::item::{Item, Part};
 use crate::libxc::{self, record};
 
 const INFO: Part = Part::libxc(X86_PV_INFO);
@@ -132,6 +134,46 @@ pub(super) const BREAKS: &[Break] = &[
         let kind = d.one_of(&[1, 2, 3, 4, 9, 10, 11, 12])?;
         d.field(index, at, Field::U64(of_kind(entry, kind)))
     }),
+    Break::new(Rule::LibxcMemoryGap, ANY, |d| {
+        // The first entry is of pfn 0, in a stream without gaps.
+        let index = d.first(PAGES)?;
+        let entry = *d.item(index).entries64().first()?;
+        let pfn = d.number(1, d.expected.max_pfn.unwrap_or(LEAST_HVM).min(1 << 16));
+        d.field(index, ENTRIES, Field::U64(entry & !page::PFN | pfn))
+    }),
+    Break::new(Rule::LibxcMemoryShort, PV, |d| {
+        d.guest(Guest::Pv)?;
+        let first = d.first(PAGES)?;
+        let item = libxc::first_pass(d.number(0, d.expected.max_pfn?.min(64)), &[]);
+        let items = d.stream.items().iter().enumerate();
+        let items = items.filter(|(index, item)| *index == first || item.part() != PAGES);
+        let items: Vec<Item> = items.map(|(_, item)| item.clone()).collect();
+        let stream = d.stream.clone().of_items(items).with_item(first, item);
+        let end = stream.items().iter().position(|item| AFTER_MEMORY.contains(&item.part()))?;
+        Some(Fault::in_item(stream, end, 0))
+    }),
+    Break::new(Rule::LibxcMemoryShort, "an HVM guest", |d| {
+        d.guest(Guest::Hvm)?;
+        let first = d.first(PAGES)?;
+        let item = libxc::first_pass(d.number(0, 64), &[]);
+        let pfn = item.entries64().len() as u64;
+        let index = d.one_of(&[1, 5, 6, 17, 27, 28, 29, 32])?;
+        let stream = d.stream.clone().with_item(first, item);
+        let stream = stream.inserted(first + 1, libxc::hvm_params(&[(index, pfn)]));
+        Some(Fault::in_item(stream, first + 1, BODY + params::HEADER + 8))
+    }),
+];
+
+/// The lowest highest pfn of an HVM guest.
+const LEAST_HVM: u64 = 16;
+
+/// Records that end a PV guest's memory.
+const AFTER_MEMORY: [Part; 5] = [
+    Part::libxc(X86_TSC_INFO),
+    Part::libxc(SHARED_INFO),
+    Part::libxc(VERIFY),
+    Part::libxc(CHECKPOINT),
+    Part::libxc(END),
 ];
 
 /// Any entry of any PAGE_DATA record: the item, the offset in it, and the entry.

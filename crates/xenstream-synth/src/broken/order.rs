@@ -89,7 +89,7 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::LibxcHvmParamsOrder, HVM, |d| {
         d.guest(Guest::Hvm)?;
-        d.extra(d.last(LAST)?, libxc::hvm_params(&[(1, 0xF_EFFC)]), 0)
+        d.extra(d.last(LAST)?, libxc::hvm_params(&[(1, 1)]), 0)
     }),
     Break::new(Rule::LibxcVerifyEarly, ANY, |d| {
         let memory = d.first(PAGES)?;

@@ -8,7 +8,7 @@ use super::{BODY, Case, LENGTH, field, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, page_data, record};
-use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
+use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64, STORE_PFN};
 use crate::pages::Page;
 
 const INFO: Part = Part::libxc(X86_PV_INFO);
@@ -50,8 +50,10 @@ fn p2m_frames() -> Vec<Case> {
     let frames = |rule, variant, item: Item, at| other(rule, variant, &pv, P2M, item, at);
     // A second record behind the first: the neighbour's goes on where the first one ended.
     let second = |rule, start: u32, frame, at| {
-        let [broken, neighbour] = [(start, frame), (512, 2)]
-            .map(|(start, frame)| pv.clone().after(P2M, libxc::p2m_frames(start, start + 511, &[frame])));
+        let [broken, neighbour] = [(start, frame), (512, 2)].map(|(start, frame)| {
+            let pv = pv.clone().replaced(PAGES, libxc::first_pass(1023, &[]));
+            pv.after(P2M, libxc::p2m_frames(start, start + 511, &[frame]))
+        });
         Case::of(rule, "second", &broken, &neighbour).in_item(&broken, broken.nth(P2M, 1), at)
     };
     let short = Body::new().u32(0).zeros(3);
@@ -70,8 +72,9 @@ fn p2m_frames() -> Vec<Case> {
             .limit(Limit::P2mPfn, 512),
         frames(Rule::LibxcP2mFramesEmpty, "", libxc::p2m_frames(0, 0, &[0]), end_pfn)
             .note("the restorer crashes on it"),
-        frames(Rule::LibxcP2mFramesGap, "", libxc::p2m_frames(512, 1023, &[1]), BODY),
-        second(Rule::LibxcP2mFramesGap, 1024, 2, BODY),
+        frames(Rule::LibxcP2mFramesGap, "", libxc::p2m_frames(512, 1023, &[1]), BODY)
+            .allowing(Rule::LibxcMemoryShort),
+        second(Rule::LibxcP2mFramesGap, 1024, 2, BODY).allowing(Rule::LibxcMemoryShort),
         frames(
             Rule::LibxcP2mFramesEntry,
             "",
@@ -106,12 +109,12 @@ fn page_data_entries() -> Vec<Case> {
         other(Rule::LibxcPageDataType, variant, &hvm, PAGES, page_data(&[Page::of(kind, 0)]), ENTRIES)
     };
     let bits = |variant, bit: u32| {
-        let pages = [Page::absent(0).with_bits(1 << bit)];
+        let pages = [Page::absent(0).with_bits(1 << bit), Page::absent(STORE_PFN)];
         other(Rule::LibxcPageDataPfnReserved, variant, &hvm, PAGES, page_data(&pages), ENTRIES)
     };
     let third = [Page::absent(0), Page::absent(1), Page::of(5, 2), Page::absent(3)];
     let rule = Rule::LibxcPageDataTableType;
-    let normal = hvm.clone().replaced(PAGES, page_data(&[Page::normal(0)]));
+    let normal = hvm.clone().replaced(PAGES, libxc::first_pass(STORE_PFN, &[Page::normal(0)]));
     vec![
         kind("", page::RESERVED_FIRST),
         kind("6", 6),
@@ -120,8 +123,15 @@ fn page_data_entries() -> Vec<Case> {
         other(Rule::LibxcPageDataType, "third", &hvm, PAGES, page_data(&third), ENTRIES + 2 * page::ENTRY),
         bits("", 52),
         bits("highest", 59),
-        other(rule, "", &normal, PAGES, page_data(&[Page::table(1, 0, &[])]), ENTRIES),
-        other(rule, "pinned", &normal, PAGES, page_data(&[Page::pinned(4, 0, &[])]), ENTRIES),
+        other(rule, "", &normal, PAGES, libxc::first_pass(STORE_PFN, &[Page::table(1, 0, &[])]), ENTRIES),
+        other(
+            rule,
+            "pinned",
+            &normal,
+            PAGES,
+            libxc::first_pass(STORE_PFN, &[Page::pinned(4, 0, &[])]),
+            ENTRIES,
+        ),
     ]
 }
 
@@ -131,7 +141,10 @@ fn pfn_range() -> Vec<Case> {
     let hvm = |variant, page: fn(u64) -> Page, pfn: u64| {
         let [broken, neighbour] =
             [pfn, pfn - 1].map(|pfn| minimal::hvm().replaced(PAGES, page_data(&[page(pfn)])));
-        Case::of(rule, variant, &broken, &neighbour).in_item(&broken, broken.find(PAGES), ENTRIES)
+        // One entry stands for a guest of that size.
+        Case::of(rule, variant, &broken, &neighbour)
+            .in_item(&broken, broken.find(PAGES), ENTRIES)
+            .allowing(Rule::LibxcMemoryGap)
     };
     let [spec, restore, hardened] = Limit::HvmPfn.defaults();
     vec![

@@ -124,9 +124,9 @@ fn registers() -> Vec<Case> {
         missing(Rule::LibxcHvmContextMissing, "", &hvm, CONTEXT, LAST),
         too_late(Rule::LibxcHvmContextMissing, &hvm, CONTEXT),
         missing(Rule::LibxcSharedInfoMissing, "", &pv, Part::libxc(SHARED_INFO), LAST),
-        missing(Rule::LibxcPageDataMissing, "", &hvm, PAGES, LAST)
-            .warned(Profile::Restore)
-            .note("an HVM domain without memory is built; a PV one has no start-info page then"),
+        missing(Rule::LibxcPageDataMissing, "", &hvm, PAGES, LAST).note(
+            "an HVM domain without memory is built, and never runs; a PV one has no start-info page then",
+        ),
         Case::of(Rule::LibxcPageDataMissing, "pv", &no_memory, &pv)
             .in_item(&no_memory, no_memory.find(LAST), 0)
             .allowing(Rule::LibxcVcpuEarly),
@@ -147,7 +147,7 @@ fn too_late(rule: Rule, guest: &Stream, part: Part) -> Case {
 }
 
 fn params() -> Item {
-    libxc::hvm_params(&[(1, 0xF_EFFC)])
+    libxc::hvm_params(&[(1, minimal::STORE_PFN)])
 }
 
 /// Registers of vcpu 1 are no registers of vcpu 0.

@@ -13,6 +13,7 @@ use crate::stream::Stream;
 mod hvm;
 mod libvirt;
 mod libxc;
+mod libxc_extent;
 mod libxc_memory;
 mod libxc_order;
 mod libxc_registers;
@@ -119,6 +120,7 @@ pub fn all() -> Vec<Case> {
         libxc::cases(),
         libxc_order::cases(),
         libxc_memory::cases(),
+        libxc_extent::cases(),
         libxc_registers::cases(),
         hvm::cases(),
         pv::cases(),

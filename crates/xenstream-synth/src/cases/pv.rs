@@ -7,7 +7,7 @@ use xenstream_core::{Profile, Rule};
 
 use super::{BODY, Case, other, second_context, with_second};
 use crate::item::Part;
-use crate::libxc::{page_data, vcpu_basic};
+use crate::libxc::{self, page_data, vcpu_basic};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
 use crate::pages::{Page, pte};
 use crate::stream::Stream;
@@ -26,7 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
     [page_tables(), vec![table_batch()], registers()].concat()
 }
 
-/// A page table, and the same with this entry at this index naming the last frame of the guest.
+/// A page table after these pages, whose pfns go up from 0, and the same with this entry at this index naming the last
+/// frame of the guest.
 fn table(
     variant: &'static str,
     before: &[Page],
@@ -35,10 +36,10 @@ fn table(
     n: usize,
 ) -> Case {
     let [broken, neighbour] = [MAX_32 + 1, MAX_32].map(|frame| {
-        let pages = [before, &[page(level, 1, &[(n, pte(frame))])]].concat();
-        minimal::pv32().replaced(PAGES, page_data(&pages))
+        let table = page(level, before.len() as u64, &[(n, pte(frame))]);
+        minimal::pv32().replaced(PAGES, libxc::first_pass(MAX_32, &[before, &[table]].concat()))
     });
-    let entries = BODY + page::HEADER + page::ENTRY * (before.len() as u64 + 1);
+    let entries = BODY + page::HEADER + page::ENTRY * (MAX_32 + 1);
     let pages_before = before.iter().filter(|page| page.contents().is_some()).count() as u64;
     let at = entries + 4096 * pages_before + 8 * n as u64;
     Case::of(Rule::PvPteRange, variant, &broken, &neighbour).in_item(&broken, broken.find(PAGES), at)
@@ -48,7 +49,7 @@ fn page_tables() -> Vec<Case> {
     vec![
         table("", &[], Page::table, 1, 0),
         table("pinned", &[], Page::pinned, 4, 511),
-        table("behind-a-page", &[Page::absent(2), Page::normal(0)], Page::pinned, 2, 256),
+        table("behind-a-page", &[Page::absent(0), Page::normal(1)], Page::pinned, 2, 256),
         table_of_second(),
     ]
 }
@@ -56,10 +57,11 @@ fn page_tables() -> Vec<Case> {
 /// The p2m of a first libxc stream says nothing of the second one's guest.
 fn table_of_second() -> Case {
     let [broken, neighbour] = [MAX_64 + 1, MAX_64].map(|frame| {
-        let guest = minimal::pv64().replaced(PAGES, page_data(&[Page::table(1, 1, &[(0, pte(frame))])]));
+        let guest = minimal::pv64()
+            .replaced(PAGES, libxc::first_pass(MAX_64, &[Page::table(1, 1, &[(0, pte(frame))])]));
         with_second(&minimal::pv32().in_libxl(), &guest)
     });
-    let entries = BODY + page::HEADER + page::ENTRY;
+    let entries = BODY + page::HEADER + page::ENTRY * (MAX_64 + 1);
     Case::of(Rule::PvPteRange, "second-stream", &broken, &neighbour)
         .in_item(&broken, broken.nth(PAGES, 1), entries)
         .behind_second_context(second_context(&broken))
@@ -74,7 +76,7 @@ fn table_batch() -> Case {
     let record = whole.find(PAGES);
     let entries = BODY + page::HEADER;
     let end = whole.offset(record) + entries + page::ENTRY * (page::TABLES_TOLD + 1);
-    let neighbour = minimal::pv32().replaced(PAGES, page_data(&[Page::table(1, 1, &[])]));
+    let neighbour = minimal::pv32().replaced(PAGES, libxc::first_pass(MAX_32, &[Page::table(1, 1, &[])]));
 
     let mut case = Case::of(Rule::PvTableBatch, "", &whole, &neighbour)
         .in_item(&whole, record, entries + page::ENTRY * page::TABLES_TOLD)

@@ -186,6 +186,7 @@ impl Memory {
             push(module.end, page::NOTAB);
         }
         if high > 0 {
+            push(DEVICES.end, page::XTAB);
             self.spans.push(Span { pfns: DEVICES.end..DEVICES.end + high, kind: page::NOTAB });
         }
     }

@@ -1,7 +1,10 @@
 //! What a verifier should say of a stream.
 
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::libxc::types::{HVM_CONTEXT, HVM_PARAMS, PAGE_DATA};
+use xenstream_core::wire::libxc::params;
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, VERIFY, X86_TSC_INFO,
+};
 use xenstream_core::wire::{Order, RECORD_HEADER, libvirt, libxc, libxl, xl};
 use xenstream_core::{Checkpointing, Format, Guest, Layer, Level, Profile, RecordRef, Rule};
 
@@ -55,6 +58,8 @@ pub struct Exception {
     pub offset: u64,
     /// In which record.
     pub record: Option<RecordRef>,
+    /// Whatever the profile, it is a warning in such a stream.
+    pub warns: bool,
 }
 
 impl Expected {
@@ -62,8 +67,8 @@ impl Expected {
     #[must_use]
     pub fn outcome(&self, profile: Profile) -> Outcome {
         let mut outcome = Outcome::default();
-        for Exception { rule, offset, .. } in &self.exceptions {
-            match rule.grade(profile).level() {
+        for Exception { rule, offset, warns, .. } in &self.exceptions {
+            match if *warns { Level::Warn } else { rule.grade(profile).level() } {
                 Level::Deny => {
                     outcome.refused = Some((*rule, *offset));
                     break;
@@ -124,7 +129,7 @@ impl Plan {
         let mut exceptions = Vec::new();
         let mut header = |rule, part, at| {
             let offset = stream.offset(stream.find(part)) + at;
-            exceptions.push(Exception { rule, offset, record: None });
+            exceptions.push(Exception { rule, offset, record: None, warns: false });
         };
         if let Container::Xl(xl) = &self.container {
             if self.big_endian.container {
@@ -147,26 +152,103 @@ impl Plan {
         }
 
         let mut context_seen = false;
+        let mut memory = Extent::of(self);
         for (index, item) in stream.items().iter().enumerate() {
             let Some((Layer::Libxc, kind)) = item.part().record() else { continue };
             context_seen |= item.part() == Part::libxc(HVM_CONTEXT);
             let rule = if kind >= u64::from(libxc::types::KNOWN) {
-                Rule::LibxcRecordOptional
+                Some(Rule::LibxcRecordOptional)
             } else if item.part() == Part::libxc(HVM_PARAMS) && context_seen {
-                Rule::LibxcHvmParamsOrder
+                Some(Rule::LibxcHvmParamsOrder)
             } else {
-                continue;
+                None
             };
             let offset = stream.offset(index);
-            if offset + RECORD_HEADER <= stream.size() {
-                exceptions.push(Exception { rule, offset, record: stream.record(index) });
+            if let Some(rule) = rule
+                && offset + RECORD_HEADER <= stream.size()
+            {
+                exceptions.push(Exception { rule, offset, record: stream.record(index), warns: false });
             }
+            exceptions.extend(memory.exceptions(stream, index));
         }
         if self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.fails_over.is_some()) {
             let (rule, offset) = (Rule::StreamFailover, stream.size());
-            exceptions.push(Exception { rule, offset, record: stream.torn_record() });
+            exceptions.push(Exception { rule, offset, record: stream.torn_record(), warns: false });
         }
         exceptions
+    }
+}
+
+/// How far the guest's memory has been named, as the records pass.
+struct Extent {
+    pv_end: Option<u64>,
+    special_end: u64,
+    named: u64,
+    short_told: bool,
+    converted: bool,
+}
+
+impl Extent {
+    fn of(plan: &Plan) -> Extent {
+        let pv = plan.guest() == Guest::Pv;
+        Extent {
+            pv_end: pv.then(|| plan.space.max_pfn(plan.machine) + 1),
+            special_end: 0,
+            named: 0,
+            short_told: false,
+            converted: plan.xen.0 == 0,
+        }
+    }
+
+    /// What is missing where this record comes.
+    fn exceptions(&mut self, stream: &Stream, index: usize) -> Vec<Exception> {
+        let item = &stream.items()[index];
+        let start = stream.offset(index);
+        let mut found = Vec::new();
+        let ends = (start + RECORD_HEADER + page::HEADER + page::ENTRY..).step_by(page::ENTRY as usize);
+        let Some((_, kind)) = item.part().record() else { return Vec::new() };
+        match kind as u32 {
+            PAGE_DATA => {
+                for (entry, end) in item.entries64().iter().zip(ends) {
+                    let pfn = entry & page::PFN;
+                    if pfn > self.named && end <= stream.size() {
+                        found.push((Rule::LibxcMemoryGap, end - page::ENTRY));
+                    }
+                    self.named = self.named.max(pfn + 1);
+                }
+            }
+            HVM_PARAMS => {
+                let (pairs, _) = item.entries64().as_chunks::<2>();
+                for ([index, value], n) in pairs.iter().zip(1..) {
+                    let end = start + RECORD_HEADER + params::HEADER + params::ENTRY * n;
+                    if params::is_pfn(*index) && *value < params::PFN_LIMIT && end <= stream.size() {
+                        self.special_end = self.special_end.max(value + 1);
+                        found.extend(self.short(value + 1, end - 8));
+                    }
+                }
+            }
+            X86_TSC_INFO | SHARED_INFO | VERIFY | CHECKPOINT | END
+                if start + RECORD_HEADER <= stream.size() =>
+            {
+                let end = match self.pv_end {
+                    Some(end) => end,
+                    None if matches!(kind as u32, CHECKPOINT | END) => self.special_end,
+                    None => 0,
+                };
+                found.extend(self.short(end, start));
+            }
+            _ => {}
+        }
+        let record = stream.record(index);
+        found
+            .into_iter()
+            .map(|(rule, offset)| Exception { rule, offset, record, warns: self.converted })
+            .collect()
+    }
+
+    fn short(&mut self, end: u64, offset: u64) -> Option<(Rule, u64)> {
+        let told = self.named >= end || std::mem::replace(&mut self.short_told, true);
+        (!told).then_some((Rule::LibxcMemoryShort, offset))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A guest's memory: its address space, the p2m that describes it, and the pages in batches.
 
-use arbitrary::Arbitrary;
+use std::collections::BTreeMap;
+
+use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::Guest;
 use xenstream_core::wire::libxc::{p2m, page};
 
@@ -20,8 +22,17 @@ pub struct Space {
     /// PV: pfns with which further records of the p2m begin.
     #[arbitrary(with = few::<2, u16>)]
     pub splits: Vec<u16>,
-    /// HVM: bits of a pfn, 12 to 28.
+    /// HVM: pfns beyond the least; with [gaps](Space::gaps) bits of a pfn, 12 to 28.
     pub bits: u8,
+    /// The memory does not begin with a pass over every pfn, as it does where a saver writes it. Then it has gaps, and
+    /// may end too early.
+    #[arbitrary(with = seldom)]
+    pub gaps: bool,
+}
+
+/// One in four times.
+fn seldom(u: &mut Unstructured<'_>) -> arbitrary::Result<bool> {
+    Ok(u8::arbitrary(u)? >= 0xC0)
 }
 
 /// The memory as one pass of a live migration sends it, in records as the saver fills them.
@@ -109,8 +120,28 @@ impl Space {
                 let pfns = self.pfns_per_frame(machine);
                 self.frames() * pfns - 1 - u64::from(self.missing) % (pfns - LEAST)
             }
-            Guest::Hvm => (1 << (12 + self.bits % 17)) - 1,
+            Guest::Hvm if self.gaps => (1 << (12 + self.bits % 17)) - 1,
+            Guest::Hvm => LEAST + u64::from(self.bits),
         }
+    }
+
+    /// What a parameter that names a page of an HVM guest has for a value, for this number.
+    pub(super) fn special_pfn(&self, n: u64) -> u64 {
+        if self.gaps { n } else { 1 + n % self.max_pfn(Machine::Hvm) }
+    }
+
+    /// The guest's memory up to the first registers: all pfns in order with what these records say of them, in records as
+    /// full as savers make them. With [gaps](Space::gaps) the records as they are.
+    pub(super) fn first_pass(&self, machine: Machine, records: Vec<Vec<Page>>) -> Vec<Item> {
+        if self.gaps {
+            return records.iter().map(|pages| libxc::page_data(pages)).collect();
+        }
+        let mut pages = BTreeMap::new();
+        for page in records.into_iter().flatten() {
+            pages.entry(page.pfn()).or_insert(page);
+        }
+        let page = |pfn| pages.get(&pfn).cloned().unwrap_or_else(|| Page::absent(pfn));
+        libxc::batches(0..self.max_pfn(machine) + 1, page).collect()
     }
 
     /// This number as the pfn of a page that the guest has.
@@ -143,7 +174,7 @@ impl Space {
     }
 
     /// What registers name: the page table with the pages below it, the start info, the GDT, and the p2m.
-    pub(super) fn anchors(&self, machine: Machine) -> Item {
+    pub(super) fn anchors(&self, machine: Machine) -> Vec<Page> {
         // `store_mfn` and `console.domU.mfn` of the start-info page (`public/xen.h`): pfns, in an image.
         let (level, rings) = match machine {
             Machine::Pv32 => (3, [0x2C, 0x34]),
@@ -160,16 +191,21 @@ impl Space {
         ];
         pages.extend((0..self.frames()).map(|frame| Page::normal(P2M + frame)));
         pages.push(Page::allocated(RING));
-        libxc::page_data(&pages)
+        pages
     }
 
     /// A PAGE_DATA record.
     pub(super) fn batch(&self, machine: Machine, batch: &Batch) -> Item {
+        libxc::page_data(&self.pages(machine, batch))
+    }
+
+    /// The pages of a PAGE_DATA record.
+    pub(super) fn pages(&self, machine: Machine, batch: &Batch) -> Vec<Page> {
         let mut pages: Vec<Page> = batch.runs.iter().flat_map(|run| self.run(machine, run)).collect();
         if pages.is_empty() {
             pages.push(Page::absent(0));
         }
-        libxc::page_data(&pages)
+        pages
     }
 
     fn run(&self, machine: Machine, run: &Run) -> Vec<Page> {

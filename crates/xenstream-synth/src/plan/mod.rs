@@ -42,6 +42,7 @@ use crate::body::{Body, Field};
 use crate::item::Item;
 use crate::libxc;
 use crate::minimal::Kind;
+use crate::pages::Page;
 use crate::stream::Stream;
 use crate::valid::Machine;
 
@@ -224,16 +225,24 @@ impl Plan {
 
     /// At least one PAGE_DATA record: no domain goes without.
     fn memory(&self) -> Vec<Item> {
-        let mut batches: Vec<Item> = Vec::new();
+        let mut first: Vec<Vec<Page>> = Vec::new();
         if self.anchored && self.guest() == Guest::Pv {
-            batches.push(self.space.anchors(self.machine));
+            first.push(self.space.anchors(self.machine));
         }
-        let rounds = self.rounds.iter().flat_map(Round::batches);
-        batches.extend(rounds.map(|batch| self.space.batch(self.machine, batch)));
-        if batches.is_empty() {
-            batches.push(self.space.batch(self.machine, &Batch::default()));
+        let (round, later) =
+            self.rounds.split_first().map_or((&[][..], &[][..]), |(round, later)| (round.batches(), later));
+        first.extend(round.iter().map(|batch| self.space.pages(self.machine, batch)));
+        let later: Vec<Item> = later
+            .iter()
+            .flat_map(Round::batches)
+            .map(|batch| self.space.batch(self.machine, batch))
+            .collect();
+        if first.is_empty() && later.is_empty() {
+            first.push(self.space.pages(self.machine, &Batch::default()));
         }
-        batches
+        let mut records = self.space.first_pass(self.machine, first);
+        records.extend(later);
+        records
     }
 
     fn registers(&self) -> Vec<Item> {

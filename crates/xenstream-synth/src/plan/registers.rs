@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arbitrary::Arbitrary;
 use xenstream_core::Guest;
 use xenstream_core::wire::hvm::{self, Instances, Length};
+use xenstream_core::wire::libxc::params::is_pfn;
 use xenstream_core::wire::libxc::policy::MSRS_MAX;
 use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
 
@@ -196,7 +197,7 @@ impl State {
             }
             Guest::Hvm => {
                 let context = libxc::hvm_context(&self.chain());
-                match self.params() {
+                match self.params(space) {
                     None => records.push(context),
                     Some(params) if self.params_first => records.extend([params, context]),
                     Some(params) => records.extend([context, params]),
@@ -212,9 +213,9 @@ impl State {
         Chain::around(entries.map(HvmEntry::entry))
     }
 
-    fn params(&self) -> Option<Item> {
+    fn params(&self, space: &Space) -> Option<Item> {
         let mut come = BTreeSet::new();
-        let params = self.params.iter().map(Param::pair);
+        let params = self.params.iter().map(|param| param.pair(space));
         let params: Vec<(u64, u64)> = params.filter(|(index, _)| come.insert(*index)).collect();
         (!params.is_empty()).then(|| libxc::hvm_params(&params))
     }
@@ -288,7 +289,7 @@ impl HvmEntry {
 }
 
 impl Param {
-    fn pair(&self) -> (u64, u64) {
+    fn pair(&self, space: &Space) -> (u64, u64) {
         /// Parameters with fixed meanings, and others that Xen stores as they are; 4 is dropped.
         const INDICES: [u64; 18] = [1, 2, 4, 5, 6, 9, 10, 12, 14, 15, 16, 17, 19, 27, 31, 33, 36, 38];
         let index = INDICES[usize::from(self.index) % INDICES.len()];
@@ -300,6 +301,7 @@ impl Param {
             31 => self.value % 6,
             33 => 1 + self.value % 64,
             36 => self.value % 3 * 4,
+            index if is_pfn(index) => space.special_pfn(self.value),
             _ => self.value,
         };
         (index, value)

@@ -14,7 +14,7 @@ const TIMES: usize = 4;
 fn often() -> Stream {
     let last = Part::libxc(X86_TSC_INFO);
     (0..TIMES as u64).fold(valid::hvm(), |stream, n| {
-        let two = libxc::page_data(&[Page::normal(90 + n), Page::broken(17 * n)]);
+        let two = libxc::page_data(&[Page::normal(9 + n), Page::broken(5 * n)]);
         let one = libxc::page_data(&[Page::normal(n)]);
         stream.before(last, two).before(last, libxc::verify()).before(last, one)
     })
@@ -101,9 +101,9 @@ fn a_run_of_all_types_is_refused_at_the_first_that_is_reserved() {
 /// Only a PV guest has page tables that the restorer reads: of an HVM guest's pages nobody knows what is in them.
 #[test]
 fn what_calls_itself_a_page_table_of_an_hvm_guest_is_not_read() {
-    let table = || Page::table(1, 6, &[(0, 0x000F_FFFF_FFFF_F001)]);
+    let table = || Page::table(1, 5, &[(0, 0x000F_FFFF_FFFF_F001)]);
     let with = |stream: Stream, part| {
-        stream.before(Part::libxc(part), libxc::page_data(&[Page::normal(5), table()]))
+        stream.before(Part::libxc(part), libxc::page_data(&[Page::normal(4), table()]))
     };
     assert_eq!(verdict(&with(valid::hvm(), X86_TSC_INFO), &Policy::spec()), Ok(()));
     let violation =

@@ -108,7 +108,7 @@ fn the_summary_counts_what_was_built() {
     // Records of the frequent types come again and again: they have a way of their own through the verifier.
     let last = Part::libxc(types::X86_TSC_INFO);
     let often = (0..5).fold(valid::hvm(), |stream, n| {
-        let batch = libxc::page_data(&[Page::normal(90 + n), Page::broken(17 * n)]);
+        let batch = libxc::page_data(&[Page::normal(9 + n), Page::broken(4 * n)]);
         stream
             .before(last, batch)
             .before(last, libxc::verify())

@@ -6,12 +6,14 @@ use xenstream_core::wire::libxc::{page, types};
 use crate::stream::{
     chain_entry, chain_header, entry, has_data, hvm, libxl_after_libxc, page_data, pv, record, record_header,
 };
-use crate::{Case, BYTES, Step};
+use crate::{BYTES, Case, Step};
 
 const BATCH: u64 = page::BATCH;
 
 pub(crate) fn all() -> Vec<Case> {
     vec![
+        first_pass(batch("first-xtab", hvm(), |_| page::XTAB)),
+        first_pass(batch("first-notab", hvm(), |_| page::NOTAB)),
         batch("batch-xtab", hvm(), |_| page::XTAB),
         batch("batch-notab", hvm(), |_| page::NOTAB),
         batch("batch-mixed-hvm", hvm(), |pfn| if pfn % 3 == 0 { page::XTAB } else { page::NOTAB }),
@@ -22,7 +24,7 @@ pub(crate) fn all() -> Vec<Case> {
         }),
         batch("batch-tables-pv", pv(BATCH as u32), |_| page::L1TAB),
         run("verify", "record", after_memory(), &record(types::VERIFY, &[]), 1),
-        run("page-data-xtab", "record", hvm(), &page_data(&[entry(page::XTAB, 5)]), 1),
+        run("page-data-xtab", "record", hvm(), &page_data(&[entry(page::XTAB, 0)]), 1),
         tsc_info(),
         hvm_params(),
         Case {
@@ -31,6 +33,7 @@ pub(crate) fn all() -> Vec<Case> {
             policy: Policy::spec(),
             head: hvm_chain(),
             piece: vec![Step::Push(chain(2, 8))],
+            first_pass: false,
             units: 64,
             chunk: BYTES,
         },
@@ -40,6 +43,7 @@ pub(crate) fn all() -> Vec<Case> {
             policy: Policy::spec(),
             head: p2m_frames(),
             piece: vec![Step::Push(vec![0; BYTES])],
+            first_pass: false,
             units: BYTES as u64 / 8,
             chunk: BYTES,
         },
@@ -56,9 +60,10 @@ pub(crate) fn all() -> Vec<Case> {
             policy: Policy::spec(),
             head: after_memory(),
             piece: vec![
-                Step::Push(page_data(&[entry(page::XTAB, 5)])),
+                Step::Push(page_data(&[entry(page::XTAB, 0)])),
                 Step::Push(record(types::VERIFY, &[])),
             ],
+            first_pass: false,
             units: 32,
             chunk: 1,
         },
@@ -77,7 +82,21 @@ fn batch(name: &'static str, head: Vec<u8>, kind: impl Fn(u64) -> u64) -> Case {
             _ => piece.push(Step::Skip(4096)),
         }
     }
-    Case { name, unit: "entry", policy: Policy::spec(), head, piece, units: BATCH, chunk: BYTES }
+    Case {
+        name,
+        unit: "entry",
+        policy: Policy::spec(),
+        head,
+        piece,
+        first_pass: false,
+        units: BATCH,
+        chunk: BYTES,
+    }
+}
+
+/// The same with other pfns in each record, where [`batch`] repeats the same ones as a live migration does.
+fn first_pass(batch: Case) -> Case {
+    Case { first_pass: true, ..batch }
 }
 
 /// `piece` over and over, in large chunks.
@@ -90,6 +109,7 @@ pub(crate) fn run(name: &'static str, unit: &'static str, head: Vec<u8>, piece: 
         policy: Policy::spec(),
         head,
         piece: vec![Step::Push(piece.repeat(times))],
+        first_pass: false,
         units,
         chunk: BYTES,
     }

@@ -5,20 +5,14 @@ use xenstream_core::{Level, Policy};
 
 use crate::cases::{after_memory, chain, hvm_chain, run, xenstore};
 use crate::stream::{entry, hvm, libxl_after_libxc, page_data, pv, record, record_header, words, words32};
-use crate::{Case, BYTES, Step};
+use crate::{BYTES, Case, Step};
 
 pub(crate) fn all() -> Vec<Case> {
     let mut all = vec![
         // Millions of the smallest records.
         run("hostile-optional-records", "byte", hvm(), &record(types::OPTIONAL, &[]), 8),
         run("hostile-empty-params", "byte", hvm(), &record(types::HVM_PARAMS, &[0; 8]), 16),
-        run(
-            "hostile-late-static-data",
-            "byte",
-            after_memory(),
-            &record(types::X86_MSR_POLICY, &[0; 16]),
-            24,
-        ),
+        run("hostile-late-static-data", "byte", after_memory(), &record(types::X86_MSR_POLICY, &[0; 16]), 24),
         run("hostile-vcpus", "byte", pv_after_memory(), &record(types::X86_PV_VCPU_MSRS, &[0; 8]), 16),
         run("hostile-short-contexts", "byte", hvm(), &record(types::HVM_CONTEXT, &[0]), 16),
         run("hostile-emulators", "byte", libxl_after_libxc(), &record(3, &[9; 9]), 24),

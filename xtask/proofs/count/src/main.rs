@@ -23,6 +23,9 @@ struct Case {
     policy: Policy,
     head: Vec<u8>,
     piece: Vec<Step>,
+    /// Each PAGE_DATA record of a piece names the pfns after those of the one before, as in a saver's first pass. The
+    /// head names none.
+    first_pass: bool,
     /// Units in a piece.
     units: u64,
     /// Most bytes in one push.
@@ -30,6 +33,7 @@ struct Case {
 }
 
 /// What a caller does with the next bytes.
+#[derive(Clone)]
 enum Step {
     Push(Vec<u8>),
     Skip(u64),
@@ -45,13 +49,10 @@ fn main() {
         assert!(verdict.is_ok(), "{}, head: {verdict:?}", case.name);
         let bytes = case.bytes();
         let times = BYTES.div_ceil(bytes.max(1));
+        let mut numbers = 0u64..;
         for times in [times, 4 * times] {
-            assert!(
-                measured(&mut verifier, &case.piece, case.chunk, times),
-                "{}: {:?}",
-                case.name,
-                verifier.record()
-            );
+            let pieces: Vec<Vec<Step>> = numbers.by_ref().take(times).map(|n| case.nth(n)).collect();
+            assert!(measured(&mut verifier, &pieces, case.chunk), "{}: {:?}", case.name, verifier.record());
             println!("{}\t{}\t{}\t{}", case.name, case.unit, case.units * times as u64, bytes * times);
         }
     }
@@ -59,8 +60,8 @@ fn main() {
 
 /// False where the stream was refused, or ended.
 #[inline(never)]
-fn measured(verifier: &mut Verifier, piece: &[Step], chunk: usize, times: usize) -> bool {
-    for _ in 0..times {
+fn measured(verifier: &mut Verifier, pieces: &[Vec<Step>], chunk: usize) -> bool {
+    for piece in pieces {
         for step in piece {
             match step {
                 Step::Push(bytes) => {
@@ -83,6 +84,17 @@ fn measured(verifier: &mut Verifier, piece: &[Step], chunk: usize, times: usize)
 }
 
 impl Case {
+    /// The piece in this place, counted from 0.
+    fn nth(&self, n: u64) -> Vec<Step> {
+        let mut piece = self.piece.clone();
+        if self.first_pass
+            && let Some(Step::Push(record)) = piece.first_mut()
+        {
+            stream::name_later(record, n);
+        }
+        piece
+    }
+
     /// Bytes of a piece that are pushed.
     fn bytes(&self) -> usize {
         self.piece.iter().map(|step| if let Step::Push(bytes) = step { bytes.len() } else { 0 }).sum()

@@ -1,6 +1,6 @@
 //! Bytes of streams.
 
-use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::libxc::{page, types};
 
 /// A libxc record, little-endian.
 pub(crate) fn record(kind: u32, body: &[u8]) -> Vec<u8> {
@@ -24,6 +24,14 @@ pub(crate) fn page_data(entries: &[u64]) -> Vec<u8> {
     record.extend(words32(&[u32::try_from(entries.len()).expect("a batch is short"), 0]));
     record.extend(words(entries));
     record
+}
+
+/// Moves the pfns of a full PAGE_DATA record on by `n` batches.
+pub(crate) fn name_later(record: &mut [u8], n: u64) {
+    let (words, _) = record.as_chunks_mut::<8>();
+    for word in words.iter_mut().skip(2) {
+        *word = (u64::from_le_bytes(*word) + n * page::BATCH).to_le_bytes();
+    }
 }
 
 /// An entry of PAGE_DATA.
