@@ -133,9 +133,12 @@ impl Tools {
     fn compare(&mut self, bytes: &[u8], checkpointing: Checkpointing) -> Result<(), Error> {
         let remus = checkpointing != Checkpointing::Auto;
         let checkpointing = if remus { Checkpointing::Remus } else { Checkpointing::Plain };
+        let [on_record, _] = &self.differences;
+        let lowered = |profile| on_record.lowered(Policy::new(profile));
         let policy =
-            |profile| Policy::new(profile).with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS);
-        let ours = judge(bytes, Format::Libxc, &policy(Profile::Restore));
+            |profile| lowered(profile).with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS);
+        let [restore, hardened] = [Profile::Restore, Profile::Hardened].map(policy);
+        let ours = judge(bytes, Format::Libxc, &restore);
         let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcP2mFramesRange];
         if ours.is_some_and(|violation| balloons.contains(&violation.rule)) {
             return Ok(());
@@ -144,7 +147,7 @@ impl Tools {
         let mut answer = self.lenient[usize::from(remus)].ask(&self.path)?;
         let is_harm = answer.verdict.is_harm() || answer.largest_allocation > BALLOON;
         assert!(
-            !is_harm || judge(bytes, Format::Libxc, &policy(Profile::Hardened)).is_some(),
+            !is_harm || judge(bytes, Format::Libxc, &hardened).is_some(),
             "hardened accepts what the restorer suffers from: {answer:?}"
         );
         // What comes behind the last checkpoint the restorer throws away unread, and so has no opinion of.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use xenstream_core::{Profile, Violation};
+use xenstream_core::{Level, Policy, Profile, Rule, Violation};
 
 use crate::{Answer, Error, Verdict};
 
@@ -81,8 +81,20 @@ impl fmt::Display for Disagreement {
 /// The differences that have a reason.
 #[derive(Debug)]
 pub struct Differences {
-    tables: BTreeMap<Comparison, Table>,
+    file: File,
     used: BTreeSet<(Comparison, Kind, String)>,
+    seen: BTreeSet<Rule>,
+}
+
+/// A table of differences, in the file's form.
+#[derive(Debug, Default, Deserialize)]
+struct File {
+    /// Rules that are no part of any comparison, because no tool looks at what they do: whether the guest that comes of a
+    /// stream can run. They are lowered, so that a stream that breaks one is compared in all other respects.
+    #[serde(default, rename = "not-compared")]
+    not_compared: BTreeMap<String, String>,
+    #[serde(flatten)]
+    tables: BTreeMap<Comparison, Table>,
 }
 
 /// Reasons for one comparison, in the file's form.
@@ -111,15 +123,39 @@ impl Differences {
     /// The file cannot be read, or is not such a table.
     pub fn load(path: &Path) -> Result<Differences, Error> {
         let text = fs::read_to_string(path).map_err(Error::file(path))?;
-        let tables = toml::from_str(&text)
-            .map_err(|error| Error::Form { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Differences { tables, used: BTreeSet::new() })
+        Differences::parse(&text).map_err(|why| Error::Form { path: path.to_owned(), why })
+    }
+
+    fn parse(text: &str) -> Result<Differences, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        for name in file.not_compared.keys() {
+            match name.parse::<Rule>() {
+                Ok(rule) if !rule.is_structural() => {}
+                _ => return Err(format!("not-compared: {name} is no rule that can be lowered")),
+            }
+        }
+        Ok(Differences { file, used: BTreeSet::new(), seen: BTreeSet::new() })
+    }
+
+    /// The policy without the rules that are not compared: what a stream is judged by for a comparison.
+    #[must_use]
+    pub fn lowered(&self, policy: Policy) -> Policy {
+        let rules = self.file.not_compared.keys().filter_map(|name| name.parse().ok());
+        rules.fold(policy, |policy, rule| {
+            policy.with_level(rule, Level::Allow).expect("a rule that can be lowered")
+        })
+    }
+
+    /// Notes what a stream was refused for where nothing was lowered. A rule that is not compared and refuses no stream
+    /// is stale.
+    pub fn saw(&mut self, violation: &Violation) {
+        self.seen.insert(violation.rule);
     }
 
     /// The reason for a disagreement, `None` if none is known. What has explained something is not stale.
     pub fn explain(&mut self, stream: &str, disagreement: &Disagreement) -> Option<&str> {
         let comparison = disagreement.comparison;
-        let table = self.tables.get(&comparison)?;
+        let table = self.file.tables.get(&comparison)?;
         let (kind, key) = match table.streams.get_key_value(stream) {
             Some((name, _)) => (Kind::Stream, name),
             None => match &disagreement.ours {
@@ -143,15 +179,17 @@ impl Differences {
     #[must_use]
     pub fn stale(&self) -> Vec<String> {
         let kinds = [Kind::WeRefuse, Kind::TheyRefuse, Kind::Stream];
-        let entries = self.tables.iter().flat_map(|(comparison, table)| {
+        let entries = self.file.tables.iter().flat_map(|(comparison, table)| {
             kinds
                 .iter()
                 .flat_map(move |kind| table.of(*kind).keys().map(move |key| (*comparison, *kind, key)))
         });
-        entries
+        let unused = entries
             .filter(|(comparison, kind, key)| !self.used.contains(&(*comparison, *kind, (*key).clone())))
-            .map(|(comparison, _, key)| format!("{comparison}: {key:?}"))
-            .collect()
+            .map(|(comparison, _, key)| format!("{comparison}: {key:?}"));
+        let seen = |name: &str| self.seen.iter().any(|rule| rule.name() == name);
+        let unbroken = self.file.not_compared.keys().filter(|name| !seen(name));
+        unused.chain(unbroken.map(|name| format!("not-compared: {name:?}"))).collect()
     }
 }
 
@@ -167,7 +205,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use xenstream_core::{Format, Policy};
+    use xenstream_core::Format;
 
     use super::*;
 
@@ -181,7 +219,7 @@ mod tests {
     "#;
 
     fn differences() -> Differences {
-        Differences { tables: toml::from_str(TABLE).unwrap(), used: BTreeSet::new() }
+        Differences::parse(TABLE).unwrap()
     }
 
     fn answer(verdict: Verdict, message: &str) -> Answer {
@@ -212,6 +250,21 @@ mod tests {
         assert_eq!(table.stale(), [r#"spec and Xen's verifier: "that one""#]);
         assert_eq!(table.explain("that one", &refused_by_them), Some("a name"));
         assert!(table.stale().is_empty());
+    }
+
+    #[test]
+    fn rule_that_is_not_compared_is_lowered() {
+        let mut table = Differences::parse("[not-compared]\n\"libxc::memory-gap\" = \"a reason\"").unwrap();
+        let lowered = table.lowered(Policy::restore());
+        assert_eq!(lowered.level(Rule::LibxcMemoryGap), Level::Allow);
+        assert_eq!(lowered.level(Rule::LibxcMemoryShort), Level::Deny);
+        assert_eq!(table.stale(), ["not-compared: \"libxc::memory-gap\""]);
+        let violation = crate::judge(b"", Format::Auto, &Policy::spec()).unwrap();
+        table.saw(&Violation { rule: Rule::LibxcMemoryGap, ..violation });
+        assert!(table.stale().is_empty());
+        for name in ["stream::truncated", "libxc::*", "no such rule"] {
+            assert!(Differences::parse(&format!("[not-compared]\n{name:?} = \"\"")).is_err());
+        }
     }
 
     #[test]
