@@ -106,13 +106,16 @@ fn a_layer_is_set_but_for_its_structural_rules() {
     assert_eq!(LevelError::Unknown.to_string(), "no rule has this name");
 }
 
-/// Restore takes an HVM guest without memory, which spec refuses, unless this rule's level was set by hand.
+/// Restore takes a converted stream with a gap in its memory, unless this rule's level was set by hand.
 #[test]
 fn a_level_set_by_hand_overrides_a_profiles_exception_and_no_other_does() {
-    let rule = Rule::LibxcPageDataMissing;
+    let rule = Rule::LibxcMemoryGap;
     let verdict = |policy: &Policy| {
         let mut verifier = Verifier::new(Format::Libxc, policy);
-        verifier.push(&without_memory(), &mut ()).and_then(|_| verifier.finish()).map_err(|found| found.rule)
+        verifier
+            .push(&converted_with_gap(), &mut ())
+            .and_then(|_| verifier.finish())
+            .map_err(|found| found.rule)
     };
     let restore = Policy::restore().with_level(Rule::LibxcHvmContextMissing, Level::Allow).unwrap();
     assert!(verdict(&restore).is_ok());
@@ -127,17 +130,16 @@ fn a_level_set_by_hand_overrides_a_profiles_exception_and_no_other_does() {
     }
 }
 
-/// Headers of an HVM guest, STATIC_DATA_END and END.
-fn without_memory() -> Vec<u8> {
+/// Headers of an HVM guest that a converter wrote, STATIC_DATA_END, a PAGE_DATA without pfn 0, and END.
+fn converted_with_gap() -> Vec<u8> {
     let mut bytes = vec![0xFF; 8];
     bytes.extend(libxc::ID.to_be_bytes());
     bytes.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for word in [libxc::DOMAIN_X86_HVM, u32::from(libxc::PAGE_SHIFT), 4, 17] {
+    for word in [libxc::DOMAIN_X86_HVM, u32::from(libxc::PAGE_SHIFT), 0, 1] {
         bytes.extend(word.to_le_bytes());
     }
-    for kind in [types::STATIC_DATA_END, types::END] {
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend([0; 4]);
-    }
+    bytes.extend([types::STATIC_DATA_END, 0, types::PAGE_DATA, 16, 1, 0].map(u32::to_le_bytes).concat());
+    bytes.extend((libxc::page::XTAB << libxc::page::TYPE_SHIFT | 1).to_le_bytes());
+    bytes.extend([types::END, 0].map(u32::to_le_bytes).concat());
     bytes
 }
