@@ -115,7 +115,7 @@ static int fetch(struct reader *reader, size_t length)
         else
             status = xs_verifier_push(reader->verifier, reader->buffer + reader->length, (size_t)got, NULL);
 
-        if (status == XS_STATUS_INVALID)
+        if (status == XS_STATUS_INVALID || status == XS_STATUS_UNJUDGED)
             return refused(reader->verifier);
         if (status < 0 || got == 0)
             return failed(status);

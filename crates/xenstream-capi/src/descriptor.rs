@@ -13,7 +13,7 @@ use crate::choice::{self, xs_format};
 use crate::pointer::Output;
 use crate::policy::{self, xs_policy};
 use crate::sigpipe;
-use crate::status::{told, xs_status};
+use crate::status::{refusal, told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
@@ -23,7 +23,7 @@ pub const XS_MESSAGE_SIZE: usize = 512;
 /// What came of a stream that was read from a descriptor.
 #[repr(C)]
 pub struct xs_report {
-    /// With XS_STATUS_INVALID what is wrong; otherwise xs_violation.rule is null and the rest 0.
+    /// With XS_STATUS_INVALID what is wrong, with XS_STATUS_UNJUDGED what cannot be judged; otherwise xs_violation.rule is null and the rest 0.
     pub violation: xs_violation,
     /// What the stream held, unless an error is returned.
     pub summary: xs_summary,
@@ -56,7 +56,8 @@ impl xs_report {
 /// `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
 /// written whatever is returned, but for null and misaligned pointers.
 ///
-/// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not;
+/// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
+/// cannot be judged;
 /// XS_STATUS_ERROR_INPUT or XS_STATUS_ERROR_DECOMPRESS if it cannot be read; XS_STATUS_ERROR_ARGUMENT if `fd` is
 /// negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
 #[unsafe(no_mangle)]
@@ -81,10 +82,11 @@ pub unsafe extern "C" fn xs_verify_fd(
 /// the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
 /// ends too early. Nothing behind the stream's end is taken from the input.
 ///
-/// `input` and `output` stay open; after XS_STATUS_INVALID close `output`, so that its reader learns of the end. Both
+/// `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 /// may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
 ///
-/// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not;
+/// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not,
+/// XS_STATUS_UNJUDGED if it cannot be judged;
 /// XS_STATUS_ERROR_INPUT if it cannot be read, XS_STATUS_ERROR_OUTPUT if it cannot be written,
 /// XS_STATUS_ERROR_CONSUMER_GONE if nobody reads the output any more; XS_STATUS_ERROR_ARGUMENT if a descriptor is
 /// negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
@@ -174,7 +176,7 @@ fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, x
                 None => (xs_status::Ok, String::new()),
                 Some(violation) => {
                     told.violation = xs_violation::new(violation);
-                    (xs_status::Invalid, violation.to_string())
+                    (refusal(violation), violation.to_string())
                 }
             }
         }

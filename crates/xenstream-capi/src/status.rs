@@ -2,6 +2,8 @@
 
 use core::ffi::{c_char, c_int};
 
+use xenstream_core::Violation;
+
 /// What a function returns: below 0 the call was wrong or the system failed, and no verdict was reached by it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,10 @@ pub enum xs_status {
     Ended = 1,
     /// The stream is refused. That is final; xs_verifier_violation() tells why.
     Invalid = 2,
+    /// The stream cannot be judged from some byte on: it is a legacy image, or holds state of a vGPU. Nothing is wrong up
+    /// to there, but the rest must not be trusted. That is final; xs_verifier_violation() tells from which byte on and
+    /// why.
+    Unjudged = 3,
     /// A pointer is null.
     ErrorNull = -1,
     /// A pointer is not aligned for what it points to.
@@ -52,10 +58,11 @@ pub extern "C" fn xs_status_text(status: c_int) -> *const c_char {
     text.unwrap_or(c"this is no status").as_ptr()
 }
 
-const TEXTS: [(xs_status, &core::ffi::CStr); 18] = [
+const TEXTS: [(xs_status, &core::ffi::CStr); 19] = [
     (xs_status::Ok, c"no error"),
     (xs_status::Ended, c"the stream has ended"),
     (xs_status::Invalid, c"the stream is invalid"),
+    (xs_status::Unjudged, c"the stream cannot be judged"),
     (xs_status::ErrorNull, c"a pointer is null"),
     (xs_status::ErrorAlignment, c"a pointer is not aligned"),
     (xs_status::ErrorSize, c"a size is too small or a length too large"),
@@ -72,6 +79,11 @@ const TEXTS: [(xs_status, &core::ffi::CStr); 18] = [
     (xs_status::ErrorConsumerGone, c"nobody reads the output"),
     (xs_status::ErrorInternal, c"internal error of the library"),
 ];
+
+/// The status of a stream for which this is the verdict.
+pub(crate) fn refusal(violation: &Violation) -> xs_status {
+    if violation.is_unjudged() { xs_status::Unjudged } else { xs_status::Invalid }
+}
 
 /// The status that a function returns, be it told as success or as failure.
 pub(crate) fn told(result: Result<xs_status, xs_status>) -> xs_status {

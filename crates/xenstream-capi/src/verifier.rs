@@ -7,7 +7,7 @@ use xenstream_core::{Limit, Observer, Verifier, Violation};
 use crate::choice::{self, xs_format};
 use crate::pointer::{self, Output, aligned};
 use crate::policy::{self, xs_policy};
-use crate::status::{told, xs_status};
+use crate::status::{refusal, told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::xs_violation;
 
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn xs_verifier_init(
 /// otherwise.
 ///
 /// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them or was taken before;
-/// XS_STATUS_INVALID if a rule at level deny is broken or was before; XS_STATUS_ERROR_SIZE if no object can be as long
+/// XS_STATUS_INVALID or XS_STATUS_UNJUDGED if the stream is refused or was before; XS_STATUS_ERROR_SIZE if no object can be as long
 /// as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error nothing was judged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_push(
@@ -144,8 +144,8 @@ pub unsafe extern "C" fn xs_verifier_push(
 
 /// Passes over bytes as if they had been pushed: at most xs_need.skippable.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID if the stream is
-/// refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
+/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID or
+/// XS_STATUS_UNJUDGED if the stream is refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
 /// xs_verifier_finish(), and then nothing was skipped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64) -> xs_status {
@@ -156,7 +156,8 @@ pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64
 
 /// Tells what the stream goes on with. `*need` becomes that, and zeros unless XS_STATUS_OK is returned.
 ///
-/// Returns XS_STATUS_OK while it goes on, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID if it is refused.
+/// Returns XS_STATUS_OK while it goes on, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID or
+/// XS_STATUS_UNJUDGED if it is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut xs_need) -> xs_status {
     told((|| {
@@ -171,7 +172,8 @@ pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut
 
 /// Says that the input has ended. Nothing can be pushed afterwards; asked again, it returns the same.
 ///
-/// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not.
+/// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
+/// cannot be judged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier.
@@ -182,7 +184,7 @@ pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_st
 /// Says that the input goes on behind the stream's end, where it should not: in a file. On a pipe or socket what follows
 /// is the caller's business, and this is not called. At most once for a stream.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that, or the stream is refused anyway;
+/// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
 /// XS_STATUS_ERROR_STATE if the stream has not ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_trailing_data(verifier: *mut xs_verifier) -> xs_status {
@@ -267,8 +269,8 @@ pub unsafe extern "C" fn xs_verifier_summary(
 
 impl State {
     fn push(&mut self, bytes: &[u8]) -> Result<(xs_status, usize), xs_status> {
-        if self.violation.is_some() {
-            return Ok((xs_status::Invalid, 0));
+        if let Some(violation) = &self.violation {
+            return Ok((refusal(violation), 0));
         }
         if self.finished {
             return Err(xs_status::ErrorState);
@@ -281,8 +283,8 @@ impl State {
     }
 
     fn skip(&mut self, bytes: u64) -> Result<xs_status, xs_status> {
-        if self.violation.is_some() {
-            return Ok(xs_status::Invalid);
+        if let Some(violation) = &self.violation {
+            return Ok(refusal(violation));
         }
         if self.finished {
             return Err(xs_status::ErrorState);
@@ -293,8 +295,8 @@ impl State {
     }
 
     fn need(&self) -> (xs_status, xs_need) {
-        if self.violation.is_some() {
-            (xs_status::Invalid, xs_need::default())
+        if let Some(violation) = &self.violation {
+            (refusal(violation), xs_need::default())
         } else if self.finished || self.verifier.is_ended() {
             (xs_status::Ended, xs_need::default())
         } else {
@@ -311,12 +313,12 @@ impl State {
             self.violation = Some(violation);
         }
         self.finished = true;
-        if self.violation.is_some() { xs_status::Invalid } else { xs_status::Ok }
+        self.violation.as_ref().map_or(xs_status::Ok, refusal)
     }
 
     fn trailing_data(&mut self) -> Result<xs_status, xs_status> {
-        if self.violation.is_some() {
-            return Ok(xs_status::Invalid);
+        if let Some(violation) = &self.violation {
+            return Ok(refusal(violation));
         }
         if !self.verifier.is_ended() {
             return Err(xs_status::ErrorState);
@@ -329,7 +331,7 @@ impl State {
 
     fn refuse(&mut self, violation: Violation) -> xs_status {
         self.violation = Some(violation);
-        xs_status::Invalid
+        refusal(&violation)
     }
 }
 

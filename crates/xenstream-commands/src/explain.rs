@@ -7,8 +7,8 @@ use xenstream::{Profile, Rule};
 
 use crate::output::{self, complain};
 use crate::rules::{example, grades};
+use crate::status;
 use crate::suggest::rules_like;
-use crate::{FAILED, VALID};
 
 const HELP: &str = "\
 Examples:
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let Ok(rule) = arguments.rule.parse::<Rule>() else {
         let name = output::name(&arguments.rule);
         complain(&format!("no rule is called '{name}'{}", rules_like(&arguments.rule)));
-        return Ok(FAILED);
+        return Ok(status::FAILED);
     };
     let entry = rule.entry();
     let mut out = output::stdout();
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     }
     writeln!(out, "{}", labelled("Example", &example(rule)))?;
     out.flush()?;
-    Ok(VALID)
+    Ok(status::VALID)
 }
 
 fn labelled(label: &str, text: &str) -> String {

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use clap::Args;
 use xenstream::inspect::{Inspection, Sink, inspect};
-use xenstream::{Error, Options, Report};
+use xenstream::{Error, Options};
 
 use crate::args::{Judging, PathOrDash};
-use crate::{FAILED, INVALID, VALID, output};
+use crate::{output, status};
 
 use choice::{Choice, Chosen};
 use objects::Objects;
@@ -31,7 +31,8 @@ Examples:
 Exit status:
   0  the image is valid
   1  the image is invalid; what was found up to there is shown
-  2  usage, input or output error";
+  2  usage, input or output error
+  3  the image cannot be judged; what was found up to there is shown";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -77,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         let mut rows = Chosen::new(&arguments.choice, folds, Objects::new(out, is_slow(path)));
         let result = inspect_target(&arguments.target, &options, &mut rows);
         rows.finish()?.verdict(path, &result, arguments.judging.profile)?;
-        Ok(status(&result))
+        Ok(status::of_result(result.as_ref().map(|inspection| &inspection.report)))
     } else {
         let table = Table::new(out, arguments.hex, arguments.fields, is_slow(path));
         let mut rows = Chosen::new(&arguments.choice, folds, table);
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         }
         let out = table.into_out()?;
         tell(out, path, &result)?;
-        Ok(status(&result))
+        Ok(status::of_result(result.as_ref().map(|inspection| &inspection.report)))
     }
 }
 
@@ -123,12 +124,4 @@ fn tell(mut out: impl Write, path: &Path, result: &Result<Inspection, Error>) ->
         }
     }
     out.flush()
-}
-
-fn status(result: &Result<Inspection, Error>) -> u8 {
-    match result.as_ref().map(|inspection| &inspection.report).map(Report::is_valid) {
-        Ok(true) => VALID,
-        Ok(false) => INVALID,
-        Err(_) => FAILED,
-    }
 }

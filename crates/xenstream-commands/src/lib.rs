@@ -17,6 +17,7 @@ mod relay;
 mod report;
 mod rules;
 mod scrub;
+mod status;
 mod suggest;
 mod synth;
 mod tally;
@@ -30,13 +31,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::command::{Command, Deferred, Program};
-
-/// Every image is valid.
-const VALID: u8 = 0;
-/// An image is invalid.
-const INVALID: u8 = 1;
-/// Usage, input, output.
-const FAILED: u8 = 2;
+use crate::status::FAILED;
 
 /// Runs the program on this process's command line.
 #[must_use]

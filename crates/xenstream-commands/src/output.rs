@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{Error, Findings, Hint, Profile, Report, Summary, Violation};
+use xenstream::{Error, Findings, Hint, Profile, Report, Summary, Verdict, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -41,11 +41,23 @@ pub(crate) fn failure(path: &Path, error: &Error) {
 
 /// What came of an image for which one was.
 pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::Result<()> {
-    let (style, verdict) = if report.is_valid() { (GOOD, "valid") } else { (BAD, "invalid") };
+    let style = match report.verdict {
+        Verdict::Valid => GOOD,
+        Verdict::Invalid(_) => BAD,
+        Verdict::Unjudged(_) => DOUBTFUL,
+    };
+    let verdict = report.verdict.name();
     writeln!(out, "{}: {style}{verdict}{style:#}: {}", name(path), description(report))?;
-    match report.violation() {
-        Some(violation) if report.findings.is_empty() => finding(out, BAD, "error", violation, None)?,
-        _ => findings(out, BAD, "error", &report.findings, None)?,
+    match &report.verdict {
+        Verdict::Unjudged(violation) => {
+            finding(out, DOUBTFUL, "unjudged", violation, None)?;
+            let verified = violation.offset;
+            writeln!(out, "    {ASIDE}verified up to byte {verified} ({verified:#x}){ASIDE:#}")?;
+        }
+        Verdict::Invalid(violation) if report.findings.is_empty() => {
+            finding(out, BAD, "error", violation, None)?;
+        }
+        Verdict::Invalid(_) | Verdict::Valid => findings(out, BAD, "error", &report.findings, None)?,
     }
     if let Some(hint) = report.hint() {
         writeln!(out, "    {ASIDE}hint{ASIDE:#}: {hint}{}", advice(hint))?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use xenstream::{Relayed, json, relay};
 
 use crate::args::{Judging, usage};
-use crate::{FAILED, INVALID, VALID, output};
+use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
@@ -20,7 +20,8 @@ Examples:
 Exit status:
   0  the stream is valid and was passed on
   1  it is invalid; what was passed on ends in front of what is wrong
-  2  usage, input or output error, or nobody reads standard output any more";
+  2  usage, input or output error, or nobody reads standard output any more
+  3  it cannot be judged; what was passed on ends before what cannot be";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP, mut_arg("profile", |profile| profile.default_value("hardened")))]
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             Ok(file) => Some(file),
             Err(error) => {
                 output::complain(&format!("{}: cannot create it: {error}", output::name(path)));
-                return Ok(FAILED);
+                return Ok(status::FAILED);
             }
         },
     };
@@ -66,11 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         None => tell(&mut anstream::stderr().lock(), &relayed, arguments)?,
         Some(file) => tell(&mut StripStream::new(file), &relayed, arguments)?,
     }
-    Ok(match &relayed.result {
-        Ok(report) if report.is_valid() => VALID,
-        Ok(_) => INVALID,
-        Err(_) => FAILED,
-    })
+    Ok(status::of_result(relayed.result.as_ref()))
 }
 
 /// The object of `xenstream verify --json`, and how much was passed on.

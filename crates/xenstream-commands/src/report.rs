@@ -11,7 +11,7 @@ use xenstream_report::{Collector, write_page};
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::progress::{Meter, When};
-use crate::{FAILED, INVALID, VALID, output};
+use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
@@ -21,7 +21,8 @@ Examples:
 Exit status:
   0  the image is valid
   1  it is invalid; the page says what is wrong
-  2  usage, input or output error";
+  2  usage, input or output error
+  3  it cannot be judged; the page shows it up to there";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         Ok(read) => read,
         Err(error) => {
             output::failure(image.name(), &error);
-            return Ok(FAILED);
+            return Ok(status::FAILED);
         }
     };
     let name = match image {
@@ -80,14 +81,14 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         PathOrDash::Path(output) => {
             if let Err(error) = write_file(output, page) {
                 output::failure(output, &error);
-                return Ok(FAILED);
+                return Ok(status::FAILED);
             }
             let mut out = output::stdout();
             output::report(&mut out, image.name(), &report)?;
             out.flush()?;
         }
     }
-    Ok(if report.is_valid() { VALID } else { INVALID })
+    Ok(status::of(&report))
 }
 
 /// Verifies the image, and collects what the page is made of.

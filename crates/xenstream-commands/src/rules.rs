@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use xenstream::{Profile, Rule};
 
-use crate::{VALID, output};
+use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         }
     }
     out.flush()?;
-    Ok(VALID)
+    Ok(status::VALID)
 }
 
 pub(crate) fn grades(rule: Rule) -> [&'static str; 3] {

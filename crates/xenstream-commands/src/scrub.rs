@@ -8,7 +8,7 @@ use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::descriptor::Stdout;
-use crate::{FAILED, INVALID, VALID, output};
+use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
@@ -20,7 +20,8 @@ Examples:
 Exit status:
   0  the stream is valid and was scrubbed
   1  it is invalid; it was scrubbed only if --damaged was given
-  2  usage, input or output error; there is no OUT";
+  2  usage, input or output error; there is no OUT
+  3  it cannot be judged; it was scrubbed only if --damaged was given";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -67,12 +68,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     match scrubbed(arguments, what) {
         Ok(scrubbed) => {
             tell(&mut anstream::stderr().lock(), arguments, what, &scrubbed)?;
-            Ok(if scrubbed.report.is_valid() { VALID } else { INVALID })
+            Ok(status::of(&scrubbed.report))
         }
         Err(error) => {
             let at_fault = if is_of_output(&error) { &arguments.output } else { &arguments.input };
             output::failure(at_fault.name(), &error);
-            Ok(FAILED)
+            Ok(status::FAILED)
         }
     }
 }
@@ -124,7 +125,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
         let why = if arguments.damaged {
             "nothing is known of what is in no known format"
         } else {
-            "--damaged scrubs invalid streams as far as it can be told what is what"
+            "--damaged scrubs invalid and unjudged streams as far as it can be told what is what"
         };
         writeln!(out, "not scrubbed: {why}")?;
         return out.flush();

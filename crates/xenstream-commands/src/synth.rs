@@ -13,7 +13,7 @@ use crate::args::{PathOrDash, parse_number, usage, values};
 use crate::descriptor::Stdout;
 use crate::output::{bytes, complain, name, plural};
 use crate::suggest::rules_like;
-use crate::{FAILED, VALID, output};
+use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let shape = arguments.shape();
     if let Err(error) = shape.check() {
         complain(&error.to_string());
-        return Ok(FAILED);
+        return Ok(status::FAILED);
     }
     if arguments.output.is_dash() && io::stdout().is_terminal() {
         usage::<Arguments>("synth", "name a file, or redirect standard output to who is to get the stream");
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             Ok(rule) => broken(arguments, &shape, rule),
             Err(_) => {
                 complain(&format!("no rule is called '{}'{}", name(rule), rules_like(rule)));
-                return Ok(FAILED);
+                return Ok(status::FAILED);
             }
         },
     };
@@ -125,13 +125,13 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
                 write!(err, "{message}")?;
                 err.flush()?;
             }
-            Ok(VALID)
+            Ok(status::VALID)
         }
         // As when other output is not read to its end.
         Err(Error::ConsumerGone { .. }) => Err(io::ErrorKind::BrokenPipe.into()),
         Err(error) => {
             output::failure(arguments.output.name(), &error);
-            Ok(FAILED)
+            Ok(status::FAILED)
         }
     }
 }

@@ -4,16 +4,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use xenstream::{Error, Report};
+use xenstream::{Error, Report, Verdict};
 
 use crate::output::{name, plural};
-use crate::{FAILED, INVALID, VALID};
+use crate::status::{FAILED, INVALID, UNJUDGED, VALID};
 
 /// The outcomes of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     valid: u64,
     invalid: u64,
+    unjudged: u64,
     errors: u64,
     passed_over: Vec<(PathBuf, String)>,
 }
@@ -22,8 +23,11 @@ impl Tally {
     /// Counts an image.
     pub(crate) fn count(&mut self, result: &Result<Report, Error>) {
         match result {
-            Ok(report) if report.is_valid() => self.valid += 1,
-            Ok(_) => self.invalid += 1,
+            Ok(report) => match report.verdict {
+                Verdict::Valid => self.valid += 1,
+                Verdict::Invalid(_) => self.invalid += 1,
+                Verdict::Unjudged(_) => self.unjudged += 1,
+            },
             Err(_) => self.errors += 1,
         }
     }
@@ -36,11 +40,12 @@ impl Tally {
         self.passed_over.last().map_or("", |(_, reason)| reason)
     }
 
-    /// The exit status: a failure wins over an invalid image.
+    /// The exit status: a failure wins over an invalid image, and that over an unjudged one.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Tally { errors: 1.., .. } => FAILED,
             Tally { invalid: 1.., .. } => INVALID,
+            Tally { unjudged: 1.., .. } => UNJUDGED,
             _ => VALID,
         }
     }
@@ -53,6 +58,7 @@ impl Tally {
                 images: self.images(),
                 valid: self.valid,
                 invalid: self.invalid,
+                unjudged: self.unjudged,
                 errors: self.errors,
                 passed_over: passed_over
                     .map(|(path, reason)| PassedOver {
@@ -65,7 +71,7 @@ impl Tally {
     }
 
     fn images(&self) -> u64 {
-        self.valid + self.invalid + self.errors
+        self.valid + self.invalid + self.unjudged + self.errors
     }
 }
 
@@ -74,7 +80,12 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let images = self.images();
         write!(f, "{images} {}", plural(images, "image"))?;
-        let counts = [(self.valid, "valid"), (self.invalid, "invalid"), (self.errors, "without a verdict")];
+        let counts = [
+            (self.valid, "valid"),
+            (self.invalid, "invalid"),
+            (self.unjudged, "unjudged"),
+            (self.errors, "without a verdict"),
+        ];
         let mut separator = ": ";
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, "{separator}{count} {what}")?;
@@ -103,6 +114,7 @@ struct Totals {
     images: u64,
     valid: u64,
     invalid: u64,
+    unjudged: u64,
     errors: u64,
     passed_over: Vec<PassedOver>,
 }

@@ -14,7 +14,7 @@ use crate::listing::Listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
-use crate::{FAILED, files_from, output};
+use crate::{files_from, output, status};
 
 const HELP: &str = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
 Exit status:
   0  every image is valid
   1  an image is invalid
-  2  usage, input or output error, whatever the images are";
+  2  usage, input or output error, whatever the images are
+  3  an image cannot be judged, and none is invalid: a legacy image, or one with state of a vGPU";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -97,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         Err(error) => {
             let list = arguments.files_from.as_ref().map_or(Path::new("-"), PathOrDash::name);
             output::complain(&format!("{}: cannot read the names: {error}", output::name(list)));
-            return Ok(FAILED);
+            return Ok(status::FAILED);
         }
     };
     let counts = arguments.files_from.is_some()

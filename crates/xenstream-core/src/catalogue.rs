@@ -26,10 +26,10 @@ catalogue! {
     StreamLegacy "stream::legacy" U U U
         field: 8, framing: ends(zeros), by: core
         title: "legacy image of Xen 4.5 or older"
-        refuses: "An image in the framing that Xen 4.5 and older wrote, or bytes that should be a libxc stream and do not begin with its marker."
-        why: "The old framing depends on the word size of the host that saved and carries no version. Xen 4.6 and newer restore it only by way of a conversion, so convert it before it is verified."
+        refuses: "An image in the framing that Xen 4.5 and older wrote: announced by the header of xl or libvirt or by xenopsd's old signature, or with a number of pfns where a bare libxc stream has its marker."
+        why: "The old framing depends on the word size of the host that saved and carries no version, so it cannot be judged. Xen 4.6 and later restore it by converting it first, and what the conversion writes can be verified."
         source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
-        message: "this is a legacy image of Xen 4.5 or older (convert it with convert-legacy-stream, which comes with Xen 4.6 and later), or not a libxc stream at all"
+        message: "a legacy image of Xen 4.5 or older begins here; {expected:converter}"
     StreamTruncated "stream::truncated" S S S
         field: 1, framing: ends(zeros), by: core
         title: "input ends inside the stream"
@@ -95,6 +95,13 @@ catalogue! {
         why: "A mandatory flag tells every reader who does not know it to stop, because what follows has another meaning; xl asks for a newer xl and refuses the file."
         source: "xl header, mandatory_flags; xl refuses unknown bits"
         message: "mandatory_flags is {found:x}; only {expected:x} is known"
+    XlStreamFlag "xl::stream-flag" D D D
+        field: 4, framing: kept, by: core
+        title: "stream version not announced"
+        refuses: "An xl header that announces a legacy image (bit 1 of mandatory_flags is 0) and is followed by a libxl stream."
+        why: "xl takes the stream for an image of Xen 4.5 or older and hands it to a conversion, which fails. Set bit 1, and xl restores it."
+        source: "xl header, mandatory_flags bit 1"
+        message: "mandatory_flags is {found:x} and announces a legacy image, but a libxl stream follows: set bit 1 (0x2); no released xl writes such a header, a tool that added it to a libxl stream does"
     XlOptionalFlags "xl::optional-flags" W A D
         field: 4, framing: kept, by: core
         title: "optional flags are set"
@@ -160,6 +167,13 @@ catalogue! {
         why: "The version says what follows the XML. libvirt does not restore an image of a version newer than its own."
         source: "libvirt libxl driver, saved image header, version"
         message: "version is {found}; 1 and {expected} are known"
+    LibvirtVersionPayload "libvirt::version-payload" D D D
+        field: 4, framing: kept, by: core
+        title: "version announces another payload"
+        refuses: "A libvirt header of version 1, which announces a legacy image, in front of a libxl stream."
+        why: "libvirt has libxl convert the stream as if Xen 4.5 or older had written it, and that fails. With version 2 in the header libvirt restores it."
+        source: "libvirt libxl driver, saved image header, version; libvirt wrote version 1 whatever libxl did until it knew version 2"
+        message: "version is {found} and announces a legacy image, but a libxl stream follows: set version to 2; libvirt before 1.3.5 writes such files with Xen 4.6 and later"
     LibvirtXmlLength "libvirt::xml-length" D D D
         field: 4, framing: lost(4, small), by: core
         title: "impossible length of the XML"
@@ -227,11 +241,11 @@ catalogue! {
         message: "header type {found:x} ends the image before any libxc stream"
     XenopsdOpaque "xenopsd::opaque" U U U
         field: 8, framing: ends(type), by: core
-        title: "contents without a length"
+        title: "contents that cannot be judged"
         refuses: "A Demu or Libxc_legacy header, whose contents follow inline without a length."
         why: "Only the program that wrote such contents knows where they end, so the headers after them cannot be found and the rest cannot be judged. The image may be fine."
         source: "xenopsd, suspend image headers of length 0 with inline contents"
-        message: "header type {found:x} has contents without a length, and nothing behind it can be judged"
+        message: "the contents of {found:xenopsd} have no length and a format that only XenServer's own programs read"
     XenopsdOrder "xenopsd::order" W W D
         field: 8, framing: kept, by: core
         title: "headers out of order"
@@ -247,7 +261,7 @@ catalogue! {
         refuses: "A libxl stream that does not begin with the letters LibxlFmt."
         why: "There is no libxl stream at this place: the header in front of it lies about its length, or bytes were lost. libxl refuses it."
         source: "libxl specification, \"Header\", ident"
-        message: "ident is {found:x}, not the letters LibxlFmt"
+        message: "ident is {found:x}, not the letters LibxlFmt{found:legacy}"
     LibxlVersion "libxl::version" S S S
         field: 4, framing: ends(small), by: core
         title: "unknown version of the libxl stream"
@@ -470,8 +484,8 @@ catalogue! {
     LibxcMarker "libxc::marker" S S S
         field: 8, framing: ends(zeros), by: core
         title: "bad marker"
-        refuses: "A libxc stream inside libxl that does not begin with eight bytes of ones."
-        why: "There is no libxc stream at this place: LIBXC_CONTEXT lies, or bytes were lost. The restore helper refuses it."
+        refuses: "A libxc stream that begins neither with eight bytes of ones nor, outside libxl, as a legacy image does."
+        why: "There is no libxc stream at this place: what announces it lies, or bytes were lost. The restore helper refuses it."
         source: "libxc specification, \"Image Header\", marker"
         message: "marker is {found:x}, not all ones"
     LibxcId "libxc::id" S S S

@@ -160,6 +160,12 @@ impl Rule {
         matches!(self.entry().grades[0], Grade::Structural | Grade::Unjudged)
     }
 
+    /// Whether breaking the rule leaves a stream unjudged rather than invalid.
+    #[must_use]
+    pub const fn is_unjudged(self) -> bool {
+        matches!(self.entry().grades[0], Grade::Unjudged)
+    }
+
     /// How strict a profile is about it.
     #[must_use]
     pub const fn grade(self, profile: Profile) -> Grade {

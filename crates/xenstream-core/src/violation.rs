@@ -141,6 +141,13 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// Whether it leaves the stream unjudged rather than invalid: all before its offset was verified, and what follows
+    /// is in a format that cannot be.
+    #[must_use]
+    pub const fn is_unjudged(&self) -> bool {
+        self.rule.is_unjudged()
+    }
+
     /// The sentence: what was found, and what was expected.
     #[must_use]
     pub fn message(&self) -> Message<'_> {
@@ -187,6 +194,7 @@ impl fmt::Display for Message<'_> {
                 "expected" => write!(f, "{expected}")?,
                 "expected:x" => write!(f, "{expected:#x}")?,
                 "found:libxc" => named(f, found, libxc::name)?,
+                "found:xenopsd" => f.write_str(xenopsd::name(found).unwrap_or("the header"))?,
                 "found:libxl" => named(f, found, libxl::name)?,
                 "reading" => f.write_str(match self.0.record {
                     Some(record) if record.kind.is_none() => "a record header",
@@ -194,6 +202,11 @@ impl fmt::Display for Message<'_> {
                     None => "a header",
                 })?,
                 "expected:format" => beginning(f, expected)?,
+                "expected:converter" => converter(f, expected)?,
+                "found:legacy" if libxc::is_legacy(found.to_be_bytes()) => f.write_str(
+                    "; the bytes are those of a legacy image of Xen 4.5 or older, which the header does not announce",
+                )?,
+                "found:legacy" => {}
                 "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
                 "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
                 // A parameter that no toolstack may set is refused before its value is looked at.
@@ -246,6 +259,21 @@ fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
         _ => return write!(f, "{kib} KiB"),
     };
     write!(f, "{}.{} {name}", kib / unit, kib % unit * 10 / unit)
+}
+
+/// Who converts a legacy image, by the place of its format among all.
+fn converter(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
+    f.write_str(match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
+        Some(Format::Xl) => {
+            "xl restore of Xen 4.6 and later converts it by itself, with convert-legacy-stream"
+        }
+        Some(Format::Libvirt) => {
+            "libvirt restores it through libxl, which converts it by itself, with convert-legacy-stream"
+        }
+        Some(Format::Xenopsd | Format::Libxl | Format::Libxc | Format::Auto) | None => {
+            "convert it with convert-legacy-stream, which comes with Xen 4.6 and later"
+        }
+    })
 }
 
 /// What was expected at the start, by the format's place among all.

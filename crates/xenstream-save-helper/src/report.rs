@@ -30,11 +30,11 @@ pub(crate) fn complain(message: &str) {
 pub(crate) enum Action<'r> {
     /// It is valid.
     Passed,
-    /// It breaks this rule, and was passed on because it was to be.
+    /// It breaks this rule or cannot be judged, and was passed on because it was to be.
     Warned(&'r Violation),
     /// No verdict was reached, for this reason, and it was passed on all the same.
     Unverified(String),
-    /// It breaks this rule, and the real helper did not get all of it.
+    /// It breaks this rule or cannot be judged, and the real helper did not get all of it.
     Refused(&'r Violation),
     /// The real helper went away before all of it was passed on, of which this tells more.
     Left(String),
@@ -68,6 +68,12 @@ impl Action<'_> {
     fn sentence(&self) -> String {
         match self {
             Action::Passed => "valid".to_owned(),
+            Action::Warned(violation) if violation.is_unjudged() => {
+                format!("passed, though it cannot be judged: {violation}")
+            }
+            Action::Refused(violation) if violation.is_unjudged() => {
+                format!("not passed, unjudged: {violation}")
+            }
             Action::Warned(violation) => format!("passed, though it breaks a rule: {violation}"),
             Action::Unverified(reason) => format!("passed without a verdict: {reason}"),
             Action::Refused(violation) => format!("refused: {violation}"),

@@ -81,7 +81,11 @@ pub(crate) fn is_of_the_start(violation: &Violation) -> bool {
     violation.offset == 0
         && matches!(
             violation.rule,
-            Rule::StreamUnrecognised | Rule::StreamLegacy | Rule::LibxlIdent | Rule::StreamTruncated
+            Rule::StreamUnrecognised
+                | Rule::StreamLegacy
+                | Rule::LibxcMarker
+                | Rule::LibxlIdent
+                | Rule::StreamTruncated
         )
 }
 

@@ -5,9 +5,10 @@
 //! | `path` | as it was given, `-` for standard input; what is not UTF-8 in it is replaced, and `path_bytes` then has its bytes |
 //! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null where it could not be told |
 //! | `compression` | `zstd`, `gzip`, `xz`, `lz4` or null |
-//! | `verdict` | `valid`, `invalid`, or `error` where none could be reached |
+//! | `verdict` | `valid`, `invalid`, `unjudged`, or `error` where none could be reached |
+//! | `verified_bytes` | of an unjudged image: the bytes at its start that were verified; what follows cannot be judged |
 //! | `profile` | `spec`, `restore`, `hardened` |
-//! | `violation` | of an invalid image: the first broken rule |
+//! | `violation` | of an invalid image: the first broken rule; of an unjudged one: why it cannot be judged |
 //! | `hint` | what an input that is no image, or not of the format that was told, seems to be; absent where there is nothing to say |
 //! | `error` | instead of a verdict: `kind` and `message` |
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
@@ -47,6 +48,8 @@ pub struct Line<'a> {
     format: Option<&'static str>,
     compression: Option<&'static str>,
     verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_bytes: Option<u64>,
     profile: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     violation: Option<ViolationObject>,
@@ -78,11 +81,8 @@ impl<'a> Line<'a> {
                 .filter(|format| *format != Format::Auto)
                 .map(Format::name),
             compression: report.and_then(|report| report.compression).map(crate::Compression::name),
-            verdict: match &result {
-                Ok(report) if report.is_valid() => "valid",
-                Ok(_) => "invalid",
-                Err(_) => "error",
-            },
+            verdict: report.map_or("error", |report| report.verdict.name()),
+            verified_bytes: report.and_then(Report::verified_bytes),
             profile: profile.name(),
             violation: report.and_then(Report::violation).map(ViolationObject::new),
             hint: report.and_then(Report::hint).map(|hint| hint.to_string()),

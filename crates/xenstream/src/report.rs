@@ -12,7 +12,7 @@ use crate::source::compressed::Compression;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Is the stream valid, and if not, what is the first thing wrong with it?
+    /// What the policy makes of the stream.
     pub verdict: Verdict,
     /// The format; [`Format::Auto`] where it could not be told.
     pub format: Format,
@@ -37,18 +37,27 @@ pub struct Report {
 }
 
 impl Report {
-    /// Is the stream valid?
+    /// Whether the stream is valid.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         matches!(self.verdict, Verdict::Valid)
     }
 
-    /// What is wrong, if something is.
+    /// Why the stream is not valid, if it is not.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         match &self.verdict {
             Verdict::Valid => None,
-            Verdict::Invalid(violation) => Some(violation),
+            Verdict::Invalid(violation) | Verdict::Unjudged(violation) => Some(violation),
+        }
+    }
+
+    /// Bytes at the start of an unjudged stream that were verified; `None` for any other.
+    #[must_use]
+    pub fn verified_bytes(&self) -> Option<u64> {
+        match &self.verdict {
+            Verdict::Valid | Verdict::Invalid(_) => None,
+            Verdict::Unjudged(violation) => Some(violation.offset),
         }
     }
 
@@ -65,13 +74,35 @@ impl Report {
     }
 }
 
-/// Is a stream valid?
+/// What a policy makes of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No rule at level deny was broken.
     Valid,
     /// This was the first.
     Invalid(Violation),
+    /// No rule at level deny was broken up to here, and what follows is in a format that cannot be judged: state of a
+    /// vGPU, or a legacy image that has to be converted first.
+    Unjudged(Violation),
+}
+
+impl Verdict {
+    /// The verdict in a word, as JSON has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Verdict::Valid => "valid",
+            Verdict::Invalid(_) => "invalid",
+            Verdict::Unjudged(_) => "unjudged",
+        }
+    }
+}
+
+impl From<Violation> for Verdict {
+    /// The verdict on a stream of which this is the first violation at deny.
+    fn from(violation: Violation) -> Verdict {
+        if violation.is_unjudged() { Verdict::Unjudged(violation) } else { Verdict::Invalid(violation) }
+    }
 }
 
 /// A limit that was taken from the image's own configuration.

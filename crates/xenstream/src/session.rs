@@ -188,7 +188,7 @@ impl<'o> Session<'o> {
         let first = self.listener.findings.listed().first().copied();
         let verdict = match (first, outcome) {
             (_, Err(Stop::Failed(error))) => return Err(error),
-            (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => Verdict::Invalid(violation),
+            (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => violation.into(),
             (None, Ok(())) => Verdict::Valid,
         };
         let hint = match &verdict {

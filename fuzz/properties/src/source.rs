@@ -68,7 +68,7 @@ fn agree(expected: &Result<Report, Error>, read: &Result<Report, Error>, failed:
 fn verdict(report: &Report) -> Option<Violation> {
     match report.verdict {
         Verdict::Valid => None,
-        Verdict::Invalid(violation) => Some(violation),
+        Verdict::Invalid(violation) | Verdict::Unjudged(violation) => Some(violation),
     }
 }
 

@@ -72,8 +72,7 @@ impl Verifier {
         let format = match (self.summary.format, looks) {
             (Format::Auto, Some(format)) => format,
             (format, looks) if looks == Some(format) => format,
-            // The marker is what tells a libxc stream from a legacy image, which has no magic of its own.
-            (Format::Libxc, _) => return self.find(Rule::StreamLegacy, 0, found, 0, o),
+            (Format::Libxc, _) => return self.no_marker(0, first, o),
             (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, found, 0, o),
             _ => return self.unrecognised(found, o),
         };
@@ -102,6 +101,17 @@ impl Verifier {
         self.find(Rule::StreamUnrecognised, 0, found, told as u64, o)
     }
 
+    /// A legacy image begins here, at `at`.
+    pub(crate) fn legacy<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        found: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let format = self.summary.format as u64;
+        self.find(Rule::StreamLegacy, at, found, format, o)
+    }
+
     fn await_magic(&mut self, at: u8, whole: usize) {
         self.sure = whole as u64;
         self.next(0, verify::Field::Detect(Field::Magic(at)));
@@ -121,7 +131,7 @@ impl Verifier {
                     self.xenopsd_start();
                     Ok(())
                 } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {
-                    self.find(Rule::StreamLegacy, 0, 0, 0, o)
+                    self.legacy(0, 0, o)
                 } else {
                     self.unrecognised(0, o)
                 };

@@ -42,6 +42,14 @@ impl Verifier {
         self.libvirt_next(0, Field::Version);
     }
 
+    /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
+    /// the version that does so.
+    pub(crate) fn libvirt_announces_legacy(&self) -> Option<(Rule, u64, u64)> {
+        let version = self.libvirt.version;
+        let announces = version == libvirt::VERSION_LEGACY;
+        announces.then_some((Rule::LibvirtVersionPayload, libvirt::at::VERSION, u64::from(version)))
+    }
+
     fn libvirt_next(&mut self, gap: u64, field: Field) {
         self.next(gap, verify::Field::Libvirt(field));
     }
@@ -105,9 +113,6 @@ impl Verifier {
         self.libvirt.version = version;
         if !known(version) {
             self.find(Rule::LibvirtVersion, at, u64::from(version), u64::from(libvirt::VERSION), o)?;
-        }
-        if version == libvirt::VERSION_LEGACY {
-            self.find(Rule::StreamLegacy, at, u64::from(version), 0, o)?;
         }
         if order == Order::Big {
             self.find(Rule::LibvirtBigEndian, at, u64::from(little), u64::from(libvirt::VERSION), o)?;

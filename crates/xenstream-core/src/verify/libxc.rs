@@ -159,6 +159,22 @@ impl Verifier {
         self.next(0, verify::Field::Libxc(Field::Marker));
     }
 
+    /// Other bytes stand in place of the marker. Only a bare stream can be a legacy one: libxl and its converter write the
+    /// marker.
+    pub(crate) fn no_marker<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        first: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let found = u64::from_be_bytes(first);
+        if !self.libxl.present && libxc::is_legacy(first) {
+            self.legacy(at, found, o)
+        } else {
+            self.find(Rule::LibxcMarker, at, found, libxc::MARKER, o)
+        }
+    }
+
     /// The stream is bare, and its marker has passed with the detection.
     pub(crate) fn libxc_start_after_marker(&mut self) {
         let image = libxc::IMAGE_HEADER.saturating_sub(libxc::image_at::ID);
@@ -207,9 +223,7 @@ impl Verifier {
             Field::Marker => {
                 let marker = u64::from_be_bytes(value);
                 if marker != libxc::MARKER {
-                    // Only a bare stream can be a legacy one: libxl and its converter write the marker.
-                    let rule = if self.libxl.present { Rule::LibxcMarker } else { Rule::StreamLegacy };
-                    self.find(rule, at, marker, libxc::MARKER, o)?;
+                    self.no_marker(at, value, o)?;
                 }
                 Field::Id
             }

@@ -3,7 +3,7 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
-use crate::summary::Guest;
+use crate::summary::{Format, Guest};
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
@@ -110,6 +110,23 @@ impl Verifier {
         self.next(0, verify::Field::Libxl(Field::Version));
     }
 
+    /// The header of the container says whether a libxl stream or a legacy image follows, and can be wrong.
+    fn libxl_ident<O: Observer + ?Sized>(&mut self, at: u64, ident: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        let found = u64::from_be_bytes(ident);
+        let is_libxl = ident == libxl::IDENT;
+        let announced = match self.summary.format {
+            Format::Xl => self.xl_announces_legacy(),
+            Format::Libvirt => self.libvirt_announces_legacy(),
+            Format::Auto | Format::Xenopsd | Format::Libxl | Format::Libxc => None,
+        };
+        match announced {
+            Some((rule, field, found)) if is_libxl => self.find(rule, field, found, 0, o),
+            Some(_) => self.legacy(at, found, o),
+            None if is_libxl => Ok(()),
+            None => self.find(Rule::LibxlIdent, at, found, u64::from_be_bytes(libxl::IDENT), o),
+        }
+    }
+
     /// The header goes on for so many bytes, and one record at least follows.
     fn libxl_certain(&mut self, header: u64) {
         self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
@@ -128,10 +145,7 @@ impl Verifier {
             Field::Record => return self.libxl_record(at, value, o),
             Field::Either => return self.libxl_either(at, value, o),
             Field::Ident => {
-                if value != libxl::IDENT {
-                    let expected = u64::from_be_bytes(libxl::IDENT);
-                    self.find(Rule::LibxlIdent, at, u64::from_be_bytes(value), expected, o)?;
-                }
+                self.libxl_ident(at, value, o)?;
                 self.next(0, verify::Field::Libxl(Field::Version));
             }
             Field::Version => {

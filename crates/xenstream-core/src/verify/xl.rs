@@ -51,6 +51,14 @@ impl Verifier {
         self.xl_next(0, Field::Byteorder);
     }
 
+    /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
+    /// the flags that do so.
+    pub(crate) fn xl_announces_legacy(&self) -> Option<(Rule, u64, u64)> {
+        let flags = self.xl.mandatory_flags;
+        let announces = flags & xl::FLAG_STREAM_V2 == 0;
+        announces.then_some((Rule::XlStreamFlag, xl::at::MANDATORY_FLAGS, u64::from(flags)))
+    }
+
     fn xl_next(&mut self, gap: u64, field: Field) {
         self.next(gap, verify::Field::Xl(field));
     }
@@ -80,9 +88,6 @@ impl Verifier {
                 let known = xl::FLAG_JSON | xl::FLAG_STREAM_V2;
                 if word & !known != 0 {
                     self.find(Rule::XlMandatoryFlags, at, u64::from(word), u64::from(known), o)?;
-                }
-                if word & xl::FLAG_STREAM_V2 == 0 {
-                    self.find(Rule::StreamLegacy, at, u64::from(word), 0, o)?;
                 }
                 self.xl_next(0, Field::OptionalFlags);
             }

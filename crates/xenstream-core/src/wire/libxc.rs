@@ -7,6 +7,20 @@ pub const DOMAIN_HEADER: u64 = 16;
 
 /// `marker`: what tells the stream from a legacy image.
 pub const MARKER: u64 = u64::MAX;
+
+/// Whether the first 8 bytes can be those of a legacy image (Xen 4.5 and older) in place of the marker. It begins with
+/// the number of the guest's pfns, as wide as a word of the toolstack that saved it and in the byte order of x86.
+#[must_use]
+pub const fn is_legacy(first: [u8; 8]) -> bool {
+    /// Pfns of 256 TiB.
+    const WIDE: u64 = 1 << 36;
+    /// Pfns of 1 TiB: more than a 32-bit toolstack had, and less than letters make.
+    const NARROW: u64 = 1 << 28;
+    let wide = u64::from_le_bytes(first);
+    let narrow = wide & 0xFFFF_FFFF;
+    (wide != 0 && wide < WIDE) || (narrow != 0 && narrow < NARROW)
+}
+
 /// `id`: the letters `XENF`.
 pub const ID: u32 = 0x5845_4E46;
 /// Oldest `version` in this framing.

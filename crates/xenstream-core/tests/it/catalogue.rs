@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 12] = [
+const PLACEHOLDERS: [&str; 15] = [
     "missing",
     "found",
     "found:x",
@@ -14,6 +14,9 @@ const PLACEHOLDERS: [&str; 12] = [
     "expected:format",
     "found:libxc",
     "found:libxl",
+    "found:xenopsd",
+    "found:legacy",
+    "expected:converter",
     "range",
     "reading",
     "to",
@@ -172,6 +175,10 @@ fn messages_render() {
                 "torn" => "torn",
                 "expected:format" => "no magic",
                 "range" => "below",
+                "found:xenopsd" => "the header",
+                "expected:converter" => "convert-legacy-stream",
+                // Only of what looks like a legacy image.
+                "found:legacy" => "",
                 "to" => " to 0x10",
                 "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
                 _ => "a header",

@@ -1,13 +1,16 @@
 //! The head of the page: the verdict, and what kind of image it is.
 
-use xenstream::{Format, Guest, Report, Summary, Violation};
+use xenstream::{Format, Guest, Report, Summary, Verdict, Violation};
 
 use crate::collect::Collector;
 use crate::numbers::{bytes, counted, grouped};
 
 /// The head of the page.
 pub(crate) struct Facts {
-    pub(crate) is_valid: bool,
+    /// The verdict in a word.
+    pub(crate) verdict: &'static str,
+    /// The same as a heading.
+    pub(crate) title: &'static str,
     /// The verdict in a sentence.
     pub(crate) sentence: String,
     pub(crate) facts: Vec<Fact>,
@@ -28,7 +31,12 @@ pub(crate) struct Fact {
 impl Facts {
     pub(crate) fn new(report: &Report, collector: &Collector) -> Facts {
         Facts {
-            is_valid: report.is_valid(),
+            verdict: report.verdict.name(),
+            title: match report.verdict {
+                Verdict::Valid => "Valid",
+                Verdict::Invalid(_) => "Invalid",
+                Verdict::Unjudged(_) => "Unjudged",
+            },
             sentence: sentence(report),
             facts: facts(report, collector),
             notes: notes(report),
@@ -39,6 +47,13 @@ impl Facts {
 fn sentence(report: &Report) -> String {
     let warnings = report.warnings.listed().len();
     match report.violation() {
+        Some(violation) if violation.is_unjudged() => {
+            format!(
+                "Verified up to byte {}; what follows cannot be judged: {}.",
+                grouped(violation.offset),
+                violation.message()
+            )
+        }
         Some(Violation { offset, .. }) if report.findings.listed().len() > 1 => {
             let profile = report.profile;
             format!(

@@ -20,6 +20,7 @@ pub(crate) struct Finding {
     /// Its number on this page.
     pub(crate) number: usize,
     pub(crate) is_error: bool,
+    level: &'static str,
     pub(crate) rule: &'static str,
     pub(crate) message: String,
     pub(crate) why: &'static str,
@@ -34,15 +35,21 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn level(&self) -> &'static str {
-        if self.is_error { "error" } else { "warning" }
+        self.level
     }
 
     fn new(number: usize, is_error: bool, violation: &Violation, places: &Places<'_>) -> Finding {
         let offset = violation.offset;
+        let level = match is_error {
+            true if violation.is_unjudged() => "unjudged",
+            true => "error",
+            false => "warning",
+        };
         let layer = violation.record.map(|record| record.layer);
         Finding {
             number,
-            is_error,
+            is_error: level == "error",
+            level,
             rule: violation.rule.name(),
             message: violation.message().to_string(),
             why: violation.rule.entry().why,

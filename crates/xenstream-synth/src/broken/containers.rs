@@ -6,7 +6,7 @@ use xenstream_core::wire::xenopsd::QEMU_TRAD_MAX;
 use xenstream_core::wire::xenopsd::types::{
     DEMU, END_OF_IMAGE, LIBXC, LIBXC_LEGACY, LIBXL, QEMU_TRAD, QEMU_XEN, VARSTORED, XENOPS,
 };
-use xenstream_core::wire::xl::{FLAG_JSON, at};
+use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2, at};
 use xenstream_core::{Format, Layer, Limit, Rule};
 
 use super::{Break, Draft, Fault};
@@ -31,6 +31,11 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::XlMandatoryFlags, XL, |d| {
         let header = d.first(Part::Xl)?;
         let flags = d.read32(header, at::MANDATORY_FLAGS) | 1 << d.number(2, 30);
+        d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
+    }),
+    Break::new(Rule::XlStreamFlag, XL, |d| {
+        let header = d.first(Part::Xl)?;
+        let flags = d.read32(header, at::MANDATORY_FLAGS) & !FLAG_STREAM_V2;
         d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
     }),
     Break::new(Rule::XlOptionalFlags, XL, |d| {
@@ -71,6 +76,9 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibvirtVersion, LIBVIRT, |d| {
         let version = d.one_of(&[0, 3, 0xFF, u32::MAX])?;
         d.field(d.first(Part::Libvirt)?, libvirt::at::VERSION, Field::U32(version))
+    }),
+    Break::new(Rule::LibvirtVersionPayload, LIBVIRT, |d| {
+        d.field(d.first(Part::Libvirt)?, libvirt::at::VERSION, Field::U32(libvirt::VERSION_LEGACY))
     }),
     Break::new(Rule::LibvirtXmlLength, LIBVIRT, |d| {
         let length = d.one_of(&[0, Limit::Xml.defaults()[0] + 1, u64::from(u32::MAX)])?;

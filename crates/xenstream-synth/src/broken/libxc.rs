@@ -16,10 +16,10 @@ use crate::libxc::{dirty_pfn_list, record, toolstack};
 const ANY: &str = "anything";
 
 pub(super) const BREAKS: &[Break] = &[
-    Break::new(Rule::LibxcMarker, "a libxl stream", |d| {
-        d.libxl()?;
+    Break::new(Rule::LibxcMarker, ANY, |d| {
         let image = d.first(Part::Image)?;
-        let at = d.number(0, 8);
+        // A small byte in the first half could make it a legacy image.
+        let at = d.number(4, 4);
         let byte = d.number(0, 255) as u8;
         Some(d.field(image, at, Field::U8(byte))?.found_at(d.stream.offset(image)))
     }),

@@ -74,20 +74,28 @@ fn legacy(d: &Draft<'_>) -> Option<Fault> {
     match d.expected.format {
         Format::Xl => {
             let flags = d.read32(0, xl::at::MANDATORY_FLAGS) & !xl::FLAG_STREAM_V2;
-            d.field(0, xl::at::MANDATORY_FLAGS, Field::U32(flags))
+            announced(d, xl::at::MANDATORY_FLAGS, flags)
         }
-        Format::Libvirt => d.field(0, libvirt::at::VERSION, Field::U32(libvirt::VERSION_LEGACY)),
+        Format::Libvirt => announced(d, libvirt::at::VERSION, libvirt::VERSION_LEGACY),
         Format::Xenopsd if d.choices.index(2)? == 0 => {
             d.other(0, Item::new(Part::Xenopsd, Body::new().raw(xenopsd::SIGNATURE_LEGACY)), 0)
         }
-        Format::Xenopsd | Format::Libxc => {
-            let image = d.first(Part::Image)?;
-            let at = d.number(0, 8);
-            let byte = d.number(0, 255) as u8;
-            Some(d.field(image, at, Field::U8(byte))?.found_at(d.stream.offset(image)))
-        }
+        Format::Xenopsd | Format::Libxc => d.field(d.first(Part::Image)?, 0, pfns(d)),
         _ => None,
     }
+}
+
+/// A header that announces a legacy image, and a number of pfns where that begins.
+fn announced(d: &Draft<'_>, at: u64, value: u32) -> Option<Fault> {
+    let payload = d.first(Part::Libxl)?;
+    let header = d.item(0).clone().edited(at, Field::U32(value));
+    let ident = d.item(payload).clone().edited(0, pfns(d));
+    Some(Fault::in_item(d.stream.clone().with_item(0, header).with_item(payload, ident), payload, 0))
+}
+
+/// A number of pfns, as a legacy image of a 64-bit toolstack begins.
+fn pfns(d: &Draft<'_>) -> Field {
+    Field::Bytes(d.number(1, 1 << 20).to_le_bytes().to_vec())
 }
 
 /// The input ends before the first checkpoint, or among libxl's records of a later one.

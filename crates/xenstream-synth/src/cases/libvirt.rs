@@ -18,6 +18,8 @@ pub(super) fn cases() -> Vec<Case> {
         big_endian(),
         header(Rule::LibvirtVersion, "", at::VERSION, 3),
         header(Rule::LibvirtVersion, "zero", at::VERSION, 0),
+        header(Rule::LibvirtVersionPayload, "", at::VERSION, 1)
+            .note("a libxl stream follows, and the header announces a legacy image"),
         empty_xml(),
         header(Rule::LibvirtXmlLength, "huge", at::XML_LEN, u32::MAX),
         header(Rule::LibvirtXmlLength, "limit", at::XML_LEN, LIBVIRT_XML.len() as u32 + 2)

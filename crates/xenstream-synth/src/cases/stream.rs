@@ -42,13 +42,21 @@ fn legacy() -> Vec<Case> {
     let rule = Rule::StreamLegacy;
     let libxl = minimal::hvm().in_libxl();
     let (xl, libvirt, xenopsd) = (libxl.clone().in_xl(), libxl.in_libvirt(), minimal::hvm().in_xenopsd());
+    // What the header announces begins with a number of pfns.
+    let payload = |stream: &Stream, header, at, value| {
+        let announced = stream.clone().edited(header, at, Field::U32(value));
+        let legacy = announced.edited(Part::Libxl, 0, Field::Bytes(0x1F000_u64.to_le_bytes().to_vec()));
+        (legacy, stream.offset(stream.find(Part::Libxl)))
+    };
+    let (old_xl, xl_payload) = payload(&xl, Part::Xl, xl::at::MANDATORY_FLAGS, xl::FLAG_JSON);
+    let (old_libvirt, libvirt_payload) = payload(&libvirt, Part::Libvirt, libvirt::at::VERSION, 1);
     let signature = Item::new(Part::Xenopsd, Body::new().raw(xenopsd::SIGNATURE_LEGACY));
     let old = xenopsd.clone().replaced(Part::Xenopsd, signature);
     let marker = xenopsd.offset(xenopsd.find(Part::Image));
     let edited = xenopsd.clone().edited(Part::Image, 4, Field::U32(0));
     vec![
-        field(rule, "", &xl, Part::Xl, xl::at::MANDATORY_FLAGS, Field::U32(xl::FLAG_JSON)),
-        field(rule, "libvirt", &libvirt, Part::Libvirt, libvirt::at::VERSION, Field::U32(1)),
+        Case::of(rule, "", &old_xl, &xl).at(xl_payload),
+        Case::of(rule, "libvirt", &old_libvirt, &libvirt).at(libvirt_payload),
         Case::of(rule, "xenopsd", &old, &xenopsd),
         // The first 8 bytes of a 64-bit toolstack's legacy image end in zeros.
         field(rule, "libxc", &minimal::hvm(), Part::Image, 4, Field::U32(0)).at(0),

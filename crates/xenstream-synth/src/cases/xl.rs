@@ -24,6 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
         big_endian(),
         header(Rule::XlMandatoryFlags, "", at::MANDATORY_FLAGS, FLAGS | 1 << 2),
         header(Rule::XlMandatoryFlags, "highest", at::MANDATORY_FLAGS, FLAGS | 1 << 31),
+        header(Rule::XlStreamFlag, "", at::MANDATORY_FLAGS, FLAG_JSON)
+            .note("a libxl stream follows, and the header announces a legacy image"),
         header(Rule::XlOptionalFlags, "", at::OPTIONAL_FLAGS, 1),
         optional_data(3, "").note("too short for the configuration's length"),
         optional_data(1, "one"),

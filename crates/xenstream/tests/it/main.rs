@@ -13,4 +13,5 @@ mod relay;
 mod scrub;
 mod sparse;
 mod synth_like_real;
+mod unjudged;
 mod verdicts;

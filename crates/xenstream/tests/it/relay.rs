@@ -169,7 +169,7 @@ fn nobody_decompresses_for_a_consumer_who_does_not() {
     let options = libxc_options();
     let mut passed = Vec::new();
     let relayed = relay_with(&packed[..], &mut passed, &options).result.unwrap();
-    assert_eq!(relayed.violation().unwrap().rule, Rule::StreamLegacy);
+    assert_eq!(relayed.violation().unwrap().rule, Rule::LibxcMarker);
     assert!(passed.is_empty());
 
     assert!(verify_slice(&packed, &options).unwrap().is_valid());

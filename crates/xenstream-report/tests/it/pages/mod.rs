@@ -42,8 +42,8 @@ fn assert_sound(name: &str, report: &Report, page: &str) -> Dom {
     assert!(page.len() < PAGE_MAX, "{name}: {} bytes", page.len());
     let dom = Dom::parse(name, page);
     let summary = &report.summary;
-    let word = if report.is_valid() { "verdict valid" } else { "verdict invalid" };
-    assert_eq!(dom.attribute("verdict", "class"), word, "{name}");
+    let word = report.verdict.name();
+    assert_eq!(dom.attribute("verdict", "class"), format!("verdict {word}"), "{name}");
     assert_eq!(dom.number("fact-bytes"), summary.bytes, "{name}");
     assert_eq!(dom.number("fact-pages"), summary.pages.with_data(), "{name}");
     assert_eq!(dom.number("fact-records"), summary.records.total(), "{name}");

@@ -1,0 +1,26 @@
+//! Exit statuses.
+
+use xenstream::{Report, Verdict};
+
+/// Every image is valid.
+pub(crate) const VALID: u8 = 0;
+/// An image is invalid.
+pub(crate) const INVALID: u8 = 1;
+/// Usage, input, output.
+pub(crate) const FAILED: u8 = 2;
+/// An image cannot be judged.
+pub(crate) const UNJUDGED: u8 = 3;
+
+/// The exit status for one image, or for what kept it from being read.
+pub(crate) fn of_result<E>(result: Result<&Report, E>) -> u8 {
+    result.map_or(FAILED, of)
+}
+
+/// The exit status for one image.
+pub(crate) fn of(report: &Report) -> u8 {
+    match report.verdict {
+        Verdict::Valid => VALID,
+        Verdict::Invalid(_) => INVALID,
+        Verdict::Unjudged(_) => UNJUDGED,
+    }
+}
