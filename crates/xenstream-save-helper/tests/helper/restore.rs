@@ -76,7 +76,10 @@ fn refused() {
             assert_eq!(ended.stderr.lines().count(), 1, "{name}: {ended:?}");
             let told = "xenstream-save-helper: restore of domain 7: ";
             let action = if rule.is_unjudged() { "not passed, unjudged: " } else { "refused: " };
-            assert!(ended.stderr.starts_with(&format!("{told}{action}{rule} at offset ")), "{name}: {ended:?}");
+            assert!(
+                ended.stderr.starts_with(&format!("{told}{action}{rule} at offset ")),
+                "{name}: {ended:?}"
+            );
             if kind == Kind::File {
                 assert_eq!(ended.stdout, "", "{name}");
             }
