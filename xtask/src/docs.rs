@@ -1,7 +1,9 @@
-//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, manual pages and
-//! shell completions from the definition of the command line, the C header from the sources of the C library.
+//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, the lines of Xen's
+//! logs from their table, manual pages and shell completions from the definition of the command line, the C header from
+//! the sources of the C library.
 
 mod header;
+mod messages;
 mod pages;
 mod rules;
 
@@ -29,6 +31,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut text = String::new();
     rules::rules(&mut text).context("a String takes everything")?;
     files.insert("docs/rules.md".into(), text.into_bytes());
+    let mut text = String::new();
+    messages::messages(&mut text).context("a String takes everything")?;
+    files.insert("docs/messages.md".into(), text.into_bytes());
     let left = left_behind(&files)?;
     if arguments.check {
         let is_stale =

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use xenstream::logs::{self, LogLine};
 use xenstream::{Profile, Rule};
 
 use crate::output::{self, complain};
@@ -13,28 +14,62 @@ use crate::suggest::rules_like;
 const HELP: &str = "\
 Examples:
   xenstream explain libxc::page-data-length
+  xenstream explain 'xc: error: Failed to set CPUID policy: leaf 0000001f'
 
 Exit status:
   0  it was explained
-  2  no rule has this name, or output error";
+  2  no rule has this name or belongs to this line, or output error";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// The rule's name, such as libxc::page-data-length
-    rule: String,
+    /// A rule's name, such as libxc::page-data-length, or a line of the logs of Xen, libxl, xl, QEMU or xenopsd
+    #[arg(value_name = "RULE|LOG LINE", required = true, allow_hyphen_values = true)]
+    subject: Vec<String>,
 }
 
 /// Columns of running text.
 const WIDTH: usize = 100;
 
-/// Explains a rule. Returns the exit status.
+/// Explains a rule, or a line of a log. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    let Ok(rule) = arguments.rule.parse::<Rule>() else {
-        let name = output::name(&arguments.rule);
-        complain(&format!("no rule is called '{name}'{}", rules_like(&arguments.rule)));
-        return Ok(status::FAILED);
-    };
+    let subject = arguments.subject.join(" ");
+    if let Ok(rule) = subject.parse::<Rule>() {
+        return explain_rule(rule);
+    }
+    let found = logs::find(&subject);
+    if !found.is_empty() {
+        return explain_lines(&found);
+    }
+    let name = output::name(&subject);
+    complain(&if subject.contains(char::is_whitespace) {
+        format!(
+            "no message of Xen is known that has this in it: '{name}'; docs/messages.md lists those that are"
+        )
+    } else {
+        format!("no rule is called '{name}'{}", rules_like(&subject))
+    });
+    Ok(status::FAILED)
+}
+
+/// Explains lines of logs.
+fn explain_lines(found: &[&LogLine]) -> io::Result<u8> {
+    let mut out = output::stdout();
+    for (index, entry) in found.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}: {}", entry.writer, entry.pattern)?;
+        writeln!(out, "{}", textwrap::fill(entry.meaning, WIDTH))?;
+        for rule in entry.rules {
+            writeln!(out, "  {rule}: {}", rule.entry().title)?;
+        }
+    }
+    out.flush()?;
+    Ok(status::VALID)
+}
+
+fn explain_rule(rule: Rule) -> io::Result<u8> {
     let entry = rule.entry();
     let mut out = output::stdout();
     writeln!(out, "{rule}: {}\n", entry.title)?;

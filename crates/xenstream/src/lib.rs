@@ -30,6 +30,7 @@ mod hint;
 pub mod inspect;
 pub mod json;
 mod listener;
+pub mod logs;
 mod new_file;
 mod options;
 mod relay;

@@ -106,3 +106,17 @@ fn help_tells_the_exit_status() {
         );
     }
 }
+
+#[test]
+fn lines_of_logs_are_explained() {
+    let line = "xc: error: Failed to set CPUID policy: leaf 0000001f, subleaf ffffffff, msr ffffffff";
+    for arguments in [vec!["explain", line], ["explain"].into_iter().chain(line.split(' ')).collect()] {
+        let run = run_in(Path::new("."), arguments);
+        assert_eq!(run.status, 0, "{run:?}");
+        assert!(run.stdout.starts_with("libxenguest: Failed to set CPUID policy: leaf"), "{run:?}");
+        assert!(run.stdout.contains("\n  libxc::cpuid-policy-leaf: "), "{run:?}");
+    }
+    let run = run_in(Path::new("."), ["explain", "no such line"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("no message of Xen is known that has this in it"), "{run:?}");
+}

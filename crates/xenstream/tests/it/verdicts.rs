@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use xenstream::logs::find;
 use xenstream::{Options, Policy, Report, Violation};
 use xenstream_peer::{Answer, Comparison, Differences, Disagreement, Recorded, Row};
 
@@ -66,4 +67,34 @@ fn hardened_refuses_whatever_does_harm() {
         .map(|(row, _)| &row.name)
         .collect();
     assert!(let_through.is_empty(), "{let_through:?}");
+}
+
+/// Streams that Xen's restorer refuses for something after that which we refuse them for.
+const LATER: [&str; 2] = ["rec-len-max-hvmctx", "rec-len-over-in-end"];
+
+#[test]
+fn messages_of_the_restorer_find_our_rule() {
+    let recorded = Recorded::load(&corpus("")).unwrap();
+    let policy = Differences::load(&corpus("differences.toml")).unwrap().lowered(Policy::restore());
+    let mut found = 0;
+    for (row, bytes) in recorded.iter() {
+        let Some(message) = row.restorer().map(|answer| answer.message) else { continue };
+        // What a debugger or a shell says is no message of Xen.
+        if message.starts_with("signal") || message == "alarm" || message == "restoring domain" {
+            continue;
+        }
+        let Some(ours) = refusal(row, bytes, policy.clone()) else { continue };
+        if message.is_empty() || LATER.contains(&row.name.as_str()) {
+            continue;
+        }
+        let rules: Vec<_> = find(&message).iter().flat_map(|entry| entry.rules).copied().collect();
+        assert!(
+            rules.contains(&ours.rule),
+            "{}: {message} is of {rules:?}, and we say {}",
+            row.name,
+            ours.rule
+        );
+        found += 1;
+    }
+    assert!(found > 200, "only {found} messages are on record");
 }
