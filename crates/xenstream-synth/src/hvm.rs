@@ -1,6 +1,8 @@
 //! The chain inside HVM_CONTEXT, entry by entry.
 
-use xenstream_core::wire::hvm::{self, Length, types};
+use xenstream_core::wire::hvm::{self, Length, cpu, types};
+use xenstream_core::wire::layout::Placed;
+use xenstream_core::wire::{msr, xsave};
 
 use crate::item::EntryPlace;
 
@@ -20,25 +22,75 @@ impl Entry {
         Entry { typecode, instance, body: body.into(), claimed: None }
     }
 
-    /// An entry of zeros, as long as Xen writes or needs it.
+    /// An entry in the state after a reset, as long as Xen writes or needs it.
     ///
     /// # Panics
     /// Xen does not know the typecode.
     #[must_use]
-    pub fn zeroed(typecode: u16, instance: u16) -> Entry {
+    pub fn reset(typecode: u16, instance: u16) -> Entry {
         let length = hvm::entry(typecode).expect("a typecode that Xen knows").length;
         let (Length::Exactly(n) | Length::AtMost(n) | Length::AtLeast(n)) = length;
-        Entry::new(typecode, instance, vec![0; n as usize])
+        Entry::filled(typecode, instance, n, 0)
+    }
+
+    /// An entry of this length in which every byte that no check looks at is `fill`. The others are as after a reset.
+    ///
+    /// # Panics
+    /// Xen does not know the typecode.
+    #[must_use]
+    pub fn filled(typecode: u16, instance: u16, length: u64, fill: u8) -> Entry {
+        let known = hvm::entry(typecode).expect("a typecode that Xen knows");
+        let mut entry = Entry::new(typecode, instance, vec![fill; length as usize]);
+        for Placed { field, offset, .. } in known.layout.fields(length) {
+            if !field.checks.is_empty() {
+                entry.put(offset, field.width, after_reset(typecode, instance, field.name));
+            }
+        }
+        // What follows the XSAVE area of these features.
+        if typecode == types::CPU_XSAVE {
+            entry.body[hvm::XSAVE_MIN as usize..].fill(0);
+        }
+        entry
     }
 
     /// HEADER, the first entry.
     #[must_use]
     pub fn header() -> Entry {
-        let mut body = Vec::with_capacity(hvm::HEADER_LENGTH as usize);
-        body.extend(hvm::MAGIC.to_le_bytes());
-        body.extend(hvm::VERSION.to_le_bytes());
-        body.resize(hvm::HEADER_LENGTH as usize, 0);
-        Entry::new(types::HEADER, 0, body)
+        Entry::reset(types::HEADER, 0)
+    }
+
+    /// With this value in a field that its structure declares.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: u64) -> Entry {
+        let (offset, width) = self.field(field);
+        self.put(offset, width, value);
+        self
+    }
+
+    /// Offset of a field from the start of the entry, its header included.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    pub fn offset_of(&self, field: &str) -> u64 {
+        hvm::ENTRY_HEADER + self.field(field).0
+    }
+
+    fn field(&self, name: &str) -> (u64, u32) {
+        let known = hvm::entry(self.typecode).expect("a typecode that Xen knows");
+        let mut fields = known.layout.fields(self.body.len() as u64);
+        let placed = fields.find(|placed| placed.field.name == name).expect("a field of the structure");
+        (placed.offset, placed.field.width)
+    }
+
+    /// The bytes of a field, as far as the entry has them.
+    fn put(&mut self, offset: u64, width: u32, value: u64) {
+        let bytes = value.to_le_bytes();
+        let field = self.body.iter_mut().skip(offset as usize).zip(bytes).take(width as usize);
+        field.for_each(|(byte, value)| *byte = value);
     }
 
     /// CPU_MSR of a vcpu: pairs of index and value.
@@ -96,6 +148,16 @@ impl Entry {
         hvm::ENTRY_HEADER + self.body.len() as u64
     }
 
+    /// The bytes, header included.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = self.typecode.to_le_bytes().to_vec();
+        out.extend(self.instance.to_le_bytes());
+        out.extend(self.length().to_le_bytes());
+        out.extend(&self.body);
+        out
+    }
+
     fn length(&self) -> u32 {
         self.claimed.unwrap_or_else(|| u32::try_from(self.body.len()).expect("a length of 32 bits"))
     }
@@ -130,15 +192,14 @@ impl Chain {
     /// What Xen writes for a guest with a full set of emulated devices, grouped by type as Xen groups it.
     #[must_use]
     pub fn with_devices(vcpus: u16) -> Chain {
-        const PIC: u16 = 3;
         let mut entries = per_vcpu(vcpus, &[2]);
-        entries.extend([Entry::zeroed(PIC, 0), Entry::zeroed(PIC, 1), Entry::zeroed(4, 0)]);
+        entries.extend([Entry::reset(types::PIC, 0), Entry::reset(types::PIC, 1), Entry::reset(4, 0)]);
         entries.extend(per_vcpu(vcpus, &[5, 6]));
-        entries.extend((7..=13).map(|typecode| Entry::zeroed(typecode, 0)));
+        entries.extend((7..=13).map(|typecode| Entry::reset(typecode, 0)));
         entries.extend(per_vcpu(vcpus, &[14]));
-        entries.push(Entry::zeroed(15, 0));
+        entries.push(Entry::reset(15, 0));
         entries.extend(per_vcpu(vcpus, &[types::CPU_XSAVE, 17, 18, 19]));
-        entries.extend((0..vcpus).map(|vcpu| Entry::msrs(vcpu, &[(0xC000_0103, u64::from(vcpu))])));
+        entries.extend((0..vcpus).map(|vcpu| Entry::msrs(vcpu, &[(msr::DR0_ADDRESS_MASK, u64::from(vcpu))])));
         Chain::around(entries)
     }
 
@@ -172,10 +233,7 @@ impl Chain {
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for entry in &self.entries {
-            out.extend(entry.typecode.to_le_bytes());
-            out.extend(entry.instance.to_le_bytes());
-            out.extend(entry.length().to_le_bytes());
-            out.extend(&entry.body);
+            out.extend(entry.bytes());
         }
         out.extend(&self.tail);
         out
@@ -197,7 +255,21 @@ impl Chain {
     }
 }
 
+/// What a field that is checked holds after a reset.
+fn after_reset(typecode: u16, instance: u16, field: &str) -> u64 {
+    match (typecode, field) {
+        (types::HEADER, "magic") => u64::from(hvm::MAGIC),
+        (types::HEADER, "version") => u64::from(hvm::VERSION),
+        (types::CPU, "cr0") => cpu::cr0::ET,
+        (types::PIC, "modes") => u64::from(instance == 0) << hvm::pic::IS_MASTER,
+        (types::LAPIC, "timer_divisor") => 2,
+        (types::PIT, "gate") => 1,
+        (types::CPU_XSAVE, "xcr0" | "xcr0_accum") => xsave::X87,
+        _ => 0,
+    }
+}
+
 fn per_vcpu(vcpus: u16, typecodes: &[u16]) -> Vec<Entry> {
-    let entries = |typecode: &u16| (0..vcpus).map(|vcpu| Entry::zeroed(*typecode, vcpu)).collect::<Vec<_>>();
+    let entries = |typecode: &u16| (0..vcpus).map(|vcpu| Entry::reset(*typecode, vcpu)).collect::<Vec<_>>();
     typecodes.iter().flat_map(entries).collect()
 }

@@ -5,7 +5,6 @@
 //! Xen sees them: a value of zero, or of the bytes that are there and zeros.
 
 use crate::observer::Observer;
-use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::{self, Stop};
 use crate::violation::RecordRef;
@@ -126,35 +125,37 @@ impl Verifier {
         for check in checks {
             if let Check::By(hook) = check {
                 self.flat_hook(*hook, value, o)?;
-            } else if let Some(rule) = check.rule()
-                && !check.passes(value.value)
-            {
-                self.flat_find(rule, value.at, value.value, check.bound(), o)?;
+            } else if !check.passes(value.value) {
+                self.flat_broken(check, value, o)?;
             }
         }
         Ok(matches!(self.field, verify::Field::FlatNext))
+    }
+
+    /// A value does not pass a check.
+    fn flat_broken<O: Observer + ?Sized>(
+        &mut self,
+        check: &Check,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        let record = self.flat_record();
+        match (check.fact(), check.rule()) {
+            (Some(fact), _) => self.fact_in(fact, at, value, check.bound(), record, o),
+            (None, Some(rule)) => self.find_in(rule, at, value, check.bound(), record, o),
+            (None, None) => Ok(()),
+        }
     }
 
     /// The checks that are written by hand, each in the file of its records.
     fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
         match hook {
             Hook::Record(hook) => self.record_hook(hook, value, o),
+            Hook::Policy(hook) => self.policy_hook(hook, value, o),
             Hook::Pv(hook) => self.pv_hook(hook, value, o),
             Hook::Hvm(hook) => self.hvm_hook(hook, value, o),
         }
-    }
-
-    /// A rule was broken in the structure.
-    pub(crate) fn flat_find<O: Observer + ?Sized>(
-        &mut self,
-        rule: Rule,
-        at: u64,
-        found: u64,
-        expected: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let record = self.flat_record();
-        self.find_in(rule, at, found, expected, record, o)
     }
 
     /// The record or entry that the structure is part of.
@@ -166,8 +167,18 @@ impl Verifier {
     }
 
     /// Absolute offset of the length that a too short structure has: both kinds of header have it at the same place.
-    fn flat_length_at(&self) -> u64 {
+    pub(crate) fn flat_length_at(&self) -> u64 {
         self.flat_record().map_or(self.position, |record| record.offset.saturating_add(4))
+    }
+
+    /// Absolute offset of the structure.
+    pub(crate) fn flat_base(&self) -> u64 {
+        self.flat.base
+    }
+
+    /// Bytes of the structure.
+    pub(crate) fn flat_length(&self) -> u64 {
+        self.flat.length
     }
 
     /// Nothing more in this structure is judged.

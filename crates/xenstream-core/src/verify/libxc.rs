@@ -8,7 +8,7 @@ use crate::summary::{Format, Guest};
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::places::{Place, Seen};
-use crate::verify::{self, Size, Stop, pages, pv, registers};
+use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::libxc::{self, types};
 use crate::wire::{Order, RECORD_HEADER, records, xenopsd};
@@ -199,6 +199,8 @@ impl Verifier {
         self.pages = pages::State::default();
         self.pv = pv::State::default();
         self.registers = registers::State::default();
+        self.params = params::State::default();
+        self.policies = policies::State::default();
         self.summary.guest_width = None;
         self.summary.max_pfn = None;
         self.record = None;
@@ -482,7 +484,7 @@ impl Verifier {
             types::X86_PV_INFO => self.flat_body(&records::PV_INFO),
             types::X86_TSC_INFO => self.flat_body(&records::TSC_INFO),
             types::HVM_PARAMS => self.flat_body(&records::HVM_PARAMS),
-            types::X86_CPUID_POLICY => self.flat_body(&records::CPUID_POLICY),
+            types::X86_CPUID_POLICY => self.cpuid_start(),
             types::X86_MSR_POLICY => self.flat_body(&records::MSR_POLICY),
             types::X86_PV_VCPU_BASIC
             | types::X86_PV_VCPU_EXTENDED
@@ -528,24 +530,11 @@ impl Verifier {
         if !fits {
             self.find(rule, at, length, expected, o)?;
         } else if kind == types::X86_MSR_POLICY {
-            self.libxc_msr_policy_count(at, length, o)?;
+            self.msr_policy_count(at, length, o)?;
+        } else if kind == types::X86_CPUID_POLICY {
+            self.cpuid_count(at, length, o)?;
         }
         Ok(fits)
-    }
-
-    /// Xen has a place for a fixed number of MSRs, which grew.
-    fn libxc_msr_policy_count<O: Observer + ?Sized>(
-        &mut self,
-        at: u64,
-        length: u64,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        use libxc::policy;
-        match length.checked_div(policy::MSR).unwrap_or(0) {
-            0 | policy::MSRS_OLD => Ok(()),
-            policy::MSRS_MAX => self.fact(Fact::Msr2, at, policy::MSRS_MAX, policy::MSRS_OLD, o),
-            count => self.find(Rule::LibxcMsrPolicyCount, at, count, policy::MSRS_MAX, o),
-        }
     }
 
     fn libxc_vcpu_length<O: Observer + ?Sized>(

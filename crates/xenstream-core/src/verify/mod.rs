@@ -10,7 +10,9 @@ pub(crate) mod libxc;
 pub(crate) mod libxl;
 pub(crate) mod memory;
 pub(crate) mod pages;
+pub(crate) mod params;
 pub(crate) mod places;
+pub(crate) mod policies;
 pub(crate) mod pv;
 pub(crate) mod qemu;
 pub(crate) mod registers;
@@ -49,6 +51,8 @@ pub(crate) enum Field {
     /// The entries of a page table.
     PageTable,
     Qemu(qemu::Field),
+    /// What follows the XSAVE area in CPU_XSAVE.
+    XsaveTail,
     Xenstore,
     /// The body has passed.
     BodyEnd,
@@ -112,7 +116,7 @@ impl Field {
             Field::Flat(width) => Size::Bytes(width),
             Field::PageTable => Size::Words,
             Field::Qemu(field) => field.size(),
-            Field::Xenstore | Field::Padding => Size::Stretch,
+            Field::XsaveTail | Field::Xenstore | Field::Padding => Size::Stretch,
             Field::FlatNext | Field::BodyEnd | Field::RecordEnd => Size::Marker,
             Field::Ended => Size::End,
         }
@@ -143,6 +147,7 @@ impl Verifier {
             // These are not fields of a few bytes.
             Field::FlatNext
             | Field::PageTable
+            | Field::XsaveTail
             | Field::Xenstore
             | Field::BodyEnd
             | Field::Padding
@@ -179,6 +184,7 @@ impl Verifier {
     pub(crate) fn stretch_left(&self) -> u64 {
         match self.field {
             Field::Padding => self.body_end.saturating_add(self.body_padding).saturating_sub(self.position),
+            Field::XsaveTail => self.hvm_left_in_entry(),
             _ => self.left_in_body(),
         }
     }
@@ -187,6 +193,7 @@ impl Verifier {
     pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
         match self.field {
             Field::Padding => self.record_padding(bytes, o),
+            Field::XsaveTail => self.hvm_xsave_tail(bytes, o),
             _ => self.xenstore_bytes(bytes, o),
         }
     }

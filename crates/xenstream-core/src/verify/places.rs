@@ -180,7 +180,7 @@ impl Verifier {
     }
 
     /// Has the static data ended? Version 2 has no record for it: the first memory ends it.
-    fn static_data_ended(&self) -> bool {
+    pub(crate) fn static_data_ended(&self) -> bool {
         let seen = self.libxc.seen;
         let inferred = self.libxc.version < 3 && (seen.has(Seen::PAGE_DATA) || seen.has(Seen::P2M_FRAMES));
         inferred || seen.has(Seen::STATIC_DATA_END)

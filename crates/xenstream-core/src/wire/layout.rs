@@ -4,6 +4,7 @@
 //! building and documentation all read these tables; a byte that no field declares is a byte that nobody knows.
 
 use crate::rule::Rule;
+use crate::targets::Fact;
 use crate::wire::Order;
 
 /// A flat structure.
@@ -134,6 +135,8 @@ pub enum Check {
     AtMost(u64, Rule),
     /// At least this value.
     AtLeast(u64, Rule),
+    /// From the first value to the second.
+    Between(u64, u64, Rule),
     /// No bit outside this mask.
     Within(u64, Rule),
     /// Every bit of this mask.
@@ -142,6 +145,8 @@ pub enum Check {
     OneOf(&'static [u64], Rule),
     /// A canonical address: bits 63 to 47 are all the same.
     Canonical(Rule),
+    /// Releases refuse a value that does not pass the check by whether they have this fact.
+    For(Fact, &'static Check),
     /// What takes more than this value to decide, and is decided by hand: see `verify::flat`.
     By(Hook),
 }
@@ -154,6 +159,8 @@ pub enum Hook {
     Record(RecordHook),
     /// `verify::pv`.
     Pv(PvHook),
+    /// `verify::policies`.
+    Policy(PolicyHook),
     /// `verify::hvm`.
     Hvm(HvmHook),
 }
@@ -166,20 +173,42 @@ pub enum RecordHook {
     PvWidth,
     /// X86_PV_INFO: `pt_levels`.
     PvLevels,
+    /// X86_TSC_INFO: `mode`, which the frequency is judged with.
+    TscMode,
+    /// X86_TSC_INFO: `khz`.
+    TscKhz,
     /// HVM_PARAMS: the count against the record's length.
     ParamsCount,
     /// HVM_PARAMS: the index of an entry.
     ParamIndex,
     /// HVM_PARAMS: the value of an entry, by its index.
     ParamValue,
-    /// X86_CPUID_POLICY: the leaf of an entry.
-    CpuidLeaf,
-    /// X86_CPUID_POLICY: the subleaf of an entry, by its leaf.
-    CpuidSubleaf,
     /// VCPU records: the vcpu against the limit.
     VcpuId,
     /// X86_PV_VCPU_EXTENDED: the vcpu inside the blob against the header's.
     ExtendedId,
+}
+
+/// Hand-written checks of the processor that the guest is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PolicyHook {
+    /// The leaf of a CPUID entry.
+    Leaf,
+    /// The subleaf of a CPUID entry, by its leaf.
+    Subleaf,
+    /// EAX of a CPUID entry: the largest leaf, where the leaf tells it.
+    Eax,
+    /// EBX of a CPUID entry.
+    Ebx,
+    /// ECX of a CPUID entry.
+    Ecx,
+    /// EDX of a CPUID entry.
+    Edx,
+    /// The index of an MSR.
+    MsrIndex,
+    /// The value of an MSR, by its index.
+    MsrValue,
 }
 
 /// Hand-written checks of a PV vcpu's registers.
@@ -202,8 +231,42 @@ pub enum PvHook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HvmHook {
+    /// HEADER: the frequency of the TSC.
+    HeaderTsc,
+    /// CPU: CR0, paging without protection.
+    Cr0,
+    /// CPU: CR3 against the width of physical addresses.
+    Cr3,
+    /// CPU: CR4 against the policy.
+    Cr4,
+    /// CPU: EFER against CR0 and the policy.
+    Efer,
+    /// CPU: the event to be injected.
+    Event,
+    /// CPU: the error code of that event.
+    ErrorCode,
+    /// PIC: a byte; the last one is judged with all others.
+    Pic,
+    /// LAPIC: the mode against the enable bit.
+    LapicBase,
+    /// PIT: the gate of a channel.
+    PitGate,
+    /// MTRR: the number of variable ranges.
+    MtrrCount,
+    /// CPU_XSAVE: the features in use.
+    Xcr0,
+    /// CPU_XSAVE: the features that were ever in use, against the policy and the entry's length.
+    Accum,
+    /// CPU_XSAVE: the components that are not in their initial state.
+    XstateBv,
+    /// CPU_XSAVE: the last word of the header, after which the end of the area is judged.
+    XsaveEnd,
     /// CPU_MSR: the count against the entry's length.
     MsrCount,
+    /// CPU_MSR: the index of an MSR.
+    MsrIndex,
+    /// CPU_MSR: the value of an MSR, by its index.
+    MsrValue,
 }
 
 impl Check {
@@ -214,8 +277,10 @@ impl Check {
             Check::Is(bound, _)
             | Check::AtMost(bound, _)
             | Check::AtLeast(bound, _)
+            | Check::Between(bound, ..)
             | Check::Within(bound, _)
             | Check::Has(bound, _) => bound,
+            Check::For(_, check) => check.bound(),
             Check::Zero(_) | Check::OneOf(..) | Check::Canonical(_) | Check::By(_) => 0,
         }
     }
@@ -228,10 +293,12 @@ impl Check {
             | Check::Is(_, rule)
             | Check::AtMost(_, rule)
             | Check::AtLeast(_, rule)
+            | Check::Between(.., rule)
             | Check::Within(_, rule)
             | Check::Has(_, rule)
             | Check::OneOf(_, rule)
             | Check::Canonical(rule) => Some(rule),
+            Check::For(_, check) => check.rule(),
             Check::By(_) => None,
         }
     }
@@ -240,8 +307,12 @@ impl Check {
     #[must_use]
     pub fn blank(&self) -> u64 {
         match *self {
-            Check::Is(bound, _) | Check::AtLeast(bound, _) | Check::Has(bound, _) => bound,
+            Check::Is(bound, _)
+            | Check::AtLeast(bound, _)
+            | Check::Between(bound, ..)
+            | Check::Has(bound, _) => bound,
             Check::OneOf(values, _) => values.first().copied().unwrap_or(0),
+            Check::For(_, check) => check.blank(),
             Check::Zero(_) | Check::AtMost(..) | Check::Within(..) | Check::Canonical(_) | Check::By(_) => 0,
         }
     }
@@ -258,6 +329,15 @@ impl Check {
         bounds.into_iter().chain(candidates).find(|value| *value <= most && !self.passes(*value))
     }
 
+    /// The fact that decides which releases refuse a value that does not pass; `None` if all of them do.
+    #[must_use]
+    pub const fn fact(&self) -> Option<Fact> {
+        match *self {
+            Check::For(fact, _) => Some(fact),
+            _ => None,
+        }
+    }
+
     /// Whether the value passes. What is decided by hand passes here.
     #[inline]
     #[must_use]
@@ -267,10 +347,12 @@ impl Check {
             Check::Is(wanted, _) => value == wanted,
             Check::AtMost(bound, _) => value <= bound,
             Check::AtLeast(bound, _) => value >= bound,
+            Check::Between(least, most, _) => value >= least && value <= most,
             Check::Within(mask, _) => value & !mask == 0,
             Check::Has(mask, _) => value & mask == mask,
             Check::OneOf(values, _) => values.contains(&value),
             Check::Canonical(_) => canonical(value),
+            Check::For(_, check) => check.passes(value),
             Check::By(_) => true,
         }
     }

@@ -329,28 +329,10 @@ pub mod params {
     pub const HEADER: u64 = 8;
     /// Size of an entry: `u64 index, u64 value`.
     pub const ENTRY: u64 = 16;
-    /// Number of parameters that Xen knows (`HVM_NR_PARAMS`).
-    pub const COUNT: u64 = 39;
-    /// Nested virtualisation; since [`Fact::Nest`](crate::Fact::Nest) it may not be set.
-    pub const NESTEDHVM: u64 = 24;
-    /// Alternate p2m; since [`Fact::Altp2m`](crate::Fact::Altp2m) it may not be set.
-    pub const ALTP2M: u64 = 35;
-
-    /// Whether no toolstack may set this parameter in any release, whatever the value (`hvm_allow_set_param` in Xen).
-    #[must_use]
-    pub const fn is_never_set(index: u64) -> bool {
-        matches!(index, 13 | 20..=23 | 25 | 26 | 30)
-    }
+    pub use crate::wire::params::{COUNT, is_never_set, is_pfn};
 
     /// A value of this or more is no pfn: x86 has none so high.
     pub const PFN_LIMIT: u64 = 1 << 40;
-
-    /// Whether the value of this parameter is the pfn of a page that the guest has: STORE, IOREQ, BUFIOREQ, CONSOLE, the
-    /// three rings of the pager, of the monitor and of sharing, and IOREQ_SERVER.
-    #[must_use]
-    pub const fn is_pfn(index: u64) -> bool {
-        matches!(index, 1 | 5 | 6 | 17 | 27..=29 | 32)
-    }
 }
 
 /// X86_CPUID_POLICY and X86_MSR_POLICY.

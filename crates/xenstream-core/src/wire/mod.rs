@@ -8,13 +8,16 @@ pub mod layout;
 pub mod libvirt;
 pub mod libxc;
 pub mod libxl;
+pub mod msr;
 pub mod names;
+pub mod params;
 pub mod pv;
 pub mod qemu;
 pub mod records;
 pub mod structures;
 pub mod xenopsd;
 pub mod xl;
+pub mod xsave;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 

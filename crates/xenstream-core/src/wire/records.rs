@@ -4,7 +4,7 @@
 
 use crate::rule::Rule;
 use crate::wire::layout::Check::{AtMost, By, Zero};
-use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, RecordHook};
+use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, PolicyHook, RecordHook};
 use crate::wire::libxc::{page, params, policy, tsc};
 use crate::wire::libxl::EMULATOR_HEADER;
 use crate::wire::names;
@@ -37,8 +37,15 @@ pub const TSC_INFO: Layout = Layout {
             .kept()
             .brief()
             .named(names::TSC_MODES)
-            .checked(&[AtMost(tsc::MODE_MAX as u64, Rule::LibxcTscInfoMode)]),
-        Field::new("khz", 4, 4, "frequency of the TSC in kHz, 0 for the host's").kept().decimal().brief(),
+            .checked(&[
+                By(Hook::Record(RecordHook::TscMode)),
+                AtMost(tsc::MODE_MAX as u64, Rule::LibxcTscInfoMode),
+            ]),
+        Field::new("khz", 4, 4, "frequency of the TSC in kHz, 0 for the host's")
+            .kept()
+            .decimal()
+            .brief()
+            .checked(&[By(Hook::Record(RecordHook::TscKhz))]),
         Field::new("nsec", 8, 8, "nanoseconds that the guest has lived").kept().decimal().brief(),
         Field::new("incarnation", 16, 4, "how often the guest was restored").kept().decimal().brief(),
         Field::reserved("reserved", 20, 4).checked(&[Zero(Rule::LibxcTscInfoReserved)]),
@@ -87,14 +94,22 @@ pub const CPUID_POLICY: Layout = Layout {
                 .kept()
                 .brief()
                 .named(names::CPUID_LEAVES)
-                .checked(&[By(Hook::Record(RecordHook::CpuidLeaf))]),
+                .checked(&[By(Hook::Policy(PolicyHook::Leaf))]),
             Field::new("subleaf", 4, 4, "subleaf, all ones for a leaf that has none")
                 .kept()
-                .checked(&[By(Hook::Record(RecordHook::CpuidSubleaf))]),
-            Field::new("eax", 8, 4, "register as CPUID returns it").kept_if_sound(),
-            Field::new("ebx", 12, 4, "register as CPUID returns it").kept_if_sound(),
-            Field::new("ecx", 16, 4, "register as CPUID returns it").kept_if_sound(),
-            Field::new("edx", 20, 4, "register as CPUID returns it").kept_if_sound(),
+                .checked(&[By(Hook::Policy(PolicyHook::Subleaf))]),
+            Field::new("eax", 8, 4, "register as CPUID returns it")
+                .kept_if_sound()
+                .checked(&[By(Hook::Policy(PolicyHook::Eax))]),
+            Field::new("ebx", 12, 4, "register as CPUID returns it")
+                .kept_if_sound()
+                .checked(&[By(Hook::Policy(PolicyHook::Ebx))]),
+            Field::new("ecx", 16, 4, "register as CPUID returns it")
+                .kept_if_sound()
+                .checked(&[By(Hook::Policy(PolicyHook::Ecx))]),
+            Field::new("edx", 20, 4, "register as CPUID returns it")
+                .kept_if_sound()
+                .checked(&[By(Hook::Policy(PolicyHook::Edx))]),
         ],
     )],
 };
@@ -107,9 +122,16 @@ pub const MSR_POLICY: Layout = Layout {
         0,
         policy::MSR as u32,
         &[
-            Field::new("index", 0, 4, "number of the MSR").kept().brief().named(names::MSRS),
+            Field::new("index", 0, 4, "number of the MSR")
+                .kept()
+                .brief()
+                .named(names::MSRS)
+                .checked(&[By(Hook::Policy(PolicyHook::MsrIndex))]),
             Field::reserved("flags", 4, 4).checked(&[Zero(Rule::LibxcMsrPolicyFlags)]),
-            Field::new("value", 8, 8, "its value").kept_if_sound().brief(),
+            Field::new("value", 8, 8, "its value")
+                .kept_if_sound()
+                .brief()
+                .checked(&[By(Hook::Policy(PolicyHook::MsrValue))]),
         ],
     )],
 };

@@ -1,5 +1,7 @@
 //! The chain inside HVM_CONTEXT.
 
+pub(super) mod values;
+
 use xenstream_core::wire::hvm::{
     ENTRY_HEADER, INSTANCE_AT, Instances, LAPIC_OLD, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, RTC_OLD,
     entry, types,
@@ -9,6 +11,7 @@ use xenstream_core::{Layer, Limit, RecordRef, Rule};
 
 use super::{BODY, Break, Draft, Fault};
 use crate::body::{Body, Field};
+use crate::hvm::Entry;
 use crate::item::{EntryPlace, Part};
 use crate::libxc::record;
 
@@ -114,11 +117,11 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::HvmLapicLength, HVM, |d| {
         let length = d.number(LAPIC_OLD + 1, 32 - LAPIC_OLD);
-        Chain::any(d)?.with_first(d, types::LAPIC, length)
+        Chain::any(d)?.with_first(d, &Entry::filled(types::LAPIC, 0, length, 0), LENGTH_AT)
     }),
     Break::new(Rule::HvmRtcLength, HVM, |d| {
         let length = d.number(RTC_OLD + 1, 24 - RTC_OLD);
-        Chain::any(d)?.with_first(d, types::RTC, length)
+        Chain::any(d)?.with_first(d, &Entry::filled(types::RTC, 0, length, 0), LENGTH_AT)
     }),
     Break::new(Rule::HvmEntryRepeated, ENTRY, |d| {
         let chain = Chain::any(d)?;
@@ -151,6 +154,11 @@ struct Chain {
 impl Chain {
     fn any(d: &Draft<'_>) -> Option<Chain> {
         let item = d.any_of(CONTEXT)?;
+        Some(Chain { item, entries: d.item(item).entries().to_vec() })
+    }
+
+    fn first(d: &Draft<'_>) -> Option<Chain> {
+        let item = d.first(CONTEXT)?;
         Some(Chain { item, entries: d.item(item).entries().to_vec() })
     }
 
@@ -198,17 +206,14 @@ impl Chain {
         Some(fault)
     }
 
-    /// With an entry of zeros more, first after HEADER, and broken in its length.
-    fn with_first(&self, d: &Draft<'_>, typecode: u16, length: u64) -> Option<Fault> {
+    /// With an entry more, first after HEADER, and broken `at` bytes from its first.
+    fn with_first(&self, d: &Draft<'_>, entry: &Entry, at: u64) -> Option<Fault> {
         let mut body = self.body(d, u64::MAX);
-        let at = self.entries.get(1)?.offset as usize;
-        let mut entry = typecode.to_le_bytes().to_vec();
-        entry.extend(u16::MIN.to_le_bytes());
-        entry.extend((length as u32).to_le_bytes());
-        entry.resize((ENTRY_HEADER + length) as usize, 0);
-        body.splice(at..at, entry);
-        let mut fault = self.with_body(d, body, 1, LENGTH_AT)?;
-        fault.record = fault.record.map(|record| RecordRef { kind: Some(u64::from(typecode)), ..record });
+        let start = self.entries.get(1)?.offset as usize;
+        body.splice(start..start, entry.bytes());
+        let mut fault = self.with_body(d, body, 1, at)?;
+        let kind = Some(u64::from(entry.typecode()));
+        fault.record = fault.record.map(|record| RecordRef { kind, ..record });
         Some(fault)
     }
 

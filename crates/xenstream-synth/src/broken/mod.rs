@@ -83,6 +83,7 @@ pub const BREAKS: &[&[Break]] = &[
     memory::BREAKS,
     registers::BREAKS,
     hvm::BREAKS,
+    hvm::values::BREAKS,
     pv::BREAKS,
     qemu::BREAKS,
 ];

@@ -85,6 +85,11 @@ pub(super) const BREAKS: &[Break] = &[
         let mode = d.one_of(&[tsc::MODE_MAX + 1, 0x100, u32::MAX])?;
         at_end(d, libxc::tsc_info(mode, 0, 0, 0), BODY)
     }),
+    Break::new(Rule::LibxcTscInfoKhz, ANY, |d| {
+        let mode = d.number(0, 2) as u32;
+        let khz = d.one_of(&[1, 999, 20_000_001, 0x2000_0000, u32::MAX])?;
+        at_end(d, libxc::tsc_info(mode, khz, 0, 0), BODY + 4)
+    }),
     Break::new(Rule::LibxcHvmParamsLength, HVM, |d| {
         let count = d.one_of(&[0, 2, u32::MAX])?;
         in_hvm(d, record(HVM_PARAMS, Body::new().u32(count).u32(0).u64(1).u64(0)), LENGTH)
@@ -107,9 +112,27 @@ pub(super) const BREAKS: &[Break] = &[
         param(d, index, 0, 0)
     }),
     Break::new(Rule::LibxcHvmParamsRefused, HVM, |d| {
-        let (index, value) =
-            d.one_of(&[(9, 2), (10, 4), (14, 1), (15, 1 << 32), (31, 6), (33, 0), (33, 65), (36, 2)])?;
+        let (index, value) = d.one_of(&[
+            (9, 2),
+            (9, 1 << 13 | 1),
+            (10, 4),
+            (14, 1),
+            (15, 1 << 32),
+            (19, 2),
+            (31, 6),
+            (33, 0),
+            (33, 65),
+            (36, 2),
+            (37, 103 << 32),
+            (38, 2),
+        ])?;
         param(d, index, value, 8)
+    }),
+    Break::new(Rule::LibxcHvmParamsSuspended, HVM, |d| param(d, 14, 3, 8)),
+    Break::new(Rule::LibxcHvmParamsConflict, HVM, |d| {
+        let second = d.number(2, 1 << 20);
+        let at = BODY + params::HEADER + params::ENTRY + 8;
+        in_hvm(d, libxc::hvm_params(&[(6, 1), (6, second)]), at)
     }),
     Break::new(Rule::LibxcHvmParamsRepeated, HVM, |d| param(d, 1, 0, 0)),
     Break::new(Rule::LibxcHvmContextEmpty, HVM, |d| in_hvm(d, record(HVM_CONTEXT, Body::new()), LENGTH)),
@@ -131,6 +154,23 @@ pub(super) const BREAKS: &[Break] = &[
         let mut leaves = vec![[0, NONE, 0, 0, 0, 0]; before as usize];
         leaves.push([leaf, subleaf, 0, 0, 0, 0]);
         ahead(d, libxc::cpuid_policy(&leaves), BODY + policy::CPUID_LEAF * before + at)
+    }),
+    Break::new(Rule::LibxcCpuidPolicyCount, V3, |d| {
+        let leaves = vec![[1, u32::MAX, 0, 0, 0, 0]; d.number(122, 200) as usize];
+        ahead(d, libxc::cpuid_policy(&leaves), LENGTH)
+    }),
+    Break::new(Rule::LibxcCpuidPolicyMax, V3, |d| {
+        let (leaf, subleaf, eax) =
+            d.one_of(&[(0, u32::MAX, 0xE), (7, 0, 4), (0x8000_0000, u32::MAX, 0x8000_0022)])?;
+        ahead(d, libxc::cpuid_policy(&[[leaf, subleaf, eax, 0, 0, 0]]), BODY + 8)
+    }),
+    Break::new(Rule::LibxcMsrPolicyIndex, V3, |d| {
+        let index = d.one_of(&[0, 0xCF, 0x1234, u32::MAX])?;
+        ahead(d, libxc::msr_policy(&[(index, 0)]), BODY)
+    }),
+    Break::new(Rule::LibxcMsrPolicyValue, V3, |d| {
+        let value = d.one_of(&[1, 1 << 30, 1 << 32, u64::MAX])?;
+        ahead(d, libxc::msr_policy(&[(0xCE, value)]), BODY + 8)
     }),
     Break::new(Rule::LibxcMsrPolicyLength, V3, |d| {
         let length = d.one_of(&[0, 1, policy::MSR - 1, policy::MSR + 8])?;

@@ -1,9 +1,13 @@
 //! The chain inside HVM_CONTEXT.
 
+mod values;
+
+use xenstream_core::wire::hvm::types::{CPU, PIC};
 use xenstream_core::wire::hvm::{
     ENTRY_HEADER, INSTANCE_AT, LAPIC_OLD, LENGTH_AT, MSR, MSR_HEADER, RTC_OLD, XSAVE_MIN, types,
 };
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
+use xenstream_core::wire::msr;
 use xenstream_core::{Layer, Profile, RecordRef, Rule};
 
 use super::{BODY, Case};
@@ -12,13 +16,11 @@ use crate::item::Part;
 use crate::libxc;
 use crate::minimal;
 
-/// Typecodes that `wire` needs no names for.
-const CPU: u16 = 2;
-const PIC: u16 = 3;
+/// A typecode that `wire` needs no name for.
 const TSC_ADJUST: u16 = 19;
 
 pub(super) fn cases() -> Vec<Case> {
-    [headers(), entries(), ends()].concat()
+    [headers(), entries(), ends(), values::cases()].concat()
 }
 
 /// A chain, and where it is broken: in the entry of this index, `at` bytes from its first.
@@ -55,10 +57,10 @@ fn headers() -> Vec<Case> {
     };
     let long = Entry::new(types::HEADER, 0, [0; 32]);
     vec![
-        start("", Entry::zeroed(CPU, 0), 0),
+        start("", Entry::reset(CPU, 0), 0),
         start("end", Entry::end(), 0),
         start("length", long, LENGTH_AT),
-        case(Rule::HvmHeader, "second", &around(Entry::header()), &around(Entry::zeroed(PIC, 0)), 1, 0),
+        case(Rule::HvmHeader, "second", &around(Entry::header()), &around(Entry::reset(PIC, 0)), 1, 0),
         field(Rule::HvmMagic, 0, 0),
         field(Rule::HvmVersion, 4, 2),
     ]
@@ -70,7 +72,7 @@ fn entries() -> Vec<Case> {
     };
     let sized = |typecode, size: u64| Entry::new(typecode, 0, vec![0; size as usize]);
     let longer = |rule, variant, typecode, lengths: [u64; 2]| {
-        let [broken, fine] = lengths.map(|length| around(sized(typecode, length)));
+        let [broken, fine] = lengths.map(|length| around(Entry::filled(typecode, 0, length, 0)));
         case(rule, variant, &broken, &fine, 1, LENGTH_AT)
     };
     // One more than there are, beside the last one.
@@ -79,19 +81,19 @@ fn entries() -> Vec<Case> {
             [first, first - 1].map(|instance| around(Entry::new(typecode, instance, [0; 8])));
         case(Rule::HvmInstance, variant, &broken, &fine, 1, INSTANCE_AT)
     };
-    let msrs = || Entry::msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
+    let msrs = || Entry::msrs(0, &[(msr::DR0_ADDRESS_MASK, 0), (msr::DR1_ADDRESS_MASK, 0)]);
     let reserved = |variant, n: u64| {
         let at = MSR_HEADER + n * MSR + 4;
         let chain = around(msrs().with_byte(at as usize, 1));
         case(Rule::HvmMsrReserved, variant, &chain, &around(msrs()), 1, ENTRY_HEADER + at)
     };
-    let pics = |second| Chain::around([Entry::zeroed(PIC, 0), Entry::zeroed(PIC, second)]);
+    let pics = |second| Chain::around([Entry::reset(PIC, 0), Entry::reset(PIC, second)]);
     vec![
         case(
             Rule::HvmTypecode,
             "",
             &around(Entry::new(types::KNOWN, 0, [])),
-            &around(Entry::new(CPU, 0, [])),
+            &around(Entry::reset(CPU, 0)),
             1,
             0,
         ),
@@ -99,22 +101,22 @@ fn entries() -> Vec<Case> {
             Rule::HvmTypecode,
             "highest",
             &around(Entry::new(u16::MAX, 0, [])),
-            &around(Entry::new(CPU, 0, [])),
+            &around(Entry::reset(CPU, 0)),
             1,
             0,
         ),
         instance("", PIC, 2),
         instance("vcpu", TSC_ADJUST, 8192),
         instance("vcpu-hardened", TSC_ADJUST, 512).silent(Profile::Spec).silent(Profile::Restore),
-        length("", sized(PIC, 9), sized(PIC, 8)),
-        length("shorter", sized(PIC, 7), sized(PIC, 8)),
-        length("cpu", sized(CPU, 1033), sized(CPU, 1032)),
-        length("xsave", sized(types::CPU_XSAVE, XSAVE_MIN - 1), sized(types::CPU_XSAVE, XSAVE_MIN)),
-        length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(0, 0)])),
+        length("", sized(PIC, 9), Entry::reset(PIC, 0)),
+        length("shorter", sized(PIC, 7), Entry::reset(PIC, 0)),
+        length("cpu", sized(CPU, 1033), Entry::reset(CPU, 0)),
+        length("xsave", sized(types::CPU_XSAVE, XSAVE_MIN - 1), Entry::reset(types::CPU_XSAVE, 0)),
+        length("no-msr", Entry::msrs(0, &[]), Entry::msrs(0, &[(msr::SPEC_CTRL, 0)])),
         case(Rule::HvmMsrCount, "", &around(msrs().with_byte(0, 1)), &around(msrs()), 1, ENTRY_HEADER)
             .note("as Xen 4.9 and older wrote it"),
         longer(Rule::HvmLapicLength, "", types::LAPIC, [32, LAPIC_OLD]),
-        longer(Rule::HvmLapicLength, "shortest", types::LAPIC, [LAPIC_OLD + 1, 0]),
+        longer(Rule::HvmLapicLength, "shortest", types::LAPIC, [LAPIC_OLD + 1, 16]),
         longer(Rule::HvmRtcLength, "", types::RTC, [24, RTC_OLD]),
         longer(Rule::HvmRtcLength, "shorter", types::RTC, [RTC_OLD - 1, RTC_OLD]),
         case(Rule::HvmEntryRepeated, "", &pics(0), &pics(1), 2, 0),
@@ -148,9 +150,9 @@ fn ends() -> Vec<Case> {
         torn("torn", &[0; 7]),
         torn("torn-one", &[0]),
         missing("", headless.clone(), 0),
-        missing("second", Chain::new([Entry::header(), Entry::zeroed(PIC, 0)]), 1),
+        missing("second", Chain::new([Entry::header(), Entry::reset(PIC, 0)]), 1),
         // An entry of which so much is passed over that it need not be copied.
-        missing("long", Chain::new([Entry::header(), Entry::new(types::CPU_XSAVE, 0, vec![0; 32 << 10])]), 1),
+        missing("long", Chain::new([Entry::header(), Entry::filled(types::CPU_XSAVE, 0, 32 << 10, 0)]), 1),
         case(Rule::HvmEndLength, "", &Chain::new([Entry::header(), end]), &minimal, 1, LENGTH_AT),
         trailing("", &[0]),
         trailing("entry", &[0; 8]),

@@ -94,8 +94,8 @@ fn lengths() -> Vec<Case> {
     let bytes = || Body::new().zeros(8);
     let end = |kind| record(kind, bytes());
     let remus = minimal::checkpointed(Kind::Remus, 1);
-    // One byte of CPU, which Xen extends with zeros: the smallest body that needs padding.
-    let odd = || libxc::hvm_context(&Chain::around([Entry::new(2, 0, [0])]));
+    // One byte of VIRIDIAN_DOMAIN, which Xen extends with zeros: the smallest body that needs padding.
+    let odd = || libxc::hvm_context(&Chain::around([Entry::new(15, 0, [0])]));
     let dirty = odd().padded_with([0, 0, 0, 0, 0, 1, 0]);
     let padding = odd().body_at() + odd().length();
     vec![

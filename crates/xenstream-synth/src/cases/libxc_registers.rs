@@ -117,6 +117,10 @@ fn shared_info_and_tsc() -> Vec<Case> {
         length("longer", 32),
         tsc(Rule::LibxcTscInfoReserved, "", reserved, BODY + tsc::RESERVED_AT),
         tsc(Rule::LibxcTscInfoMode, "", libxc::tsc_info(3, 0, 0, 1), BODY),
+        tsc(Rule::LibxcTscInfoKhz, "", libxc::tsc_info(1, 999, 0, 1), BODY + 4),
+        tsc(Rule::LibxcTscInfoKhz, "large", libxc::tsc_info(0, 20_000_001, 0, 1), BODY + 4),
+        tsc(Rule::LibxcTscInfoKhz, "wraps", libxc::tsc_info(1, 1 << 29, 0, 1), BODY + 4)
+            .note("releases before 4.16.4 and 4.17.1 loop for ever"),
     ]
 }
 
@@ -138,6 +142,14 @@ fn hvm_params() -> Vec<Case> {
         pair(Rule::LibxcHvmParamsRefused, variant, index, value, 8).beside(&fine)
     };
     let reserved = hvm.items()[hvm.find(PARAMS)].clone().edited(BODY + 4, Field::U32(1));
+    // In Remus streams each checkpoint has the record again.
+    let twice = hvm.clone().before(PARAMS, libxc::hvm_params(&[(5, 1)]));
+    let [again, changed] = [1, 2].map(|value| libxc::hvm_params(&[(5, value)]));
+    let conflict = {
+        let second = twice.find(PARAMS) + 1;
+        let [broken, fine] = [changed, again].map(|item| twice.clone().inserted(second, item));
+        Case::of(Rule::LibxcHvmParamsConflict, "", &broken, &fine).in_item(&broken, second, PARAM + 8)
+    };
     vec![
         length("header", Body::new().u32(0)),
         length("", body(2)),
@@ -154,12 +166,18 @@ fn hvm_params() -> Vec<Case> {
         refused("30", 30),
         value("9", 9, 2, 1),
         value("10", 10, 4, 3),
-        value("14", 14, 1, 3),
+        value("14", 14, 1, 0),
         value("15", 15, 1 << 32, u64::from(u32::MAX)),
         value("31", 31, 6, 5),
         value("33", 33, 65, 64),
         value("33-zero", 33, 0, 1),
         value("36", 36, 2, 8),
+        value("viridian-unknown", 9, 1 << 13 | 1, 1),
+        value("ioports", 19, 2, 1),
+        value("vm86-tss-size", 37, 103 << 32, 104 << 32),
+        value("mca-cap", 38, 2, 1),
+        pair(Rule::LibxcHvmParamsSuspended, "", 14, 3, 8),
+        conflict,
         pair(Rule::LibxcHvmParamsRepeated, "", 1, 0, 0),
     ]
 }
@@ -184,6 +202,14 @@ fn policies() -> Vec<Case> {
         let item = record(X86_MSR_POLICY, Body::new().zeros(size));
         with(Rule::LibxcMsrPolicyLength, variant, item, two(), LENGTH)
     };
+    let leaves = |count| libxc::cpuid_policy(&vec![[1, NONE, 0, 0, 0, 0]; count]);
+    let largest = |variant, leaf, subleaf, bad, good| {
+        let [bad, good] = [bad, good].map(|eax| libxc::cpuid_policy(&[[leaf, subleaf, eax, 0, 0, 0]]));
+        with(Rule::LibxcCpuidPolicyMax, variant, bad, good, BODY + 8)
+    };
+    let policy = |rule, variant, bad, good, at| {
+        with(rule, variant, libxc::msr_policy(&[bad]), libxc::msr_policy(&[good]), BODY + at)
+    };
     let one = libxc::msr_policy(&[(0xCE, 0)]);
     let three = libxc::msr_policy(&[(0xCE, 0), (0x10A, 0), (0xCE, 0)]);
     let flags =
@@ -193,6 +219,22 @@ fn policies() -> Vec<Case> {
         cpuid("empty", 0),
         with(Rule::LibxcCpuidPolicyLeaf, "", leaf(0x1000_0000, NONE), leaf(1, NONE), BODY + 24),
         with(Rule::LibxcCpuidPolicyLeaf, "subleaf", leaf(1, 0), leaf(1, NONE), BODY + 24 + 4),
+        with(Rule::LibxcCpuidPolicyLeaf, "last", leaf(0xE, NONE), leaf(0xC, NONE), BODY + 24),
+        with(
+            Rule::LibxcCpuidPolicyLeaf,
+            "extended",
+            leaf(0x8000_0022, NONE),
+            leaf(0x8000_0021, NONE),
+            BODY + 24,
+        ),
+        with(Rule::LibxcCpuidPolicyLeaf, "features", leaf(7, 4), leaf(7, 3), BODY + 24 + 4),
+        with(Rule::LibxcCpuidPolicyLeaf, "xsave", leaf(0xD, 63), leaf(0xD, 62), BODY + 24 + 4),
+        with(Rule::LibxcCpuidPolicyCount, "", leaves(122), leaves(121), LENGTH),
+        largest("", 0, NONE, 0xE, 0xD),
+        largest("features", 7, 0, 4, 3),
+        largest("extended", 0x8000_0000, NONE, 0x8000_0022, 0x8000_0021),
+        policy(Rule::LibxcMsrPolicyIndex, "", (0x1234, 0), (0xCE, 0), 0),
+        policy(Rule::LibxcMsrPolicyValue, "", (0xCE, 1), (0xCE, 1 << 31), 8),
         msr("", 24),
         msr("empty", 0),
         with(Rule::LibxcMsrPolicyCount, "", three, one, LENGTH),

@@ -122,9 +122,9 @@ fn chain(shape: &Shape) -> Chain {
         };
         (0..instances).map(move |instance| match *typecode {
             // What Xen writes of these is shorter than what it takes, or longer than it needs.
-            LAPIC => Entry::new(LAPIC, instance, [0; 24]),
-            CPU_XSAVE => Entry::new(CPU_XSAVE, instance, vec![0; 24 + XSAVE as usize]),
-            typecode => Entry::zeroed(typecode, instance),
+            LAPIC => Entry::filled(LAPIC, instance, 24, 0),
+            CPU_XSAVE => Entry::filled(CPU_XSAVE, instance, 24 + XSAVE, 0),
+            typecode => Entry::reset(typecode, instance),
         })
     }))
 }
@@ -177,6 +177,8 @@ fn leaves(guest: Guest) -> Vec<[u32; 6]> {
     for leaf in &mut leaves {
         match leaf[0] {
             0 => leaf[2..].copy_from_slice(&[0xD, vendor[0], vendor[1], vendor[2]]),
+            // XSAVE.
+            1 => leaf[4] = 1 << 26,
             0x8000_0000 => leaf[2] = 0x8000_0021,
             _ => {}
         }

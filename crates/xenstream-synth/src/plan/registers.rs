@@ -8,6 +8,9 @@ use xenstream_core::wire::hvm::{self, Instances, Length};
 use xenstream_core::wire::libxc::params::is_pfn;
 use xenstream_core::wire::libxc::policy::MSRS_MAX;
 use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
+use xenstream_core::wire::msr::{
+    self, ARCH_CAPABILITIES, DR0_ADDRESS_MASK, DR1_ADDRESS_MASK, DR3_ADDRESS_MASK, PLATFORM_INFO,
+};
 
 use super::few;
 use super::memory::{GDT, ROOT, START_INFO, Space};
@@ -146,8 +149,12 @@ impl Policies {
             records.push(libxc::cpuid_policy(&leaves));
         }
         if !self.msrs.is_empty() {
-            let mut msrs = pairs(&self.msrs);
-            msrs.truncate(MSRS_MAX as usize);
+            let allowed = |(n, msr): (usize, &Msr)| {
+                let index = [PLATFORM_INFO, ARCH_CAPABILITIES][n];
+                (index, msr.value & msr::bits(index))
+            };
+            let msrs: Vec<(u32, u64)> =
+                self.msrs.iter().take(MSRS_MAX as usize).enumerate().map(allowed).collect();
             records.push(libxc::msr_policy(&msrs));
         }
         if self.reversed {
@@ -162,22 +169,30 @@ impl Leaf {
     fn words(&self) -> [u32; 6] {
         /// The `subleaf` of a leaf that has none.
         const NONE: u32 = u32::MAX;
-        // Some that have no subleaves, and some that do.
-        const LEAVES: [(u32, bool); 10] = [
-            (0, false),
-            (1, false),
-            (4, true),
-            (7, true),
-            (0xB, true),
-            (0xD, true),
-            (0x4000_0000, false),
-            (0x8000_0000, false),
-            (0x8000_0008, false),
-            (0x8000_0021, false),
+        // Some that have no subleaves, and some that have as many.
+        const LEAVES: [(u32, u32); 10] = [
+            (0, 0),
+            (1, 0),
+            (4, 6),
+            (7, 3),
+            (0xB, 2),
+            (0xD, 63),
+            (0x4000_0000, 0),
+            (0x8000_0000, 0),
+            (0x8000_0008, 0),
+            (0x8000_0021, 0),
         ];
-        let (leaf, divided) = LEAVES[usize::from(self.leaf) % LEAVES.len()];
+        let (leaf, subleaves) = LEAVES[usize::from(self.leaf) % LEAVES.len()];
         let [a, b, c, d] = self.registers;
-        [leaf, if divided { self.subleaf } else { NONE }, a, b, c, d]
+        let subleaf = self.subleaf.checked_rem(subleaves).unwrap_or(NONE);
+        // The largest leaf of each range.
+        let a = match (leaf, subleaf) {
+            (0, _) => a % 0xE,
+            (7, 0) => a % 3,
+            (0x8000_0000, _) => 0x8000_0000 + a % 0x22,
+            _ => a,
+        };
+        [leaf, subleaf, a, b, c, d]
     }
 }
 
@@ -273,18 +288,29 @@ impl HvmEntry {
     fn entry(&self) -> Entry {
         let (typecode, instance) = (self.number(), self.instance());
         if typecode == hvm::types::CPU_MSR {
+            // Those of which Xen takes any value of 32 bits.
+            let masks = [DR0_ADDRESS_MASK].into_iter().chain(DR1_ADDRESS_MASK..=DR3_ADDRESS_MASK);
+            let count = 1 + usize::from(self.size % 4);
             let msrs: Vec<(u32, u64)> =
-                (0..=u32::from(self.size % 4)).map(|n| (n, u64::from(self.fill))).collect();
+                masks.take(count).map(|index| (index, u64::from(self.fill))).collect();
             return Entry::msrs(instance, &msrs);
         }
         let length = hvm::entry(typecode).expect("the typecode is one that Xen knows").length;
         let size = u64::from(self.size);
         let length = match length {
             Length::Exactly(n) => n,
-            Length::AtMost(n) => n - size % (n + 1),
+            Length::AtMost(n) => {
+                // What Xen needs of a shorter one: CR0 of CPU, the divisor of LAPIC.
+                let least = match typecode {
+                    hvm::types::CPU => 664,
+                    hvm::types::LAPIC => 16,
+                    _ => 0,
+                };
+                n - size % (n + 1 - least)
+            }
             Length::AtLeast(n) => n + size % 512,
         };
-        Entry::new(typecode, instance, vec![self.fill; length as usize])
+        Entry::filled(typecode, instance, length, self.fill)
     }
 }
 
@@ -296,7 +322,9 @@ impl Param {
         let value = match index {
             9 => self.value & 0x1F | 1,
             10 => self.value % 4,
-            14 => self.value % 2 * 3,
+            14 => 0,
+            19 | 38 => self.value % 2,
+            37 => 104 << 32 | self.value,
             15 => u64::from(self.value as u32),
             31 => self.value % 6,
             33 => 1 + self.value % 64,

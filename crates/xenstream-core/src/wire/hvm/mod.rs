@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod devices;
+pub mod pic;
 pub mod vcpus;
 
 use crate::wire::layout::{ByteOrder, Layout};
@@ -28,12 +29,24 @@ pub mod types {
     pub const HEADER: u16 = 1;
     /// Registers of a vcpu.
     pub const CPU: u16 = 2;
+    /// Interrupt controller of an HVM guest.
+    pub const PIC: u16 = 3;
     /// Local APIC of a vcpu.
     pub const LAPIC: u16 = 5;
+    /// Routes of PCI interrupts.
+    pub const PCI_LINK: u16 = 9;
+    /// Timer of an HVM guest.
+    pub const PIT: u16 = 10;
     /// Real-time clock.
     pub const RTC: u16 = 11;
+    /// Memory types of a vcpu.
+    pub const MTRR: u16 = 14;
     /// XSAVE area of a vcpu.
     pub const CPU_XSAVE: u16 = 16;
+    /// Viridian state of a vcpu.
+    pub const VIRIDIAN_VCPU: u16 = 17;
+    /// Machine-check state of a vcpu.
+    pub const VMCE_VCPU: u16 = 18;
     /// MSRs of a vcpu.
     pub const CPU_MSR: u16 = 20;
     /// How many typecodes Xen knows.

@@ -1,5 +1,9 @@
 //! The chain of entries inside HVM_CONTEXT, walked as Xen's `hvm_load` walks it.
 
+mod cpu;
+mod devices;
+mod vcpus;
+
 use crate::observer::{Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
@@ -9,7 +13,8 @@ use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::Order;
-use crate::wire::hvm::{self, Instances, cpu, types};
+use crate::wire::hvm::cpu::{CPU_WITHOUT_TSC_AUX, LENGTH_WITHOUT_TSC_AUX};
+use crate::wire::hvm::{self, Instances, types};
 use crate::wire::layout::HvmHook;
 
 /// Fields of an entry.
@@ -21,25 +26,22 @@ pub(crate) enum Field {
     Entry,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     index: u64,
     /// The entry being read.
     pub(crate) entry: Option<RecordRef>,
-    /// Bytes in the body of the entry being read.
-    length: u64,
+    /// Its instance.
+    instance: u16,
     /// Absolute offset of the end of the entry being read.
     end: u64,
     /// END has come.
     ended: bool,
     /// Instances that have come, by typecode, as bits; repetitions among later vcpus go unseen.
     seen: [u64; types::KNOWN as usize],
-}
-
-impl Default for State {
-    fn default() -> State {
-        State { index: 0, entry: None, length: 0, end: 0, ended: false, seen: [0; types::KNOWN as usize] }
-    }
+    cpu: cpu::Earlier,
+    pics: devices::Pics,
+    vcpu: vcpus::Earlier,
 }
 
 impl Field {
@@ -133,22 +135,38 @@ impl Verifier {
         field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
         match hook {
-            HvmHook::MsrCount => {
-                let exact = hvm::MSR_HEADER.saturating_add(value.saturating_mul(hvm::MSR));
-                if exact != self.hvm.length {
-                    let room = self.hvm.length.saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
-                    self.hvm_find(Rule::HvmMsrCount, at, value, room, o)?;
-                    self.hvm_rest_of_entry();
-                }
+            HvmHook::HeaderTsc => self.hvm_header_tsc(field, o),
+            HvmHook::Cr0 => self.hvm_cr0(field, o),
+            HvmHook::Cr3 => self.hvm_cr3(field, o),
+            HvmHook::Cr4 => self.hvm_cr4(field, o),
+            HvmHook::Efer => self.hvm_efer(field, o),
+            HvmHook::Event => self.hvm_event(field, o),
+            HvmHook::ErrorCode => self.hvm_error_code(field, o),
+            HvmHook::Pic => self.hvm_pic(field, o),
+            HvmHook::LapicBase => self.hvm_lapic_base(field, o),
+            HvmHook::PitGate => self.hvm_pit_gate(field, o),
+            HvmHook::MtrrCount => self.hvm_mtrr_count(field, o),
+            HvmHook::Xcr0 => self.hvm_xcr0(field, o),
+            HvmHook::Accum => self.hvm_accum(field, o),
+            HvmHook::XstateBv => self.hvm_xstate_bv(field, o),
+            HvmHook::XsaveEnd => {
+                self.hvm_xsave_end();
                 Ok(())
             }
+            HvmHook::MsrCount => self.hvm_msr_count(field, o),
+            HvmHook::MsrIndex => self.hvm_msr_index(field, o),
+            HvmHook::MsrValue => self.hvm_msr_value(field, o),
         }
     }
 
+    /// Bytes of the entry that are still to come.
+    pub(crate) fn hvm_left_in_entry(&self) -> u64 {
+        self.hvm.end.saturating_sub(self.position)
+    }
+
     pub(crate) fn hvm_rest_of_entry(&mut self) {
-        self.hvm_await(self.hvm.end.saturating_sub(self.position), Field::Next);
+        self.hvm_await(self.hvm_left_in_entry(), Field::Next);
     }
 
     /// An entry's header is complete.
@@ -161,7 +179,7 @@ impl Verifier {
         let kind = u64::from(typecode);
         self.hvm.entry = Some(RecordRef { layer: Layer::Hvm, index, kind: Some(kind), offset: at });
         self.hvm.index = index.saturating_add(1);
-        self.hvm.length = length;
+        self.hvm.instance = instance;
         self.hvm.end = self.position.saturating_add(length).min(self.body_end);
         let length_at = at.saturating_add(hvm::LENGTH_AT);
 
@@ -198,6 +216,7 @@ impl Verifier {
             if length != 0 {
                 self.hvm_find(Rule::HvmEndLength, length_at, length, 0, o)?;
             }
+            self.hvm_pics_end(o)?;
             self.hvm.ended = true;
             self.hvm_rest_of_entry();
             return Ok(());
@@ -226,7 +245,7 @@ impl Verifier {
             self.hvm_fact(Fact::Rtc24, length_at, length, hvm::RTC_OLD, o)?;
         }
         let layout = match (typecode, length) {
-            (types::CPU, cpu::LENGTH_WITHOUT_TSC_AUX) => &cpu::CPU_WITHOUT_TSC_AUX,
+            (types::CPU, LENGTH_WITHOUT_TSC_AUX) => &CPU_WITHOUT_TSC_AUX,
             _ => known.layout,
         };
         self.flat_start(layout, length, PartOf::Entry);

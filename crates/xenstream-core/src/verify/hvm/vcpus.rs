@@ -1,0 +1,209 @@
+//! Entries of a vcpu beside CPU: MTRR, CPU_XSAVE and CPU_MSR, beyond comparisons of one field.
+
+use crate::observer::Observer;
+use crate::rule::Rule;
+use crate::targets::{Fact, HostDependency};
+use crate::verifier::Verifier;
+use crate::verify::flat::Value;
+use crate::verify::policies::{Need, Word};
+use crate::verify::{self, Stop};
+use crate::wire::hvm::{self, vcpus};
+use crate::wire::layout::canonical;
+use crate::wire::{msr, xsave};
+
+/// Most variable ranges that Xen has room for.
+const MTRR_RANGES_MAX: u64 = 8;
+const MTRR_RANGES: u64 = 0xFF;
+
+/// Features of XSAVE, and what the policy has to offer for each (`recalculate_xstate()` of Xen).
+pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
+    (xsave::X87 | xsave::SSE, Need::one(Word::Leaf1Ecx, 26)),
+    (xsave::AVX, Need::one(Word::Leaf1Ecx, 28)),
+    (xsave::MPX, Need::one(Word::Leaf7Ebx, 14)),
+    (xsave::AVX512, Need::one(Word::Leaf7Ebx, 16)),
+    (xsave::PKRU, Need::one(Word::Leaf7Ecx, 3)),
+    (xsave::TILE, Need::one(Word::Leaf7Edx, 24)),
+];
+
+/// MSRs, and what the policy has to offer for each (the MSR handlers of Xen).
+pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
+    (msr::SPEC_CTRL, Need::either((Word::Leaf7Edx, 26), (Word::Extended8Ebx, 14))),
+    (msr::PKRS, Need::one(Word::Leaf7Ecx, 31)),
+    (msr::BNDCFGS, Need::one(Word::Leaf7Ebx, 14)),
+    (msr::VIRT_SPEC_CTRL, Need::one(Word::Extended8Ebx, 25)),
+    (msr::DR0_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR1_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR1_ADDRESS_MASK + 1, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR3_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+];
+
+/// Fields of a vcpu's entries that later ones are compared with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Earlier {
+    xcr0: u64,
+    accum: u64,
+    /// Features of all vcpus so far.
+    ever: u64,
+    msr: u32,
+}
+
+impl Verifier {
+    pub(super) fn hvm_mtrr_count<O: Observer + ?Sized>(
+        &mut self,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let ranges = field.value & MTRR_RANGES;
+        if ranges > MTRR_RANGES_MAX {
+            self.hvm_find(Rule::HvmMtrrCount, field.at, ranges, MTRR_RANGES_MAX, o)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn hvm_xcr0<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+        self.hvm.vcpu.xcr0 = field.value;
+        self.hvm_xsave_features(field, o)
+    }
+
+    /// Features that contradict one another, whatever the processor.
+    fn hvm_xsave_features<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        if !xsave::is_consistent(value) || value & !xsave::POSSIBLE != 0 {
+            return self.hvm_find(Rule::HvmXsaveState, at, value, xsave::X87, o);
+        }
+        let tile = value & xsave::TILE;
+        if tile != 0 {
+            self.hvm_fact(Fact::Amx, at, value, 0, o)?;
+            if tile != xsave::TILE {
+                self.hvm_fact(Fact::TilePair, at, value, xsave::TILE, o)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn hvm_accum<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        self.hvm.vcpu.accum = value;
+        self.hvm.vcpu.ever |= value;
+        if self.hvm.vcpu.xcr0 & !value != 0 {
+            self.hvm_find(Rule::HvmXsaveState, at, value, self.hvm.vcpu.xcr0, o)?;
+        } else {
+            self.hvm_xsave_features(field, o)?;
+        }
+        self.hvm_policy(Rule::HvmXsavePolicy, field, &XSAVE_NEEDS, o)?;
+        self.depends_on(HostDependency::XsaveSize);
+        // The size that the saver's processor had for these features, which its policy tells.
+        if let Some(size) = self.policies.xsave_size(value) {
+            let exact = vcpus::XSAVE_AREA_AT.saturating_add(size);
+            let length = self.flat_length();
+            if length < exact {
+                self.hvm_find(Rule::HvmXsaveLength, self.flat_length_at(), length, exact, o)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn hvm_xstate_bv<O: Observer + ?Sized>(
+        &mut self,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if field.value & !self.hvm.vcpu.accum != 0 {
+            self.hvm_find(Rule::HvmXsaveState, field.at, field.value, self.hvm.vcpu.accum, o)?;
+        }
+        Ok(())
+    }
+
+    /// The header of the area has passed: what follows the components of the guest's features is zero.
+    pub(super) fn hvm_xsave_end(&mut self) {
+        let Some(size) = self.policies.xsave_size(self.hvm.vcpu.accum) else { return };
+        let end = self.flat_base().saturating_add(vcpus::XSAVE_AREA_AT).saturating_add(size);
+        if end < self.hvm.end {
+            self.next(end.saturating_sub(self.position), verify::Field::XsaveTail);
+        }
+    }
+
+    pub(crate) fn hvm_xsave_tail<O: Observer + ?Sized>(
+        &mut self,
+        bytes: &[u8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
+            self.advance(clean);
+            let found = bytes.get(clean).copied().map_or(0, u64::from);
+            self.hvm_find(Rule::HvmXsaveTail, self.position, found, 0, o)?;
+            self.advance(bytes.len().saturating_sub(clean));
+            self.hvm_rest_of_entry();
+            return Ok(());
+        }
+        self.advance(bytes.len());
+        if self.hvm_left_in_entry() == 0 {
+            self.hvm_rest_of_entry();
+        }
+        Ok(())
+    }
+
+    pub(super) fn hvm_msr_count<O: Observer + ?Sized>(
+        &mut self,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        let exact = hvm::MSR_HEADER.saturating_add(value.saturating_mul(hvm::MSR));
+        if exact != self.flat_length() {
+            let room = self.flat_length().saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
+            self.hvm_find(Rule::HvmMsrCount, at, value, room, o)?;
+            self.hvm_rest_of_entry();
+        }
+        Ok(())
+    }
+
+    pub(super) fn hvm_msr_index<O: Observer + ?Sized>(
+        &mut self,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        self.hvm.vcpu.msr = value as u32;
+        for (index, need) in MSR_NEEDS {
+            if u64::from(index) == value && self.policies.lacks(need) {
+                self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
+            }
+        }
+        match value as u32 {
+            msr::PKRS => self.hvm_fact(Fact::Pkrs, at, value, 0, o),
+            msr::VIRT_SPEC_CTRL => self.hvm_fact(Fact::Vsc, at, value, 0, o),
+            index if msr::is_saved_for_hvm(index) => Ok(()),
+            _ => self.hvm_find(Rule::HvmMsrIndex, at, value, 0, o),
+        }
+    }
+
+    pub(super) fn hvm_msr_value<O: Observer + ?Sized>(
+        &mut self,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        let index = self.hvm.vcpu.msr;
+        let allowed = msr::bits(index);
+        if value & !allowed != 0 {
+            return self.hvm_find(Rule::HvmMsrValue, at, value, allowed, o);
+        }
+        match index {
+            msr::SPEC_CTRL => {
+                if value & msr::SPEC_CTRL_PSFD != 0 {
+                    self.hvm_fact(Fact::Psfd, at, value, msr::SPEC_CTRL_PSFD, o)?;
+                }
+                if value & msr::SPEC_CTRL_BHI != 0 {
+                    self.hvm_fact(Fact::Bhi, at, value, msr::SPEC_CTRL_BHI, o)?;
+                }
+                Ok(())
+            }
+            msr::BNDCFGS if !canonical(value) => self.hvm_find(Rule::HvmMsrValue, at, value, 0, o),
+            msr::BNDCFGS if value & 1 != 0 && self.hvm.vcpu.ever & xsave::MPX == 0 => {
+                self.hvm_find(Rule::HvmMsrOrder, at, value, xsave::MPX, o)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! X86_CPUID_POLICY and X86_MSR_POLICY: what the hypervisor takes of them, and what they tell of the guest's processor.
+//!
+//! The policy bounds what the registers of the guest's vcpus may be: Xen gives the guest at most the features that the
+//! policy names. So a few words of it are kept for the checks of registers. A leaf that the stream does not have is
+//! Xen's own default and proves nothing.
+
+use crate::observer::Observer;
+use crate::rule::Rule;
+use crate::targets::{Fact, HostDependency};
+use crate::verifier::Verifier;
+use crate::verify::Stop;
+use crate::verify::flat::Value;
+use crate::wire::layout::PolicyHook;
+use crate::wire::libxc::policy;
+use crate::wire::{msr, records, xsave};
+
+/// Most leaves that any release takes: XCP-ng has room for one more than Xen.
+const LEAVES_MAX: u64 = 121;
+/// Largest basic leaf.
+const BASIC_MAX: u32 = 0xD;
+/// Largest subleaf of leaf 7, with XCP-ng's.
+const FEATURES_MAX: u32 = 3;
+/// Largest extended leaf.
+const EXTENDED_MAX: u32 = 0x8000_0021;
+/// First extended leaf.
+const EXTENDED: u32 = 0x8000_0000;
+/// Largest extended leaf without the fact E21.
+const EXTENDED_OLD: u32 = 0x8000_001C;
+/// `subleaf` of a leaf that has none.
+const NO_SUBLEAF: u32 = u32::MAX;
+/// Narrowest physical addresses that Xen assumes of a processor of 64 bits.
+const ADDRESS_BITS_MIN: u32 = 36;
+
+/// A register of a leaf that the checks of a guest's registers look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Word {
+    Leaf1Ecx,
+    Leaf1Edx,
+    Leaf7Ebx,
+    Leaf7Ecx,
+    Leaf7Edx,
+    Leaf7Sub1Eax,
+    Extended1Ecx,
+    Extended1Edx,
+    Extended8Eax,
+    Extended8Ebx,
+    Extended21Eax,
+}
+
+const WORDS: usize = Word::Extended21Eax as usize + 1;
+
+/// A feature: a bit of a word, or one of two bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    one: (Word, u8),
+    other: (Word, u8),
+}
+
+impl Need {
+    pub(crate) const fn one(word: Word, bit: u8) -> Need {
+        Need { one: (word, bit), other: (word, bit) }
+    }
+
+    pub(crate) const fn either(one: (Word, u8), other: (Word, u8)) -> Need {
+        Need { one, other }
+    }
+}
+
+/// What the policy of the stream tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    leaf: u32,
+    subleaf: u32,
+    msr: u32,
+    /// The record comes where Xen still applies it.
+    applies: bool,
+    words: [u32; WORDS],
+    /// Which words have come, as bits.
+    known: u16,
+    /// Where each XSAVE component ends in the area of the saver's processor, by its number.
+    xsave_ends: [u32; xsave::HIGHEST + 1],
+    xsave_known: u32,
+}
+
+impl State {
+    /// Whether the policy says that the guest does not have a feature.
+    pub(crate) fn lacks(&self, need: Need) -> bool {
+        self.is_clear(need.one) && self.is_clear(need.other)
+    }
+
+    fn is_clear(&self, (word, bit): (Word, u8)) -> bool {
+        self.word(word).is_some_and(|word| word.checked_shr(u32::from(bit)).unwrap_or(0) & 1 == 0)
+    }
+
+    fn word(&self, word: Word) -> Option<u32> {
+        let known = self.known >> word as u16 & 1 != 0;
+        self.words.get(word as usize).copied().filter(|_| known)
+    }
+
+    fn note(&mut self, word: Word, value: u32) {
+        if let Some(slot) = self.words.get_mut(word as usize) {
+            *slot = value;
+            self.known |= 1 << word as u16;
+        }
+    }
+
+    /// Width of physical addresses in bits at most, if the policy tells it.
+    pub(crate) fn address_bits(&self) -> Option<u32> {
+        self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).max(ADDRESS_BITS_MIN))
+    }
+
+    /// Size of an XSAVE area with these features in bytes, where it is known.
+    pub(crate) fn xsave_size(&self, features: u64) -> Option<u64> {
+        let mut size = xsave::LEGACY;
+        for (component, end) in (0u32..).zip(&self.xsave_ends).skip(2) {
+            if features.checked_shr(component).unwrap_or(0) & 1 != 0 {
+                if self.xsave_known.checked_shr(component).unwrap_or(0) & 1 == 0 {
+                    return None;
+                }
+                size = size.max(u64::from(*end));
+            }
+        }
+        Some(size)
+    }
+}
+
+impl Verifier {
+    /// X86_CPUID_POLICY begins. A second one replaces the first.
+    pub(crate) fn cpuid_start(&mut self) {
+        let applies = !self.static_data_ended();
+        self.policies = State { applies, ..State::default() };
+        self.flat_body(&records::CPUID_POLICY);
+    }
+
+    /// Xen has room for a fixed number of leaves.
+    pub(crate) fn cpuid_count<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let leaves = length / policy::CPUID_LEAF;
+        if leaves > LEAVES_MAX {
+            self.find(Rule::LibxcCpuidPolicyCount, at, leaves, LEAVES_MAX, o)?;
+        }
+        Ok(())
+    }
+
+    /// Xen has room for a fixed number of MSRs, which grew.
+    pub(crate) fn msr_policy_count<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        length: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match length / policy::MSR {
+            0 | policy::MSRS_OLD => Ok(()),
+            policy::MSRS_MAX => self.fact(Fact::Msr2, at, policy::MSRS_MAX, policy::MSRS_OLD, o),
+            count => self.find(Rule::LibxcMsrPolicyCount, at, count, policy::MSRS_MAX, o),
+        }
+    }
+
+    /// The hand-written checks of policies.
+    pub(crate) fn policy_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: PolicyHook,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let Value { value, at, .. } = field;
+        let register = value as u32;
+        match hook {
+            PolicyHook::Leaf => self.cpuid_leaf(at, register, o),
+            PolicyHook::Subleaf => self.cpuid_subleaf(at, register, o),
+            PolicyHook::Eax => self.cpuid_eax(at, register, o),
+            PolicyHook::Ebx => {
+                self.policy_note(register, |leaf, subleaf| match (leaf, subleaf) {
+                    (7, 0) => Some(Word::Leaf7Ebx),
+                    (0x8000_0008, _) => Some(Word::Extended8Ebx),
+                    _ => None,
+                });
+                // The offset of a component follows its size.
+                let component = self.policies.subleaf;
+                if self.policies.leaf == 0xD && component > 1 && self.policies.applies {
+                    self.xsave_component(component, register);
+                }
+                Ok(())
+            }
+            PolicyHook::Ecx => {
+                self.policy_note(register, |leaf, subleaf| match (leaf, subleaf) {
+                    (1, _) => Some(Word::Leaf1Ecx),
+                    (7, 0) => Some(Word::Leaf7Ecx),
+                    (0x8000_0001, _) => Some(Word::Extended1Ecx),
+                    _ => None,
+                });
+                Ok(())
+            }
+            PolicyHook::Edx => {
+                self.policy_note(register, |leaf, subleaf| match (leaf, subleaf) {
+                    (1, _) => Some(Word::Leaf1Edx),
+                    (7, 0) => Some(Word::Leaf7Edx),
+                    (0x8000_0001, _) => Some(Word::Extended1Edx),
+                    _ => None,
+                });
+                Ok(())
+            }
+            PolicyHook::MsrIndex => self.msr_policy_index(at, register, o),
+            PolicyHook::MsrValue => self.msr_policy_value(at, value, o),
+        }
+    }
+
+    fn policy_note(&mut self, value: u32, word: impl Fn(u32, u32) -> Option<Word>) {
+        if let Some(word) = word(self.policies.leaf, self.policies.subleaf)
+            && self.policies.applies
+        {
+            self.policies.note(word, value);
+        }
+    }
+
+    fn xsave_component(&mut self, component: u32, offset: u32) {
+        if let Some(end) = self.policies.xsave_ends.get_mut(component as usize) {
+            *end = end.saturating_add(offset);
+            self.policies.xsave_known |= 1u32.checked_shl(component).unwrap_or(0);
+        }
+    }
+
+    fn cpuid_leaf<O: Observer + ?Sized>(&mut self, at: u64, leaf: u32, o: &mut O) -> Result<(), Stop> {
+        self.policies.leaf = leaf;
+        if subleaves(leaf).is_none() {
+            self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), 0, o)?;
+        } else if leaf > EXTENDED_OLD {
+            self.fact(Fact::E21, at, u64::from(leaf), u64::from(EXTENDED_OLD), o)?;
+        }
+        Ok(())
+    }
+
+    fn cpuid_subleaf<O: Observer + ?Sized>(&mut self, at: u64, subleaf: u32, o: &mut O) -> Result<(), Stop> {
+        let leaf = self.policies.leaf;
+        self.policies.subleaf = subleaf;
+        let found = u64::from(subleaf);
+        match subleaves(leaf) {
+            Some(0) if subleaf != NO_SUBLEAF => {
+                self.find(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(NO_SUBLEAF), o)?;
+            }
+            Some(count) if count > 0 && subleaf >= count => {
+                self.find(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(count), o)?;
+            }
+            _ => {}
+        }
+        match (leaf, subleaf) {
+            // The vendor and the highest leaf, each of which some releases compare with the host's.
+            (0, _) => {
+                self.fact(Fact::Vendor, at, 0, 0, o)?;
+                self.fact(Fact::Leaf, at, 0, 0, o)?;
+                self.depends_on(HostDependency::Features);
+            }
+            (7, 2) => self.fact(Fact::L72, at, 2, 1, o)?,
+            (7, 3) => self.fact(Fact::L73, at, 3, 2, o)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Some leaves tell the largest one, beyond which Xen has no room.
+    fn cpuid_eax<O: Observer + ?Sized>(&mut self, at: u64, eax: u32, o: &mut O) -> Result<(), Stop> {
+        let largest = match (self.policies.leaf, self.policies.subleaf) {
+            (0, _) => BASIC_MAX,
+            (7, 0) => FEATURES_MAX,
+            (EXTENDED, _) => EXTENDED_MAX,
+            (7, 1) => {
+                self.policy_note(eax, |_, _| Some(Word::Leaf7Sub1Eax));
+                return Ok(());
+            }
+            (0x8000_0008, _) => {
+                self.policy_note(eax, |_, _| Some(Word::Extended8Eax));
+                return Ok(());
+            }
+            (0x8000_0021, _) => {
+                self.policy_note(eax, |_, _| Some(Word::Extended21Eax));
+                return Ok(());
+            }
+            (0xD, component) if component > 1 => {
+                if let Some(end) = self.policies.xsave_ends.get_mut(component as usize) {
+                    *end = eax;
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        // Xen clears what lies beyond the largest leaf first, from this number plus one on: of all ones it clears the
+        // whole range and then finds nothing to refuse.
+        let wraps = eax == u32::MAX && self.policies.leaf != EXTENDED;
+        if eax > largest && !wraps {
+            self.find(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;
+        }
+        if self.policies.leaf == 7 && eax > 1 {
+            self.fact(Fact::L7Max, at, u64::from(eax), 1, o)?;
+        }
+        Ok(())
+    }
+
+    fn msr_policy_index<O: Observer + ?Sized>(&mut self, at: u64, index: u32, o: &mut O) -> Result<(), Stop> {
+        self.policies.msr = index;
+        match index {
+            msr::PLATFORM_INFO => Ok(()),
+            msr::ARCH_CAPABILITIES => self.fact(Fact::Msr2, at, u64::from(index), 0, o),
+            _ => self.find(Rule::LibxcMsrPolicyIndex, at, u64::from(index), 0, o),
+        }
+    }
+
+    fn msr_policy_value<O: Observer + ?Sized>(&mut self, at: u64, value: u64, o: &mut O) -> Result<(), Stop> {
+        let index = self.policies.msr;
+        let allowed = msr::bits(index);
+        if value & !allowed != 0 {
+            return self.find(Rule::LibxcMsrPolicyValue, at, value, allowed, o);
+        }
+        if index == msr::ARCH_CAPABILITIES && value > u64::from(u32::MAX) {
+            self.fact(Fact::Ac64, at, value, u64::from(u32::MAX), o)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many subleaves a leaf has at most (`x86_cpuid_copy_from_buffer()` of Xen), 0 for one that has none; `None` for a
+/// leaf that no release takes.
+fn subleaves(leaf: u32) -> Option<u32> {
+    match leaf {
+        0x4 => Some(6),
+        // One more with XCP-ng than with Xen.
+        0x7 => Some(4),
+        0xB => Some(2),
+        0xD => Some(63),
+        0x0..=BASIC_MAX | 0x4000_0000 | 0x4000_0100 | EXTENDED..=EXTENDED_MAX => Some(0),
+        _ => None,
+    }
+}

@@ -1,0 +1,35 @@
+//! XSAVE: the features of `xcr0`, and which sets of them a processor takes (`valid_xcr0()` of Xen).
+
+/// Bit of the x87 state, which every processor has.
+pub const X87: u64 = 1;
+/// SSE.
+pub const SSE: u64 = 1 << 1;
+/// AVX.
+pub const AVX: u64 = 1 << 2;
+/// Both components of MPX.
+pub const MPX: u64 = 3 << 3;
+/// The three components of AVX-512.
+pub const AVX512: u64 = 7 << 5;
+/// Protection keys.
+pub const PKRU: u64 = 1 << 9;
+/// Both components of AMX.
+pub const TILE: u64 = 3 << 17;
+/// Components that some release knows.
+pub const POSSIBLE: u64 = X87 | SSE | AVX | MPX | AVX512 | PKRU | TILE;
+/// Number of the highest component that is known.
+pub const HIGHEST: usize = 18;
+
+/// Size of the legacy area and the header: the whole area where only x87 and SSE are in use.
+pub const LEGACY: u64 = 576;
+
+/// Whether the features go together on every release: x87 is set, AVX has SSE, AVX-512 has AVX and all of its
+/// components, and MPX has both of its own. Whether the components of AMX have to agree depends on the release.
+#[must_use]
+pub const fn is_consistent(features: u64) -> bool {
+    let avx512 = features & AVX512;
+    let mpx = features & MPX;
+    features & X87 != 0
+        && (features & AVX == 0 || features & SSE != 0)
+        && (avx512 == 0 || avx512 == AVX512 && features & AVX != 0)
+        && (mpx == 0 || mpx == MPX)
+}
