@@ -44,7 +44,7 @@
 #define XS_ABI 1
 
 // Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
-#define XS_VERIFIER_SIZE 3072
+#define XS_VERIFIER_SIZE 4096
 
 // The alignment that a verifier's memory needs, in every library with this XS_ABI.
 #define XS_VERIFIER_ALIGNMENT 16

@@ -12,7 +12,7 @@ use crate::summary::xs_summary;
 use crate::violation::xs_violation;
 
 /// Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
-pub const XS_VERIFIER_SIZE: usize = 3072;
+pub const XS_VERIFIER_SIZE: usize = 4096;
 /// The alignment that a verifier's memory needs, in every library with this XS_ABI.
 pub const XS_VERIFIER_ALIGNMENT: usize = 16;
 

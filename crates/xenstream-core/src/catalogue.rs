@@ -902,223 +902,6 @@ catalogue! {
         why: "Xen refuses the entry and with it the hypercall, and the restore fails at its very end."
         source: "Xen's public domctl, vcpu_msrs: XEN_DOMCTL_set_vcpu_msrs refuses it"
         message: "the reserved word of an MSR is {found:x}, not zero"
-    HvmHeaderTsc "hvm::header-tsc" W W D
-        field: 4, framing: kept, by: core
-        title: "implausible clock rate in HEADER"
-        refuses: "A HEADER whose gtsc_khz is neither 0 nor between 1,000 and 20,000,000."
-        why: "Xen takes any value and saves it again in X86_TSC_INFO, where releases before 4.16.4 and 4.17.1 loop for ever on some of them. No processor has such a rate."
-        source: "Xen's hvm_load() and tsc_set_info()"
-        message: "gtsc_khz is {found}, which is no frequency of a processor in kHz"
-    HvmCpuCr0 "hvm::cpu-cr0" W D D
-        field: 8, framing: kept, by: core
-        title: "impossible CR0"
-        refuses: "A CPU entry whose CR0 has a reserved bit, lacks ET, or has paging without protection."
-        why: "Xen refuses the context, when all memory has been transferred. A CPU entry of zeros is the most frequent case."
-        source: "Xen's hvm_load_cpu_ctxt()"
-        message: "cr0 is {found:x}: it has a reserved bit, lacks ET, or has paging without protection"
-    HvmCpuCr3 "hvm::cpu-cr3" W D D
-        field: 8, framing: kept, by: core
-        title: "CR3 beyond the physical addresses"
-        refuses: "A CPU entry whose CR3 has bits above the width of physical addresses: that of the CPUID policy, or 52 bits without one."
-        why: "Xen refuses the context since 4.14; the bits have no meaning on the processor that the guest was told of."
-        source: "Xen's hvm_load_cpu_ctxt(); Xen 80872597e6"
-        message: "cr3 is {found:x}, wider than {expected} bits"
-    HvmCpuCr4 "hvm::cpu-cr4" W D D
-        field: 8, framing: kept, by: core
-        title: "impossible CR4"
-        refuses: "A CPU entry whose CR4 has a bit that the release gives to no guest."
-        why: "Xen refuses the context. CET came with Xen 4.16, PKS with 4.18, LASS with 4.22."
-        source: "Xen's hvm_load_cpu_ctxt() and hvm_cr4_guest_valid_bits()"
-        message: "cr4 is {found:x}, and the bits that a guest may have are {expected:x}"
-    HvmCpuEfer "hvm::cpu-efer" W D D
-        field: 8, framing: kept, by: core
-        title: "impossible EFER"
-        refuses: "A CPU entry whose EFER has a bit that the release gives to no guest, or has long mode active that is not enabled or without paging."
-        why: "Xen refuses the context. AutoIBRS came with Xen 4.18."
-        source: "Xen's hvm_load_cpu_ctxt() and hvm_efer_valid()"
-        message: "msr_efer is {found:x}: it has an impossible bit, or LMA without LME or without paging"
-    HvmCpuPolicy "hvm::cpu-policy" W D D
-        field: 8, framing: kept, by: core
-        title: "register needs a feature that the guest does not have"
-        refuses: "A bit of CR4 or EFER whose feature the CPUID policy of the stream says the guest does not have."
-        why: "Xen gives the guest at most the features of the policy, so every host refuses the register. The saver ran the guest under the same policy: a real image has none of these."
-        source: "Xen's hvm_load_cpu_ctxt(), hvm_cr4_guest_valid_bits() and hvm_efer_valid()"
-        message: "the register is {found:x}, and the CPUID policy does not have the feature that bits {expected:x} need"
-    HvmCpuDebug "hvm::cpu-debug" W W D
-        field: 8, framing: kept, by: core
-        title: "debug register above 32 bits"
-        refuses: "A CPU entry whose DR6 or DR7 has any of the bits 63 to 32."
-        why: "Xen refuses the context since 4.18. Hardware never sets the bits."
-        source: "Xen's hvm_load_cpu_ctxt(); Xen 15987cb03f"
-        message: "the debug register is {found:x}, above 32 bits"
-    HvmCpuTscAux "hvm::cpu-tsc-aux" W D D
-        field: 8, framing: kept, by: core
-        title: "TSC_AUX above 32 bits"
-        refuses: "A CPU entry whose msr_tsc_aux does not fit into 32 bits."
-        why: "Xen refuses the context: the register has 32 bits."
-        source: "Xen's hvm_load_cpu_ctxt()"
-        message: "msr_tsc_aux is {found:x}, above 32 bits"
-    HvmCpuEvent "hvm::cpu-event" W D D
-        field: 4, framing: kept, by: core
-        title: "impossible pending event"
-        refuses: "A CPU entry with a pending event of a reserved type or with reserved bits, or with an error code above 16 bits."
-        why: "Xen refuses the context: the processor would fail when it injects the event."
-        source: "Xen's hvm_load_cpu_ctxt()"
-        message: "the pending event or its error code is {found:x}, which no processor can inject"
-    HvmCpuFlags "hvm::cpu-flags" W D D
-        field: 4, framing: kept, by: core
-        title: "unknown flags of a vcpu"
-        refuses: "A CPU entry with flags other than bit 0."
-        why: "Only bit 0, that the FPU state is valid, is known; Xen refuses the context."
-        source: "Xen's hvm_load_cpu_ctxt()"
-        message: "flags is {found:x}; only {expected:x} is known"
-    HvmCpuPad "hvm::cpu-pad" W D D
-        field: 4, framing: kept, by: core
-        title: "padding of CPU is not zero"
-        refuses: "A CPU entry whose pad0 is not zero."
-        why: "Xen refuses the context."
-        source: "Xen's hvm_load_cpu_ctxt()"
-        message: "pad0 is {found:x}, not zero"
-    HvmPicState "hvm::pic-state" W W D
-        field: 1, framing: kept, by: core
-        title: "impossible PIC"
-        refuses: "A PIC entry whose is_master does not fit its instance, whose int_output is above 1, or whose elcr has lines that cannot be level-triggered."
-        why: "Before Xen 4.19 a wrong is_master makes the hypervisor compute an address outside its structure, and the whole host goes down. Since 4.19 Xen refuses the context."
-        source: "Xen's vpic_load() and vpic_check(); Xen 69c89dd787"
-        message: "the PIC holds {found:x}, and {expected:x} is what is possible there"
-    HvmPicInit "hvm::pic-init" W W W
-        field: 1, framing: kept, by: core
-        title: "PIC output asserted during initialisation"
-        refuses: "A PIC entry whose int_output is 1 within an initialisation sequence."
-        why: "Xen refuses the context since 4.19. Savers before Xen 4.16 could write it, if the guest was saved at just that moment."
-        source: "Xen's vpic_check(); Xen 1ca901c527"
-        message: "int_output is {found} within an initialisation sequence"
-    HvmPicOutput "hvm::pic-output" W W D
-        field: 1, framing: kept, by: core
-        title: "PIC output asserted without an interrupt"
-        refuses: "A PIC entry whose int_output is 1 although no interrupt is deliverable; for the master whose interrupt is the cascade, the slave counts."
-        why: "An assertion of the hypervisor fails when the guest runs, and the whole host goes down with it."
-        source: "Xen's vpic_get_priority() and vpic_intack()"
-        message: "int_output is {found}, and no interrupt is deliverable"
-    HvmLapicBase "hvm::lapic-base" W D D
-        field: 8, framing: kept, by: core
-        title: "x2APIC mode of a disabled APIC"
-        refuses: "A LAPIC entry whose apic_base_msr has x2APIC mode without the enable bit."
-        why: "Xen refuses the context: no guest can bring its APIC into this state."
-        source: "Xen's lapic_load_hidden()"
-        message: "apic_base_msr is {found:x}: x2APIC mode without the enable bit"
-    HvmLapicDivisor "hvm::lapic-divisor" W W D
-        field: 4, framing: kept, by: core
-        title: "impossible divisor of the APIC timer"
-        refuses: "A LAPIC entry whose timer_divisor is not 1, 2, 4, 8, 16, 32, 64 or 128; an entry that ends before it has 0."
-        why: "With 0 the hypervisor divides by zero when the guest reads its timer, and the whole host goes down. Savers write powers of two only."
-        source: "Xen's vlapic_get_tmcct() and vlapic_set_tdcr()"
-        message: "timer_divisor is {found}, not a power of two from 1 to 128"
-    HvmPciLinkRoute "hvm::pci-link-route" W D D
-        field: 1, framing: kept, by: core
-        title: "PCI link routed to no line"
-        refuses: "A PCI_LINK entry with a route above 15."
-        why: "There are 16 ISA lines; Xen refuses the context."
-        source: "Xen's hvm_load() of PCI_LINK"
-        message: "route is {found}; {expected} is the last line"
-    HvmPciLinkPad "hvm::pci-link-pad" W W D
-        field: 4, framing: kept, by: core
-        title: "padding of PCI_LINK is not zero"
-        refuses: "A PCI_LINK entry whose padding is not zero."
-        why: "Xen refuses the context since 4.19. No saver writes it."
-        source: "Xen's PCI_LINK check; Xen 7a3bd1cbc4"
-        message: "the padding is {found:x}, not zero"
-    HvmPitState "hvm::pit-state" W W D
-        field: 1, framing: kept, by: core
-        title: "impossible PIT"
-        refuses: "A PIT entry with a count above 65,536, a latch, access or BCD state out of range, a gate other than 1 on channel 0 or 1, or padding that is not zero."
-        why: "Xen refuses the context since 4.19, where it began to check these. The mode is not looked at: savers write 0xff or 7 for a channel that was never programmed."
-        source: "Xen's pit_check(); Xen c53013da6f"
-        message: "the field is {found}, and its bound is {expected}"
-    HvmRtcIndex "hvm::rtc-index" W W D
-        field: 1, framing: kept, by: core
-        title: "CMOS index out of range"
-        refuses: "An RTC entry whose cmos_index is above 127."
-        why: "The guest cannot select such a register, so no saver writes it. Before the point releases of July 2026 it let two vcpus reach beyond the array in the hypervisor."
-        source: "Xen's rtc_load(); Xen f755242d60"
-        message: "cmos_index is {found}; {expected} is the largest"
-    HvmMtrrCount "hvm::mtrr-count" W D D
-        field: 8, framing: kept, by: core
-        title: "too many variable ranges"
-        refuses: "An MTRR entry whose capabilities count more than 8 variable ranges."
-        why: "Xen has room for 8 and refuses the context."
-        source: "Xen's hvm_load_mtrr_msr()"
-        message: "msr_mtrr_cap counts {found} variable ranges; {expected} is the most"
-    HvmViridianPad "hvm::viridian-pad" W D D
-        field: 7, framing: kept, by: core
-        title: "padding of VIRIDIAN_VCPU is not zero"
-        refuses: "A VIRIDIAN_VCPU entry whose padding is not zero."
-        why: "Xen refuses the context."
-        source: "Xen's viridian_load_vcpu_ctxt()"
-        message: "the padding is {found:x}, not zero"
-    HvmVmceCaps "hvm::vmce-caps" W D D
-        field: 8, framing: kept, by: core
-        title: "unknown machine-check capabilities"
-        refuses: "A VMCE_VCPU entry with capabilities that no host has."
-        why: "Xen refuses the context."
-        source: "Xen's vmce_restore_vcpu()"
-        message: "caps is {found:x}; {expected:x} is what some host takes"
-    HvmXsaveState "hvm::xsave-state" W D D
-        field: 8, framing: kept, by: core
-        title: "impossible XSAVE state"
-        refuses: "A CPU_XSAVE entry with features that no processor has or that contradict each other, in use without ever having been, in the compacted format, or with reserved bytes that are not zero."
-        why: "Xen refuses the context: restoring the state would fault."
-        source: "Xen's hvm_load_cpu_xsave_states() and validate_xstate()"
-        message: "the state is {found:x}, which contradicts {expected:x} or the format"
-    HvmXsavePolicy "hvm::xsave-policy" W D D
-        field: 8, framing: kept, by: core
-        title: "XSAVE feature that the guest does not have"
-        refuses: "A CPU_XSAVE entry with a feature that the CPUID policy of the stream says the guest does not have."
-        why: "Xen gives the guest at most the features of the policy, so every host refuses the state."
-        source: "Xen's recalculate_xstate() and validate_xstate()"
-        message: "xcr0_accum is {found:x}, and the CPUID policy does not have the feature that bits {expected:x} need"
-    HvmXsaveLength "hvm::xsave-length" W W D
-        field: 4, framing: kept, by: core
-        title: "XSAVE area too short"
-        refuses: "A CPU_XSAVE entry that is shorter than the components of its features, as the CPUID policy of the stream places them."
-        why: "Xen refuses the context where the processor of the host places them alike."
-        source: "Xen's hvm_load_cpu_xsave_states()"
-        message: "the entry has {found} bytes; its features need {expected}"
-    HvmXsaveTail "hvm::xsave-tail" W D D
-        field: 1, framing: kept, by: core
-        title: "bytes after the XSAVE area"
-        refuses: "A CPU_XSAVE entry that goes on after the components of its features with bytes that are not zero."
-        why: "Xen refuses the context; only zeros may follow, as Xen 4.3.0 and older wrote them."
-        source: "Xen's hvm_load_cpu_xsave_states()"
-        message: "the byte after the XSAVE area is {found:x}, not zero"
-    HvmMsrIndex "hvm::msr-index" W D D
-        field: 4, framing: kept, by: core
-        title: "unknown MSR"
-        refuses: "An entry of CPU_MSR with an index that the release does not take."
-        why: "Xen refuses the context. VIRT_SPEC_CTRL came with Xen 4.17, PKRS with 4.18."
-        source: "Xen's hvm_load_cpu_msrs()"
-        message: "MSR {found:x} is not one that Xen loads"
-    HvmMsrValue "hvm::msr-value" W D D
-        field: 8, framing: kept, by: core
-        title: "value that an MSR cannot have"
-        refuses: "An entry of CPU_MSR with a value that the MSR cannot have, whatever the processor."
-        why: "Xen refuses the context. Bits of SPEC_CTRL came with point releases."
-        source: "Xen's hvm_load_cpu_msrs() and guest_wrmsr()"
-        message: "the value is {found:x}; the bits that the MSR may have are {expected:x}"
-    HvmMsrPolicy "hvm::msr-policy" W D D
-        field: 4, framing: kept, by: core
-        title: "MSR that the guest does not have"
-        refuses: "An entry of CPU_MSR whose MSR belongs to a feature that the CPUID policy of the stream says the guest does not have."
-        why: "Xen gives the guest at most the features of the policy, so every host refuses the MSR."
-        source: "Xen's hvm_load_cpu_msrs() and guest_wrmsr()"
-        message: "MSR {found:x} belongs to a feature that the CPUID policy does not have"
-    HvmMsrOrder "hvm::msr-order" W D D
-        field: 8, framing: kept, by: core
-        title: "MPX enabled before its state"
-        refuses: "An entry of CPU_MSR that enables MPX in BNDCFGS while no CPU_XSAVE entry with its components has come."
-        why: "Xen refuses the context: it loads the entries in order. Savers write CPU_XSAVE first."
-        source: "Xen's hvm_load_cpu_msrs() and hvm_set_guest_bndcfgs()"
-        message: "BNDCFGS is {found:x}, and no CPU_XSAVE with the components {expected:x} has come"
     LibxcVcpuBasicMissing "libxc::vcpu-basic-missing" W D D
         field: 4, framing: kept, by: core
         title: "no registers of vcpu 0"
@@ -1438,6 +1221,223 @@ catalogue! {
         why: "Xen refuses it and with it the context, and the restore fails when all memory has been transferred."
         source: "Xen's hvm_load_cpu_msrs()"
         message: "the reserved word of an MSR is {found:x}, not zero"
+    HvmHeaderTsc "hvm::header-tsc" W W D
+        field: 4, framing: kept, by: core
+        title: "implausible clock rate in HEADER"
+        refuses: "A HEADER whose gtsc_khz is neither 0 nor between 1,000 and 20,000,000."
+        why: "Xen takes any value and saves it again in X86_TSC_INFO, where releases before 4.16.4 and 4.17.1 loop for ever on some of them. No processor has such a rate."
+        source: "Xen's hvm_load() and tsc_set_info()"
+        message: "gtsc_khz is {found}, which is no frequency of a processor in kHz"
+    HvmCpuCr0 "hvm::cpu-cr0" W D D
+        field: 8, framing: kept, by: core
+        title: "impossible CR0"
+        refuses: "A CPU entry whose CR0 has a reserved bit, lacks ET, or has paging without protection."
+        why: "Xen refuses the context, when all memory has been transferred. A CPU entry of zeros is the most frequent case."
+        source: "Xen's hvm_load_cpu_ctxt()"
+        message: "cr0 is {found:x}: it has a reserved bit, lacks ET, or has paging without protection"
+    HvmCpuCr3 "hvm::cpu-cr3" W D D
+        field: 8, framing: kept, by: core
+        title: "CR3 beyond the physical addresses"
+        refuses: "A CPU entry whose CR3 has bits above the width of physical addresses: that of the CPUID policy, or 52 bits without one."
+        why: "Xen refuses the context since 4.14; the bits have no meaning on the processor that the guest was told of."
+        source: "Xen's hvm_load_cpu_ctxt(); Xen 80872597e6"
+        message: "cr3 is {found:x}, wider than {expected} bits"
+    HvmCpuCr4 "hvm::cpu-cr4" W D D
+        field: 8, framing: kept, by: core
+        title: "impossible CR4"
+        refuses: "A CPU entry whose CR4 has a bit that the release gives to no guest."
+        why: "Xen refuses the context. CET came with Xen 4.16, PKS with 4.18, LASS with 4.22."
+        source: "Xen's hvm_load_cpu_ctxt() and hvm_cr4_guest_valid_bits()"
+        message: "cr4 is {found:x}, and the bits that a guest may have are {expected:x}"
+    HvmCpuEfer "hvm::cpu-efer" W D D
+        field: 8, framing: kept, by: core
+        title: "impossible EFER"
+        refuses: "A CPU entry whose EFER has a bit that the release gives to no guest, or has long mode active that is not enabled or without paging."
+        why: "Xen refuses the context. AutoIBRS came with Xen 4.18."
+        source: "Xen's hvm_load_cpu_ctxt() and hvm_efer_valid()"
+        message: "msr_efer is {found:x}: it has an impossible bit, or LMA without LME or without paging"
+    HvmCpuPolicy "hvm::cpu-policy" W D D
+        field: 8, framing: kept, by: core
+        title: "register needs a feature that the guest does not have"
+        refuses: "A bit of CR4 or EFER whose feature the CPUID policy of the stream says the guest does not have."
+        why: "Xen gives the guest at most the features of the policy, so every host refuses the register. The saver ran the guest under the same policy: a real image has none of these."
+        source: "Xen's hvm_load_cpu_ctxt(), hvm_cr4_guest_valid_bits() and hvm_efer_valid()"
+        message: "the register is {found:x}, and the CPUID policy does not have the feature that bits {expected:x} need"
+    HvmCpuDebug "hvm::cpu-debug" W W D
+        field: 8, framing: kept, by: core
+        title: "debug register above 32 bits"
+        refuses: "A CPU entry whose DR6 or DR7 has any of the bits 63 to 32."
+        why: "Xen refuses the context since 4.18. Hardware never sets the bits."
+        source: "Xen's hvm_load_cpu_ctxt(); Xen 15987cb03f"
+        message: "the debug register is {found:x}, above 32 bits"
+    HvmCpuTscAux "hvm::cpu-tsc-aux" W D D
+        field: 8, framing: kept, by: core
+        title: "TSC_AUX above 32 bits"
+        refuses: "A CPU entry whose msr_tsc_aux does not fit into 32 bits."
+        why: "Xen refuses the context: the register has 32 bits."
+        source: "Xen's hvm_load_cpu_ctxt()"
+        message: "msr_tsc_aux is {found:x}, above 32 bits"
+    HvmCpuEvent "hvm::cpu-event" W D D
+        field: 4, framing: kept, by: core
+        title: "impossible pending event"
+        refuses: "A CPU entry with a pending event of a reserved type or with reserved bits, or with an error code above 16 bits."
+        why: "Xen refuses the context: the processor would fail when it injects the event."
+        source: "Xen's hvm_load_cpu_ctxt()"
+        message: "the pending event or its error code is {found:x}, which no processor can inject"
+    HvmCpuFlags "hvm::cpu-flags" W D D
+        field: 4, framing: kept, by: core
+        title: "unknown flags of a vcpu"
+        refuses: "A CPU entry with flags other than bit 0."
+        why: "Only bit 0, that the FPU state is valid, is known; Xen refuses the context."
+        source: "Xen's hvm_load_cpu_ctxt()"
+        message: "flags is {found:x}; only {expected:x} is known"
+    HvmCpuPad "hvm::cpu-pad" W D D
+        field: 4, framing: kept, by: core
+        title: "padding of CPU is not zero"
+        refuses: "A CPU entry whose pad0 is not zero."
+        why: "Xen refuses the context."
+        source: "Xen's hvm_load_cpu_ctxt()"
+        message: "pad0 is {found:x}, not zero"
+    HvmPicState "hvm::pic-state" W W D
+        field: 1, framing: kept, by: core
+        title: "impossible PIC"
+        refuses: "A PIC entry whose is_master does not fit its instance, whose int_output is above 1, or whose elcr has lines that cannot be level-triggered."
+        why: "Before Xen 4.19 a wrong is_master makes the hypervisor compute an address outside its structure, and the whole host goes down. Since 4.19 Xen refuses the context."
+        source: "Xen's vpic_load() and vpic_check(); Xen 69c89dd787"
+        message: "the PIC holds {found:x}, and {expected:x} is what is possible there"
+    HvmPicInit "hvm::pic-init" W W W
+        field: 1, framing: kept, by: core
+        title: "PIC output asserted during initialisation"
+        refuses: "A PIC entry whose int_output is 1 within an initialisation sequence."
+        why: "Xen refuses the context since 4.19. Savers before Xen 4.16 could write it, if the guest was saved at just that moment."
+        source: "Xen's vpic_check(); Xen 1ca901c527"
+        message: "int_output is {found} within an initialisation sequence"
+    HvmPicOutput "hvm::pic-output" W W D
+        field: 1, framing: kept, by: core
+        title: "PIC output asserted without an interrupt"
+        refuses: "A PIC entry whose int_output is 1 although no interrupt is deliverable; for the master whose interrupt is the cascade, the slave counts."
+        why: "An assertion of the hypervisor fails when the guest runs, and the whole host goes down with it."
+        source: "Xen's vpic_get_priority() and vpic_intack()"
+        message: "int_output is {found}, and no interrupt is deliverable"
+    HvmLapicBase "hvm::lapic-base" W D D
+        field: 8, framing: kept, by: core
+        title: "x2APIC mode of a disabled APIC"
+        refuses: "A LAPIC entry whose apic_base_msr has x2APIC mode without the enable bit."
+        why: "Xen refuses the context: no guest can bring its APIC into this state."
+        source: "Xen's lapic_load_hidden()"
+        message: "apic_base_msr is {found:x}: x2APIC mode without the enable bit"
+    HvmLapicDivisor "hvm::lapic-divisor" W W D
+        field: 4, framing: kept, by: core
+        title: "impossible divisor of the APIC timer"
+        refuses: "A LAPIC entry whose timer_divisor is not 1, 2, 4, 8, 16, 32, 64 or 128; an entry that ends before it has 0."
+        why: "With 0 the hypervisor divides by zero when the guest reads its timer, and the whole host goes down. Savers write powers of two only."
+        source: "Xen's vlapic_get_tmcct() and vlapic_set_tdcr()"
+        message: "timer_divisor is {found}, not a power of two from 1 to 128"
+    HvmPciLinkRoute "hvm::pci-link-route" W D D
+        field: 1, framing: kept, by: core
+        title: "PCI link routed to no line"
+        refuses: "A PCI_LINK entry with a route above 15."
+        why: "There are 16 ISA lines; Xen refuses the context."
+        source: "Xen's hvm_load() of PCI_LINK"
+        message: "route is {found}; {expected} is the last line"
+    HvmPciLinkPad "hvm::pci-link-pad" W W D
+        field: 4, framing: kept, by: core
+        title: "padding of PCI_LINK is not zero"
+        refuses: "A PCI_LINK entry whose padding is not zero."
+        why: "Xen refuses the context since 4.19. No saver writes it."
+        source: "Xen's PCI_LINK check; Xen 7a3bd1cbc4"
+        message: "the padding is {found:x}, not zero"
+    HvmPitState "hvm::pit-state" W W D
+        field: 1, framing: kept, by: core
+        title: "impossible PIT"
+        refuses: "A PIT entry with a count above 65,536, a latch, access or BCD state out of range, a gate other than 1 on channel 0 or 1, or padding that is not zero."
+        why: "Xen refuses the context since 4.19, where it began to check these. The mode is not looked at: savers write 0xff or 7 for a channel that was never programmed."
+        source: "Xen's pit_check(); Xen c53013da6f"
+        message: "the field is {found}, and its bound is {expected}"
+    HvmRtcIndex "hvm::rtc-index" W W D
+        field: 1, framing: kept, by: core
+        title: "CMOS index out of range"
+        refuses: "An RTC entry whose cmos_index is above 127."
+        why: "The guest cannot select such a register, so no saver writes it. Before the point releases of July 2026 it let two vcpus reach beyond the array in the hypervisor."
+        source: "Xen's rtc_load(); Xen f755242d60"
+        message: "cmos_index is {found}; {expected} is the largest"
+    HvmMtrrCount "hvm::mtrr-count" W D D
+        field: 8, framing: kept, by: core
+        title: "too many variable ranges"
+        refuses: "An MTRR entry whose capabilities count more than 8 variable ranges."
+        why: "Xen has room for 8 and refuses the context."
+        source: "Xen's hvm_load_mtrr_msr()"
+        message: "msr_mtrr_cap counts {found} variable ranges; {expected} is the most"
+    HvmViridianPad "hvm::viridian-pad" W D D
+        field: 7, framing: kept, by: core
+        title: "padding of VIRIDIAN_VCPU is not zero"
+        refuses: "A VIRIDIAN_VCPU entry whose padding is not zero."
+        why: "Xen refuses the context."
+        source: "Xen's viridian_load_vcpu_ctxt()"
+        message: "the padding is {found:x}, not zero"
+    HvmVmceCaps "hvm::vmce-caps" W D D
+        field: 8, framing: kept, by: core
+        title: "unknown machine-check capabilities"
+        refuses: "A VMCE_VCPU entry with capabilities that no host has."
+        why: "Xen refuses the context."
+        source: "Xen's vmce_restore_vcpu()"
+        message: "caps is {found:x}; {expected:x} is what some host takes"
+    HvmXsaveState "hvm::xsave-state" W D D
+        field: 8, framing: kept, by: core
+        title: "impossible XSAVE state"
+        refuses: "A CPU_XSAVE entry with features that no processor has or that contradict each other, in use without ever having been, in the compacted format, or with reserved bytes that are not zero."
+        why: "Xen refuses the context: restoring the state would fault."
+        source: "Xen's hvm_load_cpu_xsave_states() and validate_xstate()"
+        message: "the state is {found:x}, which contradicts {expected:x} or the format"
+    HvmXsavePolicy "hvm::xsave-policy" W D D
+        field: 8, framing: kept, by: core
+        title: "XSAVE feature that the guest does not have"
+        refuses: "A CPU_XSAVE entry with a feature that the CPUID policy of the stream says the guest does not have."
+        why: "Xen gives the guest at most the features of the policy, so every host refuses the state."
+        source: "Xen's recalculate_xstate() and validate_xstate()"
+        message: "xcr0_accum is {found:x}, and the CPUID policy does not have the feature that bits {expected:x} need"
+    HvmXsaveLength "hvm::xsave-length" W W D
+        field: 4, framing: kept, by: core
+        title: "XSAVE area too short"
+        refuses: "A CPU_XSAVE entry that is shorter than the components of its features, as the CPUID policy of the stream places them."
+        why: "Xen refuses the context where the processor of the host places them alike."
+        source: "Xen's hvm_load_cpu_xsave_states()"
+        message: "the entry has {found} bytes; its features need {expected}"
+    HvmXsaveTail "hvm::xsave-tail" W D D
+        field: 1, framing: kept, by: core
+        title: "bytes after the XSAVE area"
+        refuses: "A CPU_XSAVE entry that goes on after the components of its features with bytes that are not zero."
+        why: "Xen refuses the context; only zeros may follow, as Xen 4.3.0 and older wrote them."
+        source: "Xen's hvm_load_cpu_xsave_states()"
+        message: "the byte after the XSAVE area is {found:x}, not zero"
+    HvmMsrIndex "hvm::msr-index" W D D
+        field: 4, framing: kept, by: core
+        title: "unknown MSR"
+        refuses: "An entry of CPU_MSR with an index that the release does not take."
+        why: "Xen refuses the context. VIRT_SPEC_CTRL came with Xen 4.17, PKRS with 4.18."
+        source: "Xen's hvm_load_cpu_msrs()"
+        message: "MSR {found:x} is not one that Xen loads"
+    HvmMsrValue "hvm::msr-value" W D D
+        field: 8, framing: kept, by: core
+        title: "value that an MSR cannot have"
+        refuses: "An entry of CPU_MSR with a value that the MSR cannot have, whatever the processor."
+        why: "Xen refuses the context. Bits of SPEC_CTRL came with point releases."
+        source: "Xen's hvm_load_cpu_msrs() and guest_wrmsr()"
+        message: "the value is {found:x}; the bits that the MSR may have are {expected:x}"
+    HvmMsrPolicy "hvm::msr-policy" W D D
+        field: 4, framing: kept, by: core
+        title: "MSR that the guest does not have"
+        refuses: "An entry of CPU_MSR whose MSR belongs to a feature that the CPUID policy of the stream says the guest does not have."
+        why: "Xen gives the guest at most the features of the policy, so every host refuses the MSR."
+        source: "Xen's hvm_load_cpu_msrs() and guest_wrmsr()"
+        message: "MSR {found:x} belongs to a feature that the CPUID policy does not have"
+    HvmMsrOrder "hvm::msr-order" W D D
+        field: 8, framing: kept, by: core
+        title: "MPX enabled before its state"
+        refuses: "An entry of CPU_MSR that enables MPX in BNDCFGS while no CPU_XSAVE entry with its components has come."
+        why: "Xen refuses the context: it loads the entries in order. Savers write CPU_XSAVE first."
+        source: "Xen's hvm_load_cpu_msrs() and hvm_set_guest_bndcfgs()"
+        message: "BNDCFGS is {found:x}, and no CPU_XSAVE with the components {expected:x} has come"
 
     // Page tables and registers of a PV guest.
     PvPteRange "pv::pte-range" D D D

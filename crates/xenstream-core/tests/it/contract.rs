@@ -97,10 +97,10 @@ fn need_tells_what_surely_follows_and_what_may_be_skipped() {
         at += n;
         progress.ended
     };
-    // TSC_INFO: between the mode and the reserved word nobody looks.
-    push(&mut verifier, 8 + 4);
-    assert_eq!(verifier.need(), need(20 + 8, 16));
-    verifier.skip(16).unwrap();
+    // TSC_INFO: no check looks at what lies between the frequency and the reserved word.
+    push(&mut verifier, 8 + 8);
+    assert_eq!(verifier.need(), need(16 + 8, 12));
+    verifier.skip(12).unwrap();
     at_end(&mut verifier, &stream);
 }
 

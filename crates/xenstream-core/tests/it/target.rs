@@ -40,6 +40,7 @@ const REFUSED: [(&str, &str); 37] = [
     ("GDT16", "any release from 4.14"),
     ("PV32VM", "Xen 4.21.1+, 4.22+"),
     ("PICCHK", "Xen 4.19+"),
+    ("PICINIT", "Xen 4.19+"),
     ("PITCHK", "Xen 4.19+"),
     ("LINKPAD", "Xen 4.19+"),
     ("TILEPAIR", "Xen 4.19+"),
