@@ -6,7 +6,7 @@ use xenstream_core::{Fact, Target, TargetSet};
 
 /// The releases that refuse a stream for each fact, in the table's order. Those of a fact that depends on the host
 /// refuse nothing for sure.
-const REFUSED: [(&str, &str); 37] = [
+const REFUSED: [(&str, &str); 38] = [
     ("V3", "Xen 4.13, XCP-ng 8.2"),
     ("RTC24", "Xen 4.13, XCP-ng 8.2"),
     (
