@@ -7,9 +7,14 @@ mod path;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Command};
-use xenstream::{Checkpointing, Format, Level, Limit, Options, Policy, Profile, Rule};
+use xenstream::{
+    Checkpointing, Format, Level, Limit, Options, Policy, Profile, ResolvedTarget, Rule, Target,
+    UnknownTarget,
+};
 
 use levels::Levels;
+
+use crate::output;
 
 pub(crate) use number::parse_number;
 pub(crate) use path::PathOrDash;
@@ -25,6 +30,11 @@ pub(crate) struct Judging {
     /// people you do not trust
     #[arg(long, default_value = "spec", value_parser = profile_parser())]
     pub(crate) profile: Profile,
+
+    /// Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or
+    /// xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them
+    #[arg(id = "release", long = "target", value_name = "RELEASE", value_parser = parse_target)]
+    target: Option<NamedTarget>,
 
     #[command(flatten)]
     levels: Levels,
@@ -43,10 +53,12 @@ pub(crate) struct Judging {
 }
 
 impl Judging {
-    /// The format and the policy; `keep_going` goes on after what is wrong.
+    /// The format and the policy; `keep_going` goes on after what is wrong. Reports on standard error which release a
+    /// branch stands for.
     pub(crate) fn options(&self, keep_going: bool) -> Options {
         let policy =
             Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(keep_going);
+        let policy = policy.with_target(self.target.as_ref().map(NamedTarget::announced));
         let mut policy = self.levels.apply(policy);
         if self.strict {
             for rule in Rule::all().filter(|rule| policy.level(*rule) == Level::Warn).collect::<Vec<_>>() {
@@ -59,6 +71,28 @@ impl Judging {
             self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value));
         Options::new(policy).with_format(self.format)
     }
+}
+
+/// A release, and what it was called on the command line.
+#[derive(Clone, Debug)]
+struct NamedTarget {
+    name: String,
+    resolved: ResolvedTarget,
+}
+
+impl NamedTarget {
+    /// The release; says on standard error which it is, unless that was its own name.
+    fn announced(&self) -> Target {
+        let ResolvedTarget { target, is_exact } = self.resolved;
+        if !is_exact {
+            output::remark(&format!("target {} means {target}, the newest known of that branch", self.name));
+        }
+        target
+    }
+}
+
+fn parse_target(name: &str) -> Result<NamedTarget, UnknownTarget> {
+    Target::resolve(name).map(|resolved| NamedTarget { name: name.to_owned(), resolved })
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {

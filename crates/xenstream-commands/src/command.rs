@@ -3,7 +3,7 @@
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::{explain, inspect, relay, report, rules, scrub, synth, verify, verify_stream_v2};
+use crate::{explain, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2};
 
 // A test runs every example.
 
@@ -42,7 +42,9 @@ pub(crate) enum Command {
     Synth(Deferred<synth::Arguments>),
     /// List the rules
     Rules(Deferred<rules::Arguments>),
-    /// Explain a rule
+    /// List the releases of Xen that are known, and what changed between them
+    Targets(Deferred<targets::Arguments>),
+    /// Explain a rule, or a change between releases of Xen
     Explain(Deferred<explain::Arguments>),
     /// Take the options of Xen's verify-stream-v2, and answer with its exit status
     ///

@@ -4,38 +4,44 @@ use std::io::{self, Write};
 
 use clap::Args;
 use xenstream::logs::{self, LogLine};
-use xenstream::{Profile, Rule};
+use xenstream::{Fact, Profile, Rule, Target, TargetSet};
 
 use crate::output::{self, complain};
 use crate::rules::{example, grades};
 use crate::status;
-use crate::suggest::rules_like;
+use crate::suggest::rules_or_facts_like;
+use crate::targets::releases_with;
 
 const HELP: &str = "\
 Examples:
   xenstream explain libxc::page-data-length
+  xenstream explain LAPIC32
   xenstream explain 'xc: error: Failed to set CPUID policy: leaf 0000001f'
 
 Exit status:
   0  it was explained
-  2  no rule has this name or belongs to this line, or output error";
+  2  no rule or fact has this name or belongs to this line, or output error";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// A rule's name, such as libxc::page-data-length, or a line of the logs of Xen, libxl, xl, QEMU or xenopsd
-    #[arg(value_name = "RULE|LOG LINE", required = true, allow_hyphen_values = true)]
+    /// A rule's name, such as libxc::page-data-length, a fact's, such as LAPIC32, or a line of the logs of Xen, libxl,
+    /// xl, QEMU or xenopsd
+    #[arg(value_name = "RULE|FACT|LOG LINE", required = true, allow_hyphen_values = true)]
     subject: Vec<String>,
 }
 
 /// Columns of running text.
 const WIDTH: usize = 100;
 
-/// Explains a rule, or a line of a log. Returns the exit status.
+/// Explains a rule, a fact, or a line of a log. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let subject = arguments.subject.join(" ");
-    if let Ok(rule) = subject.parse::<Rule>() {
+    if let Ok(rule) = subject.parse() {
         return explain_rule(rule);
+    }
+    if let Ok(fact) = subject.parse() {
+        return explain_fact(fact);
     }
     let found = logs::find(&subject);
     if !found.is_empty() {
@@ -47,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             "no message of Xen is known that has this in it: '{name}'; docs/messages.md lists those that are"
         )
     } else {
-        format!("no rule is called '{name}'{}", rules_like(&subject))
+        format!("no rule or fact is called '{name}'{}", rules_or_facts_like(&subject))
     });
     Ok(status::FAILED)
 }
@@ -65,6 +71,28 @@ fn explain_lines(found: &[&LogLine]) -> io::Result<u8> {
             writeln!(out, "  {rule}: {}", rule.entry().title)?;
         }
     }
+    out.flush()?;
+    Ok(status::VALID)
+}
+
+fn explain_fact(fact: Fact) -> io::Result<u8> {
+    let entry = fact.entry();
+    let mut out = output::stdout();
+    let title = format!("{fact}: {}.", entry.title);
+    writeln!(out, "{}\n", textwrap::fill(&title, WIDTH))?;
+    let refusing: TargetSet = Target::all().filter(|target| target.refuses(fact)).collect();
+    writeln!(out, "{}", labelled("Has it", &releases_with(fact).to_string()))?;
+    let refused = match entry.host {
+        None => format!("{refusing}, where a stream depends on it"),
+        Some(host) => format!("depends on the host: {}", host.title()),
+    };
+    writeln!(out, "{}", labelled("Refuse", &refused))?;
+    let rules: Vec<&str> = entry.rules.iter().map(|rule| rule.name()).collect();
+    if !rules.is_empty() {
+        writeln!(out, "{}", labelled("Rule", &rules.join(", ")))?;
+    }
+    writeln!(out, "{}", labelled("Commit", entry.commit))?;
+    writeln!(out, "{}", labelled("Advice", &format!("{}.", entry.advice)))?;
     out.flush()?;
     Ok(status::VALID)
 }

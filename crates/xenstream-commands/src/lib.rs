@@ -14,6 +14,7 @@ mod listing;
 mod output;
 mod progress;
 mod relay;
+mod releases;
 mod report;
 mod rules;
 mod scrub;
@@ -21,6 +22,7 @@ mod status;
 mod suggest;
 mod synth;
 mod tally;
+mod targets;
 mod verify;
 mod verify_stream_v2;
 
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Scrub(Deferred(arguments)) => apart(scrub::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
+        Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),
         Command::Explain(Deferred(arguments)) => apart(explain::run, &arguments),
         Command::VerifyStreamV2(Deferred(arguments)) => apart(verify_stream_v2::run, &arguments),
     };

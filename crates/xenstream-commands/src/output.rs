@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::releases;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use xenstream::{Error, Findings, Hint, Profile, Report, Summary, Verdict, Violation};
@@ -32,6 +33,11 @@ pub(crate) fn stdout() -> Out {
 pub(crate) fn complain(message: &str) {
     // There is nowhere to say that standard error cannot be written.
     let _ = writeln!(anstream::stderr(), "{BAD}xenstream{BAD:#}: {message}");
+}
+
+/// A line on standard error about what is not wrong.
+pub(crate) fn remark(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{NAME}xenstream{NAME:#}: {message}");
 }
 
 /// What came of an image for which no verdict could be reached.
@@ -63,6 +69,9 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
         writeln!(out, "    {ASIDE}hint{ASIDE:#}: {hint}{}", advice(hint))?;
     }
     findings(out, DOUBTFUL, "warning", &report.warnings, Some(report.profile))?;
+    if report.is_valid() {
+        releases::takers(out, report)?;
+    }
     for derived in &report.derived_limits {
         let (limit, value, memory) = (derived.limit, derived.value, derived.memory_kib);
         writeln!(

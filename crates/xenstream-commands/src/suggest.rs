@@ -1,6 +1,6 @@
 //! What may have been meant by a name that does not exist.
 
-use xenstream::Rule;
+use xenstream::{Fact, Rule};
 
 /// Names of rules that are near this one, as the end of a sentence.
 pub(crate) fn rules_like(name: &str) -> String {
@@ -16,6 +16,16 @@ pub(crate) fn rules_like(name: &str) -> String {
     };
     match did_you_mean(Rule::all().map(|rule| (likeness(rule), rule.name())).collect()) {
         None => "; `xenstream rules` lists them all".to_owned(),
+        Some(names) => format!("; did you mean {names}?"),
+    }
+}
+
+/// Names of rules or facts that are near this one, as the end of a sentence.
+pub(crate) fn rules_or_facts_like(name: &str) -> String {
+    let wanted = name.to_uppercase();
+    let facts = Fact::all().map(|fact| (strsim::jaro_winkler(&wanted, fact.name()), fact.name())).collect();
+    match did_you_mean(facts) {
+        None => rules_like(name),
         Some(names) => format!("; did you mean {names}?"),
     }
 }

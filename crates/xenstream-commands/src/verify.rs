@@ -14,12 +14,13 @@ use crate::listing::Listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
-use crate::{files_from, output, status};
+use crate::{files_from, output, releases, status};
 
 const HELP: &str = "\
 Examples:
   xenstream verify guest.save                       one image
   xenstream verify -q saves                         all below a directory, silent if they are valid
+  xenstream verify --target 4.20 guest.save         would this release restore it?
   xenstream verify --profile hardened guest.save    is it safe to hand to Xen, whoever made it?
   find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
   xenstream verify --keep-going --json guest.save   everything there is to say, for a program
@@ -66,7 +67,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, action = ArgAction::Count, conflicts_with_all = ["verbose", "json"])]
     quiet: u8,
 
-    /// List the records of each image
+    /// List the records of each image, and why releases of Xen refuse it
     #[arg(short, long, conflicts_with = "json")]
     verbose: bool,
 
@@ -160,7 +161,10 @@ fn print(
         }
         (2.., _) => Ok(()),
         (1, Ok(report)) if report.is_valid() && report.warnings.is_empty() => Ok(()),
-        (_, Ok(report)) => output::report(out, path, report),
+        (_, Ok(report)) => {
+            output::report(out, path, report)?;
+            if arguments.verbose && report.is_valid() { releases::reasons(out, report) } else { Ok(()) }
+        }
         (_, Err(error)) => {
             output::failure(path, error);
             Ok(())

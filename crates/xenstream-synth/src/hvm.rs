@@ -22,15 +22,19 @@ impl Entry {
         Entry { typecode, instance, body: body.into(), claimed: None }
     }
 
-    /// An entry in the state after a reset, as long as Xen writes or needs it.
+    /// An entry in the state after a reset, as long as Xen 4.17 writes it or needs it.
     ///
     /// # Panics
     /// Xen does not know the typecode.
     #[must_use]
     pub fn reset(typecode: u16, instance: u16) -> Entry {
         let length = hvm::entry(typecode).expect("a typecode that Xen knows").length;
-        let (Length::Exactly(n) | Length::AtMost(n) | Length::AtLeast(n)) = length;
-        Entry::filled(typecode, instance, n, 0)
+        let length = match length {
+            // A longer one is taken by few releases.
+            _ if typecode == types::LAPIC => hvm::LAPIC_OLD,
+            Length::Exactly(n) | Length::AtMost(n) | Length::AtLeast(n) => n,
+        };
+        Entry::filled(typecode, instance, length, 0)
     }
 
     /// An entry of this length in which every byte that no check looks at is `fill`. The others are as after a reset.

@@ -8,12 +8,14 @@
 //! | `verdict` | `valid`, `invalid`, `unjudged`, or `error` where none could be reached |
 //! | `verified_bytes` | of an unjudged image: the bytes at its start that were verified; what follows cannot be judged |
 //! | `profile` | `spec`, `restore`, `hardened` |
+//! | `target` | the release that it is to be restored on; absent where none was named |
 //! | `violation` | of an invalid image: the first broken rule; of an unjudged one: why it cannot be judged |
 //! | `hint` | what an input that is no image, or not of the format that was told, seems to be; absent where there is nothing to say |
 //! | `error` | instead of a verdict: `kind` and `message` |
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
 //! | `refused_by` | of a warning: another profile that refuses it |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
+//! | `releases` | of a valid image: `taken_by`, the releases that take it as far as it tells; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what decides beside the stream, with the releases where it matters, unless it does on all |
 //! | `summary` | what the stream held, as far as it was read |
 //! | `bytes_read` | bytes of the input, as it is stored, that were read |
 //! | `seconds` | how long it took |
@@ -27,7 +29,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::{Error, Findings, Format, Profile, RecordRef, Report, Summary, Violation};
+use crate::{
+    Error, Findings, Format, Profile, RecordRef, Refusal, Releases, Report, Summary, TargetSet, Violation,
+};
 
 /// One image's line. Serialize it with `serde_json`.
 ///
@@ -51,6 +55,8 @@ pub struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_bytes: Option<u64>,
     profile: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     violation: Option<ViolationObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +90,7 @@ impl<'a> Line<'a> {
             verdict: report.map_or("error", |report| report.verdict.name()),
             verified_bytes: report.and_then(Report::verified_bytes),
             profile: profile.name(),
+            target: report.and_then(|report| report.target).map(|target| target.to_string()),
             violation: report.and_then(Report::violation).map(ViolationObject::new),
             hint: report.and_then(Report::hint).map(|hint| hint.to_string()),
             error: result.err().map(ErrorObject::new),
@@ -100,6 +107,8 @@ struct Body {
     findings: Vec<FindingObject>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     derived_limits: Vec<LimitObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    releases: Option<ReleasesObject>,
     summary: SummaryObject,
     bytes_read: u64,
     seconds: f64,
@@ -119,6 +128,7 @@ impl Body {
                     memory_kib: derived.memory_kib,
                 })
                 .collect(),
+            releases: report.is_valid().then(|| ReleasesObject::new(&report.summary.releases)),
             summary: SummaryObject::new(&report.summary),
             bytes_read: report.bytes_read,
             seconds: report.elapsed.as_secs_f64(),
@@ -207,6 +217,61 @@ struct LimitObject {
     limit: &'static str,
     value: u64,
     memory_kib: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ReleasesObject {
+    taken_by: Vec<String>,
+    refused: Vec<RefusalObject>,
+    depends_on_host: Vec<HostObject>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RefusalObject {
+    releases: Vec<String>,
+    fact: &'static str,
+    rule: &'static str,
+    offset: u64,
+    record: Option<RecordObject>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HostObject {
+    on: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    releases: Option<Vec<String>>,
+}
+
+impl ReleasesObject {
+    fn new(releases: &Releases) -> ReleasesObject {
+        ReleasesObject {
+            taken_by: names(releases.taken_by()),
+            refused: releases.refusals().map(|refusal| RefusalObject::new(&refusal)).collect(),
+            depends_on_host: releases
+                .depends_on_host()
+                .map(|host| HostObject {
+                    on: host.name(),
+                    releases: host.fact().map(|_| names(host.releases())),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl RefusalObject {
+    fn new(refusal: &Refusal) -> RefusalObject {
+        RefusalObject {
+            releases: names(refusal.releases),
+            fact: refusal.fact.name(),
+            rule: refusal.rule.name(),
+            offset: refusal.offset,
+            record: refusal.record.as_ref().map(RecordObject::new),
+        }
+    }
+}
+
+fn names(releases: TargetSet) -> Vec<String> {
+    releases.iter().map(|target| target.to_string()).collect()
 }
 
 #[derive(Clone, Debug, Serialize)]

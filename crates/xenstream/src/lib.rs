@@ -51,9 +51,11 @@ pub use source::compressed::Compression;
 pub use source::file::ReadAt;
 pub use verify::{Input, verify, verify_fd, verify_path, verify_reader, verify_slice};
 pub use xenstream_core::{
-    Checkpointing, Entry, Format, Grade, Guest, Header, Layer, Level, LevelError, Limit, Message, Need,
-    Observer, PageBatch, Pages, PfnEntry, Pfns, Policy, Profile, Progress, Record, RecordCounts, RecordRef,
-    Rule, SkipError, Summary, TypeLabel, UnknownFormat, UnknownLimit, UnknownRule, Verifier, Violation, wire,
+    Checkpointing, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header, HostDependency, Layer,
+    Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry, Pfns, Polarity, Policy,
+    Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases, ResolvedTarget, Rule, SkipError,
+    Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact, UnknownFormat, UnknownLimit, UnknownRule,
+    UnknownTarget, Verifier, Violation, wire,
 };
 
 /// The examples of the project's README are compiled and run with the tests.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Violation};
+use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Target, Violation};
 
 use crate::hint::Hint;
 use crate::source::compressed::Compression;
@@ -20,6 +20,8 @@ pub struct Report {
     pub compression: Option<Compression>,
     /// The profile that the policy started from.
     pub profile: Profile,
+    /// The release that the stream is to be restored on, if the policy names one.
+    pub target: Option<Target>,
     /// Broken rules at level warn.
     pub warnings: Findings,
     /// Broken rules at level deny, under a policy that keeps going; otherwise empty.

@@ -206,6 +206,7 @@ impl<'o> Session<'o> {
             format: self.verifier.format(),
             compression: self.compression,
             profile: self.options.policy.profile(),
+            target: self.options.policy.target(),
             warnings: self.listener.warnings,
             findings: self.listener.findings,
             derived_limits: self.derived_limits,

@@ -92,7 +92,10 @@ fn an_unknown_rule_is_met_with_what_is_near() {
     ] {
         let run = run(&["explain", name]);
         assert_eq!((run.status, run.stdout.as_str()), (2, ""));
-        assert!(run.stderr.starts_with(&format!("xenstream: no rule is called '{name}'; {near}")), "{run:?}");
+        assert!(
+            run.stderr.starts_with(&format!("xenstream: no rule or fact is called '{name}'; {near}")),
+            "{run:?}"
+        );
     }
 }
 

@@ -46,6 +46,7 @@ const TABLE: &str = r#"     offset      index  layer    type                    
 /// What is printed in front of the verdict, and the verdict without its time.
 fn parts(run: &Run) -> (&str, &str) {
     let (rows, verdict) = run.stdout.rsplit_once("\n\n").unwrap_or(("", &run.stdout));
+    let verdict = verdict.split_once("\n  restores on: ").map_or(verdict, |(verdict, _)| verdict);
     (rows, verdict.rsplit_once(", ").map_or(verdict, |(verdict, _)| verdict))
 }
 

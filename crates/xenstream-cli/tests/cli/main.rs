@@ -11,5 +11,6 @@ mod relay;
 mod report;
 mod scrub;
 mod synth;
+mod targets;
 mod verify;
 mod verify_stream_v2;

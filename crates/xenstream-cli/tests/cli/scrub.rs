@@ -53,8 +53,9 @@ fn what_still_identifies_the_guest_is_said() {
     let run = run_in(files.path(), ["scrub", "in", "out"]);
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert!(lines[0].starts_with("in: valid: xl, hvm, Xen 4.17, 2 pages, "), "{run:?}");
-    assert_eq!(lines[1], "out: scrubbed: 13.5 KiB");
-    assert_eq!(lines[2], "  what still identifies the guest:");
+    assert!(lines[1].starts_with("  restores on: "), "{run:?}");
+    assert_eq!(lines[2], "out: scrubbed: 13.5 KiB");
+    assert_eq!(lines[3], "  what still identifies the guest:");
     let has = |stderr: &str, start: &str| stderr.lines().any(|line| line.starts_with(start));
     let registers = "    HVM_CONTEXT: registers and devices, ";
     let names = "    xl configuration: name, uuid, ";

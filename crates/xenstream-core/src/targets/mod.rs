@@ -141,7 +141,8 @@ impl Target {
         (0..Target::COUNT as u8).map(Target)
     }
 
-    /// The target's name on a command line, such as `4.20.4` or `xcp-ng-8.3`; the same as its `Display`.
+    /// The name of a vendor's release on a command line, such as `xcp-ng-8.3`; `None` for a release of Xen itself, which
+    /// is called like `4.20.4`. `Display` is either.
     #[must_use]
     pub fn vendor_name(self) -> Option<&'static str> {
         self.vendor().map(|vendor| vendor.name)
@@ -163,6 +164,11 @@ impl Target {
     #[must_use]
     pub fn facts(self) -> FactSet {
         FACTS.get(usize::from(self.0)).copied().unwrap_or(FactSet::EMPTY)
+    }
+
+    /// The facts that a vendor's release has and the release that it is based on has not; none for a release of Xen.
+    pub fn added_facts(self) -> impl Iterator<Item = Fact> {
+        self.vendor().map_or(&[][..], |vendor| vendor.plus).iter().copied()
     }
 
     /// Whether the fact holds in it.

@@ -1,0 +1,42 @@
+//! Which releases of Xen take an image, for people.
+
+use std::io::{self, Write};
+
+use xenstream::{Refusal, Report};
+
+use crate::output::{ASIDE, NAME};
+
+/// The line that says who takes a valid image.
+pub(crate) fn takers(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    match report.target {
+        Some(target) => {
+            let label = target.vendor_label().map_or_else(|| format!("Xen {target}"), str::to_owned);
+            writeln!(out, "  restores on: {label}, the target")
+        }
+        None => writeln!(out, "  restores on: {}", report.summary.releases.taken_by()),
+    }
+}
+
+/// Why the other releases refuse it, and what the host decides.
+pub(crate) fn reasons(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let releases = &report.summary.releases;
+    for Refusal { fact, releases, rule, offset, record, .. } in releases.refusals() {
+        writeln!(out, "  refused by {releases}: {NAME}{fact}{NAME:#} ({rule}): {}", fact.entry().title)?;
+        write!(out, "    {ASIDE}at offset {offset} ({offset:#x})")?;
+        if let Some(record) = record {
+            write!(out, ", in {record}")?;
+        }
+        writeln!(out, "{ASIDE:#}")?;
+    }
+    let hosts: Vec<String> = releases
+        .depends_on_host()
+        .map(|host| match host.fact() {
+            None => host.title().to_owned(),
+            Some(_) => format!("{} ({})", host.title(), host.releases()),
+        })
+        .collect();
+    if !hosts.is_empty() {
+        writeln!(out, "  depends on the host: {}", hosts.join("; "))?;
+    }
+    Ok(())
+}
