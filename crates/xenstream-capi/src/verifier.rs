@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_void};
 
-use xenstream_core::{Limit, Observer, Verifier, Violation};
+use xenstream_core::{Follows, Limit, Observer, Verifier, Violation};
 
 use crate::choice::{self, xs_format};
 use crate::pointer::{self, Output, aligned};
@@ -323,7 +323,7 @@ impl State {
         if !self.verifier.is_ended() {
             return Err(xs_status::ErrorState);
         }
-        Ok(match self.verifier.trailing_data(&mut self.warnings) {
+        Ok(match self.verifier.trailing_data(Follows::Data, &mut self.warnings) {
             Ok(()) => xs_status::Ok,
             Err(violation) => self.refuse(violation),
         })

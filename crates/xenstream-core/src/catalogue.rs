@@ -50,7 +50,14 @@ catalogue! {
         refuses: "Bytes behind the end of the stream in a regular file."
         why: "No reader looks at them: they are a second stream that was appended, the tail of an older file that was overwritten, or something that somebody hides. On a pipe they are usual and not judged."
         source: "both specifications, END is the last record; xl migrate goes on with its own handshake on the same descriptor"
-        message: "the stream has ended, and the file goes on"
+        message: "the stream has ended, and {found:follows}"
+    StreamTrailingZeros "stream::trailing-zeros" W A W
+        field: 1, framing: kept, by: core
+        title: "zeros after the end"
+        refuses: "Zeros, and nothing else, after the end of the stream in a regular file."
+        why: "No reader looks at them: the file is as large as the disk that the image was written to, as a suspend disk is, or space was allocated before. They do no harm, but show that the file is not as it was written."
+        source: "both specifications, END is the last record; xenopsd writes suspend images to disks, which are larger"
+        message: "the stream has ended, and only zeros follow"
     StreamRecords "stream::records" D D D
         field: 4, framing: kept, by: core
         title: "too many records"

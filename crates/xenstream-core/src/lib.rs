@@ -63,4 +63,5 @@ pub use targets::{
     TargetSet, UnknownFact, UnknownTarget,
 };
 pub use verifier::{Need, Progress, SkipError, Verifier};
+pub use verify::detect::Follows;
 pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};

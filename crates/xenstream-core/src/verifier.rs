@@ -10,6 +10,7 @@ use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Summary};
 use crate::targets::{Fact, HostDependency};
+use crate::verify::detect::Follows;
 use crate::verify::{self, Field, ShortCut, Size, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::padding;
@@ -221,17 +222,26 @@ impl Verifier {
         }
     }
 
-    /// Says that the input goes on behind the stream's end, where it should not: in a regular file.
+    /// Says that the input goes on after the stream's end, where it should not: in a regular file; and with what.
     ///
     /// # Errors
-    /// `stream::trailing-data`, where its level is deny.
-    pub fn trailing_data<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<(), Violation> {
+    /// `stream::trailing-data` or `stream::trailing-zeros`, where its level is deny.
+    pub fn trailing_data<O: Observer + ?Sized>(
+        &mut self,
+        follows: Follows,
+        observer: &mut O,
+    ) -> Result<(), Violation> {
         if self.refused {
             self.outcome()?;
         }
         self.record = None;
         let end = self.position;
-        let verdict = self.find(Rule::StreamTrailingData, end, 0, 0, observer);
+        let (rule, found) = match follows {
+            Follows::Zeros => (Rule::StreamTrailingZeros, 0),
+            Follows::Image(format) => (Rule::StreamTrailingData, format as u64),
+            Follows::Data => (Rule::StreamTrailingData, 0),
+        };
+        let verdict = self.find(rule, end, found, 0, observer);
         self.verdict(verdict)
     }
 

@@ -201,6 +201,7 @@ impl fmt::Display for Message<'_> {
                     Some(_) => "a record",
                     None => "a header",
                 })?,
+                "found:follows" => following(f, found)?,
                 "expected:format" => beginning(f, expected)?,
                 "expected:converter" => converter(f, expected)?,
                 "found:legacy" if libxc::is_legacy(found.to_be_bytes()) => f.write_str(
@@ -277,6 +278,14 @@ fn converter(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
 }
 
 /// What was expected at the start, by the format's place among all.
+/// What follows the end of a stream: another image, where the format is known.
+fn following(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
+    match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
+        None | Some(Format::Auto) => f.write_str("the file goes on"),
+        Some(format) => write!(f, "another image follows, of format {format}"),
+    }
+}
+
 fn beginning(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
     match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
         None | Some(Format::Auto) => {

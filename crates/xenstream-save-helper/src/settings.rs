@@ -107,6 +107,7 @@ impl Settings {
         // is plain.
         let mut policy = Policy::new(self.profile).with_checkpointing(Checkpointing::Plain);
         allow(&mut policy, Rule::StreamTrailingData, Level::Allow);
+        allow(&mut policy, Rule::StreamTrailingZeros, Level::Allow);
         Options::new(policy).with_format(Format::Libxc).with_decompression(false)
     }
 

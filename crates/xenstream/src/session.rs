@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use xenstream_core::wire::xl;
-use xenstream_core::{Need, Observer, Verifier, Violation};
+use xenstream_core::{Follows, Need, Observer, Verifier, Violation};
 
 use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
@@ -177,9 +177,9 @@ impl<'o> Session<'o> {
         }
     }
 
-    /// The input goes on behind the stream's end, and it is a file.
-    pub(crate) fn trailing_data(&mut self) -> Result<(), Stop> {
-        self.verifier.trailing_data(&mut self.listener).map_err(Stop::Invalid)
+    /// The input goes on after the stream's end, and it is a file.
+    pub(crate) fn trailing_data(&mut self, follows: Follows) -> Result<(), Stop> {
+        self.verifier.trailing_data(follows, &mut self.listener).map_err(Stop::Invalid)
     }
 
     /// The report on what a source came to.
@@ -192,7 +192,9 @@ impl<'o> Session<'o> {
             (None, Ok(())) => Verdict::Valid,
         };
         let hint = match &verdict {
-            Verdict::Invalid(violation) if hint::is_of_the_start(violation) => {
+            Verdict::Invalid(violation) | Verdict::Unjudged(violation)
+                if hint::is_of_the_start(violation) =>
+            {
                 self.hint.or_else(|| hint::look(self.first_bytes(), self.is_finished))
             }
             _ => None,

@@ -22,7 +22,8 @@ pub fn relay(data: &[u8]) {
     // Only files are judged for what lies behind the stream's end.
     let policy =
         setup.policy().clone().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
-    let policy = policy.expect("stream::trailing-data is not structural");
+    let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
+    let policy = policy.expect("what follows the end is not structural");
     let options = Options::new(policy).with_format(setup.format);
 
     let mut reader = Reader { rest: stream, taken: 0, script: Script::new(reads) };

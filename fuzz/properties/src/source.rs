@@ -23,7 +23,8 @@ pub fn source(data: &[u8]) {
     let (script, stream) = Script::split(rest);
     // Only files are judged for what lies behind the stream's end.
     let policy = setup.policy().clone().with_level(Rule::StreamTrailingData, Level::Allow);
-    let policy = policy.expect("stream::trailing-data is not structural");
+    let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
+    let policy = policy.expect("what follows the end is not structural");
     let options = Options::new(policy).with_format(setup.format);
     let expected = verify_slice(stream, &options);
     inspect(setup, stream);

@@ -3,7 +3,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::wire::{libxc, libxl};
-use xenstream_core::{Format, Layer, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
+use xenstream_core::{Follows, Format, Layer, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
 use xenstream_synth::broken::Broken;
 use xenstream_synth::plan::{Built, Expected, Plan};
 
@@ -95,7 +95,7 @@ fn verify(format: Format, policy: &Policy, bytes: &[u8]) -> (Result<Summary, Vio
     let mut verifier = Verifier::new(format, policy);
     let verdict = verifier.push(bytes, &mut warnings).and_then(|progress| {
         if progress.ended && progress.consumed < bytes.len() {
-            verifier.trailing_data(&mut warnings)?;
+            verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut warnings)?;
         }
         verifier.finish_with(&mut warnings)
     });

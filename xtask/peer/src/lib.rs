@@ -16,7 +16,7 @@ mod verifier;
 use std::io;
 use std::path::PathBuf;
 
-use xenstream_core::{Format, Policy, Violation};
+use xenstream_core::{Follows, Format, Policy, Violation};
 
 pub use differences::{Comparison, Differences, Disagreement};
 pub use packages::Packages;
@@ -117,7 +117,7 @@ pub fn judge(bytes: &[u8], format: Format, policy: &Policy) -> Option<Violation>
         Err(violation) => return Some(violation),
     };
     if progress.consumed < bytes.len()
-        && let Err(violation) = verifier.trailing_data(&mut ())
+        && let Err(violation) = verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut ())
     {
         return Some(violation);
     }

@@ -154,6 +154,41 @@ impl Verifier {
     }
 }
 
+/// What follows the end of a stream in a regular file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Follows {
+    /// Nothing but zeros.
+    Zeros,
+    /// Another image, of this format.
+    Image(Format),
+    /// Something else.
+    Data,
+}
+
+impl Follows {
+    /// What these bytes are: all that follow the stream, or their beginning.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Follows {
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Follows::Zeros;
+        }
+        match bytes.first_chunk().and_then(|first| looks_like(*first)) {
+            Some(format) => Follows::Image(format),
+            None => Follows::Data,
+        }
+    }
+
+    /// The same, with these bytes after it.
+    #[must_use]
+    pub fn and(self, bytes: &[u8]) -> Follows {
+        match self {
+            Follows::Zeros if bytes.iter().any(|byte| *byte != 0) => Follows::Data,
+            follows => follows,
+        }
+    }
+}
+
 /// The format whose magic begins with these bytes.
 fn looks_like(first: [u8; 8]) -> Option<Format> {
     if first == libxc::MARKER.to_be_bytes() {

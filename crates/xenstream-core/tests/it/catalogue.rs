@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 15] = [
+const PLACEHOLDERS: [&str; 16] = [
     "missing",
     "found",
     "found:x",
     "expected",
     "expected:x",
     "expected:format",
+    "found:follows",
     "found:libxc",
     "found:libxl",
     "found:xenopsd",
@@ -174,6 +175,7 @@ fn messages_render() {
                 "found:x" | "found:libxl" => "0x10",
                 "torn" => "torn",
                 "expected:format" => "no magic",
+                "found:follows" => "file goes on",
                 "range" => "below",
                 "found:xenopsd" => "the header",
                 "expected:converter" => "convert-legacy-stream",

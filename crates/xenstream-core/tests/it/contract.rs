@@ -3,8 +3,8 @@
 use xenstream_core::wire::libxc::types;
 use xenstream_core::wire::{Order, libxc, libxl};
 use xenstream_core::{
-    Format, Guest, Layer, Level, LevelError, Limit, Need, Observer, Pfns, Policy, Profile, Progress, Record,
-    RecordRef, Rule, SkipError, Verifier, Violation,
+    Follows, Format, Guest, Layer, Level, LevelError, Limit, Need, Observer, Pfns, Policy, Profile, Progress,
+    Record, RecordRef, Rule, SkipError, Verifier, Violation,
 };
 
 /// A bare libxc stream under construction, in a given order.
@@ -173,7 +173,7 @@ fn the_end_is_behind_the_last_body() {
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     verifier.push(&hvm(), &mut ()).unwrap();
     assert!(verifier.is_ended());
-    verifier.trailing_data(&mut ()).unwrap_err();
+    verifier.trailing_data(Follows::Data, &mut ()).unwrap_err();
     assert!(!verifier.is_ended());
 }
 
@@ -187,7 +187,7 @@ fn a_verdict_is_final() {
     assert_eq!(verifier.push(&hvm(), &mut ()), Err(violation));
     assert_eq!(verifier.push(&[], &mut ()), Err(violation));
     assert_eq!(verifier.finish(), Err(violation));
-    assert_eq!(verifier.trailing_data(&mut ()), Err(violation));
+    assert_eq!(verifier.trailing_data(Follows::Data, &mut ()), Err(violation));
     assert_eq!(verifier.need(), need(0, 0));
     assert!(verifier.skip(1).is_err());
     assert!(!verifier.is_ended());
@@ -203,13 +203,13 @@ fn trailing_data_goes_by_its_level() {
         let policy = policy.with_level(Rule::LibxcMemoryGap, Level::Allow).unwrap();
         let mut verifier = Verifier::new(Format::Libxc, &policy);
         verifier.push(&stream, &mut ()).unwrap();
-        verifier.trailing_data(&mut told).unwrap();
+        verifier.trailing_data(Follows::Data, &mut told).unwrap();
         assert_eq!(told.warnings.len(), expected);
     }
     let policy = Policy::spec().with_level(Rule::StreamTrailingData, Level::Deny).unwrap();
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     verifier.push(&stream, &mut ()).unwrap();
-    let violation = verifier.trailing_data(&mut ()).unwrap_err();
+    let violation = verifier.trailing_data(Follows::Data, &mut ()).unwrap_err();
     assert_eq!((violation.rule, violation.offset), (Rule::StreamTrailingData, stream.len() as u64));
     assert_eq!(violation.record, None);
 }
@@ -416,4 +416,23 @@ fn the_first_bytes_tell_the_format() {
             assert_eq!((violation.rule, violation.offset), (rule, offset), "{told}");
         }
     }
+}
+
+#[test]
+fn zeros_after_the_end_have_a_rule_of_their_own() {
+    let stream = hvm();
+    let policy = Policy::spec().with_level(Rule::StreamTrailingZeros, Level::Deny).unwrap();
+    let policy = policy.with_level(Rule::StreamTrailingData, Level::Deny).unwrap();
+    let after = |bytes: &[u8]| {
+        let mut verifier = Verifier::new(Format::Libxc, &policy);
+        verifier.push(&stream, &mut ()).unwrap();
+        let violation = verifier.trailing_data(Follows::of(bytes), &mut ()).unwrap_err();
+        (violation.rule, violation.found)
+    };
+    assert_eq!(after(&[0; 4096]), (Rule::StreamTrailingZeros, 0));
+    assert_eq!(after(&stream), (Rule::StreamTrailingData, Format::Libxc as u64));
+    assert_eq!(after(b"more"), (Rule::StreamTrailingData, 0));
+    assert_eq!(Follows::of(&[0; 8]).and(&[0; 8]), Follows::Zeros);
+    assert_eq!(Follows::of(&[0; 8]).and(b"\0x"), Follows::Data);
+    assert_eq!(Follows::of(&stream).and(b"more"), Follows::Image(Format::Libxc));
 }

@@ -16,6 +16,11 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::StreamFailover, "a checkpoint", failover),
     Break::new(Rule::StreamTrailingData, "anything", |d| {
         let size = d.number(1, 16);
+        let body = Body::new().raw(*b"more").zeros(size);
+        Some(Fault::at(d.stream.clone().with(Item::new(Part::Loose, body)), d.stream.size(), None))
+    }),
+    Break::new(Rule::StreamTrailingZeros, "anything", |d| {
+        let size = d.number(1, 16);
         let stream = d.stream.clone().with(Item::new(Part::Loose, Body::new().zeros(size)));
         Some(Fault::at(stream, d.stream.size(), None))
     }),

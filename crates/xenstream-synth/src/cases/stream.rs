@@ -143,13 +143,20 @@ fn failover() -> Vec<Case> {
 
 fn trailing() -> Vec<Case> {
     let (bare, xl) = (minimal::hvm(), minimal::hvm().in_libxl().in_xl());
-    let case = |variant, base: &Stream| {
-        let broken = base.clone().with(Item::new(Part::Loose, Body::new().raw(*b"more")));
-        Case::of(Rule::StreamTrailingData, variant, &broken, base)
+    let case = |rule, variant, base: &Stream, after: Body| {
+        let broken = base.clone().with(Item::new(Part::Loose, after));
+        Case::of(rule, variant, &broken, base)
             .at(base.size())
             .note("a finding in a regular file only: a live stream may go on")
     };
-    vec![case("", &bare), case("xl", &xl)]
+    let (more, zeros) = (|| Body::new().raw(*b"more"), || Body::new().zeros(512));
+    vec![
+        case(Rule::StreamTrailingData, "", &bare, more()),
+        case(Rule::StreamTrailingData, "xl", &xl, more()),
+        case(Rule::StreamTrailingData, "zeros-first", &bare, zeros().raw(*b"more")),
+        case(Rule::StreamTrailingZeros, "", &bare, zeros()),
+        case(Rule::StreamTrailingZeros, "xl", &xl, zeros()),
+    ]
 }
 
 fn limits() -> Vec<Case> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use xenstream_core::{Format, Level, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
+use xenstream_core::{Follows, Format, Level, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
 use xenstream_synth::cases::{self, Case, Outcome};
 
 /// Hears the warnings.
@@ -21,7 +21,7 @@ fn verify(format: Format, policy: &Policy, bytes: &[u8]) -> (Result<Summary, Vio
     let mut verifier = Verifier::new(format, policy);
     let verdict = verifier.push(bytes, &mut warnings).and_then(|progress| {
         if progress.ended && progress.consumed < bytes.len() {
-            verifier.trailing_data(&mut warnings)?;
+            verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut warnings)?;
         }
         verifier.finish_with(&mut warnings)
     });

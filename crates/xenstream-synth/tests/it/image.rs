@@ -3,7 +3,9 @@
 use std::io::{Cursor, Write};
 
 use xenstream_core::wire::libxc::types;
-use xenstream_core::{Format, Guest, Layer, Observer, Policy, Profile, Rule, Summary, Verifier, Violation};
+use xenstream_core::{
+    Follows, Format, Guest, Layer, Observer, Policy, Profile, Rule, Summary, Verifier, Violation,
+};
 use xenstream_synth::broken::BREAKS;
 use xenstream_synth::image::{Container, Contents, Fill, MEMORY_MIN, Shape, ShapeError, Writer};
 use xenstream_synth::valid::Machine;
@@ -183,7 +185,7 @@ fn a_shape_breaks_every_rule_and_stays_what_it_is_where_it_can() {
                 let bytes = broken.bytes();
                 let verdict = verifier.push(&bytes, &mut ()).and_then(|progress| {
                     if progress.consumed < bytes.len() {
-                        verifier.trailing_data(&mut ())?;
+                        verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut ())?;
                     }
                     verifier.finish()
                 });

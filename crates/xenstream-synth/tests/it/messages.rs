@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use xenstream_core::{Level, Profile, Summary, Verifier, Violation};
+use xenstream_core::{Follows, Level, Profile, Summary, Verifier, Violation};
 use xenstream_synth::cases::{self, Case};
 
 #[test]
@@ -49,7 +49,7 @@ fn verdict(case: &Case, profile: Profile, level: Level) -> Option<Result<Summary
     let mut verifier = Verifier::new(case.format, &policy);
     Some(verifier.push(&case.stream, &mut ()).and_then(|progress| {
         if progress.ended && progress.consumed < case.stream.len() {
-            verifier.trailing_data(&mut ())?;
+            verifier.trailing_data(Follows::of(&case.stream[progress.consumed..]), &mut ())?;
         }
         verifier.finish()
     }))

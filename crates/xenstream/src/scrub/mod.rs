@@ -28,7 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use xenstream_core::Rule;
+use xenstream_core::{Follows, Rule};
 
 pub use self::table::{Blanked, Part, TABLE, remains};
 
@@ -231,6 +231,7 @@ fn run(input: &mut dyn Bytes, out: &mut dyn Sink, options: &Options, what: Scrub
         window: vec![0; WINDOW],
         written: 0,
         behind: 0,
+        follows: None,
         ended: false,
     };
     let outcome = work.drive(&mut session);
@@ -265,6 +266,8 @@ struct Work<'w> {
     written: u64,
     /// Bytes that were read and lie behind the stream's end, or behind what it is refused for.
     behind: u64,
+    /// What those are.
+    follows: Option<Follows>,
     /// The stream has come to its end, valid or not.
     ended: bool,
 }
@@ -279,14 +282,25 @@ impl Work<'_> {
         }
         self.ended = session.is_ended();
         if self.ended && self.input.reads_on() {
-            if self.behind == 0 {
-                self.behind = self.input.read(&mut self.window[..1])? as u64;
-            }
-            if self.behind > 0 {
-                session.trailing_data()?;
+            if let Some(follows) = self.what_follows()? {
+                session.trailing_data(follows)?;
             }
         }
         session.finish()
+    }
+
+    /// What follows the stream, of which some bytes may have been read.
+    fn what_follows(&mut self) -> Result<Option<Follows>, Error> {
+        while matches!(self.follows, None | Some(Follows::Zeros)) {
+            let more = self.input.read(&mut self.window)?;
+            if more == 0 {
+                break;
+            }
+            self.behind += more as u64;
+            let bytes = &self.window[..more];
+            self.follows = Some(self.follows.map_or_else(|| Follows::of(bytes), |before| before.and(bytes)));
+        }
+        Ok(self.follows)
     }
 
     /// Passes over what nobody has to see, if that comes next.
@@ -321,6 +335,8 @@ impl Work<'_> {
         // Of an entry that is refused, bytes in front of these may have counted as passed.
         let judged = session.position().saturating_sub(before).min(read as u64);
         self.behind = read as u64 - judged;
+        let after = &window[judged as usize..read];
+        self.follows = (!after.is_empty()).then(|| Follows::of(after));
         self.written += judged;
         let bytes = &window[..read - self.behind as usize];
         self.filter

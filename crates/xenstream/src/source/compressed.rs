@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use liblzma::read::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream as XzStream};
 use lz4_flex::frame::FrameDecoder;
+use xenstream_core::Follows;
 
 use crate::Error;
 use crate::session::{Session, Stop};
@@ -167,15 +168,15 @@ fn decode(
     let mut chunk = vec![0; CHUNK];
     let mut verdict = Ok(());
     let mut start = true;
-    // Where bytes may follow the stream, none of them is a finding.
-    let mut trails = !ends_with_stream;
+    // What follows the stream.
+    let mut follows = None;
     loop {
         let bytes = match decompressor.read(&mut chunk)? {
             0 => break,
             n => &chunk[..n],
         };
         if verdict.is_ok() {
-            verdict = judge(bytes, &mut trails, session);
+            verdict = judge(bytes, &mut follows, session);
             if std::mem::take(&mut start) && session.asks_for_start(&verdict) {
                 session.show_start(bytes, false);
             }
@@ -183,14 +184,22 @@ fn decode(
     }
     // Checksums come last: what looks like an invalid stream, or like none at all, may be one that was damaged after it
     // was compressed.
-    verdict.and_then(|()| session.finish())
+    verdict?;
+    // Where bytes may follow the stream, none of them is a finding.
+    if let Some(follows) = follows.filter(|_| ends_with_stream) {
+        session.trailing_data(follows)?;
+    }
+    session.finish()
 }
 
-fn judge(bytes: &[u8], trails: &mut bool, session: &mut Session<'_>) -> Result<(), Stop> {
-    if session.push(bytes)? < bytes.len() && !*trails {
-        *trails = true;
-        session.trailing_data()?;
-    }
+fn judge(bytes: &[u8], follows: &mut Option<Follows>, session: &mut Session<'_>) -> Result<(), Stop> {
+    let taken = session.push(bytes)?;
+    let rest = bytes.get(taken..).unwrap_or_default();
+    *follows = match *follows {
+        None if rest.is_empty() => None,
+        None => Some(Follows::of(rest)),
+        Some(before) => Some(before.and(rest)),
+    };
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
 use rustix::fs::{Advice, FileType};
+use xenstream_core::Follows;
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::page;
 
@@ -121,10 +122,34 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
             size = file.size().map_err(Error::Inspect)?;
         }
     }
-    if file.ends_with_stream() && !read_at(file, &mut [0], session.position())?.is_empty() {
-        session.trailing_data()?;
+    if file.ends_with_stream()
+        && let Some(follows) = what_follows(file, session.position())?
+    {
+        session.trailing_data(follows)?;
     }
     session.finish()
+}
+
+/// What follows the stream, which ends at this position. Of a long tail of zeros the first part and the end are read:
+/// nothing depends on the rest, and a disk's file may be all zeros from there on.
+fn what_follows(file: &dyn ReadAt, position: u64) -> Result<Option<Follows>, Error> {
+    const MOST: u64 = 64 << 20;
+    let mut bytes = vec![0; LOOKED_AT];
+    let mut at = position;
+    let mut follows: Option<Follows> = None;
+    while matches!(follows, None | Some(Follows::Zeros)) {
+        let read = read_at(file, &mut bytes, at)?;
+        if read.is_empty() {
+            break;
+        }
+        follows = Some(follows.map_or_else(|| Follows::of(read), |before| before.and(read)));
+        at = at.saturating_add(read.len() as u64);
+        if at.saturating_sub(position) >= MOST {
+            let size = file.size().map_err(Error::Inspect)?;
+            at = at.max(size.saturating_sub(LOOKED_AT as u64));
+        }
+    }
+    Ok(follows)
 }
 
 /// The input has ended, inside the stream.

@@ -1,5 +1,7 @@
 //! Input that lies in memory.
 
+use xenstream_core::Follows;
+
 use crate::hint::LOOKED_AT;
 use crate::session::{Session, Stop};
 use crate::source::compressed;
@@ -19,8 +21,9 @@ pub(crate) fn drive(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop>
 }
 
 fn judge(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
-    if session.push(bytes)? < bytes.len() {
-        session.trailing_data()?;
+    let taken = session.push(bytes)?;
+    if let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+        session.trailing_data(Follows::of(rest))?;
     }
     session.finish()
 }

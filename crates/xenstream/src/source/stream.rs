@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
+use xenstream_core::Follows;
 
 use crate::Error;
 use crate::session::{Session, Stop};
@@ -94,11 +95,19 @@ fn judge(
         session.bytes_read += bytes.len() as u64;
         session.push(bytes)?;
     }
-    if session.is_ended()
-        && stream.ends_with_stream()
-        && !read(stream, window, 1, session.position())?.is_empty()
-    {
-        session.trailing_data()?;
+    if session.is_ended() && stream.ends_with_stream() {
+        let mut follows: Option<Follows> = None;
+        // Once it is more than zeros, the rest of it makes no difference.
+        while matches!(follows, None | Some(Follows::Zeros)) {
+            let bytes = read(stream, window, u64::MAX, session.position())?;
+            if bytes.is_empty() {
+                break;
+            }
+            follows = Some(follows.map_or_else(|| Follows::of(bytes), |before| before.and(bytes)));
+        }
+        if let Some(follows) = follows {
+            session.trailing_data(follows)?;
+        }
     }
     session.finish()
 }

@@ -124,7 +124,7 @@ fn bytes_behind_the_end_are_noticed_inside_compressed_files() {
     let options = Options::new(Policy::hardened());
     for method in METHODS {
         let image = image();
-        let packed = pack(method, &[&image[..], &[0; 100_000]].concat());
+        let packed = pack(method, &[&image[..], &[7; 100_000]].concat());
         let report = verify_slice(&packed, &Options::default()).unwrap();
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
         assert_eq!((warning.rule, warning.offset), (Rule::StreamTrailingData, image.len() as u64));

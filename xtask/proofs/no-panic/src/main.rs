@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use no_panic::no_panic;
 use xenstream_core::{
-    Checkpointing, Format, Header, Level, LevelError, Limit, Need, Observer, PageBatch, Pfns, Policy,
+    Follows,    Checkpointing, Format, Header, Level, LevelError, Limit, Need, Observer, PageBatch, Pfns, Policy,
     Profile, Progress, Record, RecordRef, Rule, SkipError, Summary, Verifier, Violation,
 };
 
@@ -81,9 +81,9 @@ proved! {
     finish_curious(verifier: &mut Verifier, observer: &mut Curious) -> Result<Summary, Violation> {
         verifier.finish_with(observer)
     }
-    trailing_data(verifier: &mut Verifier) -> Result<(), Violation> { verifier.trailing_data(&mut ()) }
+    trailing_data(verifier: &mut Verifier) -> Result<(), Violation> { verifier.trailing_data(Follows::Data, &mut ()) }
     trailing_data_curious(verifier: &mut Verifier, observer: &mut Curious) -> Result<(), Violation> {
-        verifier.trailing_data(observer)
+        verifier.trailing_data(Follows::Zeros, observer)
     }
     set_limit(verifier: &mut Verifier, limit: Limit, value: u64) { verifier.set_limit(limit, value) }
     asked(verifier: &Verifier) -> (bool, u64, Format, Option<RecordRef>) {
