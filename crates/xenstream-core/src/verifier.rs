@@ -70,6 +70,7 @@ pub struct Verifier {
     pub(crate) flat: verify::flat::State,
     pub(crate) hvm: verify::hvm::State,
     pub(crate) pv: verify::pv::State,
+    pub(crate) vcpus: verify::vcpu::State,
 }
 
 /// What [`Verifier::push`] did.
@@ -137,6 +138,7 @@ impl Verifier {
             flat: verify::flat::State::default(),
             hvm: verify::hvm::State::default(),
             pv: verify::pv::State::default(),
+            vcpus: verify::vcpu::State::default(),
         };
         verifier.start(format);
         verifier

@@ -51,4 +51,4 @@ pub use body::{Body, Field};
 pub use item::{Item, Part};
 pub use pages::{Page, pte};
 pub use stream::Stream;
-pub use vcpu::Basic;
+pub use vcpu::{Basic, extended_state, xsave_state};

@@ -103,16 +103,16 @@ pub fn vcpu_basic(vcpu_id: u32, registers: &Basic) -> Item {
     vcpu(types::X86_PV_VCPU_BASIC, vcpu_id, Body::new().raw(registers.bytes()))
 }
 
-/// X86_PV_VCPU_EXTENDED; the blob starts with the vcpu's id, once more, and is at most 128 bytes long.
+/// X86_PV_VCPU_EXTENDED; the blob ([`extended_state`](crate::extended_state)) is at most 128 bytes long.
 #[must_use]
 pub fn vcpu_extended(vcpu_id: u32, blob: impl Into<Vec<u8>>) -> Item {
     vcpu(types::X86_PV_VCPU_EXTENDED, vcpu_id, Body::new().raw(blob))
 }
 
-/// X86_PV_VCPU_XSAVE of zeros.
+/// X86_PV_VCPU_XSAVE with a blob of this size, as [`xsave_state`](crate::xsave_state) makes it.
 #[must_use]
 pub fn vcpu_xsave(vcpu_id: u32, size: u64) -> Item {
-    vcpu(types::X86_PV_VCPU_XSAVE, vcpu_id, Body::new().zeros(size))
+    vcpu(types::X86_PV_VCPU_XSAVE, vcpu_id, Body::new().raw(crate::vcpu::xsave_state(size)))
 }
 
 /// X86_PV_VCPU_MSRS: pairs of index and value.

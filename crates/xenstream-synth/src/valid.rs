@@ -11,12 +11,12 @@ pub use crate::minimal::Kind;
 use crate::minimal::checkpointed_guest;
 use crate::pages::{Page, pte};
 use crate::stream::Stream;
-use crate::vcpu::Basic;
+use crate::vcpu::{Basic, extended_state};
 
 /// Size of XSAVE's blob for a guest that uses AVX.
 pub(crate) const XSAVE: u64 = 848;
 /// Size of EXTENDED's blob (`xen_domctl_ext_vcpucontext` of 64-bit toolstacks).
-pub(crate) const EXTENDED: usize = 64;
+pub(crate) const EXTENDED: u64 = 64;
 
 /// A kind of guest, as people tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
@@ -168,7 +168,7 @@ fn pv(info: Item, frames: Item, [root, start_info]: [Page; 2], registers: &Basic
         tsc_info(),
         libxc::shared_info(),
         libxc::vcpu_basic(0, registers),
-        libxc::vcpu_extended(0, [0; EXTENDED]),
+        libxc::vcpu_extended(0, extended_state(0, EXTENDED)),
         libxc::vcpu_xsave(0, XSAVE),
         libxc::vcpu_msrs(0, &[(0xC000_0103, 0)]),
         libxc::end(),

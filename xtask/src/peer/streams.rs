@@ -6,7 +6,7 @@ use xenstream_core::wire::libxl::types as libxl_types;
 use xenstream_core::wire::{Order, RECORD_HEADER, padding};
 use xenstream_core::{Checkpointing, Format, Guest, Layer};
 use xenstream_synth::hvm::Chain;
-use xenstream_synth::{Basic, Body, Field, Item, Page, Part, Stream, libxc, libxl, pte};
+use xenstream_synth::{Basic, Body, Field, Item, Page, Part, Stream, extended_state, libxc, libxl, pte};
 
 /// One stream.
 #[derive(Clone, Debug)]
@@ -159,9 +159,7 @@ fn pv(rng: &mut Rng) -> (Vec<Item>, Vec<Item>) {
         let registers = if wide { Basic::pv64() } else { Basic::pv32() };
         let registers = registers.start_info(3).gdt_entries(512).gdt_frame(0, 4).cr3(8);
         round.push(libxc::vcpu_basic(vcpu, &registers));
-        let mut extended = [0; 64];
-        extended[..4].copy_from_slice(&vcpu.to_le_bytes());
-        round.push(libxc::vcpu_extended(vcpu, extended));
+        round.push(libxc::vcpu_extended(vcpu, extended_state(vcpu, 64)));
         round.push(libxc::vcpu_xsave(vcpu, *pick(rng, &[16, 592, 848])));
         if rng.bool() {
             round.push(libxc::vcpu_msrs(vcpu, &[(0xC000_0103, 0)]));

@@ -202,7 +202,7 @@ facts! {
         advice: "Restore it on a newer release",
     Amx "AMX" Accepts A A A
         since: [(20, 0)],
-        rules: [HvmXsaveState],
+        rules: [HvmXsaveState, PvXsaveState],
         commit: "e3b5440012",
         title: "XSAVE state may have the components 17 and 18, AMX tiles",
         advice: "Restore it on a newer release",
@@ -235,25 +235,25 @@ facts! {
         advice: "The register is damaged: save the guest again",
     Vma "VMA" Refuses W D D
         since: [(13, 1), (14, 0)],
-        rules: [],
+        rules: [PvVmAssist],
         commit: "a62c6fe05c",
         title: "vm_assist of a PV guest may have known bits only",
         advice: "The field is damaged: save the guest again",
     Dr32 "DR32" Refuses W W D
         since: [(18, 0)],
-        rules: [HvmCpuDebug],
+        rules: [HvmCpuDebug, PvDebug],
         commit: "15987cb03f",
         title: "DR6 and DR7 may have 32 bits, and a PV guest's DR0 to DR3 addresses of its own",
         advice: "Clear the high halves of DR6 and DR7: the hardware has no such bits",
     Gdt16 "GDT16" Refuses W D D
         since: [(14, 0)],
-        rules: [],
+        rules: [PvGdtCount],
         commit: "ded6e9d514",
         title: "gdt_ents of a PV guest is judged in all its bits",
         advice: "The field is damaged: save the guest again",
     Pv32Vm "PV32VM" Refuses W W D
         since: [(21, 1), (22, 0)],
-        rules: [],
+        rules: [PvEflagsVm],
         commit: "dbd936248f",
         title: "EFLAGS of a 32-bit PV guest may not have bit 17, VM",
         advice: "Clear the bit: the guest cannot run in that mode under a 64-bit Xen",

@@ -5,6 +5,8 @@
 //! Xen sees them: a value of zero, or of the bytes that are there and zeros.
 
 use crate::observer::Observer;
+use crate::rule::Rule;
+use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::{self, Stop};
 use crate::violation::RecordRef;
@@ -32,6 +34,8 @@ pub(crate) enum PartOf {
     Record,
     /// The header in the body of a VCPU record; the vcpu's blob follows.
     VcpuRecord,
+    /// The blob of a VCPU record.
+    Vcpu,
     /// An entry of HVM_CONTEXT.
     Entry,
 }
@@ -85,8 +89,7 @@ impl Verifier {
             }
             self.flat.place.field = self.flat.place.field.saturating_add(1);
         }
-        self.flat_end();
-        Ok(())
+        self.flat_end(o)
     }
 
     /// A field has been read.
@@ -140,10 +143,9 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
-        let record = self.flat_record();
         match (check.fact(), check.rule()) {
-            (Some(fact), _) => self.fact_in(fact, at, value, check.bound(), record, o),
-            (None, Some(rule)) => self.find_in(rule, at, value, check.bound(), record, o),
+            (Some(fact), _) => self.flat_fact(fact, at, value, check.bound(), o),
+            (None, Some(rule)) => self.flat_find(rule, at, value, check.bound(), o),
             (None, None) => Ok(()),
         }
     }
@@ -158,12 +160,49 @@ impl Verifier {
         }
     }
 
+    /// A rule was broken in the structure.
+    pub(crate) fn flat_find<O: Observer + ?Sized>(
+        &mut self,
+        rule: Rule,
+        at: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let record = self.flat_record();
+        if self.flat.part_of == PartOf::Vcpu {
+            return self.vcpu_find(rule, at, found, expected, o);
+        }
+        self.find_in(rule, at, found, expected, record, o)
+    }
+
+    /// The structure shows something that some releases refuse.
+    pub(crate) fn flat_fact<O: Observer + ?Sized>(
+        &mut self,
+        fact: Fact,
+        at: u64,
+        found: u64,
+        expected: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        if self.flat.part_of == PartOf::Vcpu {
+            return self.vcpu_fact(fact, at, found, expected, o);
+        }
+        let record = self.flat_record();
+        self.fact_in(fact, at, found, expected, record, o)
+    }
+
     /// The record or entry that the structure is part of.
     pub(crate) fn flat_record(&self) -> Option<RecordRef> {
         match self.flat.part_of {
-            PartOf::Record | PartOf::VcpuRecord => self.record,
+            PartOf::Record | PartOf::VcpuRecord | PartOf::Vcpu => self.record,
             PartOf::Entry => self.hvm.entry,
         }
+    }
+
+    /// Bytes of the structure.
+    pub(crate) fn flat_length(&self) -> u64 {
+        self.flat.length
     }
 
     /// Absolute offset of the length that a too short structure has: both kinds of header have it at the same place.
@@ -176,17 +215,13 @@ impl Verifier {
         self.flat.base
     }
 
-    /// Bytes of the structure.
-    pub(crate) fn flat_length(&self) -> u64 {
-        self.flat.length
-    }
-
     /// Nothing more in this structure is judged.
-    pub(crate) fn flat_end(&mut self) {
+    fn flat_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.flat.part_of {
-            PartOf::Record => self.rest_of_body(),
-            PartOf::VcpuRecord => self.vcpu_blob(),
+            PartOf::Record | PartOf::Vcpu => self.rest_of_body(),
+            PartOf::VcpuRecord => return self.vcpu_blob(o),
             PartOf::Entry => self.hvm_rest_of_entry(),
         }
+        Ok(())
     }
 }

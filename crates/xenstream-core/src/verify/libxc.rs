@@ -8,7 +8,7 @@ use crate::summary::{Format, Guest};
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::places::{Place, Seen};
-use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers};
+use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers, vcpu};
 use crate::violation::{Layer, RecordRef};
 use crate::wire::libxc::{self, types};
 use crate::wire::{Order, RECORD_HEADER, records, xenopsd};
@@ -198,6 +198,7 @@ impl Verifier {
         self.libxc = State { index: self.libxc.index, checkpointing, ..State::default() };
         self.pages = pages::State::default();
         self.pv = pv::State::default();
+        self.vcpus = vcpu::State::default();
         self.registers = registers::State::default();
         self.params = params::State::default();
         self.policies = policies::State::default();

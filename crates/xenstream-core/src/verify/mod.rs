@@ -17,6 +17,7 @@ pub(crate) mod pv;
 pub(crate) mod qemu;
 pub(crate) mod registers;
 pub(crate) mod scan;
+pub(crate) mod vcpu;
 pub(crate) mod xenopsd;
 pub(crate) mod xenstore;
 pub(crate) mod xl;

@@ -307,6 +307,7 @@ impl Verifier {
             };
             self.find_at(level, violation, o)?;
         }
+        self.vcpus_completed(o)?;
         self.libxc_context_missing(found, at, o)
     }
 
@@ -329,6 +330,10 @@ impl Verifier {
 
     fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let found = u64::from(types::END);
+        // What came after the last checkpoint is never applied.
+        if self.libxc.checkpoints == 0 {
+            self.vcpus_completed(o)?;
+        }
         self.libxc_p2m_missing(found, at, o)?;
         self.libxc_context_missing(found, at, o)?;
         let pv = self.summary.guest == Some(Guest::Pv);

@@ -10,10 +10,9 @@ use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::{PartOf, Value};
-use crate::verify::places::Seen;
 use crate::wire::layout::RecordHook;
-use crate::wire::libxc::{pv_info, types, vcpu};
-use crate::wire::{pv, records};
+use crate::wire::libxc::{pv_info, vcpu};
+use crate::wire::records;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -101,22 +100,6 @@ impl Verifier {
         Ok(())
     }
 
-    /// The header of a VCPU record has passed: its blob follows.
-    pub(crate) fn vcpu_blob(&mut self) {
-        let blob = self.left_in_body();
-        match self.libxc.kind {
-            types::X86_PV_VCPU_BASIC if blob > 0 => {
-                if self.registers.vcpu_id == 0 {
-                    self.libxc.seen.add(Seen::BASIC_0);
-                }
-                self.pv_basic_start();
-            }
-            types::X86_PV_VCPU_EXTENDED if blob >= 4 => self.flat_body(&pv::EXTENDED),
-            types::X86_PV_VCPU_MSRS if blob >= vcpu::MSR => self.flat_body(&pv::MSRS),
-            _ => self.rest_of_body(),
-        }
-    }
-
     /// A VCPU record begins with a header, whatever its type.
     pub(crate) fn vcpu_start(&mut self) {
         self.flat_start(&records::VCPU_HEADER, vcpu::HEADER, PartOf::VcpuRecord);
@@ -126,7 +109,7 @@ impl Verifier {
     fn extended_id<O: Observer + ?Sized>(&mut self, at: u64, inner: u64, o: &mut O) -> Result<(), Stop> {
         let outer = u64::from(self.registers.vcpu_id);
         if inner != outer {
-            self.find(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
+            self.flat_find(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
         }
         Ok(())
     }

@@ -145,6 +145,8 @@ pub enum Check {
     OneOf(&'static [u64], Rule),
     /// A canonical address: bits 63 to 47 are all the same.
     Canonical(Rule),
+    /// A canonical address outside the part of the address space that the hypervisor keeps from its guests.
+    GuestAddress(Rule),
     /// Releases refuse a value that does not pass the check by whether they have this fact.
     For(Fact, &'static Check),
     /// What takes more than this value to decide, and is decided by hand: see `verify::flat`.
@@ -211,7 +213,7 @@ pub enum PolicyHook {
     MsrValue,
 }
 
-/// Hand-written checks of a PV vcpu's registers.
+/// Hand-written checks of a PV vcpu's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PvHook {
@@ -221,10 +223,28 @@ pub enum PvHook {
     GdtFrame,
     /// How many descriptors the GDT has.
     GdtEnts,
+    /// Whether the vcpu runs its kernel.
+    Flags,
     /// The page table of user mode.
     Cr1,
     /// The page table of the kernel.
     Cr3,
+    /// The features that vcpu 0 asked for.
+    VmAssist,
+    /// EXTENDED: how much of the structure counts.
+    ExtendedSize,
+    /// EXTENDED: the machine-check capabilities, if they count.
+    ExtendedCaps,
+    /// XSAVE: `xcr0`.
+    Xcr0,
+    /// XSAVE: `xcr0_accum`, against `xcr0` and the length.
+    Xcr0Accum,
+    /// XSAVE: the components that the area holds, against `xcr0_accum`.
+    XstateBv,
+    /// MSRS: the index of an entry.
+    MsrIndex,
+    /// MSRS: the value of an entry, by its index.
+    MsrValue,
 }
 
 /// Hand-written checks of entries of HVM_CONTEXT.
@@ -281,7 +301,11 @@ impl Check {
             | Check::Within(bound, _)
             | Check::Has(bound, _) => bound,
             Check::For(_, check) => check.bound(),
-            Check::Zero(_) | Check::OneOf(..) | Check::Canonical(_) | Check::By(_) => 0,
+            Check::Zero(_)
+            | Check::OneOf(..)
+            | Check::Canonical(_)
+            | Check::GuestAddress(_)
+            | Check::By(_) => 0,
         }
     }
 
@@ -297,7 +321,8 @@ impl Check {
             | Check::Within(_, rule)
             | Check::Has(_, rule)
             | Check::OneOf(_, rule)
-            | Check::Canonical(rule) => Some(rule),
+            | Check::Canonical(rule)
+            | Check::GuestAddress(rule) => Some(rule),
             Check::For(_, check) => check.rule(),
             Check::By(_) => None,
         }
@@ -313,7 +338,12 @@ impl Check {
             | Check::Has(bound, _) => bound,
             Check::OneOf(values, _) => values.first().copied().unwrap_or(0),
             Check::For(_, check) => check.blank(),
-            Check::Zero(_) | Check::AtMost(..) | Check::Within(..) | Check::Canonical(_) | Check::By(_) => 0,
+            Check::Zero(_)
+            | Check::AtMost(..)
+            | Check::Within(..)
+            | Check::Canonical(_)
+            | Check::GuestAddress(_)
+            | Check::By(_) => 0,
         }
     }
 
@@ -352,6 +382,7 @@ impl Check {
             Check::Has(mask, _) => value & mask == mask,
             Check::OneOf(values, _) => values.contains(&value),
             Check::Canonical(_) => canonical(value),
+            Check::GuestAddress(_) => value < LOWER_HALF_END || value >= HYPERVISOR_END,
             Check::For(_, check) => check.passes(value),
             Check::By(_) => true,
         }
@@ -366,6 +397,11 @@ const fn ones(width: u32) -> u64 {
         None => u64::MAX,
     }
 }
+/// The first address after the lower half of the canonical addresses.
+const LOWER_HALF_END: u64 = 1 << 47;
+/// The first address after the hypervisor's own: it has slots 256 to 271 of a top-level table, which begin the upper half
+/// (`HYPERVISOR_VIRT_END` in `public/arch-x86/xen-x86_64.h`).
+const HYPERVISOR_END: u64 = 0xFFFF_8800_0000_0000;
 
 /// Whether an address is canonical on a processor with four levels of page tables: bits 63 to 47 are all the same.
 #[inline]

@@ -308,6 +308,26 @@ pub mod vcpu {
     pub const GDT_ENTRIES_PER_FRAME: u64 = 512;
     /// Most descriptors that the restorer takes (`FIRST_RESERVED_GDT_ENTRY`).
     pub const GDT_ENTRIES_MAX: u64 = 7168;
+    /// Most descriptors of an LDT.
+    pub const LDT_ENTRIES_MAX: u64 = 8192;
+    /// Features of `vm_assist` that a 64-bit guest may ask for (`VM_ASSIST_VALID_MASK` in Xen).
+    pub const VM_ASSIST_64: u64 = 0x1_0000_003F;
+    /// The same for a 32-bit guest (`COMPAT_VM_ASSIST_VALID_MASK`).
+    pub const VM_ASSIST_32: u64 = 0x3F;
+    /// The bit of BASIC's `flags` that says that the vcpu runs its kernel (`VGCF_in_kernel`).
+    pub const IN_KERNEL: u64 = 1 << 2;
+    /// Shortest `size` of EXTENDED: up to the machine-check state.
+    pub const EXTENDED_SIZE_MIN: u64 = 32;
+    /// Shortest `size` of EXTENDED from which Xen takes the machine-check capabilities.
+    pub const EXTENDED_SIZE_CAPS: u64 = 40;
+    /// Machine-check capabilities that some host has.
+    pub const VMCE_CAPS: u64 = 0x0900_0DFF;
+    /// Shortest blob of XSAVE that holds an area: two masks, the legacy area and the XSAVE header.
+    pub const XSAVE_AREA_MIN: u64 = 16 + 512 + 64;
+    /// Most entries of MSRS.
+    pub const MSRS_MAX: u64 = 7;
+    /// Most entries of MSRS that every release takes on every host.
+    pub const MSRS_ANY_HOST: u64 = 3;
 }
 
 /// SHARED_INFO: body length.

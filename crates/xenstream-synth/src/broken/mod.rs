@@ -26,6 +26,7 @@ mod pv;
 mod qemu;
 mod registers;
 mod stream;
+mod vcpus;
 
 use std::cell::Cell;
 
@@ -86,6 +87,7 @@ pub const BREAKS: &[&[Break]] = &[
     hvm::values::BREAKS,
     pv::BREAKS,
     qemu::BREAKS,
+    vcpus::BREAKS,
 ];
 
 impl Broken {

@@ -11,6 +11,7 @@ use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, record};
+use crate::vcpu::extended_state;
 
 /// Offset of a VCPU record's blob.
 const BLOB: u64 = BODY + vcpu::HEADER;
@@ -60,10 +61,10 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcVcpuExtendedId, PV, |d| {
         let outer = d.number(0, 8) as u32;
         let inner = d.number(u64::from(outer) + 1, 1 << 20) as u32;
-        in_pv(d, libxc::vcpu_extended(outer, inner.to_le_bytes()), BLOB)
+        in_pv(d, libxc::vcpu_extended(outer, extended_state(inner, 64)), BLOB)
     }),
     Break::new(Rule::LibxcVcpuMsrsReserved, PV, |d| {
-        let msrs: Vec<(u32, u64)> = (0..=d.number(0, 4)).map(|n| (n as u32, n)).collect();
+        let msrs = vec![(0xC000_0103, 0); 1 + d.number(0, 4) as usize];
         let at = BLOB + vcpu::MSR * d.number(0, msrs.len() as u64) + 4;
         let value = d.number(1, u64::from(u32::MAX)) as u32;
         in_pv(d, libxc::vcpu_msrs(0, &msrs).edited(at, Field::le32(value)), at)

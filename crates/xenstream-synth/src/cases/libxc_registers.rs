@@ -13,6 +13,7 @@ use crate::item::{Item, Part};
 use crate::libxc::{self, record};
 use crate::minimal;
 use crate::stream::Stream;
+use crate::vcpu::extended_state;
 
 const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
 const PARAMS: Part = Part::libxc(HVM_PARAMS);
@@ -39,14 +40,16 @@ fn vcpus() -> Vec<Case> {
         let item = libxc::vcpu(X86_PV_VCPU_BASIC, 0, blob);
         other(Rule::LibxcVcpuBasicLength, variant, base, BASIC, item, LENGTH)
     };
-    let blob = |rule, variant, kind, wrong, right| {
-        let item = |size| libxc::vcpu(kind, 0, Body::new().zeros(size));
-        in_pv(rule, variant, item(wrong), item(right), LENGTH)
+    let blob = |rule, variant, kind, size, right| {
+        let wrong = libxc::vcpu(kind, 0, Body::new().zeros(size));
+        in_pv(rule, variant, wrong, right, LENGTH)
     };
     let headless = |variant, kind, size| {
-        let item = |size| record(kind, Body::new().zeros(size));
-        in_pv(Rule::LibxcVcpuHeader, variant, item(size), item(vcpu::HEADER + 16), LENGTH)
+        let wrong = record(kind, Body::new().zeros(size));
+        in_pv(Rule::LibxcVcpuHeader, variant, wrong, libxc::vcpu_xsave(0, vcpu::XSAVE_MIN), LENGTH)
     };
+    let extended = |size| libxc::vcpu_extended(0, extended_state(0, size));
+    let msrs = || libxc::vcpu_msrs(0, &[(0xC000_0103, 0)]);
     vec![
         headless("", X86_PV_VCPU_XSAVE, 7),
         headless("empty", X86_PV_VCPU_EXTENDED, 0),
@@ -58,13 +61,19 @@ fn vcpus() -> Vec<Case> {
             "",
             X86_PV_VCPU_EXTENDED,
             vcpu::EXTENDED_MAX + 1,
-            vcpu::EXTENDED_MAX,
+            extended(vcpu::EXTENDED_MAX),
         ),
-        blob(Rule::LibxcVcpuXsaveLength, "", X86_PV_VCPU_XSAVE, vcpu::XSAVE_MIN - 1, vcpu::XSAVE_MIN),
-        blob(Rule::LibxcVcpuMsrsLength, "", X86_PV_VCPU_MSRS, vcpu::MSR + 8, vcpu::MSR),
-        blob(Rule::LibxcVcpuEmpty, "", X86_PV_VCPU_EXTENDED, 0, 16)
+        blob(
+            Rule::LibxcVcpuXsaveLength,
+            "",
+            X86_PV_VCPU_XSAVE,
+            vcpu::XSAVE_MIN - 1,
+            libxc::vcpu_xsave(0, vcpu::XSAVE_MIN),
+        ),
+        blob(Rule::LibxcVcpuMsrsLength, "", X86_PV_VCPU_MSRS, vcpu::MSR + 8, msrs()),
+        blob(Rule::LibxcVcpuEmpty, "", X86_PV_VCPU_EXTENDED, 0, extended(64))
             .note("Xen 4.6 to 4.8 wrote such records: they count as absent"),
-        blob(Rule::LibxcVcpuEmpty, "msrs", X86_PV_VCPU_MSRS, 0, 16),
+        blob(Rule::LibxcVcpuEmpty, "msrs", X86_PV_VCPU_MSRS, 0, msrs()),
     ]
 }
 
@@ -73,7 +82,7 @@ fn vcpu_fields() -> Vec<Case> {
     let empty = |id| libxc::vcpu_msrs(id, &[]);
     let reserved = |item: Item| item.edited(BODY + vcpu::RESERVED_AT, Field::U32(1));
     let limit = Limit::Vcpus.defaults().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    let extended = |inner: u32| libxc::vcpu_extended(0, inner.to_le_bytes());
+    let extended = |inner| libxc::vcpu_extended(0, extended_state(inner, 64));
     let msrs = || libxc::vcpu_msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
     let msr = |variant, n: u64| {
         let at = BLOB + n * vcpu::MSR + 4;

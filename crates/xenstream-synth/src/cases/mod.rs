@@ -22,6 +22,7 @@ mod libxl_checkpoints;
 mod pv;
 mod qemu;
 mod stream;
+mod vcpus;
 mod xenopsd;
 mod xl;
 
@@ -125,6 +126,7 @@ pub fn all() -> Vec<Case> {
         hvm::cases(),
         pv::cases(),
         qemu::cases(),
+        vcpus::cases(),
     ]
     .concat()
 }

@@ -14,7 +14,7 @@ use crate::hvm::{Chain, Entry};
 use crate::item::{Item, Part};
 use crate::stream::Stream;
 use crate::valid::{EXTENDED, Machine, XSAVE};
-use crate::vcpu::Basic;
+use crate::vcpu::{Basic, extended_state};
 use crate::{libxc, libxl};
 
 /// Bytes of QEMU's state for a guest without much of a device model.
@@ -98,11 +98,9 @@ fn pv_vcpu(machine: Machine, vcpu: u32) -> [Item; 3] {
         _ => Basic::pv64().cr1(ROOT),
     };
     let registers = registers.start_info(START_INFO).gdt_entries(512).gdt_frame(0, GDT).cr3(ROOT);
-    let mut extended = [0; EXTENDED];
-    extended[..4].copy_from_slice(&vcpu.to_le_bytes());
     [
         libxc::vcpu_basic(vcpu, &registers),
-        libxc::vcpu_extended(vcpu, extended),
+        libxc::vcpu_extended(vcpu, extended_state(vcpu, EXTENDED)),
         libxc::vcpu_xsave(vcpu, XSAVE),
     ]
 }

@@ -7,7 +7,9 @@ use xenstream_core::Guest;
 use xenstream_core::wire::hvm::{self, Instances, Length};
 use xenstream_core::wire::libxc::params::is_pfn;
 use xenstream_core::wire::libxc::policy::MSRS_MAX;
-use xenstream_core::wire::libxc::vcpu::{EXTENDED_MAX, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_MIN};
+use xenstream_core::wire::libxc::vcpu::{
+    EXTENDED_MAX, EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, GDT_FRAMES, XSAVE_AREA_MIN, XSAVE_MIN,
+};
 use xenstream_core::wire::msr::{
     self, ARCH_CAPABILITIES, DR0_ADDRESS_MASK, DR1_ADDRESS_MASK, DR3_ADDRESS_MASK, PLATFORM_INFO,
 };
@@ -18,7 +20,7 @@ use crate::hvm::{Chain, Entry};
 use crate::item::Item;
 use crate::libxc;
 use crate::valid::Machine;
-use crate::vcpu::Basic;
+use crate::vcpu::{Basic, extended_state};
 
 /// What a version 3 stream sends ahead of all else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
@@ -93,11 +95,11 @@ pub struct Vcpu {
     pub id: u16,
     /// BASIC.
     pub registers: Registers,
-    /// EXTENDED of a length from 4 to 128.
+    /// EXTENDED of a length from 32 to 128.
     pub extended: Option<u8>,
-    /// XSAVE of at least 16 bytes.
-    pub xsave: Option<u16>,
-    /// MSRS; no record without any.
+    /// XSAVE, with an area or without one.
+    pub xsave: Option<bool>,
+    /// MSRS, their indices and values folded into those that Xen takes; no record without any.
     #[arbitrary(with = few::<2, Msr>)]
     pub msrs: Vec<Msr>,
 }
@@ -240,16 +242,16 @@ impl Vcpu {
     fn records(&self, id: u32, machine: Machine, space: &Space, anchored: bool) -> Vec<Item> {
         let mut records = vec![libxc::vcpu_basic(id, &self.registers.basic(machine, space, anchored))];
         if let Some(size) = self.extended {
-            let size = 4 + u64::from(size) % (EXTENDED_MAX - 3);
-            let mut blob = vec![0; size as usize];
-            blob[..4].copy_from_slice(&id.to_le_bytes());
-            records.push(libxc::vcpu_extended(id, blob));
+            let size = EXTENDED_SIZE_MIN + u64::from(size) % (EXTENDED_MAX - EXTENDED_SIZE_MIN + 1);
+            records.push(libxc::vcpu_extended(id, extended_state(id, size)));
         }
         if let Some(size) = self.xsave {
-            records.push(libxc::vcpu_xsave(id, XSAVE_MIN + u64::from(size % 1024)));
+            let size = if size { XSAVE_AREA_MIN } else { XSAVE_MIN };
+            records.push(libxc::vcpu_xsave(id, size));
         }
         if !self.msrs.is_empty() {
-            records.push(libxc::vcpu_msrs(id, &pairs(&self.msrs)));
+            let msrs: Vec<(u32, u64)> = self.msrs.iter().map(Msr::of_vcpu).collect();
+            records.push(libxc::vcpu_msrs(id, &msrs));
         }
         records
     }
@@ -336,6 +338,12 @@ impl Param {
     }
 }
 
-fn pairs(msrs: &[Msr]) -> Vec<(u32, u64)> {
-    msrs.iter().map(|msr| (msr.index, msr.value)).collect()
+impl Msr {
+    /// Index and value in a vcpu's state.
+    fn of_vcpu(&self) -> (u32, u64) {
+        const INDICES: [u32; 7] =
+            [0x48, 0x140, 0xC000_0103, 0xC001_1019, 0xC001_101A, 0xC001_101B, 0xC001_1027];
+        let index = INDICES[self.index as usize % INDICES.len()];
+        (index, self.value & msr::bits(index))
+    }
 }

@@ -11,3 +11,4 @@ mod pv;
 mod registers;
 mod strings;
 mod valid;
+mod vcpus;

@@ -57,9 +57,9 @@ fn registers_of_a_64_bit_guest_are_64_bits_wide() {
         (cr1, 1 << 40 | 0x1001, Some(Rule::PvCr1Range)),
         (layout.cr3, 1 << 40 | 0x1000, Some(Rule::PvCr3Range)),
         // There is a cr1 only if its lowest bit says so.
-        (cr1, 1 << 40 | 0x1000, None),
-        // Of the number of GDT entries the upper half is something else.
-        (layout.gdt_ents, 1 << 40 | 512, None),
+        (cr1, 1 << 40 | 0x1000, Some(Rule::PvCr1Present)),
+        // The restorer looks at the lower half of the number of GDT entries, and Xen at all of it.
+        (layout.gdt_ents, 1 << 40 | 512, Some(Rule::PvGdtCount)),
     ];
     let mut policy = Policy::spec();
     policy.set_level("pv::*", Level::Deny).expect("a layer");

@@ -12,7 +12,9 @@ use xenstream_core::{Guest, Layer, Record};
 
 use self::chain::Chain;
 use self::entries::Entries;
-use self::registers::{leaf, param, params_header, policy_msr, tsc, vcpu_blob, vcpu_msr};
+use self::registers::{
+    Basic, extended_size, leaf, param, params_header, policy_msr, tsc, vcpu_blob, vcpu_msr, xsave_masks,
+};
 use self::text::{Pairs, Text};
 use crate::scrub::Scrub;
 use crate::scrub::header::{number_up_to, wrong_unless_zero};
@@ -95,7 +97,12 @@ enum At {
     },
     Msrs,
     Vcpu(Order, u32),
+    /// BASIC: what of it stays is field by field.
+    Basic(Basic),
     ExtendedId,
+    ExtendedSize,
+    /// XSAVE: its two masks.
+    XsaveMasks,
     VcpuMsrs,
     Chain(Chain),
     Emulator(Order, u32),
@@ -151,7 +158,9 @@ impl Walk {
             At::Leaves { .. } => unit(policy::CPUID_LEAF),
             At::Msrs => unit(policy::MSR),
             At::Vcpu(..) => unit(vcpu::HEADER),
-            At::ExtendedId | At::ConfigLength(..) => unit(4),
+            At::Basic(basic) => basic.step(self.left),
+            At::ExtendedId | At::ExtendedSize | At::ConfigLength(..) => unit(4),
+            At::XsaveMasks => unit(vcpu::XSAVE_MIN),
             At::VcpuMsrs => unit(vcpu::MSR),
             At::Chain(chain) => chain.step(self.left),
             At::Emulator(..) => unit(libxl::EMULATOR_HEADER),
@@ -174,7 +183,7 @@ impl Walk {
             }
             At::Chain(chain) => chain.passed(n),
             // Too little was left for what should have come.
-            At::Keep | At::Zero => {}
+            At::Keep | At::Zero | At::Basic(_) => {}
             _ => self.at = At::Zero,
         }
     }
@@ -234,7 +243,14 @@ impl Walk {
                 wrong_unless_zero(&mut bytes[4..]);
                 vcpu_blob(kind, self.left, self.what)
             }
-            At::ExtendedId => kept(!self.what.registers && self.left <= vcpu::EXTENDED_MAX),
+            At::Basic(basic) => {
+                basic.unit(bytes, self.left, self.what);
+                At::Basic(basic)
+            }
+            At::ExtendedId if self.what.registers => At::ExtendedSize,
+            At::ExtendedId => kept(self.left <= vcpu::EXTENDED_MAX),
+            At::ExtendedSize => extended_size(bytes, self.left),
+            At::XsaveMasks => xsave_masks(bytes, self.left),
             At::VcpuMsrs => vcpu_msr(bytes, self.what),
             At::Chain(mut chain) => {
                 chain.unit(bytes, self.left, self.what);

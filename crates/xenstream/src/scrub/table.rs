@@ -71,7 +71,7 @@ pub const TABLE: &[Part] = {
         part("padding, bytes behind the stream", "nothing, or nobody knows what", Always, Everywhere),
         libxc(
             "X86_PV_VCPU_BASIC, _EXTENDED, _XSAVE",
-            "registers, but for the vcpu's number",
+            "registers, but for the vcpu's number, its flags, the frames that it names and the masks of XSAVE",
             Registers,
             xc::X86_PV_VCPU_BASIC,
         ),

@@ -1,10 +1,11 @@
 //! The small records of a libxc stream, field by field.
 
-use xenstream_core::wire::Order;
+use xenstream_core::wire::layout::{Keep, Layout};
 use xenstream_core::wire::libxc::{self, params, types, vcpu};
+use xenstream_core::wire::{Order, msr, pv, xsave};
 
 use crate::scrub::Scrub;
-use crate::scrub::body::{At, ENTRIES_MAX, XSAVE_MAX, count_only, first8, kept, pair};
+use crate::scrub::body::{At, ENTRIES_MAX, Step, XSAVE_MAX, count_only, first8, kept, pair};
 use crate::scrub::header::{PFNS, WRONG, number_up_to, wrong_unless_zero};
 
 /// What X86_TSC_INFO says, if it can be that at all.
@@ -84,16 +85,86 @@ pub(super) fn vcpu_blob(kind: u32, blob: u64, what: Scrub) -> At {
     let stays = match kind {
         types::X86_PV_VCPU_EXTENDED => return At::ExtendedId,
         types::X86_PV_VCPU_MSRS if blob <= ENTRIES_MAX * vcpu::MSR => return At::VcpuMsrs,
+        types::X86_PV_VCPU_BASIC if what.registers => match blob {
+            vcpu::BASIC_64 => return At::Basic(Basic { layout: &pv::BASIC_64, length: blob }),
+            vcpu::BASIC_32 => return At::Basic(Basic { layout: &pv::BASIC_32, length: blob }),
+            _ => false,
+        },
         types::X86_PV_VCPU_BASIC => blob == vcpu::BASIC_64 || blob == vcpu::BASIC_32,
+        types::X86_PV_VCPU_XSAVE if what.registers => return At::XsaveMasks,
         types::X86_PV_VCPU_XSAVE => blob <= XSAVE_MAX,
         _ => false,
     };
     kept(stays && !what.registers)
 }
 
-/// An MSR of a vcpu: `u32 index, u32 reserved, u64 value`.
+/// BASIC whose registers are blanked. What names memory stays, and the flags: Xen refuses a vcpu without them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Basic {
+    layout: &'static Layout,
+    length: u64,
+}
+
+impl Basic {
+    /// Offset of `flags`.
+    const FLAGS: u64 = 512;
+
+    pub(super) fn step(self, left: u64) -> Step {
+        let at = self.length - left;
+        let mut kept = self.layout.fields(self.length).filter(|placed| placed.field.keep == Keep::Always);
+        match kept.find(|placed| placed.offset >= at) {
+            Some(placed) if placed.offset == at => Step::Unit(u64::from(placed.field.width)),
+            Some(placed) => Step::Zero(placed.offset - at),
+            None => Step::Zero(left),
+        }
+    }
+
+    /// A field that stays. Of a damaged stream a vcpu is left that runs its kernel, and nothing else.
+    pub(super) fn unit(self, bytes: &mut [u8], left: u64, what: Scrub) {
+        if what.damaged {
+            bytes.fill(0);
+            if self.length - left - bytes.len() as u64 == Basic::FLAGS {
+                bytes[0] = vcpu::IN_KERNEL as u8;
+            }
+        }
+    }
+}
+
+/// How much of EXTENDED counts, if it is all there; the rest becomes zero.
+pub(super) fn extended_size(bytes: &mut [u8], left: u64) -> At {
+    let size = u64::from(Order::Little.u32([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    if size > left + 8 {
+        bytes.fill(0);
+        bytes[0] = vcpu::EXTENDED_SIZE_MIN as u8;
+    }
+    At::Zero
+}
+
+/// The masks of XSAVE, if they are that; otherwise those of a vcpu that has used its FPU.
+pub(super) fn xsave_masks(bytes: &mut [u8], left: u64) -> At {
+    let [xcr0, accum] = [first8(bytes), first8(&bytes[8..])].map(u64::from_le_bytes);
+    let valid = xcr0 & !accum == 0
+        && xsave::is_consistent(xcr0)
+        && xsave::is_consistent(accum)
+        && accum & !xsave::POSSIBLE == 0;
+    if !valid {
+        bytes.fill(0);
+        if left > 0 {
+            bytes[0] = 1;
+            bytes[8] = 1;
+        }
+    }
+    At::Zero
+}
+
+/// An MSR of a vcpu: `u32 index, u32 reserved, u64 value`. One that Xen does not know may be anything.
 pub(super) fn vcpu_msr(entry: &mut [u8], what: Scrub) -> At {
-    if !is_plain_msr(entry) {
+    let index = Order::Little.u32([entry[0], entry[1], entry[2], entry[3]]);
+    let is_plain = is_plain_msr(entry);
+    if msr::is_saved_for_pv(index) {
+        entry[..4].copy_from_slice(&index.to_le_bytes());
+    }
+    if !is_plain {
         return At::Zero;
     }
     if what.registers {
