@@ -20,7 +20,7 @@ use crate::wire::libxc::{pte, types, vcpu};
 use crate::wire::{msr, pv, xsave};
 
 /// Records of which a finding is held back. What is wrong with one more is reported at once.
-const HELD: usize = 4;
+const HELD: usize = 2;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
