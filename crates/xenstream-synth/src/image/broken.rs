@@ -101,7 +101,7 @@ fn round() -> Round {
 fn state() -> State {
     let msrs = vec![Msr { index: 0xC000_0103, value: 0 }];
     // Lengths that ask for padding.
-    let first = Vcpu { extended: Some(57), xsave: Some(832), msrs, ..Vcpu::default() };
+    let first = Vcpu { extended: Some(32), xsave: Some(true), msrs, ..Vcpu::default() };
     // CPU, a byte short, LAPIC and MSRs of a vcpu, by their typecodes less 2.
     let entries =
         [(0, 1), (3, 0), (18, 0)].map(|(typecode, size)| HvmEntry { typecode, size, ..HvmEntry::default() });
