@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use xenstream::UnknownTarget;
+
 /// Why the helper cannot do its work. Never a fault of the stream.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -12,6 +14,8 @@ pub(crate) enum Error {
     Syntax { path: PathBuf, why: String },
     #[error("{key} is {value:?}, and can only be {choices}")]
     Setting { key: &'static str, value: String, choices: &'static str },
+    #[error("XENSTREAM_TARGET is {value:?}, and can only be auto, none or a release: {source}")]
+    Target { value: String, source: UnknownTarget },
     #[error("found no libxl-save-helper: name it in XENSTREAM_SAVE_HELPER_REAL")]
     NoReal,
     #[error("found several helpers ({found}): name one in XENSTREAM_SAVE_HELPER_REAL")]

@@ -9,7 +9,7 @@ use std::process::Command;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
-use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, Rule, verify_fd};
+use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, Rule, Violation, verify_fd};
 
 use crate::arguments::{Call, Operation};
 use crate::child::End;
@@ -45,7 +45,7 @@ pub(crate) fn open(
 
 /// Verifies a file that the real helper is to read itself.
 fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Passage {
-    let result = verify_fd(file, &settings.options());
+    let result = verify_fd(file, &settings.options(call.operation));
     let action = match &result {
         Ok(report) => match report.violation() {
             None => Action::Passed,
@@ -92,8 +92,8 @@ fn pass_on(
     path: &Path,
 ) -> Result<u8, Error> {
     let options = match settings.mode {
-        Mode::Enforce => settings.options(),
-        Mode::Warn => settings.lenient_options(),
+        Mode::Enforce => settings.options(call.operation),
+        Mode::Warn => settings.lenient_options(call.operation),
     };
     let (ours, command) = connect(command, call).map_err(Error::Beside)?;
     let operation = call.operation;
@@ -160,9 +160,13 @@ fn action<'r>(result: &'r Result<Report, StreamError>, call: &Call, settings: &S
         };
     }
     // What was let pass and would not have been.
-    let strict = settings.options().policy;
+    let strict = settings.options(call.operation).policy;
     let mut warnings = report.warnings.listed().iter();
-    match warnings.find(|warning| strict.level(warning.rule) == Level::Deny) {
+    let is_refused = |warning: &&Violation| {
+        let by_target = |fact| strict.target().is_some_and(|target| target.refuses(fact));
+        strict.level(warning.rule) == Level::Deny || warning.fact.is_some_and(by_target)
+    };
+    match warnings.find(is_refused) {
         Some(warning) => Action::Warned(warning),
         None => Action::Passed,
     }

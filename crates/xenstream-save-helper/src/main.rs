@@ -13,6 +13,7 @@ mod descriptor;
 mod error;
 mod gate;
 mod handover;
+mod host;
 mod real;
 mod report;
 mod settings;

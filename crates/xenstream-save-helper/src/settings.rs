@@ -7,9 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use xenstream::{Checkpointing, Format, Level, Options, Policy, Profile, Rule};
+use xenstream::{Checkpointing, Fact, Format, Level, Options, Policy, Profile, Rule, Target};
 
+use crate::arguments::Operation;
 use crate::error::Error;
+use crate::host;
 
 /// The file, unless `XENSTREAM_CONFIG` names another.
 const FILE: &str = "/etc/xenstream.toml";
@@ -22,6 +24,28 @@ pub(crate) struct Settings {
     pub(crate) profile: Profile,
     pub(crate) mode: Mode,
     pub(crate) report: Option<Destination>,
+    pub(crate) target: TargetChoice,
+}
+
+/// Which release of Xen has to take the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TargetChoice {
+    /// Where it is restored the one that runs there, if that can be told; otherwise any.
+    Auto,
+    /// Any.
+    None,
+    /// This one.
+    Release(Target),
+}
+
+impl TargetChoice {
+    fn target(self, operation: Operation) -> Option<Target> {
+        match (self, operation) {
+            (TargetChoice::Auto, Operation::Restore) => host::release(),
+            (TargetChoice::Auto, Operation::Save) | (TargetChoice::None, _) => None,
+            (TargetChoice::Release(target), _) => Some(target),
+        }
+    }
 }
 
 /// What becomes of a stream that breaks a rule.
@@ -50,6 +74,7 @@ struct Keys {
     profile: Option<String>,
     mode: Option<String>,
     report: Option<PathBuf>,
+    target: Option<String>,
 }
 
 impl Settings {
@@ -93,27 +118,43 @@ impl Settings {
             Some("warn") => Mode::Warn,
             Some(name) => return Err(wrong("XENSTREAM_MODE", name.to_owned(), "enforce or warn")),
         };
+        let target = match word("XENSTREAM_TARGET", keys.target) {
+            None => TargetChoice::Auto,
+            Some(name) if name == "auto" => TargetChoice::Auto,
+            Some(name) if name == "none" => TargetChoice::None,
+            Some(value) => {
+                value.parse().map(TargetChoice::Release).map_err(|source| Error::Target { value, source })?
+            }
+        };
         let file = |key: &str, in_file: Option<PathBuf>| {
             environment(key).map(PathBuf::from).or(in_file).filter(|path| !path.as_os_str().is_empty())
         };
         let report = file("XENSTREAM_REPORT", keys.report).map(Destination::from);
         let real = file("XENSTREAM_SAVE_HELPER_REAL", keys.save_helper_real);
-        Ok(Settings { real, profile, mode, report })
+        Ok(Settings { real, profile, mode, report, target })
     }
 
     /// What a stream is verified against.
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self, operation: Operation) -> Options {
         // libxl's own records go on behind the libxc stream in a file as they do on a pipe; and what libxl calls plain
         // is plain.
-        let mut policy = Policy::new(self.profile).with_checkpointing(Checkpointing::Plain);
+        let mut policy = Policy::new(self.profile)
+            .with_checkpointing(Checkpointing::Plain)
+            .with_target(self.target.target(operation));
         allow(&mut policy, Rule::StreamTrailingData, Level::Allow);
         allow(&mut policy, Rule::StreamTrailingZeros, Level::Allow);
         Options::new(policy).with_format(Format::Libxc).with_decompression(false)
     }
 
     /// The same, with a warning in place of a refusal wherever the stream can be read on.
-    pub(crate) fn lenient_options(&self) -> Options {
-        let mut options = self.options();
+    pub(crate) fn lenient_options(&self, operation: Operation) -> Options {
+        let mut options = self.options(operation);
+        // What only the target refuses is at deny under rules that are not.
+        if let Some(target) = options.policy.target() {
+            for rule in Fact::all().filter(|fact| target.refuses(*fact)).flat_map(|fact| fact.entry().rules) {
+                allow(&mut options.policy, *rule, Level::Warn);
+            }
+        }
         for rule in Rule::all() {
             if options.policy.level(rule) == Level::Deny && !rule.is_structural() {
                 allow(&mut options.policy, rule, Level::Warn);
@@ -150,6 +191,7 @@ mod tests {
         profile = "restore"
         mode = "warn"
         report = "/var/log/xenstream.json"
+        target = "4.17.5"
     "#;
 
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
@@ -160,7 +202,13 @@ mod tests {
 
     #[test]
     fn without_a_word_streams_are_held_to_hardened() {
-        let settings = Settings { real: None, profile: Profile::Hardened, mode: Mode::Enforce, report: None };
+        let settings = Settings {
+            real: None,
+            profile: Profile::Hardened,
+            mode: Mode::Enforce,
+            report: None,
+            target: TargetChoice::Auto,
+        };
         assert_eq!(read("", &[]).unwrap(), settings);
         assert_eq!(read("", &[("XENSTREAM_MODE", ""), ("XENSTREAM_REPORT", "")]).unwrap(), settings);
         let empty = "save_helper_real = \"\"\nprofile = \"\"\nmode = \"\"\nreport = \"\"";
@@ -174,6 +222,7 @@ mod tests {
             profile: Profile::Restore,
             mode: Mode::Warn,
             report: Some(Destination::File("/var/log/xenstream.json".into())),
+            target: TargetChoice::Release("4.17.5".parse().unwrap()),
         };
         assert_eq!(read(ALL, &[]).unwrap(), in_file);
         let environment = [
@@ -181,12 +230,14 @@ mod tests {
             ("XENSTREAM_PROFILE", "spec"),
             ("XENSTREAM_MODE", "enforce"),
             ("XENSTREAM_REPORT", "syslog"),
+            ("XENSTREAM_TARGET", "none"),
         ];
         let in_environment = Settings {
             real: Some("/usr/bin/other".into()),
             profile: Profile::Spec,
             mode: Mode::Enforce,
             report: Some(Destination::Syslog("/dev/log".into())),
+            target: TargetChoice::None,
         };
         assert_eq!(read(ALL, &environment).unwrap(), in_environment);
         let elsewhere = read("", &[("XENSTREAM_REPORT", "syslog:/run/log")]).unwrap();
@@ -200,6 +251,8 @@ mod tests {
             ("profile = spec", None, "test.toml"),
             ("profile = \"lenient\"", None, "XENSTREAM_PROFILE is \"lenient\""),
             ("", Some(("XENSTREAM_MODE", "off")), "XENSTREAM_MODE is \"off\""),
+            ("target = \"4.23\"", None, "XENSTREAM_TARGET is \"4.23\""),
+            ("", Some(("XENSTREAM_TARGET", "4.20.9")), "the nearest are 4.20.2, 4.20.3, 4.20.4"),
         ] {
             let message = read(text, environment.as_slice()).unwrap_err();
             assert!(message.contains(told) && !message.contains('\n'), "{message}");
@@ -208,8 +261,9 @@ mod tests {
 
     #[test]
     fn leniency_leaves_only_what_cannot_be_framed() {
-        let settings = read("", &[]).unwrap();
-        let options = settings.lenient_options();
+        let settings = read("", &[("XENSTREAM_TARGET", "4.13.0")]).unwrap();
+        let options = settings.lenient_options(Operation::Restore);
+        assert_eq!(options.policy.level(Rule::HvmLapicLength), Level::Warn);
         for rule in Rule::all() {
             assert_eq!(options.policy.level(rule) == Level::Deny, rule.is_structural(), "{rule}");
         }
