@@ -50,6 +50,10 @@ pub(crate) enum Word {
 
 const WORDS: usize = Word::Extended21Eax as usize + 1;
 
+fn word_bit(word: Word) -> u16 {
+    1u16.checked_shl(word as u32).unwrap_or(0)
+}
+
 /// A feature: a bit of a word, or one of two bits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
@@ -79,7 +83,7 @@ pub(crate) struct State {
     /// Which words have come, as bits.
     known: u16,
     /// Where each XSAVE component ends in the area of the saver's processor, by its number.
-    xsave_ends: [u32; xsave::HIGHEST + 1],
+    xsave_ends: [u32; xsave::COMPONENTS],
     xsave_known: u32,
 }
 
@@ -94,14 +98,14 @@ impl State {
     }
 
     fn word(&self, word: Word) -> Option<u32> {
-        let known = self.known >> word as u16 & 1 != 0;
+        let known = self.known & word_bit(word) != 0;
         self.words.get(word as usize).copied().filter(|_| known)
     }
 
     fn note(&mut self, word: Word, value: u32) {
         if let Some(slot) = self.words.get_mut(word as usize) {
             *slot = value;
-            self.known |= 1 << word as u16;
+            self.known |= word_bit(word);
         }
     }
 
@@ -113,7 +117,7 @@ impl State {
     /// Size of an XSAVE area with these features in bytes, where it is known.
     pub(crate) fn xsave_size(&self, features: u64) -> Option<u64> {
         let mut size = xsave::LEGACY;
-        for (component, end) in (0u32..).zip(&self.xsave_ends).skip(2) {
+        for (component, end) in (0..xsave::COMPONENTS as u32).zip(&self.xsave_ends).skip(2) {
             if features.checked_shr(component).unwrap_or(0) & 1 != 0 {
                 if self.xsave_known.checked_shr(component).unwrap_or(0) & 1 == 0 {
                     return None;

@@ -16,8 +16,8 @@ pub const PKRU: u64 = 1 << 9;
 pub const TILE: u64 = 3 << 17;
 /// Components that some release knows.
 pub const POSSIBLE: u64 = X87 | SSE | AVX | MPX | AVX512 | PKRU | TILE;
-/// Number of the highest component that is known.
-pub const HIGHEST: usize = 18;
+/// How many components have numbers that are known.
+pub const COMPONENTS: usize = 19;
 
 /// Size of the legacy area and the header: the whole area where only x87 and SSE are in use.
 pub const LEGACY: u64 = 576;
