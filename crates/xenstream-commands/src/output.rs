@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::releases;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{Error, Findings, Hint, Profile, Report, Summary, Verdict, Violation};
+use xenstream::{ByteSize, Error, Findings, Hint, Profile, Report, Summary, Verdict, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -91,15 +91,7 @@ pub(crate) fn name(path: impl AsRef<OsStr>) -> String {
 
 /// Bytes in the unit that suits them.
 pub(crate) fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if n < 1024 {
-        return format!("{n} {}", plural(n, "byte"));
-    }
-    let exponent = n.ilog2() / 10;
-    let unit = UNITS[exponent as usize - 1];
-    // To a tenth, rounded down, so that 1023.99 MiB do not become 1024.0.
-    let tenths = (u128::from(n) * 10) >> (10 * exponent);
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    ByteSize(n).to_string()
 }
 
 /// A noun in the singular or plural.

@@ -42,6 +42,7 @@ mod policy;
     reason = "const functions have no `get`; the panic is a build error of the catalogue"
 )]
 mod rule;
+mod size;
 mod summary;
 #[allow(
     clippy::indexing_slicing,
@@ -57,6 +58,7 @@ pub mod wire;
 pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
 pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
 pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
+pub use size::ByteSize;
 pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
 pub use targets::{
     Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,

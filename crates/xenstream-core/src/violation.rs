@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::rule::Rule;
+use crate::size::ByteSize;
 use crate::summary::Format;
 use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
@@ -252,14 +253,7 @@ fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
     } else {
         write!(f, "pfns {first:#x} to {:#x} are missing: ", end.saturating_sub(1))?;
     }
-    let kib = pages.saturating_mul(PAGE_SIZE / 1024);
-    let (unit, name) = match kib {
-        0x4000_0000.. => (1 << 30, "TiB"),
-        0x0010_0000.. => (1 << 20, "GiB"),
-        0x0000_0400.. => (1 << 10, "MiB"),
-        _ => return write!(f, "{kib} KiB"),
-    };
-    write!(f, "{}.{} {name}", kib / unit, kib % unit * 10 / unit)
+    write!(f, "{}", ByteSize(pages.saturating_mul(PAGE_SIZE)))
 }
 
 /// Who converts a legacy image, by the place of its format among all.

@@ -1,17 +1,20 @@
 //! What an input that is no image, or not of the format that was named, seems to be instead.
 
 mod look;
+mod zeros;
 
 use std::fmt;
 
-use xenstream_core::{Format, Rule, Violation};
+use xenstream_core::{ByteSize, Format, Rule, Violation};
 
 pub(crate) use look::look;
+pub(crate) use zeros::lost;
 
 /// Bytes of an input that are looked at, where so many are at hand.
 pub(crate) const LOOKED_AT: usize = 64 << 10;
 
-/// What an input seems to be, by its first 64 KiB. A guess for people; no verdict depends on it.
+/// What an input seems to be, by its first 64 KiB, or what became of a part of it. A guess for people; no verdict depends
+/// on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
@@ -54,6 +57,26 @@ pub enum Hint {
     Legacy(&'static str),
     /// Something that people take for an image.
     Other(&'static str),
+    /// An image with zeros in place of a part of the stream, where something is wrong.
+    Lost {
+        /// Offset of the first of these zeros.
+        offset: u64,
+        /// How many there are.
+        bytes: u64,
+        /// What ends them.
+        until: Until,
+    },
+}
+
+/// What ends a run of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Other bytes.
+    Data,
+    /// The end of the input.
+    End,
+    /// Nothing was found to: there are more than were looked at.
+    Unknown,
 }
 
 impl Hint {
@@ -70,6 +93,7 @@ impl Hint {
             | Hint::Cut(_)
             | Hint::Damaged(_)
             | Hint::Legacy(_)
+            | Hint::Lost { .. }
             | Hint::Compressed { twice: true, .. } => true,
             Hint::Zeros { all: false, .. } | Hint::Compressed { twice: false, .. } | Hint::Other(_) => false,
         }
@@ -119,6 +143,21 @@ impl fmt::Display for Hint {
             Hint::Compressed { method, tool, twice } => {
                 let twice = if *twice { " once more, inside of what was decompressed" } else { "" };
                 write!(f, "it seems to be compressed by {method}{twice}: decompress it first, with {tool}")
+            }
+            Hint::Lost { offset, bytes, until: Until::End } => write!(
+                f,
+                "zeros from byte {offset} to the end, {}: the tail was lost, as after a power failure or a full disk",
+                ByteSize(*bytes)
+            ),
+            Hint::Lost { offset, bytes, until } => {
+                let least = if *until == Until::Unknown { ", or more" } else { "" };
+                let last = offset.saturating_add(*bytes).saturating_sub(1);
+                write!(
+                    f,
+                    "zeros from byte {offset} to byte {last}, {}{least}, where the stream should go on: a part of the \
+                     file was lost, as after a power failure",
+                    ByteSize(*bytes)
+                )
             }
             Hint::Legacy(what) | Hint::Other(what) => write!(f, "it seems to be {what}"),
         }

@@ -42,7 +42,7 @@ mod verify;
 mod walk;
 
 pub use error::Error;
-pub use hint::Hint;
+pub use hint::{Hint, Until};
 pub use new_file::NewFile;
 pub use options::Options;
 pub use relay::{Relay, Relayed, relay, relay_with};
@@ -50,6 +50,7 @@ pub use report::{DerivedLimit, Findings, Report, Verdict};
 pub use source::compressed::Compression;
 pub use source::file::ReadAt;
 pub use verify::{Input, verify, verify_fd, verify_path, verify_reader, verify_slice};
+pub use xenstream_core::ByteSize;
 pub use xenstream_core::{
     Checkpointing, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header, HostDependency, Layer,
     Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry, Pfns, Polarity, Policy,

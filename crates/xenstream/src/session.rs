@@ -161,6 +161,21 @@ impl<'o> Session<'o> {
         });
     }
 
+    /// Notes zeros in place of a part of the stream.
+    pub(crate) fn show_lost(&mut self, lost: Option<Hint>) {
+        self.hint = lost;
+    }
+
+    /// The verdict, where it is that the stream is invalid. Under a policy that keeps going it is the first finding, be it
+    /// the core's or this crate's.
+    pub(crate) fn first_violation(&self, outcome: &Result<(), Stop>) -> Option<Violation> {
+        match (self.listener.findings.listed().first(), outcome) {
+            (_, Err(Stop::Failed(_))) => None,
+            (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => Some(*violation),
+            (None, Ok(())) => None,
+        }
+    }
+
     /// Passes over bytes that are [skippable](Need::skippable).
     pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), Stop> {
         self.verifier.skip(bytes).expect("the source asks what is skippable before it skips");
@@ -184,12 +199,10 @@ impl<'o> Session<'o> {
 
     /// The report on what a source came to.
     pub(crate) fn into_report(mut self, outcome: Result<(), Stop>) -> Result<Report, Error> {
-        // Under a policy that keeps going the first finding is the verdict, be it the core's or this crate's.
-        let first = self.listener.findings.listed().first().copied();
-        let verdict = match (first, outcome) {
+        let verdict = match (self.first_violation(&outcome), outcome) {
             (_, Err(Stop::Failed(error))) => return Err(error),
-            (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => violation.into(),
-            (None, Ok(())) => Verdict::Valid,
+            (Some(violation), _) => violation.into(),
+            (None, _) => Verdict::Valid,
         };
         let hint = match &verdict {
             Verdict::Invalid(violation) | Verdict::Unjudged(violation)
@@ -197,7 +210,8 @@ impl<'o> Session<'o> {
             {
                 self.hint.or_else(|| hint::look(self.first_bytes(), self.is_finished))
             }
-            _ => None,
+            Verdict::Invalid(_) => self.hint,
+            Verdict::Unjudged(_) | Verdict::Valid => None,
         };
         let mut summary = *self.verifier.summary();
         summary.bytes = self.verifier.position();

@@ -203,7 +203,7 @@ fn missing_memory_is_told_with_its_size() {
         |rule, found, expected| Violation { found, expected, ..violation(rule, None) }.message().to_string();
     let gap = |first, pfn| message(Rule::LibxcMemoryGap, pfn, first);
     assert_eq!(gap(0, 0x400), "pfns 0x0 to 0x3ff are missing: 4.0 MiB of the guest's memory");
-    assert_eq!(gap(6, 7), "pfn 0x6 is missing: 4 KiB of the guest's memory");
+    assert_eq!(gap(6, 7), "pfn 0x6 is missing: 4.0 KiB of the guest's memory");
     let short = message(Rule::LibxcMemoryShort, 0x4_0000, 0xF_F000);
     assert!(
         short.starts_with("pfns 0x40000 to 0xfefff are missing: 2.9 GiB of the guest's memory"),

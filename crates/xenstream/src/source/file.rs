@@ -13,7 +13,7 @@ use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::page;
 
 use crate::Error;
-use crate::hint::LOOKED_AT;
+use crate::hint::{self, LOOKED_AT};
 use crate::session::{Session, Stop};
 use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression};
@@ -41,6 +41,11 @@ pub trait ReadAt {
     /// Takes note that these bytes will be read soon. Nothing need come of it.
     fn hint(&self, offset: u64, length: u64) {
         let _ = (offset, length);
+    }
+
+    /// Returns where bytes that are no hole begin, from `offset` on; the size where none do. `offset` is always an answer.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
     }
 
     /// This, if several threads may read at a time and should where reads are slow; otherwise none but the caller's
@@ -73,6 +78,8 @@ pub(super) fn drive_with(
         if session.asks_for_start(&outcome) {
             let (head, is_whole) = start_of(file)?;
             session.show_start(&head, is_whole);
+        } else if let Some(violation) = session.first_violation(&outcome) {
+            session.show_lost(hint::lost(file, &violation, session.position())?);
         }
     }
     outcome
@@ -251,6 +258,21 @@ impl ReadAt for Descriptor<'_> {
         );
     }
 
+    fn next_data(&self, offset: u64) -> u64 {
+        let seek = |place| {
+            let file = reopen(self.fd)?;
+            Ok::<_, io::Error>(rustix::fs::seek(file, place)?)
+        };
+        match seek(rustix::fs::SeekFrom::Data(self.start.saturating_add(offset))) {
+            Ok(data) => data.saturating_sub(self.start),
+            // No data follows.
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                self.size().unwrap_or(offset)
+            }
+            Err(_) => offset,
+        }
+    }
+
     fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
         Some(self)
     }
@@ -272,8 +294,13 @@ impl ReadAt for Descriptor<'_> {
     }
 }
 
-/// A block device tells its size only by seeking to its end, which is done on an open file description of our own.
+/// A block device tells its size only by seeking to its end.
 fn device_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    reopen(fd)?.seek(SeekFrom::End(0))
+}
+
+/// The same file with an open file description, and so an offset, of our own.
+fn reopen(fd: BorrowedFd<'_>) -> io::Result<File> {
     use std::os::fd::AsRawFd;
-    File::open(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))?.seek(SeekFrom::End(0))
+    File::open(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))
 }

@@ -85,10 +85,12 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
     let config = br#"{"b_info": {"max_memkb": 8192}}"#;
     let config = [&config[..], &[0]].concat();
     let limit = (1 << 20) + 2048;
+    // One page stands for a guest of that size.
+    let policy = |policy: Policy| policy.with_level(Rule::LibxcMemoryGap, Level::Allow).unwrap();
     for (pfn, refused) in [(limit - 1, false), (limit, true)] {
         let stream = guest(Page::normal(pfn)).in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, &config);
         let image = stream.bytes();
-        let options = Options::new(Policy::hardened());
+        let options = Options::new(policy(Policy::hardened()));
         for report in reports(&image, &options) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
             assert_eq!((derived.limit, derived.value, derived.memory_kib), (Limit::HvmPfn, limit, 8192));
@@ -96,9 +98,9 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
             assert_eq!(rule, refused.then_some(Rule::LibxcPageDataPfnLimit));
         }
         // What the user says goes, and other profiles do not look.
-        let explicit = Options::new(Policy::hardened().with_limit(Limit::HvmPfn, limit + 1));
+        let explicit = Options::new(policy(Policy::hardened()).with_limit(Limit::HvmPfn, limit + 1));
         let not_derived = options.with_derived_limits(false);
-        for options in [explicit, not_derived, Options::default()] {
+        for options in [explicit, not_derived, Options::new(policy(Policy::restore()))] {
             for report in reports(&image, &options) {
                 assert!(report.is_valid() && report.derived_limits.is_empty(), "{:?}", report.violation());
             }
@@ -111,12 +113,13 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
 fn memory_bounds_the_p2m_of_a_hardened_guest() {
     let config = b"{\"b_info\": {\"max_memkb\": 8192}}\0";
     let limit = (1 << 20) + 2048;
+    let policy = |policy: Policy| policy.with_level(Rule::LibxcMemoryShort, Level::Allow).unwrap();
     for (end_pfn, refused) in [(limit - 1, false), (limit, true)] {
         let frames = vec![1; (end_pfn / 512 + 1) as usize];
         let guest = minimal::pv64()
             .replaced(Part::libxc(types::X86_PV_P2M_FRAMES), libxc::p2m_frames(0, end_pfn, &frames));
         let image = guest.in_libxl().in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).bytes();
-        for report in reports(&image, &Options::new(Policy::hardened())) {
+        for report in reports(&image, &Options::new(policy(Policy::hardened()))) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
             let expected = (Limit::P2mPfn, u64::from(limit), 8192);
             assert_eq!((derived.limit, derived.value, derived.memory_kib), expected);
@@ -124,7 +127,7 @@ fn memory_bounds_the_p2m_of_a_hardened_guest() {
             assert_eq!(rule, refused.then_some(Rule::LibxcP2mFramesRange));
         }
         // Set by hand, be it to what it would have been.
-        let explicit = Policy::hardened().with_limit(Limit::P2mPfn, 1 << 28);
+        let explicit = policy(Policy::hardened()).with_limit(Limit::P2mPfn, 1 << 28);
         for report in reports(&image, &Options::new(explicit)) {
             assert!(report.is_valid() && report.derived_limits.is_empty(), "{:?}", report.violation());
         }

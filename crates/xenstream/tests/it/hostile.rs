@@ -11,7 +11,8 @@ use xenstream_synth::{Page, libxc, valid};
 /// An `xl save` image with enough memory for something to be passed over.
 fn image() -> Vec<u8> {
     let part = xenstream_synth::Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
-    let memory: Vec<_> = (0x2000..0x2040).map(Page::normal).collect();
+    // After the pfns that such a guest has.
+    let memory: Vec<_> = (21..85).map(Page::normal).collect();
     valid::hvm().before(part, libxc::page_data(&memory)).in_libxl().with_device_model().in_xl().bytes()
 }
 

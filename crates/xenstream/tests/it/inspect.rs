@@ -293,8 +293,7 @@ fn runs_of_page_data_fold() {
     let page = |pfn| records::page_data(&[Page::normal(pfn), Page::absent(pfn + 1)]);
     let part = Part::libxc(types::X86_TSC_INFO);
     // In front of what is there, the last one first.
-    let stream =
-        valid::hvm().before(part, page(0x20)).before(part, records::verify()).before(part, page(0x10));
+    let stream = valid::hvm().before(part, page(0x8)).before(part, records::verify()).before(part, page(0x4));
     let bytes = stream.bytes();
     let (_, rows) = rows(Input::Slice(&bytes), &Options::default());
     let mut fold = Fold::default();
@@ -302,12 +301,12 @@ fn runs_of_page_data_fold() {
     folded.extend(fold.finish());
     let runs: Vec<_> = folded.iter().filter(|row| matches!(row.content, Content::PageData(_))).collect();
     let [first, second] = runs[..] else { panic!("{runs:?}") };
-    assert_eq!((first.records(), first.head.index, first.last_index), (3, Some(3), Some(5)));
+    assert_eq!((first.records(), first.head.index, first.last_index), (4, Some(3), Some(6)));
     assert_eq!(
         first.content.to_string(),
-        "3 records, 8 entries, pfn 0x0-0xfefff: 2 NOTAB, 1 BROKEN, 1 XALLOC, 4 XTAB"
+        "4 records, 23 entries, pfn 0x0-0x14: 2 NOTAB, 1 BROKEN, 6 XALLOC, 14 XTAB"
     );
-    assert_eq!(second.content.to_string(), "2 entries, pfn 0x10-0x11: 1 NOTAB, 1 XTAB");
+    assert_eq!(second.content.to_string(), "2 entries, pfn 0x4-0x5: 1 NOTAB, 1 XTAB");
     let end = folded.iter().find(|row| row.head.kind.to_string() == "VERIFY").unwrap();
     assert_eq!((first.head.end(), second.last_index), (end.head.offset, None));
 }
@@ -384,7 +383,7 @@ fn what_records_say_is_decoded_in_either_order() {
         (
             pv64(),
             "X86_PV_P2M_FRAMES",
-            "frames 1, start_pfn 0x0, end_pfn 0x1ff",
+            "frames 1, start_pfn 0x0, end_pfn 0x5",
             json!({"frames": 1, "fields": {"start_pfn": 0, "end_pfn": 511, "frame": [4]}}),
         ),
         (

@@ -15,3 +15,4 @@ mod sparse;
 mod synth_like_real;
 mod unjudged;
 mod verdicts;
+mod zeros;

@@ -89,9 +89,9 @@ fn guest(machine: Machine) -> Stream {
     let stream = machine.libxc();
     let memory = |kind: u64, pfn: u64| Page::of(kind, pfn).holding(full(MEMORY, 4096));
     // A page table is looked at, and its entries have to be in range: those that are not present may be anything.
-    let table = Page::table(1, 7, &[]).holding(full(even(MEMORY), 4096));
+    let table = Page::table(1, 4, &[]).holding(full(even(MEMORY), 4096));
     let pages: Vec<Page> = match machine.guest() {
-        Guest::Pv => [memory(0, 6), table, memory(0, 8)].into_iter().collect(),
+        Guest::Pv => [memory(0, 3), table, memory(0, 5)].into_iter().collect(),
         Guest::Hvm => (6..9).map(|pfn| memory(0, pfn)).collect(),
     };
     let optional = libxc::record(0x8000_0001, Body::new().raw(full(MEMORY, 33)));
