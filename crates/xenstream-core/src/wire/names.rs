@@ -1,72 +1,17 @@
 //! Names of the numbers and bits that structures carry.
 
 use crate::wire::layout::Flag;
+use crate::wire::params::{Kind, PARAMS, Param};
 
-/// What the value of an HVM parameter is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParamKind {
-    /// The number of a page frame.
-    Pfn,
-    /// An address in the guest's memory.
-    Address,
-    /// The number of an event channel.
-    EventChannel,
-    /// Bits.
-    Flags,
-    /// A number.
-    Number,
-}
-
-/// HVM parameters (`public/hvm/params.h`): index, name, and what the value is. Indices 3, 7 and 8 are not used.
-pub const PARAMS: &[(u64, &str, ParamKind)] = {
-    use ParamKind::{Address, EventChannel, Flags, Number, Pfn};
-    &[
-        (0, "CALLBACK_IRQ", Flags),
-        (1, "STORE_PFN", Pfn),
-        (2, "STORE_EVTCHN", EventChannel),
-        (4, "PAE_ENABLED", Number),
-        (5, "IOREQ_PFN", Pfn),
-        (6, "BUFIOREQ_PFN", Pfn),
-        (9, "VIRIDIAN", Flags),
-        (10, "TIMER_MODE", Number),
-        (11, "HPET_ENABLED", Number),
-        (12, "IDENT_PT", Address),
-        (13, "DM_DOMAIN", Number),
-        (14, "ACPI_S_STATE", Number),
-        (15, "VM86_TSS", Address),
-        (16, "VPT_ALIGN", Number),
-        (17, "CONSOLE_PFN", Pfn),
-        (18, "CONSOLE_EVTCHN", EventChannel),
-        (19, "ACPI_IOPORTS_LOCATION", Number),
-        (20, "MEMORY_EVENT_CR0", Number),
-        (21, "MEMORY_EVENT_CR3", Number),
-        (22, "MEMORY_EVENT_CR4", Number),
-        (23, "MEMORY_EVENT_INT3", Number),
-        (24, "NESTEDHVM", Number),
-        (25, "MEMORY_EVENT_SINGLE_STEP", Number),
-        (26, "BUFIOREQ_EVTCHN", EventChannel),
-        (27, "PAGING_RING_PFN", Pfn),
-        (28, "MONITOR_RING_PFN", Pfn),
-        (29, "SHARING_RING_PFN", Pfn),
-        (30, "MEMORY_EVENT_MSR", Number),
-        (31, "TRIPLE_FAULT_REASON", Number),
-        (32, "IOREQ_SERVER_PFN", Pfn),
-        (33, "NR_IOREQ_SERVER_PAGES", Number),
-        (34, "VM_GENERATION_ID_ADDR", Address),
-        (35, "ALTP2M", Number),
-        (36, "X87_FIP_WIDTH", Number),
-        (37, "VM86_TSS_SIZED", Flags),
-        (38, "MCA_CAP", Flags),
-    ]
-};
-
-/// Names of HVM parameters, by index.
+/// Names of HVM parameters, by index; the unused ones have none.
 pub const PARAM_NAMES: &[(u64, &str)] = &{
-    let mut names = [(0, ""); PARAMS.len()];
-    let (mut params, mut rest): (_, &mut [_]) = (PARAMS, &mut names);
-    while let ([(index, name, _), others @ ..], [first, places @ ..]) = (params, rest) {
-        *first = (*index, *name);
-        (params, rest) = (others, places);
+    let mut names = [(u64::MAX, ""); PARAMS.len()];
+    let (mut params, mut rest, mut index): (&[Param], &mut [_], u64) = (&PARAMS, &mut names, 0);
+    while let ([param, others @ ..], [first, places @ ..]) = (params, rest) {
+        if !matches!(param.kind, Kind::Unused) {
+            *first = (index, param.name);
+        }
+        (params, rest, index) = (others, places, index.saturating_add(1));
     }
     names
 };

@@ -38,7 +38,7 @@ pub const BASIC_64: Layout = Layout {
         Group::once(&[
             Field::new("fpu_ctxt", 0, 512, "FXSAVE image").area(),
             Field::new("flags", 512, 8, "state of the vcpu")
-                .kept()
+                .kept_if_sound()
                 .flags(BASIC_FLAGS)
                 .checked(&[By(Hook::Pv(PvHook::Flags))]),
             Field::new("r15", 520, 8, "register"),
@@ -93,12 +93,12 @@ pub const BASIC_64: Layout = Layout {
             8,
             16,
             &[Field::new("gdt_frame", 0, 8, "pfn of a frame of the GDT")
-                .kept()
+                .kept_if_sound()
                 .checked(&[By(Hook::Pv(PvHook::GdtFrame))])],
         ),
         Group::once(&[
             Field::new("gdt_ents", 4960, 8, "number of descriptors in the GDT")
-                .kept()
+                .kept_if_sound()
                 .decimal()
                 .checked(&[By(Hook::Pv(PvHook::GdtEnts))]),
             Field::new("kernel_ss", 4968, 8, "selector of the kernel's stack"),
@@ -106,11 +106,12 @@ pub const BASIC_64: Layout = Layout {
                 .checked(&[Canonical(Rule::PvRegisters)]),
             Field::new("cr0", 4984, 8, "control register 0").flags(names::CR0),
             Field::new("cr1", 4992, 8, "page table of user mode, bit 0 set if there is one")
-                .kept()
+                .kept_if_sound()
                 .checked(&[By(Hook::Pv(PvHook::Cr1))]),
             Field::new("cr2", 5000, 8, "address of the last page fault"),
             Field::new("cr3", 5008, 8, "page table of the kernel")
-                .kept()
+                .brief()
+                .kept_if_sound()
                 .checked(&[By(Hook::Pv(PvHook::Cr3))]),
             Field::new("cr4", 5016, 8, "control register 4"),
             Field::new("cr5", 5024, 8, "unused"),
@@ -154,7 +155,7 @@ pub const BASIC_32: Layout = Layout {
     groups: &[
         Group::once(&[
             Field::new("fpu_ctxt", 0, 512, "FXSAVE image").area(),
-            Field::new("flags", 512, 4, "state of the vcpu").kept().flags(BASIC_FLAGS),
+            Field::new("flags", 512, 4, "state of the vcpu").kept_if_sound().flags(BASIC_FLAGS),
             Field::new("ebx", 516, 4, "register"),
             Field::new("ecx", 520, 4, "register"),
             Field::new("edx", 524, 4, "register; pfn of the start-info page in vcpu 0")
@@ -201,12 +202,12 @@ pub const BASIC_32: Layout = Layout {
             4,
             16,
             &[Field::new("gdt_frame", 0, 4, "pfn of a frame of the GDT")
-                .kept()
+                .kept_if_sound()
                 .checked(&[By(Hook::Pv(PvHook::GdtFrame))])],
         ),
         Group::once(&[
             Field::new("gdt_ents", 2704, 4, "number of descriptors in the GDT")
-                .kept()
+                .kept_if_sound()
                 .decimal()
                 .checked(&[By(Hook::Pv(PvHook::GdtEnts))]),
             Field::new("kernel_ss", 2708, 4, "selector of the kernel's stack"),
@@ -215,7 +216,8 @@ pub const BASIC_32: Layout = Layout {
             Field::new("cr1", 2720, 4, "unused"),
             Field::new("cr2", 2724, 4, "address of the last page fault"),
             Field::new("cr3", 2728, 4, "page table, its frame folded into 32 bits")
-                .kept()
+                .brief()
+                .kept_if_sound()
                 .checked(&[By(Hook::Pv(PvHook::Cr3))]),
             Field::new("cr4", 2732, 4, "control register 4").flags(names::CR4),
             Field::new("cr5", 2736, 4, "unused"),

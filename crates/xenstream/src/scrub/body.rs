@@ -3,33 +3,22 @@
 
 mod chain;
 mod entries;
-mod registers;
+mod flat;
 mod text;
 
-use xenstream_core::wire::libxc::{self, page, params, policy, types, vcpu};
-use xenstream_core::wire::{Order, libxl, xenopsd};
+use xenstream_core::wire::libxc::{self, page, types};
+use xenstream_core::wire::{Order, libxl, structures, xenopsd};
 use xenstream_core::{Guest, Layer, Record};
 
 use self::chain::Chain;
 use self::entries::Entries;
-use self::registers::{
-    Basic, extended_size, leaf, param, params_header, policy_msr, tsc, vcpu_blob, vcpu_msr, xsave_masks,
-};
+use self::flat::Flat;
 use self::text::{Pairs, Text};
 use crate::scrub::Scrub;
 use crate::scrub::header::{number_up_to, wrong_unless_zero};
 
-/// Opaque state that is longer than this is no vcpu's.
-const XSAVE_MAX: u64 = 64 << 10;
-
-/// More leaves, MSRs or parameters than this no Xen has, by far.
-const ENTRIES_MAX: u64 = 1024;
-
 /// No number of pages, pfns or entries in a record that says how many it has is as large as this.
 const NUMBER_MAX: u32 = 0x00FF_FFFF;
-
-/// No guest has as many vcpus.
-const VCPUS_MAX: u32 = 0xFFFF;
 
 /// Text that is longer than the longest configuration that a verifier takes is blanked without being looked at.
 const TEXT_MAX: u64 = 16 << 20;
@@ -71,8 +60,6 @@ pub(super) struct Walk {
     what: Scrub,
     left: u64,
     at: At,
-    /// X86_PV_INFO tells that the guest is a 32-bit one, or not.
-    narrow: Option<bool>,
 }
 
 /// Where a walk is.
@@ -81,29 +68,13 @@ enum At {
     Keep,
     /// So many bytes stay, and nothing behind them.
     First(u64),
-    PvInfo,
-    Tsc(Order),
+    Flat(Flat),
     Zero,
     /// Count and reserved word of PAGE_DATA.
     Pages(Order),
     Entries(Entries),
     P2m(Context),
     Frames(Order, u64),
-    ParamsHeader(Order),
-    Params(Order),
-    Leaves {
-        order: Order,
-        late: bool,
-    },
-    Msrs,
-    Vcpu(Order, u32),
-    /// BASIC: what of it stays is field by field.
-    Basic(Basic),
-    ExtendedId,
-    ExtendedSize,
-    /// XSAVE: its two masks.
-    XsaveMasks,
-    VcpuMsrs,
     Chain(Chain),
     Emulator(Order, u32),
     EmulatorState,
@@ -119,22 +90,22 @@ impl Walk {
         let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
         let at = match record.layer {
             Layer::Libxl => libxl_body(kind, context.libxl),
-            Layer::Libxc => libxc_body(kind, record.body_length, context),
+            Layer::Libxc => libxc_body(what, record, context),
             Layer::Xenopsd => xenopsd_body(what, record),
             _ => At::Zero,
         };
-        Walk { what, left: record.body_length, at, narrow: None }
+        Walk { what, left: record.body_length, at }
     }
 
     /// A walk through the optional data of an xl header.
     pub(super) fn optional_data(what: Scrub, length: u64, order: Order, is_json: bool) -> Walk {
         let text = if is_json { Text::Json } else { Text::Plain };
-        Walk { what, left: length, at: At::ConfigLength(order, text), narrow: None }
+        Walk { what, left: length, at: At::ConfigLength(order, text) }
     }
 
     /// A walk through the XML of a libvirt header.
     pub(super) fn xml(what: Scrub, length: u64) -> Walk {
-        Walk { what, left: length, at: text_of(Text::Xml, length), narrow: None }
+        Walk { what, left: length, at: text_of(Text::Xml, length) }
     }
 
     /// What comes next.
@@ -149,19 +120,10 @@ impl Walk {
             At::Zero => Step::Zero(self.left),
             At::Pages(_) => unit(page::HEADER),
             At::Entries(entries) => Step::Hold(entries.left),
-            At::PvInfo => unit(libxc::pv_info::LENGTH),
-            At::Tsc(_) => unit(libxc::tsc::LENGTH),
+            At::Flat(flat) => flat.step(),
             At::P2m(_) => unit(libxc::p2m::HEADER),
             At::Frames(..) => unit(page::ENTRY),
-            At::ParamsHeader(_) => unit(params::HEADER),
-            At::Params(_) => unit(params::ENTRY),
-            At::Leaves { .. } => unit(policy::CPUID_LEAF),
-            At::Msrs => unit(policy::MSR),
-            At::Vcpu(..) => unit(vcpu::HEADER),
-            At::Basic(basic) => basic.step(self.left),
-            At::ExtendedId | At::ExtendedSize | At::ConfigLength(..) => unit(4),
-            At::XsaveMasks => unit(vcpu::XSAVE_MIN),
-            At::VcpuMsrs => unit(vcpu::MSR),
+            At::ConfigLength(..) => unit(4),
             At::Chain(chain) => chain.step(self.left),
             At::Emulator(..) => unit(libxl::EMULATOR_HEADER),
             At::EmulatorState => unit(BLANK_STATE.len() as u64),
@@ -182,8 +144,9 @@ impl Walk {
                 }
             }
             At::Chain(chain) => chain.passed(n),
+            At::Flat(flat) => flat.passed(n),
             // Too little was left for what should have come.
-            At::Keep | At::Zero | At::Basic(_) => {}
+            At::Keep | At::Zero => {}
             _ => self.at = At::Zero,
         }
     }
@@ -209,12 +172,10 @@ impl Walk {
         self.left -= bytes.len() as u64;
         let at = std::mem::replace(&mut self.at, At::Zero);
         self.at = match at {
-            At::PvInfo => {
-                self.narrow = Some(bytes[0] == libxc::pv_info::PV32.0);
-                wrong_unless_zero(&mut bytes[libxc::pv_info::RESERVED_AT as usize..]);
-                At::Zero
+            At::Flat(mut flat) => {
+                flat.unit(bytes);
+                At::Flat(flat)
             }
-            At::Tsc(order) => tsc(order, bytes),
             At::Pages(order) => match Entries::announced(order, bytes, self.left) {
                 Some(entries) => {
                     wrong_unless_zero(&mut bytes[4..]);
@@ -234,24 +195,6 @@ impl Walk {
                 }
                 At::Frames(order, largest)
             }
-            At::ParamsHeader(order) => params_header(order, bytes, self.left),
-            At::Params(order) => param(order, bytes, self.what),
-            At::Leaves { order, late } => leaf(order, late || self.what.damaged, bytes),
-            At::Msrs => policy_msr(bytes, self.what),
-            At::Vcpu(order, kind) => {
-                number_up_to(order, VCPUS_MAX, &mut bytes[..4]);
-                wrong_unless_zero(&mut bytes[4..]);
-                vcpu_blob(kind, self.left, self.what)
-            }
-            At::Basic(basic) => {
-                basic.unit(bytes, self.left, self.what);
-                At::Basic(basic)
-            }
-            At::ExtendedId if self.what.registers => At::ExtendedSize,
-            At::ExtendedId => kept(self.left <= vcpu::EXTENDED_MAX),
-            At::ExtendedSize => extended_size(bytes, self.left),
-            At::XsaveMasks => xsave_masks(bytes, self.left),
-            At::VcpuMsrs => vcpu_msr(bytes, self.what),
             At::Chain(mut chain) => {
                 chain.unit(bytes, self.left, self.what);
                 At::Chain(chain)
@@ -281,7 +224,9 @@ impl Walk {
 
     /// Tells what later bodies are walked by.
     pub(super) fn teach(&self, context: &mut Context) {
-        if let Some(narrow) = self.narrow {
+        if let At::Flat(flat) = &self.at
+            && let Some(narrow) = flat.narrow()
+        {
             context.narrow = narrow;
         }
         if let At::Frames(_, max_pfn) = &self.at {
@@ -317,11 +262,6 @@ const QEMU_MAGIC: [u8; 8] = *b"QEVM\0\0\0\x03";
 /// the state.
 const BLANK_STATE: [u8; 23] = *b"QEVM\0\0\0\x03\x04\0\0\0\0\x01-\0\0\0\0\0\0\0\0";
 
-/// The rest of a body stays, or not.
-fn kept(stays: bool) -> At {
-    if stays { At::Keep } else { At::Zero }
-}
-
 fn zero(bytes: &mut [u8]) -> At {
     bytes.fill(0);
     At::Zero
@@ -352,32 +292,30 @@ fn xenopsd_body(what: Scrub, record: &Record) -> At {
     }
 }
 
-fn libxc_body(kind: u32, length: u64, context: &Context) -> At {
+fn libxc_body(mut what: Scrub, record: &Record, context: &Context) -> At {
     let order = context.libxc;
+    let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
     let (guest, at) = match kind {
         types::PAGE_DATA => (None, At::Pages(order)),
-        types::X86_TSC_INFO => (None, At::Tsc(order)),
-        types::X86_CPUID_POLICY => (
-            None,
-            At::Leaves {
-                order,
-                late: context.static_data_ended || length > ENTRIES_MAX * policy::CPUID_LEAF,
-            },
-        ),
-        types::X86_MSR_POLICY if context.static_data_ended || length > ENTRIES_MAX * policy::MSR => {
-            (None, At::Zero)
-        }
-        types::X86_MSR_POLICY => (None, At::Msrs),
-        types::X86_PV_INFO => (Some(Guest::Pv), At::PvInfo),
         types::X86_PV_P2M_FRAMES => (Some(Guest::Pv), At::P2m(*context)),
-        types::X86_PV_VCPU_BASIC
-        | types::X86_PV_VCPU_EXTENDED
-        | types::X86_PV_VCPU_XSAVE
-        | types::X86_PV_VCPU_MSRS => (Some(Guest::Pv), At::Vcpu(order, kind)),
         types::HVM_CONTEXT => (Some(Guest::Hvm), At::Chain(Chain::default())),
-        types::HVM_PARAMS => (Some(Guest::Hvm), At::ParamsHeader(order)),
-        // SHARED_INFO is a page of the guest's; of other types nobody knows what they hold.
-        _ => (None, At::Zero),
+        // SHARED_INFO is a page of the guest's, and what other types hold is not known.
+        _ => {
+            let guest = match kind {
+                types::X86_PV_INFO
+                | types::X86_PV_VCPU_BASIC
+                | types::X86_PV_VCPU_EXTENDED
+                | types::X86_PV_VCPU_XSAVE
+                | types::X86_PV_VCPU_MSRS => Some(Guest::Pv),
+                types::HVM_PARAMS => Some(Guest::Hvm),
+                _ => None,
+            };
+            // Where no policy should come its values go.
+            let is_policy = matches!(kind, types::X86_CPUID_POLICY | types::X86_MSR_POLICY);
+            what.damaged |= is_policy && context.static_data_ended;
+            let layouts = structures::of_body(record.layer, record.kind, record.body_length);
+            (guest, At::Flat(Flat::new(layouts, order, record.body_length, what)))
+        }
     };
     if guest.is_some() && guest != context.guest { At::Zero } else { at }
 }

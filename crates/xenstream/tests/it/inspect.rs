@@ -384,7 +384,7 @@ fn what_records_say_is_decoded_in_either_order() {
             pv64(),
             "X86_PV_P2M_FRAMES",
             "frames 1, start_pfn 0x0, end_pfn 0x5",
-            json!({"frames": 1, "fields": {"start_pfn": 0, "end_pfn": 511, "frame": [4]}}),
+            json!({"frames": 1, "fields": {"start_pfn": 0, "end_pfn": 5, "frame": [4]}}),
         ),
         (
             valid::pv32(),

@@ -40,7 +40,7 @@ pub const PIC: Layout = layout(
         Field::new("irq_base", 3, 1, "vector of the first interrupt").checked(&[PIC_BYTE]),
         Field::new("init_state", 4, 1, "bits 0 to 3 initialisation state, bits 4 to 7 priority_add")
             .checked(&[PIC_BYTE]),
-        Field::new("modes", 5, 1, "bit 6 is_master, bits 0 to 5 modes").checked(&[PIC_BYTE]),
+        Field::new("modes", 5, 1, "bit 6 is_master, bits 0 to 5 modes").kept().checked(&[PIC_BYTE]),
         Field::new("elcr", 6, 1, "level-triggered lines").checked(&[PIC_BYTE]),
         Field::new("int_output", 7, 1, "whether the interrupt pin is asserted")
             .decimal()
@@ -126,6 +126,7 @@ pub const PIT: Layout = layout(
                     .checked(&[pit(&AtMost(1, Rule::HvmPitState))]),
                 Field::new("gate", 15, 1, "state of the gate")
                     .decimal()
+                    .kept()
                     .checked(&[By(Hook::Hvm(HvmHook::PitGate))]),
             ],
         ),

@@ -1,16 +1,15 @@
 //! The chain of HVM_CONTEXT: what says where an entry begins stays, and what an entry holds may go.
 
+use xenstream_core::Layer;
 use xenstream_core::wire::hvm::{self, types};
+use xenstream_core::wire::{Order, structures};
 
 use crate::scrub::Scrub;
-use crate::scrub::body::registers::is_plain_msr;
-use crate::scrub::body::{ENTRIES_MAX, Step, XSAVE_MAX};
+use crate::scrub::body::Step;
+use crate::scrub::body::flat::Flat;
 
 /// Typecodes that Xen does not know are kept if they are as small as typecodes are.
 const TYPECODES: u16 = 256;
-
-/// Magic and version of HEADER; behind them it says what the saving host is.
-const HEADER_KEPT: u64 = 8;
 
 /// Where a walk through the chain is.
 #[derive(Debug, Default)]
@@ -26,70 +25,53 @@ enum At {
     #[default]
     Entry,
     /// What is left of an entry.
-    Keep(u64),
+    Flat(Flat),
     Zero(u64),
-    /// What stays of HEADER.
-    Header,
-    /// The count of CPU_MSR, of a body of this length.
-    MsrCount(u64),
-    /// MSRs, so many bytes of them.
-    Msrs(u64),
     /// Nothing in the rest is known.
     Lost,
 }
 
 impl Chain {
     pub(super) fn step(&self, left: u64) -> Step {
-        match self.at {
+        match &self.at {
             At::Entry if left >= hvm::ENTRY_HEADER => Step::Unit(hvm::ENTRY_HEADER),
             At::Entry | At::Lost => Step::Zero(left),
-            At::Keep(n) => Step::Keep(n),
-            At::Header => Step::Unit(HEADER_KEPT),
-            At::Zero(n) => Step::Zero(n),
-            At::MsrCount(_) => Step::Unit(hvm::MSR_HEADER),
-            At::Msrs(_) => Step::Unit(hvm::MSR),
+            At::Flat(flat) => flat.step(),
+            At::Zero(n) => Step::Zero(*n),
         }
     }
 
     pub(super) fn passed(&mut self, n: u64) {
-        self.at = match self.at {
-            At::Keep(left) if left > n => At::Keep(left - n),
-            At::Zero(left) if left > n => At::Zero(left - n),
-            At::Keep(_) | At::Zero(_) => At::Entry,
-            _ => At::Lost,
-        };
+        match &mut self.at {
+            At::Flat(flat) => flat.passed(n),
+            At::Zero(left) => *left -= n,
+            At::Entry | At::Lost => self.at = At::Lost,
+        }
+        self.settle();
     }
 
     pub(super) fn unit(&mut self, bytes: &mut [u8], left: u64, what: Scrub) {
-        self.at = match self.at {
-            At::Entry => self.entry(bytes, left, what),
-            At::MsrCount(length) => {
-                let count = u64::from(u32_at(bytes, 0));
-                bytes[4..].fill(0);
-                let msrs = length - hvm::MSR_HEADER;
-                if count * hvm::MSR == msrs && count <= ENTRIES_MAX { At::Msrs(msrs) } else { At::Zero(msrs) }
-            }
-            At::Msrs(msrs) => {
-                bytes[8..].fill(0);
-                let rest = msrs - hvm::MSR;
-                some(if is_plain_msr(bytes) { At::Msrs } else { At::Zero }, rest)
-            }
-            At::Header => {
-                let [magic, version] = [0, 4].map(|at| u32_at(bytes, at));
-                // Others are as wrong.
-                if magic != hvm::MAGIC {
-                    bytes[..4].fill(0);
-                }
-                if version != hvm::VERSION {
-                    bytes[4..].fill(0xFF);
-                }
-                At::Zero(hvm::HEADER_LENGTH - HEADER_KEPT)
-            }
-            _ => {
+        match &mut self.at {
+            At::Flat(flat) => flat.unit(bytes),
+            At::Entry => self.at = self.entry(bytes, left, what),
+            At::Zero(_) | At::Lost => {
                 bytes.fill(0);
-                At::Lost
+                self.at = At::Lost;
             }
+        }
+        self.settle();
+    }
+
+    /// Once an entry is over the next one follows.
+    fn settle(&mut self) {
+        let is_over = match &self.at {
+            At::Flat(flat) => flat.is_done(),
+            At::Zero(left) => *left == 0,
+            At::Entry | At::Lost => false,
         };
+        if is_over {
+            self.at = At::Entry;
+        }
     }
 
     /// An entry's header.
@@ -109,21 +91,14 @@ impl Chain {
             bytes[hvm::LENGTH_AT as usize..].copy_from_slice(&length.to_le_bytes());
             return At::Lost;
         }
-        let known = hvm::entry(typecode).is_some_and(|entry| entry.length.allows(length));
-        match typecode {
-            _ if !known => some(At::Zero, length),
-            types::HEADER if what.registers => At::Header,
-            types::CPU_MSR if what.registers => At::MsrCount(length),
-            types::CPU_XSAVE if length > XSAVE_MAX => At::Zero(length),
-            _ if what.registers => some(At::Zero, length),
-            _ => some(At::Keep, length),
+        match hvm::entry(typecode) {
+            Some(known) if known.length.allows(length) => {
+                let layouts = structures::of_body(Layer::Hvm, u64::from(typecode), length);
+                At::Flat(Flat::new(layouts, Order::Little, length, what))
+            }
+            _ => At::Zero(length),
         }
     }
-}
-
-/// So many bytes; without any the next entry follows.
-fn some(at: fn(u64) -> At, n: u64) -> At {
-    if n == 0 { At::Entry } else { at(n) }
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

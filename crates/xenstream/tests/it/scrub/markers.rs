@@ -72,3 +72,21 @@ fn what_is_structure_stays_as_it_is() {
         assert!(kept >= 4, "{kept}");
     }
 }
+
+/// Bytes 4 to 7 of CPU_MSR, which savers leave uninitialised.
+#[test]
+fn bytes_that_no_field_keeps_are_zeroed() {
+    use xenstream::wire::hvm::types::CPU;
+    use xenstream_synth::hvm::{Chain, Entry};
+    let msrs = (4..8).fold(Entry::msrs(0, &[(0x10, 5)]), |entry, at| entry.with_byte(at, 0xA5));
+    let chain = Chain::around([Entry::reset(CPU, 0), msrs]);
+    let kind = libxc::types::HVM_CONTEXT;
+    let stream = xenstream_synth::valid::hvm()
+        .replaced(xenstream_synth::Part::libxc(kind), xenstream_synth::libxc::hvm_context(&chain));
+    let [memory, ..] = WISHES;
+    let bytes = stream.bytes();
+    let (_, out) = scrubbed(&bytes, &options(xenstream::Profile::Spec), memory);
+    let changed: Vec<_> = bytes.iter().zip(&out).filter(|(a, b)| a != b).collect();
+    // Registers were not to go.
+    assert_eq!(changed, vec![(&0xA5, &0); 4]);
+}
