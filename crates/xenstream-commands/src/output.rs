@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::releases;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{ByteSize, Error, Findings, Hint, Profile, Report, Summary, Verdict, Violation};
+use xenstream::{ByteSize, Error, Findings, Hint, Profile, Report, Rule, Summary, Verdict, Violation};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -150,7 +150,7 @@ fn description(report: &Report) -> String {
     if report.is_unrecognised() {
         return duration(report.elapsed);
     }
-    let Summary { guest, xen, pages, checkpoints, bytes: length, .. } = &report.summary;
+    let Summary { xen, pages, checkpoints, bytes: length, .. } = &report.summary;
     let mut words = Vec::new();
     if report.format != xenstream::Format::Auto {
         let mut format = report.format.to_string();
@@ -159,20 +159,51 @@ fn description(report: &Report) -> String {
         }
         words.push(format);
     }
-    words.extend(guest.map(|guest| guest.to_string()));
+    words.extend(report.guest.kind.map(|kind| kind.to_string()));
     words.extend(xen.map(|version| match version {
         // The converter of legacy streams puts its own version into the minor one.
         (0, converter) => format!("converted by version {converter}"),
         (major, minor) => format!("Xen {major}.{minor}"),
     }));
-    let with_data = pages.with_data();
-    words.push(format!("{with_data} {}", plural(with_data, "page")));
-    if *checkpoints > 0 {
-        words.push(format!("{checkpoints} {}", plural(*checkpoints, "checkpoint")));
+    if let Verdict::Invalid(_) = report.verdict {
+        words.push(stopped(report));
+    } else {
+        let with_data = pages.with_data();
+        words.push(format!("{with_data} {}", plural(with_data, "page")));
+        if *checkpoints > 0 {
+            words.push(format!("{checkpoints} {}", plural(*checkpoints, "checkpoint")));
+        }
+        words.push(bytes(*length));
     }
-    words.push(bytes(*length));
     words.push(duration(report.elapsed));
     words.join(", ")
+}
+
+/// How far an invalid image was read.
+fn stopped(report: &Report) -> String {
+    let read = report.summary.bytes;
+    match report.size {
+        _ if report.violation().is_some_and(|violation| violation.rule == Rule::StreamTruncated) => {
+            format!("ends after {}", bytes(read))
+        }
+        Some(size) if size > read => format!("stopped after {} of {}", bytes(read), bytes(size)),
+        Some(_) => format!("read to the end, {}", bytes(read)),
+        None => format!("stopped after {}", bytes(read)),
+    }
+}
+
+/// The line about the guest, for those who want to know more.
+pub(crate) fn guest(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut words = Vec::new();
+    words.extend(report.guest.name.as_ref().map(|text| format!("name {}", name(text))));
+    words.extend(report.guest.uuid.as_ref().map(|text| format!("uuid {}", name(text))));
+    words.extend(report.guest.memory_kib.map(|kib| format!("{} of memory", bytes(kib.saturating_mul(1024)))));
+    words.extend(report.guest.vcpus.map(|vcpus| format!("{vcpus} {}", plural(vcpus, "vcpu"))));
+    if report.has_qemu_traditional() {
+        words.push("qemu-traditional".to_owned());
+    }
+    words.extend(report.summary.libxc_version.map(|version| format!("libxc stream version {version}")));
+    if words.is_empty() { Ok(()) } else { writeln!(out, "  guest: {}", words.join(", ")) }
 }
 
 fn duration(time: Duration) -> String {

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         Some(path) => match File::create(path) {
             Ok(file) => Some(file),
             Err(error) => {
-                output::complain(&format!("{}: cannot create it: {error}", output::name(path)));
+                output::complain(&format!("{}: cannot create output: {error}", output::name(path)));
                 return Ok(status::FAILED);
             }
         },

@@ -163,6 +163,9 @@ fn print(
         (1, Ok(report)) if report.is_valid() && report.warnings.is_empty() => Ok(()),
         (_, Ok(report)) => {
             output::report(out, path, report)?;
+            if arguments.verbose {
+                output::guest(out, report)?;
+            }
             if arguments.verbose && report.is_valid() { releases::reasons(out, report) } else { Ok(()) }
         }
         (_, Err(error)) => {

@@ -24,6 +24,8 @@ pub(crate) struct Judgement {
     pub(crate) violation: Option<Violation>,
     /// Limits that follow from it.
     pub(crate) limits: Vec<DerivedLimit>,
+    /// What it says of the guest.
+    pub(crate) domain: Option<Domain>,
 }
 
 /// Collects the configuration from the observer's events.
@@ -123,7 +125,8 @@ impl Collector {
         let limit = |(value, memory_kib)| {
             self.derives.iter().map(move |limit| DerivedLimit { limit: *limit, value, memory_kib })
         };
-        Judgement { violation, limits: pfn.into_iter().flat_map(limit).collect() }
+        let domain = if record.layer == Layer::Xl { json_domain(text) } else { xml_domain(text) };
+        Judgement { violation, domain, limits: pfn.into_iter().flat_map(limit).collect() }
     }
 }
 

@@ -11,10 +11,10 @@ use crate::source::compressed::Compression;
 #[non_exhaustive]
 pub enum Error {
     /// The input could not be opened.
-    #[error("cannot open it")]
+    #[error("cannot open input")]
     Open(#[source] io::Error),
     /// The input could not be examined: what kind of file it is, or how long.
-    #[error("cannot tell what kind of file it is")]
+    #[error("cannot tell what kind of file the input is")]
     Inspect(#[source] io::Error),
     /// The input could not be read.
     #[error("cannot read at offset {offset}")]
@@ -57,19 +57,19 @@ pub enum Error {
         source: io::Error,
     },
     /// The output could not be created.
-    #[error("cannot create it")]
+    #[error("cannot create output")]
     Create(#[source] io::Error),
     /// The output exists, and was not to be replaced.
-    #[error("it exists")]
+    #[error("output exists; --force replaces it")]
     Exists,
     /// The output exists, and is nothing that another file could replace: a directory, a device, a pipe.
-    #[error("it exists and is no regular file")]
+    #[error("output exists and is no regular file")]
     NoFile,
     /// The output is the input.
-    #[error("it is the input")]
+    #[error("output is the input")]
     SameFile,
     /// A directory could not be listed.
-    #[error("cannot list {}", path.display())]
+    #[error("cannot list directory")]
     List {
         /// The directory, or the entry that made it fail.
         path: PathBuf,

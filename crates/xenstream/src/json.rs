@@ -16,6 +16,8 @@
 //! | `refused_by` | of a warning: another profile that refuses it |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
 //! | `releases` | of a valid image: `taken_by`, the releases that take it as far as it tells; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what decides beside the stream, with the releases where it matters, unless it does on all |
+//! | `guest` | `kind` (`hvm`, `pvh`, `pv32`, `pv64`), and from the configuration `name`, `uuid`, `memory_kib`, `vcpus`; `device_model` where it is `qemu-traditional` |
+//! | `size` | bytes of the input, where that is known and it is not compressed |
 //! | `summary` | what the stream held, as far as it was read |
 //! | `bytes_read` | bytes of the input, as it is stored, that were read |
 //! | `seconds` | how long it took |
@@ -30,7 +32,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::{
-    Error, Findings, Format, Profile, RecordRef, Refusal, Releases, Report, Summary, TargetSet, Violation,
+    Error, Findings, Format, GuestDescription, GuestKind, Profile, RecordRef, Refusal, Releases, Report,
+    Summary, TargetSet, Violation,
 };
 
 /// One image's line. Serialize it with `serde_json`.
@@ -109,7 +112,11 @@ struct Body {
     derived_limits: Vec<LimitObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     releases: Option<ReleasesObject>,
+    #[serde(skip_serializing_if = "GuestObject::is_empty")]
+    guest: GuestObject,
     summary: SummaryObject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     bytes_read: u64,
     seconds: f64,
 }
@@ -129,10 +136,46 @@ impl Body {
                 })
                 .collect(),
             releases: report.is_valid().then(|| ReleasesObject::new(&report.summary.releases)),
+            guest: GuestObject::new(report),
             summary: SummaryObject::new(&report.summary),
+            size: report.size,
             bytes_read: report.bytes_read,
             seconds: report.elapsed.as_secs_f64(),
         }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct GuestObject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vcpus: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_model: Option<&'static str>,
+}
+
+impl GuestObject {
+    fn new(report: &Report) -> GuestObject {
+        let GuestDescription { kind, name, uuid, memory_kib, vcpus } = report.guest.clone();
+        GuestObject {
+            kind: kind.map(GuestKind::name),
+            name,
+            uuid,
+            memory_kib,
+            vcpus,
+            device_model: report.has_qemu_traditional().then_some("qemu-traditional"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kind.is_none() && self.name.is_none() && self.uuid.is_none() && self.memory_kib.is_none()
     }
 }
 

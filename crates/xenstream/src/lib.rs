@@ -26,6 +26,7 @@
 pub mod batch;
 mod config;
 mod error;
+mod guest;
 mod hint;
 pub mod inspect;
 pub mod json;
@@ -42,6 +43,7 @@ mod verify;
 mod walk;
 
 pub use error::Error;
+pub use guest::{GuestDescription, GuestKind};
 pub use hint::{Hint, Until};
 pub use new_file::NewFile;
 pub use options::Options;

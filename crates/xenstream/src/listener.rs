@@ -7,6 +7,7 @@ use xenstream_core::{Header, Level, Observer, PageBatch, Pfns, Policy, Record, V
 
 use crate::Options;
 use crate::config::{Collector, Judgement};
+use crate::guest::Portrait;
 use crate::report::{DerivedLimit, Findings};
 
 /// Collects what goes into the report and passes every event on.
@@ -17,6 +18,8 @@ pub(crate) struct Listener<'o> {
     pub(crate) warnings: Findings,
     pub(crate) findings: Findings,
     pub(crate) config: Collector,
+    /// What is known of the guest.
+    pub(crate) portrait: Portrait,
     /// A rule of this crate's own was broken at deny.
     pub(crate) denied: Option<Violation>,
     /// Limits that the configuration told and the verifier does not know yet.
@@ -35,6 +38,7 @@ impl<'o> Listener<'o> {
             warnings: Findings::default(),
             findings: Findings::default(),
             config: Collector::new(options),
+            portrait: Portrait::default(),
             denied: None,
             limits: Vec::new(),
             passes_body_on: false,
@@ -49,6 +53,7 @@ impl<'o> Listener<'o> {
 
     fn judged(&mut self, judgement: Judgement) {
         self.limits = judgement.limits;
+        self.portrait.domain = judgement.domain;
         let Some(violation) = judgement.violation else { return };
         match self.policy.level(violation.rule) {
             Level::Allow => {}
@@ -76,6 +81,7 @@ impl Observer for Listener<'_> {
     }
 
     fn record(&mut self, record: &Record) {
+        self.portrait.record(record);
         self.observer.record(record);
     }
 

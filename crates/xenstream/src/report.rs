@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Target, Violation};
 
+use crate::guest::GuestDescription;
 use crate::hint::Hint;
 use crate::source::compressed::Compression;
 
@@ -28,6 +29,10 @@ pub struct Report {
     pub findings: Findings,
     /// Limits that were taken from the image's own configuration.
     pub derived_limits: Vec<DerivedLimit>,
+    /// What the image says of its guest.
+    pub guest: GuestDescription,
+    /// Bytes of the input, where that is known and it is not compressed.
+    pub size: Option<u64>,
     /// What the input seems to be, where it is not what was expected from its first bytes on.
     pub(crate) hint: Option<Hint>,
     /// What the stream held, as far as it was read.
@@ -61,6 +66,13 @@ impl Report {
             Verdict::Valid | Verdict::Invalid(_) => None,
             Verdict::Unjudged(violation) => Some(violation.offset),
         }
+    }
+
+    /// Returns whether the guest's devices are those of qemu-traditional, which newer releases of Xen do not have.
+    #[must_use]
+    pub fn has_qemu_traditional(&self) -> bool {
+        let rule = Rule::LibxlEmulatorTraditional;
+        self.warnings.count(rule) > 0 || self.violation().is_some_and(|violation| violation.rule == rule)
     }
 
     /// What the input seems to be, where it is not what was expected from its first bytes on.

@@ -50,6 +50,8 @@ pub(crate) struct Session<'o> {
     pub(crate) compression: Option<Compression>,
     /// Bytes that were read from the input, as it is stored.
     pub(crate) bytes_read: u64,
+    /// Bytes of the input, if that is known.
+    pub(crate) size: Option<u64>,
 }
 
 impl<'o> Session<'o> {
@@ -67,6 +69,7 @@ impl<'o> Session<'o> {
             is_finished: false,
             compression: None,
             bytes_read: 0,
+            size: None,
         }
     }
 
@@ -226,6 +229,8 @@ impl<'o> Session<'o> {
             warnings: self.listener.warnings,
             findings: self.listener.findings,
             derived_limits: self.derived_limits,
+            guest: self.listener.portrait.describe(&summary),
+            size: self.size,
             hint,
             summary,
             bytes_read: self.bytes_read,

@@ -45,7 +45,7 @@ fn what_cannot_be_read_is_no_verdict() {
     let empty = directory(&[("README.md", b"# not an image\n")]);
     let empty = empty.path().to_str().unwrap();
     for (name, message) in [
-        ("absent", "cannot open it: No such file or directory"),
+        ("absent", "cannot open input: No such file or directory"),
         (empty, "no image in this directory"),
         // Nothing is mapped at address 0, so reading there fails, whoever asks.
         ("/proc/self/mem", "cannot read at offset 0: Input/output error"),

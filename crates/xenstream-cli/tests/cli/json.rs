@@ -31,6 +31,8 @@ fn of_a_valid_image() {
         "verdict": "valid",
         "profile": "spec",
         "warnings": [],
+        "guest": {"kind": "hvm", "name": "guest"},
+        "size": bytes,
         "summary": {
             "guest": "hvm",
             "xen": "4.17",
@@ -88,7 +90,7 @@ fn of_an_invalid_image_and_of_none() {
     assert_eq!((&none["summary"]["guest"], &none["summary"]["xen"]), (&Value::Null, &Value::Null));
 
     let message = absent["error"]["message"].clone();
-    assert!(message.as_str().unwrap().starts_with("cannot open it: No such file"), "{message}");
+    assert!(message.as_str().unwrap().starts_with("cannot open input: No such file"), "{message}");
     let expected = json!({
         "path": "absent",
         "format": null,
@@ -116,7 +118,7 @@ fn of_warnings_and_findings() {
         assert_eq!(listed.len(), 8);
         for (n, finding) in listed.iter().enumerate() {
             assert_eq!((&finding["rule"], &finding["count"]), (&json!("libxc::record-optional"), &json!(12)));
-            assert_eq!(finding["record"]["index"], 5 + n);
+            assert_eq!(finding["record"]["index"], 6 + n);
             assert_eq!(finding["record"]["type"], "0x80000001");
         }
         assert_eq!(objects[0]["summary"]["optional_records"], 12);

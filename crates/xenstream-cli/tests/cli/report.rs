@@ -107,8 +107,8 @@ fn where_no_verdict_is_reached_there_is_no_page() {
 fn what_cannot_be_written_is_said() {
     let files = directory(&[("good", &image().bytes())]);
     for (output, what) in [
-        ("absent/page.html", "cannot create it: "),
-        (".", "it exists and is no regular file"),
+        ("absent/page.html", "cannot create output: "),
+        (".", "output exists and is no regular file"),
         ("/dev/full", "cannot write at offset 0: "),
     ] {
         let run = run_in(files.path(), ["report", "good", "-o", output]);

@@ -135,7 +135,7 @@ fn the_input_is_never_overwritten() {
     let files = directory(&[("in", &bytes), ("other", b"mine")]);
     for arguments in [&["scrub", "in", "in"][..], &["scrub", "--force", "./in", "in"]] {
         let run = run_in(files.path(), arguments);
-        assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: in: it is the input\n"));
+        assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: in: output is the input\n"));
     }
     // As standard output, too.
     let append = File::options().append(true).open(files.path().join("in")).unwrap();
@@ -143,9 +143,12 @@ fn the_input_is_never_overwritten() {
     let output =
         command.current_dir(files.path()).args(["scrub", "in", "-"]).stdout(append).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "xenstream: -: it is the input\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "xenstream: -: output is the input\n");
     let run = run_in(files.path(), ["scrub", "in", "other"]);
-    assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: other: it exists\n"));
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (2, "xenstream: other: output exists; --force replaces it\n")
+    );
     assert!(fs::read(files.path().join("in")).unwrap() == bytes);
     assert_eq!(fs::read(files.path().join("other")).unwrap(), b"mine");
 }
@@ -155,11 +158,11 @@ fn each_way_to_fail_has_its_status() {
     let bytes = secret();
     let files = directory(&[("in", &bytes), ("bad.gz", &[0x1F, 0x8B, 8, 0, 0, 0])]);
     for (arguments, message) in [
-        (["absent", "out"], "xenstream: absent: cannot open it: No such file or directory"),
+        (["absent", "out"], "xenstream: absent: cannot open input: No such file or directory"),
         (["/proc/self/mem", "out"], "xenstream: /proc/self/mem: cannot read at offset 0: Input/output error"),
         (["bad.gz", "out"], "xenstream: bad.gz: cannot decompress gzip data behind offset 0: "),
-        (["in", "absent/out"], "xenstream: absent/out: cannot create it: No such file or directory"),
-        (["in", "."], "xenstream: .: it exists\n"),
+        (["in", "absent/out"], "xenstream: absent/out: cannot create output: No such file or directory"),
+        (["in", "."], "xenstream: .: output exists; --force replaces it\n"),
     ] {
         let run = run_in(files.path(), [&["scrub"], &arguments[..]].concat());
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");

@@ -77,7 +77,10 @@ fn files_are_replaced_only_on_demand() {
     fs::write(&path, "mine").unwrap();
     let shape = ["synth", "--memory", "4M", "--sparse", "image"];
     let run = run_in(directory.path(), shape);
-    assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: image: it exists\n"));
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (2, "xenstream: image: output exists; --force replaces it\n")
+    );
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     let run = run_in(directory.path(), [&shape[..], &["--force", "--quiet"]].concat());
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -123,7 +126,7 @@ fn an_output_that_fails_is_an_error() {
     assert_eq!((run.status, run.stderr.as_str()), (2, ""), "nobody is left to tell");
     let run = synth(full.into());
     assert_eq!(run.status, 2);
-    assert!(run.stderr.starts_with("xenstream: -: cannot create it: No space left on device"), "{run:?}");
+    assert!(run.stderr.starts_with("xenstream: -: cannot create output: No space left on device"), "{run:?}");
 }
 
 #[test]

@@ -61,9 +61,10 @@ fn a_line_says_what_an_image_is_and_what_is_wrong() {
     assert_eq!((run.status, run.stderr.as_str()), (1, ""));
     let lines: Vec<_> = run.stdout.lines().collect();
     let [good, takers, bad, error, place] = lines[..] else { panic!("{run:?}") };
-    assert!(good.starts_with("good.xl: valid: xl, hvm, Xen 4.17, 1 page, 9.4 KiB, "), "{good}");
+    assert!(good.starts_with("good.xl: valid: xl, hvm, Xen 4.17, 1 page, 9.6 KiB, "), "{good}");
     assert_eq!(takers, "  restores on: Xen 4.14.1+, 4.15+, XCP-ng 8.3 of 2024, XCP-ng 8.3");
-    assert!(bad.starts_with("bad.xl: invalid: xl, hvm, Xen 4.17, 0 pages, "), "{bad}");
+    assert!(bad.starts_with("bad.xl: invalid: xl, hvm, Xen 4.17, stopped after "), "{bad}");
+    assert!(bad.contains(" of 9.6 KiB, "), "{bad}");
     assert!(error.starts_with("  error: libxc::page-data-reserved: "), "{error}");
     let record = offset - RESERVED;
     assert_eq!(
@@ -344,4 +345,21 @@ fn warnings_are_quiet_about_nothing() {
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (1, "", ""));
     let run = with(&["--json"]);
     assert!(run.stdout.contains(r#""refused_by":"hardened""#), "{run:?}");
+}
+
+#[test]
+fn verbose_describes_the_guest() {
+    let config =
+        br#"{"c_info": {"type": "pvh", "name": "web1"}, "b_info": {"max_memkb": 65536, "max_vcpus": 2}}"#;
+    let config = [&config[..], b"\0"].concat();
+    let inner = xenstream_synth::valid::pvh().in_libxl();
+    let files = directory(&[("file", &inner.in_xl_with(3, &config).bytes())]);
+    let run = run_in(files.path(), ["verify", "-v", "--profile", "spec", "file"]);
+    assert!(run.stdout.contains("file: valid: xl, pvh, Xen 4.17, "), "{run:?}");
+    let guest = "\n  guest: name web1, 64.0 MiB of memory, 2 vcpus, libxc stream version 3\n";
+    assert!(run.stdout.contains(guest), "{run:?}");
+    let run = run_in(files.path(), ["verify", "--json", "--profile", "spec", "file"]);
+    let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let expected = serde_json::json!({"kind": "pvh", "name": "web1", "memory_kib": 65536, "vcpus": 2});
+    assert_eq!(object["guest"], expected);
 }

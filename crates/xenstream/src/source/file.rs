@@ -75,6 +75,7 @@ pub(super) fn drive_with(
     let outcome = walk(reader, file, session);
     if session.compression.is_none() {
         session.bytes_read = reader.bytes_read();
+        session.size = file.size().ok();
         if session.asks_for_start(&outcome) {
             let (head, is_whole) = start_of(file)?;
             session.show_start(&head, is_whole);

@@ -11,6 +11,7 @@ pub(crate) fn drive(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop>
     if let Some(compression) = session.recognise(bytes) {
         return compressed::drive(compression, bytes, true, session);
     }
+    session.size = Some(bytes.len() as u64);
     let outcome = judge(bytes, session);
     session.bytes_read = session.position();
     if session.asks_for_start(&outcome) {

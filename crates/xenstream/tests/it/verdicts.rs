@@ -83,17 +83,15 @@ fn messages_of_the_restorer_find_our_rule() {
         if message.starts_with("signal") || message == "alarm" || message == "restoring domain" {
             continue;
         }
-        let Some(ours) = refusal(row, bytes, policy.clone()) else { continue };
-        if message.is_empty() || LATER.contains(&row.name.as_str()) {
+        // Values at which only a hypervisor looks may be refused before.
+        let report = verify(row, bytes, policy.clone().with_keep_going(true));
+        let ours: Vec<_> = report.violation().into_iter().chain(report.findings.listed()).collect();
+        if ours.is_empty() || message.is_empty() || LATER.contains(&row.name.as_str()) {
             continue;
         }
         let rules: Vec<_> = find(&message).iter().flat_map(|entry| entry.rules).copied().collect();
-        assert!(
-            rules.contains(&ours.rule),
-            "{}: {message} is of {rules:?}, and we say {}",
-            row.name,
-            ours.rule
-        );
+        let is_found = ours.iter().any(|violation| rules.contains(&violation.rule));
+        assert!(is_found, "{}: {message} is of {rules:?}, and we say {ours:?}", row.name);
         found += 1;
     }
     assert!(found > 200, "only {found} messages are on record");

@@ -31,6 +31,8 @@ pub mod types {
     pub const CPU: u16 = 2;
     /// Interrupt controller of an HVM guest.
     pub const PIC: u16 = 3;
+    /// I/O interrupt controller of an HVM guest.
+    pub const IOAPIC: u16 = 4;
     /// Local APIC of a vcpu.
     pub const LAPIC: u16 = 5;
     /// Routes of PCI interrupts.
@@ -39,6 +41,10 @@ pub mod types {
     pub const PIT: u16 = 10;
     /// Real-time clock.
     pub const RTC: u16 = 11;
+    /// High-precision timer of an HVM guest.
+    pub const HPET: u16 = 12;
+    /// Timer of the power management.
+    pub const PMTIMER: u16 = 13;
     /// Memory types of a vcpu.
     pub const MTRR: u16 = 14;
     /// XSAVE area of a vcpu.
@@ -52,6 +58,10 @@ pub mod types {
     /// How many typecodes Xen knows.
     pub const KNOWN: u16 = 21;
 }
+
+/// Typecodes of devices that every HVM guest has and no PVH guest: PIC, IOAPIC, PIT, RTC, HPET, PMTIMER.
+pub const DEVICES: [u16; 6] =
+    [types::PIC, types::IOAPIC, types::PIT, types::RTC, types::HPET, types::PMTIMER];
 
 /// CPU_MSR: `u32 count, u32 pad`, then `count` entries.
 pub const MSR_HEADER: u64 = 8;
