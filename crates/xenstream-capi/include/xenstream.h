@@ -56,6 +56,9 @@
 // In xs_violation.has: the record's type is known, and the field record_type says which.
 #define XS_HAS_RECORD_TYPE 2
 
+// In xs_violation.has: not every release of Xen refuses it. xs_violation_text() names those that do not.
+#define XS_HAS_RELEASES 4
+
 // Bytes of xs_report.message.
 #define XS_MESSAGE_SIZE 512
 
@@ -139,7 +142,7 @@ typedef int xs_layer;
 typedef struct {
   // The rule's name, such as "libxc::padding". Static, never null.
   const char *rule;
-  // Which of XS_HAS_RECORD and XS_HAS_RECORD_TYPE apply.
+  // Which of XS_HAS_RECORD, XS_HAS_RECORD_TYPE and XS_HAS_RELEASES apply. Other bits are the library's.
   uint32_t has;
   // The rule's number in this version of the library, see xs_rule_name().
   uint32_t rule_number;
@@ -340,6 +343,14 @@ xs_status xs_policy_set_limit(xs_policy *policy,
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `checkpointing` is none.
 xs_status xs_policy_set_checkpointing(xs_policy *policy, xs_checkpointing checkpointing);
 
+// Names the release of Xen that the stream is to be restored on, such as "4.17.5", "4.20", which stands for the newest
+// known release of that branch, or "xcp-ng-8.3". What this release does not take is refused. Null stands for any
+// release, as at the start: then what no release takes is refused.
+//
+// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no known release has this name. On failure the policy stays as it
+// was.
+xs_status xs_policy_set_target(xs_policy *policy, const char *release);
+
 // Bytes that a verifier takes, at most XS_VERIFIER_SIZE.
 size_t xs_verifier_size(void);
 
@@ -428,6 +439,18 @@ xs_status xs_verifier_violation(xs_verifier *verifier, xs_violation *violation);
 // Returns XS_STATUS_OK.
 xs_status xs_verifier_summary(xs_verifier *verifier,
                               xs_summary *summary);
+
+// Writes which releases of Xen take the stream, as far as it was read and as far as it tells, such as "Xen 4.18.5+,
+// 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3". As snprintf() does: at most `size` bytes are written, the last of them always
+// NUL, and what does not fit is cut off. Of a stream that was refused it says nothing useful.
+//
+// `buffer` may be null if `size` is 0.
+//
+// Returns how many bytes the whole text has without its NUL, so it was cut off if that is `size` or more; or an error
+// below 0, and then nothing is written.
+int xs_verifier_takers(xs_verifier *verifier,
+                       char *buffer,
+                       size_t size);
 
 // Writes a violation as one line for an operator: the rule, the place, and a sentence. As snprintf() does: at most
 // `size` bytes are written, the last of them always NUL, and what does not fit is cut off.

@@ -41,14 +41,15 @@ pub use descriptor::{XS_MESSAGE_SIZE, xs_relay_fd, xs_report, xs_verify_fd};
 pub use name::{xs_layer_name, xs_rule_count, xs_rule_name};
 pub use policy::{
     xs_policy, xs_policy_init, xs_policy_set_checkpointing, xs_policy_set_level, xs_policy_set_limit,
+    xs_policy_set_target,
 };
 pub use status::{xs_status, xs_status_text};
 pub use summary::xs_summary;
 pub use verifier::{
     XS_VERIFIER_ALIGNMENT, XS_VERIFIER_SIZE, xs_need, xs_verifier, xs_verifier_alignment, xs_verifier_finish,
     xs_verifier_init, xs_verifier_need, xs_verifier_on_warning, xs_verifier_push, xs_verifier_set_limit,
-    xs_verifier_size, xs_verifier_skip, xs_verifier_summary, xs_verifier_trailing_data,
+    xs_verifier_size, xs_verifier_skip, xs_verifier_summary, xs_verifier_takers, xs_verifier_trailing_data,
     xs_verifier_violation, xs_warning,
 };
 pub use version::{xs_abi, xs_version};
-pub use violation::{XS_HAS_RECORD, XS_HAS_RECORD_TYPE, xs_violation, xs_violation_text};
+pub use violation::{XS_HAS_RECORD, XS_HAS_RECORD_TYPE, XS_HAS_RELEASES, xs_violation, xs_violation_text};

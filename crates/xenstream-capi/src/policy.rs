@@ -2,7 +2,7 @@
 
 use core::ffi::c_char;
 
-use xenstream_core::{LevelError, Limit, Policy, Profile};
+use xenstream_core::{LevelError, Limit, Policy, Profile, Target};
 
 use crate::choice::{self, xs_checkpointing, xs_level, xs_profile};
 use crate::pointer::{self, aligned};
@@ -97,6 +97,27 @@ pub unsafe extern "C" fn xs_policy_set_checkpointing(
     told((|| {
         let policy = policy?;
         *policy = policy.clone().with_checkpointing(choice::checkpointing(checkpointing)?);
+        Ok(xs_status::Ok)
+    })())
+}
+
+/// Names the release of Xen that the stream is to be restored on, such as "4.17.5", "4.20", which stands for the newest
+/// known release of that branch, or "xcp-ng-8.3". What this release does not take is refused. Null stands for any
+/// release, as at the start: then what no release takes is refused.
+///
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no known release has this name. On failure the policy stays as it
+/// was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_policy_set_target(policy: *mut xs_policy, release: *const c_char) -> xs_status {
+    // SAFETY: the caller promises what the header asks of a policy and of a string.
+    let (policy, release) = unsafe { (open(policy), (!release.is_null()).then(|| pointer::name(release))) };
+    told((|| {
+        let policy = policy?;
+        let target = match release {
+            None => None,
+            Some(name) => Some(name?.parse::<Target>().map_err(|_| xs_status::ErrorName)?),
+        };
+        *policy = policy.clone().with_target(target);
         Ok(xs_status::Ok)
     })())
 }

@@ -69,7 +69,7 @@ const TEXTS: [(xs_status, &core::ffi::CStr); 19] = [
     (xs_status::ErrorUninitialised, c"the object was not initialised"),
     (xs_status::ErrorBusy, c"the verifier is in use"),
     (xs_status::ErrorArgument, c"an argument is none of its possible values"),
-    (xs_status::ErrorName, c"no rule, layer or limit has this name"),
+    (xs_status::ErrorName, c"no rule, layer, limit or release has this name"),
     (xs_status::ErrorStructural, c"the rule is structural and cannot be lowered"),
     (xs_status::ErrorSkip, c"fewer bytes can be skipped"),
     (xs_status::ErrorState, c"the call makes no sense at this point"),

@@ -1,6 +1,7 @@
 //! The verifier in the caller's memory.
 
-use core::ffi::{c_char, c_void};
+use core::ffi::{c_char, c_int, c_void};
+use core::fmt::Write;
 
 use xenstream_core::{Follows, Limit, Observer, Verifier, Violation};
 
@@ -9,7 +10,7 @@ use crate::pointer::{self, Output, aligned};
 use crate::policy::{self, xs_policy};
 use crate::status::{refusal, told, xs_status};
 use crate::summary::xs_summary;
-use crate::violation::xs_violation;
+use crate::violation::{Line, xs_violation};
 
 /// Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
 pub const XS_VERIFIER_SIZE: usize = 4096;
@@ -265,6 +266,36 @@ pub unsafe extern "C" fn xs_verifier_summary(
         unsafe { output.write(xs_summary::new(verifier.summary(), verifier.position())) };
         Ok(xs_status::Ok)
     })())
+}
+
+/// Writes which releases of Xen take the stream, as far as it was read and as far as it tells, such as "Xen 4.18.5+,
+/// 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3". As snprintf() does: at most `size` bytes are written, the last of them always
+/// NUL, and what does not fit is cut off. Of a stream that was refused it says nothing useful.
+///
+/// `buffer` may be null if `size` is 0.
+///
+/// Returns how many bytes the whole text has without its NUL, so it was cut off if that is `size` or more; or an error
+/// below 0, and then nothing is written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xs_verifier_takers(
+    verifier: *mut xs_verifier,
+    buffer: *mut c_char,
+    size: usize,
+) -> c_int {
+    let written = || -> Result<c_int, xs_status> {
+        // SAFETY: the caller promises what the header asks of a verifier.
+        let mut opened = unsafe { open(verifier) }?;
+        if buffer.is_null() && size > 0 {
+            return Err(xs_status::ErrorNull);
+        }
+        let takers = opened.state().verifier.summary().releases.taken_by();
+        // SAFETY: the caller's buffer has `size` bytes.
+        let mut line = unsafe { Line::new(buffer, size) };
+        // A line takes everything that it is given.
+        let _ = write!(line, "{takers}");
+        Ok(line.length())
+    };
+    written().unwrap_or_else(|error| error as c_int)
 }
 
 impl State {

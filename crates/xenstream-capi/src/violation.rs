@@ -4,7 +4,7 @@ use core::ffi::{c_char, c_int};
 use core::fmt::{self, Write};
 use core::ptr;
 
-use xenstream_core::{Layer, RecordRef, Rule, Violation};
+use xenstream_core::{Fact, Layer, RecordRef, Rule, Violation};
 
 use crate::choice::{self, xs_layer};
 use crate::name::{RULES, rule_number, type_name};
@@ -16,6 +16,13 @@ use crate::status::xs_status;
 pub const XS_HAS_RECORD: u32 = 1;
 /// In xs_violation.has: the record's type is known, and the field record_type says which.
 pub const XS_HAS_RECORD_TYPE: u32 = 2;
+/// In xs_violation.has: not every release of Xen refuses it. xs_violation_text() names those that do not.
+pub const XS_HAS_RELEASES: u32 = 4;
+
+/// In xs_violation.has: no release takes it together with the rest of the stream.
+const IS_COMBINATION: u32 = 8;
+/// Where the number of the fact lies in xs_violation.has.
+const FACT_SHIFT: u32 = 8;
 
 /// One broken rule. Fields that it does not have are 0 or null.
 #[repr(C)]
@@ -23,7 +30,7 @@ pub const XS_HAS_RECORD_TYPE: u32 = 2;
 pub struct xs_violation {
     /// The rule's name, such as "libxc::padding". Static, never null.
     pub rule: *const c_char,
-    /// Which of XS_HAS_RECORD and XS_HAS_RECORD_TYPE apply.
+    /// Which of XS_HAS_RECORD, XS_HAS_RECORD_TYPE and XS_HAS_RELEASES apply. Other bits are the library's.
     pub has: u32,
     /// The rule's number in this version of the library, see xs_rule_name().
     pub rule_number: u32,
@@ -71,7 +78,10 @@ impl xs_violation {
         let kind = record.and_then(|record| record.kind);
         xs_violation {
             rule: RULES.get(number as usize).map_or(ptr::null(), |name| name.as_ptr()),
-            has: u32::from(record.is_some()) * XS_HAS_RECORD + u32::from(kind.is_some()) * XS_HAS_RECORD_TYPE,
+            has: u32::from(record.is_some()) * XS_HAS_RECORD
+                + u32::from(kind.is_some()) * XS_HAS_RECORD_TYPE
+                + u32::from(violation.is_combination) * IS_COMBINATION
+                + violation.fact.map_or(0, |fact| XS_HAS_RELEASES + (u32::from(fact as u8) << FACT_SHIFT)),
             rule_number: number,
             offset: violation.offset,
             expected: violation.expected,
@@ -102,9 +112,19 @@ impl xs_violation {
             record,
             expected: self.expected,
             found: self.found,
-            fact: None,
-            is_combination: false,
+            fact: self.fact()?,
+            is_combination: self.has & IS_COMBINATION != 0,
         })
+    }
+}
+
+impl xs_violation {
+    fn fact(&self) -> Result<Option<Fact>, xs_status> {
+        if self.has & XS_HAS_RELEASES == 0 {
+            return Ok(None);
+        }
+        let number = usize::try_from(self.has >> FACT_SHIFT).map_err(|_| xs_status::ErrorArgument)?;
+        Fact::all().nth(number).map(Some).ok_or(xs_status::ErrorArgument)
     }
 }
 
@@ -132,7 +152,7 @@ pub unsafe extern "C" fn xs_violation_text(
         let mut line = unsafe { Line::new(buffer, size) };
         // A line takes everything that it is given.
         let _ = write!(line, "{violation}");
-        Ok(c_int::try_from(line.length).unwrap_or(c_int::MAX))
+        Ok(line.length())
     };
     written().unwrap_or_else(|error| error as c_int)
 }
@@ -154,6 +174,11 @@ impl Line {
             unsafe { buffer.write(0) };
         }
         Line { buffer, size, length: 0 }
+    }
+
+    /// Bytes of the whole text, as C functions return them.
+    pub(crate) fn length(&self) -> c_int {
+        c_int::try_from(self.length).unwrap_or(c_int::MAX)
     }
 }
 

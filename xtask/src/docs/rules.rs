@@ -91,7 +91,7 @@ fn letter(grade: Grade) -> char {
 }
 
 /// The anchor that a heading of the rule's name gets: letters, digits and hyphens stay.
-fn anchor(rule: Rule) -> String {
+pub(super) fn anchor(rule: Rule) -> String {
     rule.name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
 }
 

@@ -9,8 +9,11 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 
 use xenstream_c::*;
-use xenstream_core::{Format, Policy, Rule, Verifier};
-use xenstream_synth::minimal;
+use xenstream_core::wire::hvm::types::LAPIC;
+use xenstream_core::wire::libxc::types::HVM_CONTEXT;
+use xenstream_core::{Format, Layer, Policy, Rule, Verifier};
+use xenstream_synth::hvm::{Chain, Entry};
+use xenstream_synth::{Part, libxc, minimal};
 
 /// Memory for a verifier, with room to be misaligned in.
 #[repr(C, align(16))]
@@ -194,7 +197,7 @@ fn a_text_is_cut_to_its_buffer() {
         assert_eq!(xs_violation_text(null(), buffer.as_mut_ptr(), 8), error);
         for change in [
             |violation: &mut xs_violation| violation.rule_number = xs_rule_count(),
-            |violation: &mut xs_violation| violation.layer = 8,
+            |violation: &mut xs_violation| violation.layer = Layer::ALL.len() as c_int,
             |violation: &mut xs_violation| (violation.has, violation.record_layer) = (XS_HAS_RECORD, -1),
         ] {
             let mut changed = violation;
@@ -307,6 +310,10 @@ fn policies_are_set_by_name() {
         assert_eq!(xs_policy_set_limit(policy, c"hvm_pfn".as_ptr(), 1), xs_status::ErrorName);
         assert_eq!(xs_policy_set_checkpointing(policy, XS_CHECKPOINTING_COLO), xs_status::Ok);
         assert_eq!(xs_policy_set_checkpointing(policy, 4), xs_status::ErrorArgument);
+        assert_eq!(xs_policy_set_target(policy, c"4.20".as_ptr()), xs_status::Ok);
+        assert_eq!(xs_policy_set_target(policy, c"4.23".as_ptr()), xs_status::ErrorName);
+        assert_eq!(xs_policy_set_target(policy, null()), xs_status::Ok);
+        assert_eq!(xs_policy_set_target(null_mut(), null()), xs_status::ErrorNull);
 
         assert_eq!(xs_policy_init(policy, 3), xs_status::ErrorArgument);
         assert_eq!(xs_policy_init(null_mut(), XS_PROFILE_SPEC), xs_status::ErrorNull);
@@ -316,6 +323,44 @@ fn policies_are_set_by_name() {
         let foreign = foreign.as_mut_ptr().cast();
         assert_eq!(xs_policy_set_limit(foreign, c"vcpus".as_ptr(), 1), xs_status::ErrorUninitialised);
     }
+}
+
+#[test]
+fn takers_of_a_stream_are_named() {
+    let bytes = lapic_of_32();
+    let spec = policy(XS_PROFILE_SPEC);
+    let mut memory = Memory::new();
+    let verifier = memory.verifier(XS_FORMAT_LIBXC, &raw const spec);
+    assert_eq!(push(verifier, &bytes).0, xs_status::Ended);
+    let mut buffer = [0x55; 80];
+    let takers = "Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3";
+    unsafe {
+        let length = xs_verifier_takers(verifier, buffer.as_mut_ptr(), buffer.len());
+        assert_eq!(usize::try_from(length), Ok(takers.len()));
+        assert_eq!(CStr::from_ptr(buffer.as_ptr()).to_str(), Ok(takers));
+        assert_eq!(xs_verifier_takers(verifier, null_mut(), 0), length);
+        assert_eq!(xs_verifier_takers(verifier, null_mut(), 1), xs_status::ErrorNull as c_int);
+    }
+}
+
+#[test]
+fn a_target_refuses_and_the_text_names_takers() {
+    let bytes = lapic_of_32();
+    let mut policy = policy(XS_PROFILE_SPEC);
+    assert_eq!(unsafe { xs_policy_set_target(&raw mut policy, c"4.17".as_ptr()) }, xs_status::Ok);
+    let mut memory = Memory::new();
+    let verifier = memory.verifier(XS_FORMAT_LIBXC, &raw const policy);
+    assert_eq!(push(verifier, &bytes).0, xs_status::Invalid);
+    let violation = violation(verifier).unwrap();
+    assert_eq!(violation.has & XS_HAS_RELEASES, XS_HAS_RELEASES);
+    let text = text(&violation);
+    assert!(text.ends_with("; taken by Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3"), "{text}");
+}
+
+/// A stream with a LAPIC of the longer form.
+fn lapic_of_32() -> Vec<u8> {
+    let chain = Chain::around([Entry::new(LAPIC, 0, [0; 32])]);
+    minimal::hvm().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&chain)).bytes()
 }
 
 /// What a callback was told.
@@ -416,6 +461,8 @@ fn texts_and_numbers() {
     texts.dedup();
     assert_eq!(texts.len(), 18);
     assert!(
-        xs_rule_name(xs_rule_count()).is_null() && xs_layer_name(8).is_null() && xs_layer_name(-1).is_null()
+        xs_rule_name(xs_rule_count()).is_null()
+            && xs_layer_name(Layer::ALL.len() as c_int).is_null()
+            && xs_layer_name(-1).is_null()
     );
 }
