@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use xenstream::batch::{Target, verify_all};
-use xenstream::{Header, Observer, Options};
+use xenstream::{Header, Observer, Options, Policy};
 use xenstream_benches::{Contents, Flow, GIB, Images, Program, Scale, Usage, evict, warm};
 
 fn main() {
@@ -85,7 +85,7 @@ fn descriptors(images: &Images) {
     let before = open_descriptors();
     let mut most = 0;
     let observer = |_: &Path| Counter::default();
-    verify_all(&targets, &Options::default(), NonZero::new(2), observer, |outcome| {
+    verify_all(&targets, &Options::new(Policy::spec()), NonZero::new(2), observer, |outcome| {
         most = outcome.observer.map_or(most, |counter| counter.most.max(most));
         ControlFlow::Continue(())
     });

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use xenstream::Options;
 use xenstream::batch::{Target, verify_all};
+use xenstream::{Options, Policy};
 use xenstream_benches::{Contents, GIB, Images, Scale, timed};
 
 use crate::rounds::{Contender, interleave};
@@ -32,7 +32,7 @@ fn verified(targets: &[Target], threads: usize) -> Duration {
     timed(|| {
         verify_all(
             targets,
-            &Options::default(),
+            &Options::new(Policy::spec()),
             NonZero::new(threads),
             |_| (),
             |outcome| {

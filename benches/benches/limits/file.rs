@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use xenstream::{Input, Options, ReadAt, verify, verify_path};
+use xenstream::{Input, Options, Policy, ReadAt, verify, verify_path};
 use xenstream_benches::limits::{self, Positioned};
 use xenstream_benches::{Contents, GIB, Images, Program, Scale, evict, first_record, timed, warm};
 
@@ -99,7 +99,7 @@ fn slow_storage(criterion: &mut Criterion, images: &Images) {
     let memory = Scale::chosen().memory(2 * GIB, 4 * GIB);
     let image = images.get(memory, Contents::Sparse);
     let slow = Slow(Positioned(File::open(&image).expect("an image")));
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
 
     let mut group = criterion.benchmark_group("file slow");
     group.throughput(Throughput::Bytes(memory));
@@ -123,7 +123,7 @@ fn slow_storage(criterion: &mut Criterion, images: &Images) {
 fn sparse(criterion: &mut Criterion, images: &Images) {
     let memory = Scale::chosen().memory(64 * GIB, 1024 * GIB);
     let image = images.get(memory, Contents::Sparse);
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     warm_records(&image, &options);
 
     let mut group = criterion.benchmark_group("file sparse");

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use xenstream::{Guest, Options, verify_slice};
+use xenstream::{Guest, Options, Policy, verify_slice};
 use xenstream_core::wire::libxc::page;
 use xenstream_synth::{Item, Page, hvm::Chain, libxc};
 
@@ -58,7 +58,7 @@ fn stream(memory: impl Iterator<Item = Item>) -> Vec<u8> {
 }
 
 fn verify(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, stream: &[u8]) {
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     group.sample_size(50);
     let report = verify_slice(stream, &options).expect("memory can be read");
     assert!(report.is_valid(), "{:?}", report.violation());

@@ -3,7 +3,7 @@
 use std::io::{self, PipeReader};
 
 use criterion::{Criterion, Throughput};
-use xenstream::{Options, verify_fd};
+use xenstream::{Options, Policy, verify_fd};
 use xenstream_benches::{Contents, Flow, GIB, Images, Scale, limits, warm};
 
 use crate::rounds::{Contender, interleave};
@@ -28,7 +28,7 @@ pub(crate) fn run(criterion: &mut Criterion, images: &Images) {
 }
 
 fn verified(pipe: PipeReader) -> io::Result<u64> {
-    let report = verify_fd(pipe, &Options::default()).map_err(io::Error::other)?;
+    let report = verify_fd(pipe, &Options::new(Policy::spec())).map_err(io::Error::other)?;
     assert!(report.is_valid(), "{:?}", report.violation());
     Ok(report.summary.bytes)
 }

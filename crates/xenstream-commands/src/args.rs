@@ -28,7 +28,7 @@ pub(crate) struct Judging {
 
     /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
     /// people you do not trust
-    #[arg(long, default_value = "spec", value_parser = profile_parser())]
+    #[arg(long, default_value = "restore", value_parser = profile_parser())]
     pub(crate) profile: Profile,
 
     /// Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or

@@ -31,9 +31,9 @@ impl fmt::Display for Level {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// The written specification, as strictly as Xen's own verifier means to check it.
-    #[default]
     Spec,
-    /// Would `xl restore` of a released Xen (4.14 and newer) take it?
+    /// What `xl restore` of a released Xen (4.14 and later) takes, and a guest can run from.
+    #[default]
     Restore,
     /// A gate in front of a restorer, for images from people you do not trust.
     Hardened,
@@ -225,6 +225,13 @@ pub struct Policy {
     checkpointing: Checkpointing,
     keep_going: bool,
     target: Option<Target>,
+}
+
+impl Default for Policy {
+    /// The policy of the default profile, [`Profile::Restore`].
+    fn default() -> Policy {
+        Policy::new(Profile::default())
+    }
 }
 
 impl Policy {

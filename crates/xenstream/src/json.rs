@@ -45,7 +45,7 @@ use crate::{
 /// let report = xenstream::verify_slice(b"", &options);
 /// let line = xenstream::json::Line::new(Path::new("-"), &report, options.policy.profile());
 /// let text = serde_json::to_string(&line).unwrap();
-/// assert!(text.starts_with(r#"{"path":"-","format":null,"compression":null,"verdict":"invalid","profile":"spec","#));
+/// assert!(text.starts_with(r#"{"path":"-","format":null,"compression":null,"verdict":"invalid","profile":"restore","#));
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Line<'a> {

@@ -61,6 +61,6 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options::new(Policy::spec())
+        Options::new(Policy::default())
     }
 }

@@ -116,7 +116,7 @@ fn lengths_that_lie_are_refused_where_they_stand() {
 fn bytes_behind_the_end_are_a_warning() {
     let bytes = [&image().bytes()[..], b"behind"].concat();
     let files = directory(&[("file", &bytes)]);
-    let run = run_in(files.path(), ["verify", "file"]);
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "file"]);
     assert_eq!(run.status, 0, "{run:?}");
     let offset = image().size();
     assert!(run.stdout.contains("warning: stream::trailing-data: "), "{run:?}");

@@ -76,7 +76,7 @@ fn a_rule_s_example_is_refused_by_that_rule() {
     let rule = "libxl::padding";
     let explained = run(&["explain", rule]).stdout;
     let example = explained.lines().find_map(|line| line.strip_prefix("Example")).unwrap().trim();
-    let run = run_in(&root, ["verify", example]);
+    let run = run_in(&root, ["verify", "--profile", "spec", example]);
     assert_eq!(run.status, 1);
     assert!(run.stdout.contains(&format!("error: {rule}: ")));
 }

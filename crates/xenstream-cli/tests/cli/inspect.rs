@@ -319,7 +319,7 @@ fn objects_say_the_same_as_the_table() {
 
     let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).bytes();
     let files = directory(&[("bad", &bad)]);
-    let run = run_in(files.path(), ["inspect", "bad", "--json", "--record", "5"]);
+    let run = run_in(files.path(), ["inspect", "bad", "--profile", "spec", "--json", "--record", "5"]);
     let objects: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [row, verdict] = &objects[..] else { panic!("{run:?}") };
     assert_eq!((run.status, &row["torn"]), (1, &json!(true)));
@@ -336,10 +336,10 @@ fn policies_are_those_of_verify() {
     let bad = guest().edited(Part::libxc(types::PAGE_DATA), 12, Field::U32(7)).bytes();
     let files = directory(&[("bad", &bad), ("web", &guest().bytes())]);
     for (arguments, status) in [
-        (&["bad"][..], 1),
-        (&["bad", "--profile", "restore"], 0),
-        (&["bad", "--warn", "libxc::page-data-reserved"], 0),
-        (&["bad", "--keep-going"], 1),
+        (&["bad", "--profile", "spec"][..], 1),
+        (&["bad", "--deny", "libxc::page-data-missing"], 0),
+        (&["bad", "--profile", "spec", "--warn", "libxc::page-data-reserved"], 0),
+        (&["bad", "--profile", "spec", "--keep-going"], 1),
         (&["web", "--limit", "records=3"], 1),
         (&["web", "-f", "libxl"], 1),
         (&["absent"], 2),

@@ -29,7 +29,7 @@ fn of_a_valid_image() {
         "format": "xl",
         "compression": null,
         "verdict": "valid",
-        "profile": "spec",
+        "profile": "restore",
         "warnings": [],
         "guest": {"kind": "hvm", "name": "guest"},
         "size": bytes,
@@ -110,7 +110,7 @@ fn of_warnings_and_findings() {
     let stream = (0..12).fold(image(), |stream, _| stream.before(part, optional()));
     let files = directory(&[("file", &stream.bytes())]);
     for (arguments, name, status) in [
-        (&["file"][..], "warnings", 0),
+        (&["--profile", "spec", "file"][..], "warnings", 0),
         (&["file", "--deny", "libxc::record-optional", "--keep-going"], "findings", 1),
     ] {
         let objects = objects(&files, arguments, status);

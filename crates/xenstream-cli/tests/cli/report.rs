@@ -59,7 +59,7 @@ fn standard_input_is_read() {
 #[test]
 fn an_invalid_image_has_a_page_with_all_that_is_wrong() {
     let files = directory(&[("bad.xl", &broken()), ("none", b"no image")]);
-    let run = run_in(files.path(), ["report", "bad.xl", "--output=page.html"]);
+    let run = run_in(files.path(), ["report", "--profile", "spec", "bad.xl", "--output=page.html"]);
     assert_eq!(run.status, 1, "{run:?}");
     assert_eq!(run.stdout.matches("  error: ").count(), 2, "{run:?}");
     let page = fs::read_to_string(files.path().join("page.html")).unwrap();
@@ -73,9 +73,9 @@ fn an_invalid_image_has_a_page_with_all_that_is_wrong() {
 fn levels_and_limits_are_the_user_s() {
     let files = directory(&[("bad", &broken()), ("good", &image().bytes())]);
     for (arguments, status) in [
-        (&["bad", "--profile", "restore"][..], 0),
-        (&["bad", "--allow", "libxc::*"], 0),
-        (&["bad", "--warn", "libxc::page-data-reserved"], 1),
+        (&["bad"][..], 0),
+        (&["bad", "--profile", "spec", "--allow", "libxc::*"], 0),
+        (&["bad", "--profile", "spec", "--warn", "libxc::page-data-reserved"], 1),
         (&["good", "--limit", "records=3"], 1),
         (&["good", "-f", "libxl"], 1),
         (&["good", "--checkpointing", "plain"], 0),

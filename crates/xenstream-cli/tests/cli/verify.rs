@@ -35,7 +35,9 @@ fn twice_broken() -> Vec<u8> {
 #[test]
 fn a_report_is_written_at_once() {
     let files = directory(&[("bad.xl", &twice_broken()), ("good.xl", &image().bytes())]);
-    for arguments in [&["verify", "--keep-going"][..], &["verify", "--json"]] {
+    for arguments in
+        [&["verify", "--profile", "spec", "--keep-going"][..], &["verify", "--profile", "spec", "--json"]]
+    {
         // A pipe of packets: a read gets what one write wrote.
         let (reader, writer) = pipe_with(PipeFlags::DIRECT).unwrap();
         let mut command = xenstream();
@@ -57,7 +59,7 @@ fn a_report_is_written_at_once() {
 fn a_line_says_what_an_image_is_and_what_is_wrong() {
     let (bad, offset) = broken();
     let files = directory(&[("good.xl", &image().bytes()), ("bad.xl", &bad)]);
-    let run = run_in(files.path(), ["verify", "good.xl", "bad.xl"]);
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "good.xl", "bad.xl"]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""));
     let lines: Vec<_> = run.stdout.lines().collect();
     let [good, takers, bad, error, place] = lines[..] else { panic!("{run:?}") };
@@ -76,7 +78,7 @@ fn a_line_says_what_an_image_is_and_what_is_wrong() {
 #[test]
 fn quiet_is_about_what_is_wrong() {
     let files = directory(&[("good", &image().bytes()), ("bad", &broken().0)]);
-    let run = run_in(files.path(), ["verify", "-q", "good", "bad", "absent"]);
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "-q", "good", "bad", "absent"]);
     assert_eq!(run.status, 2);
     assert!(run.stdout.starts_with("bad: invalid: "), "{run:?}");
     assert!(run.stderr.starts_with("xenstream: absent: "), "{run:?}");
@@ -118,9 +120,9 @@ fn verbose_lists_the_records_and_folds_memory() {
 #[test]
 fn keep_going_reports_everything() {
     let files = directory(&[("file", &twice_broken())]);
-    let run = run_in(files.path(), ["verify", "file"]);
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "file"]);
     assert_eq!(run.stdout.matches("error: ").count(), 1, "{run:?}");
-    let run = run_in(files.path(), ["verify", "--keep-going", "file"]);
+    let run = run_in(files.path(), ["verify", "--profile", "spec", "--keep-going", "file"]);
     assert_eq!(run.status, 1);
     let rules: Vec<_> = run.stdout.lines().filter_map(|line| line.trim().strip_prefix("error: ")).collect();
     assert!(rules[0].starts_with("libxc::page-data-reserved: "), "{run:?}");
@@ -141,7 +143,7 @@ fn what_is_found_often_is_listed_a_few_times() {
     let rule = "libxc::page-data-pfn-reserved";
     for (arguments, what, status) in [(&["--warn", rule][..], "warning", 0), (&["--keep-going"], "error", 1)]
     {
-        let run = run_in(files.path(), [&["verify", "file"], arguments].concat());
+        let run = run_in(files.path(), [&["verify", "--profile", "spec", "file"], arguments].concat());
         assert_eq!(run.status, status, "{run:?}");
         assert_eq!(run.stdout.matches(&format!("  {what}: {rule}: ")).count(), 9, "{run:?}");
         assert!(run.stdout.contains(&format!("  {what}: {rule}: 4 more times\n")), "{run:?}");
@@ -153,9 +155,9 @@ fn levels_and_limits_are_the_user_s() {
     let files = directory(&[("file", &broken().0), ("good", &image().bytes())]);
     let rule = "libxc::page-data-reserved";
     for (arguments, status) in [
-        (&["file"][..], 1),
-        (&["--profile", "restore", "file"], 0),
-        (&["--warn", rule, "file"], 0),
+        (&["--profile", "spec", "file"][..], 1),
+        (&["file"], 0),
+        (&["--profile", "spec", "--warn", rule, "file"], 0),
         (&["--allow", "libxc::*", "file"], 0),
         (&["--allow", "libxc::*", "--deny", rule, "file"], 1),
         (&["--deny", rule, "--allow", "libxc::*", "file"], 0),

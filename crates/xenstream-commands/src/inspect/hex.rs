@@ -145,7 +145,7 @@ fn line(out: &mut impl Write, offset: u64, blank: usize, bytes: &[u8]) -> io::Re
 
 #[cfg(test)]
 mod tests {
-    use xenstream::{Input, Options, inspect::inspect};
+    use xenstream::{Input, Options, Policy, inspect::inspect};
 
     use super::*;
 
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_arrow_is_at_the_byte() {
-        let options = Options::default().with_format(xenstream::Format::Libxl);
+        let options = Options::new(Policy::spec()).with_format(xenstream::Format::Libxl);
         let expected = "
     00000000  4c 69 62 78 6c 46 6d 74  00 00 00 07              |LibxlFmt....|
                                        ^^ ^^ ^^ ^^ libxl::version

@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::session::Session;
     use crate::source::file::drive_with;
-    use crate::{Format, Options, Report};
+    use crate::{Format, Options, Policy, Report};
 
     /// A file in memory. Reads on other threads than the one that made it fare as `fate` says, which is told how many
     /// there were before.
@@ -258,7 +258,7 @@ mod tests {
     /// The report on a file that is read on threads from the start.
     fn on_threads(file: &Memory<'_>) -> Report {
         let mut observer = ();
-        let mut session = Session::new(&Options::default(), Some(&mut observer));
+        let mut session = Session::new(&Options::new(Policy::spec()), Some(&mut observer));
         let outcome = thread::scope(|scope| {
             let mut reader = Reader::new(scope, file);
             reader.prefetch = Prefetch::start(scope, file);
@@ -282,7 +282,7 @@ mod tests {
         let bytes = [stream.bytes(), broken.bytes()];
         let cut = bytes[0].len() - bytes[0].len() / 3;
         for (bytes, valid) in [(&bytes[0][..], true), (&bytes[1], false), (&bytes[0][..cut], false)] {
-            let expected = crate::verify_slice(bytes, &Options::default()).unwrap();
+            let expected = crate::verify_slice(bytes, &Options::new(Policy::spec())).unwrap();
             assert_eq!(expected.is_valid(), valid);
             for fate in [whole, short, empty, failing, interrupted, lying] {
                 let file = Memory::new(bytes, fate);

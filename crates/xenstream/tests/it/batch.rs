@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use xenstream::Options;
 use xenstream::batch::{Outcome, Target, verify_all};
+use xenstream::{Options, Policy};
 use xenstream_synth::valid;
 
 /// Path and verdict of every outcome, in order; what broke off counts as `limit`.
@@ -15,7 +15,7 @@ fn verify(targets: &[Target], threads: usize) -> Vec<(PathBuf, String)> {
     let mut outcomes = Vec::new();
     verify_all(
         targets,
-        &Options::default(),
+        &Options::new(Policy::spec()),
         NonZero::new(threads),
         |_| (),
         |Outcome { path, result, passed_over, .. }| {
@@ -132,7 +132,7 @@ fn outcomes_keep_the_order_of_the_targets_and_break_off_when_told() {
         let mut seen = 0;
         verify_all(
             &targets,
-            &Options::default(),
+            &Options::new(Policy::spec()),
             NonZero::new(threads),
             |_| (),
             |_| {

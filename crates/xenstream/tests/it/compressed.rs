@@ -54,7 +54,7 @@ fn assert_valid(report: &Report, compression: Compression) {
 
 #[test]
 fn every_method_is_recognised_in_every_source() {
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     for method in METHODS {
         for packed in [pack(method, &image()), in_two(method, &image())] {
             assert_valid(&verify_slice(&packed, &options).unwrap(), method);
@@ -80,7 +80,7 @@ fn compressed_data_cut_anywhere_is_no_verdict() {
         let packed = pack(method, &image());
         // Of the first bytes no compressor can be told.
         for cut in 6..packed.len() {
-            let error = verify_slice(&packed[..cut], &Options::default()).unwrap_err();
+            let error = verify_slice(&packed[..cut], &Options::new(Policy::spec())).unwrap_err();
             assert!(matches!(error, Error::Decompress { .. }), "{method}, {cut}: {error}");
             assert_eq!(error.kind(), "decompress");
         }
@@ -89,14 +89,14 @@ fn compressed_data_cut_anywhere_is_no_verdict() {
 
 #[test]
 fn damaged_compressed_data_is_never_an_invalid_stream() {
-    let expected = verify_slice(&image(), &Options::default()).unwrap().summary;
+    let expected = verify_slice(&image(), &Options::new(Policy::spec())).unwrap().summary;
     for method in METHODS {
         let packed = pack(method, &image());
         let mut noticed = 0;
         for at in 6..packed.len() {
             let mut damaged = packed.clone();
             damaged[at] ^= 0x10;
-            match verify_slice(&damaged, &Options::default()) {
+            match verify_slice(&damaged, &Options::new(Policy::spec())) {
                 Err(Error::Decompress { .. }) => noticed += 1,
                 // There are bytes on which nothing hangs, such as a time stamp.
                 Ok(report) if report.is_valid() => assert_eq!(report.summary, expected),
@@ -112,7 +112,7 @@ fn an_invalid_stream_in_sound_compressed_data_is_invalid() {
     for method in METHODS {
         let image = image();
         let cut = image.len() - 4;
-        let report = verify_slice(&pack(method, &image[..cut]), &Options::default()).unwrap();
+        let report = verify_slice(&pack(method, &image[..cut]), &Options::new(Policy::spec())).unwrap();
         let violation = report.violation().unwrap();
         assert_eq!((violation.rule, violation.offset), (Rule::StreamTruncated, cut as u64));
     }
@@ -125,7 +125,7 @@ fn bytes_behind_the_end_are_noticed_inside_compressed_files() {
     for method in METHODS {
         let image = image();
         let packed = pack(method, &[&image[..], &[7; 100_000]].concat());
-        let report = verify_slice(&packed, &Options::default()).unwrap();
+        let report = verify_slice(&packed, &Options::new(Policy::spec())).unwrap();
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
         assert_eq!((warning.rule, warning.offset), (Rule::StreamTrailingData, image.len() as u64));
         assert_eq!(report.warnings.count(Rule::StreamTrailingData), 1);
@@ -166,7 +166,7 @@ fn data_that_cannot_be_read_is_told_from_data_that_does_not_decompress() {
         let packed = pack(method, &image());
         let half = packed.len() / 2;
         let failing = Failing(&packed[..half]);
-        let options = Options::default();
+        let options = Options::new(Policy::spec());
         let positioned = verify(Input::Positioned(&failing), &options, &mut ());
         for result in [verify_reader(failing, &options), positioned] {
             let Err(Error::Read { offset, source }) = result else { panic!("{method}: {result:?}") };
@@ -184,7 +184,7 @@ fn memory_is_bounded() {
         encoder.include_contentsize(false).unwrap();
         encoder.write_all(&image()).unwrap();
         let packed = encoder.finish().unwrap();
-        match verify_slice(&packed, &Options::default()) {
+        match verify_slice(&packed, &Options::new(Policy::spec())) {
             Ok(report) if taken => assert_valid(&report, Compression::Zstd),
             Err(Error::Decompress { .. }) if !taken => {}
             other => panic!("{window_log}: {other:?}"),
@@ -200,7 +200,7 @@ fn memory_is_bounded() {
         let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
         encoder.write_all(&image()).unwrap();
         let packed = encoder.finish().unwrap();
-        match verify_slice(&packed, &Options::default()) {
+        match verify_slice(&packed, &Options::new(Policy::spec())) {
             Ok(report) if taken => assert_valid(&report, Compression::Xz),
             Err(Error::Decompress { .. }) if !taken => {}
             other => panic!("{dictionary}: {other:?}"),

@@ -74,7 +74,7 @@ fn what_is_not_well_formed_is_found_where_the_parser_stops() {
 #[test]
 fn a_configuration_in_xl_s_own_syntax_is_not_judged_as_json() {
     let image = guest(Page::absent(0)).in_xl_with(xl::FLAG_STREAM_V2, b"name = 'guest'\0").bytes();
-    for report in reports(&image, &Options::default()) {
+    for report in reports(&image, &Options::new(Policy::spec())) {
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };
         assert_eq!(warning.rule, Rule::XlConfigFormat);
     }
@@ -162,7 +162,7 @@ fn a_caller_hears_the_configuration_only_if_it_asks() {
     let config = b"{}\0";
     for asks in [false, true] {
         let mut bodies = Bodies { asks, ..Bodies::default() };
-        verify(Input::Slice(&xl_image(config)), &Options::default(), &mut bodies).unwrap();
+        verify(Input::Slice(&xl_image(config)), &Options::new(Policy::spec()), &mut bodies).unwrap();
         assert_eq!(bodies.heard, if asks { &config[..] } else { b"" });
         assert_eq!(bodies.from, asks.then_some(xl::at::CONFIG));
     }

@@ -94,7 +94,7 @@ fn every_source_says_the_same() {
 fn what_is_valid_is_valid_when_compressed() {
     for (name, stream) in valid_streams() {
         let bytes = stream.bytes();
-        let options = Options::default().with_format(stream.format());
+        let options = Options::new(Policy::spec()).with_format(stream.format());
         let plain = verify_slice(&bytes, &options).unwrap();
         let packed = zstd::encode_all(&bytes[..], 1).unwrap();
         let report = verify_slice(&packed, &options).unwrap();

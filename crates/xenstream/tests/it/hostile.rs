@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::UnixStream;
 
-use xenstream::{Error, Input, Options, ReadAt, Report, Rule, verify, verify_fd, verify_path, verify_reader};
+use xenstream::{
+    Error, Input, Options, Policy, ReadAt, Report, Rule, verify, verify_fd, verify_path, verify_reader,
+};
 use xenstream_synth::{Page, libxc, valid};
 
 /// An `xl save` image with enough memory for something to be passed over.
@@ -48,7 +50,7 @@ fn interrupted_and_short_reads_change_nothing() {
     let interrupted = || Err(ErrorKind::Interrupted.into());
     let script =
         vec![interrupted(), Ok(1), interrupted(), interrupted(), Ok(3), Ok(44), interrupted(), Ok(9)];
-    let report = verify_reader(Scripted { rest: &image, script }, &Options::default()).unwrap();
+    let report = verify_reader(Scripted { rest: &image, script }, &Options::new(Policy::spec())).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
     assert_eq!(report.bytes_read, image.len() as u64);
 }
@@ -61,7 +63,8 @@ fn a_failing_reader_is_no_verdict() {
             // Nothing read at all would be the input's end.
             let first = (before > 0).then_some(Ok(before));
             let script = first.into_iter().chain([Err(kind.into())]).collect();
-            let error = verify_reader(Scripted { rest: &image, script }, &Options::default()).unwrap_err();
+            let error =
+                verify_reader(Scripted { rest: &image, script }, &Options::new(Policy::spec())).unwrap_err();
             let Error::Read { offset, source } = error else { panic!("{error}") };
             assert_eq!((offset, source.kind()), (before.min(8) as u64, kind));
         }
@@ -89,7 +92,7 @@ impl ReadAt for Liar {
 
 #[test]
 fn a_lying_reader_is_no_verdict() {
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     assert!(matches!(verify_reader(Liar, &options), Err(Error::Read { offset: 0, .. })));
     assert!(matches!(
         verify(Input::Positioned(&Liar), &options, &mut ()),
@@ -131,12 +134,12 @@ fn a_file_that_ends_among_skipped_bytes_is_truncated_there() {
     let image = image();
     let cut = among_contents(&image);
     let from_the_start = Changing::of(&image, cut, (usize::MAX, 0));
-    let report = verify(Input::Positioned(&from_the_start), &Options::default(), &mut ()).unwrap();
+    let report = verify(Input::Positioned(&from_the_start), &Options::new(Policy::spec()), &mut ()).unwrap();
     assert_eq!(truncated_at(&report), Some(cut as u64));
     assert_eq!(report.violation().unwrap().record.unwrap().type_name(), Some("PAGE_DATA"));
     // It shrank after the first read, and what was skipped was taken to be there: the record in hand is behind it.
     let in_between = Changing::of(&image, image.len(), (1, cut));
-    let report = verify(Input::Positioned(&in_between), &Options::default(), &mut ()).unwrap();
+    let report = verify(Input::Positioned(&in_between), &Options::new(Policy::spec()), &mut ()).unwrap();
     assert_eq!(truncated_at(&report), Some(cut as u64));
     assert_eq!(report.violation().unwrap().record, None);
 }
@@ -145,7 +148,7 @@ fn a_file_that_ends_among_skipped_bytes_is_truncated_there() {
 fn a_file_that_grows_is_read_to_its_new_end() {
     let image = image();
     let file = Changing::of(&image, among_contents(&image), (1, image.len()));
-    let report = verify(Input::Positioned(&file), &Options::default(), &mut ()).unwrap();
+    let report = verify(Input::Positioned(&file), &Options::new(Policy::spec()), &mut ()).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
 }
 
@@ -157,7 +160,7 @@ fn a_file_is_cut_at_every_byte_of_its_headers() {
     file.rewind().unwrap();
     for cut in (0..image.len()).rev() {
         file.set_len(cut as u64).unwrap();
-        let report = verify_fd(&file, &Options::default()).unwrap();
+        let report = verify_fd(&file, &Options::new(Policy::spec())).unwrap();
         let violation = report.violation().unwrap();
         // Without its whole magic it is no image of any kind.
         let expected =
@@ -173,7 +176,7 @@ fn a_descriptor_is_verified_from_its_offset_which_stays() {
     file.write_all(b"in front").unwrap();
     file.write_all(&image).unwrap();
     file.seek(SeekFrom::Start(8)).unwrap();
-    let report = verify_fd(&file, &Options::default()).unwrap();
+    let report = verify_fd(&file, &Options::new(Policy::spec())).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
     assert_eq!(report.summary.bytes, image.len() as u64);
     assert!(report.bytes_read < image.len() as u64 / 2);
@@ -181,7 +184,7 @@ fn a_descriptor_is_verified_from_its_offset_which_stays() {
 
     file.write_all(b"Y").unwrap();
     file.seek(SeekFrom::Start(8)).unwrap();
-    let report = verify_fd(&file, &Options::default()).unwrap();
+    let report = verify_fd(&file, &Options::new(Policy::spec())).unwrap();
     assert_eq!(report.violation().map(|violation| violation.offset), Some(0));
 }
 
@@ -192,7 +195,7 @@ fn what_lies_behind_the_end_is_a_matter_for_files() {
     image.extend_from_slice(b"behind");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &image).unwrap();
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     for report in [verify_path(file.path(), &options), xenstream::verify_slice(&image, &options)] {
         let report = report.unwrap();
         assert!(report.is_valid());
@@ -214,7 +217,7 @@ fn verify_live(mut from: impl Write + Send, mut to: impl Read + std::os::fd::AsF
                 from.write_all(bytes).unwrap();
             }
         });
-        let report = verify_fd(&to, &Options::default()).unwrap();
+        let report = verify_fd(&to, &Options::new(Policy::spec())).unwrap();
         assert!(report.is_valid(), "{:?}", report.violation());
         assert!(report.warnings.is_empty());
         let mut rest = String::new();
@@ -243,7 +246,7 @@ fn a_pipe_that_would_not_block_is_waited_for() {
                 from.write_all(bytes).unwrap();
             }
         });
-        let report = verify_fd(&to, &Options::default()).unwrap();
+        let report = verify_fd(&to, &Options::new(Policy::spec())).unwrap();
         assert!(report.is_valid(), "{:?}", report.violation());
         assert!(report.bytes_read < image.len() as u64 / 2, "contents are spliced");
     });
@@ -263,14 +266,14 @@ fn a_pipe_that_closes_among_spliced_bytes_is_truncated_there() {
     std::thread::scope(|scope| {
         let image = &image;
         scope.spawn(move || from.write_all(&image[..cut]).unwrap());
-        let report = verify_fd(&to, &Options::default()).unwrap();
+        let report = verify_fd(&to, &Options::new(Policy::spec())).unwrap();
         assert_eq!(truncated_at(&report), Some(cut as u64));
     });
 }
 
 #[test]
 fn what_cannot_be_opened_or_read_is_no_verdict() {
-    let options = Options::default();
+    let options = Options::new(Policy::spec());
     let directory = tempfile::tempdir().unwrap();
     assert!(matches!(verify_path(directory.path().join("absent"), &options), Err(Error::Open(_))));
     assert!(matches!(verify_path(directory.path(), &options), Err(Error::Read { offset: 0, .. })));
@@ -291,11 +294,12 @@ fn what_cannot_be_opened_or_read_is_no_verdict() {
 
 #[test]
 fn a_file_without_a_size_is_read_through() {
-    let report = verify_path("/proc/self/status", &Options::default()).unwrap();
+    let report = verify_path("/proc/self/status", &Options::new(Policy::spec())).unwrap();
     assert!(report.is_unrecognised());
     let report =
-        verify_path("/proc/self/status", &Options::default().with_format(xenstream::Format::Libxl)).unwrap();
+        verify_path("/proc/self/status", &Options::new(Policy::spec()).with_format(xenstream::Format::Libxl))
+            .unwrap();
     assert_eq!(report.violation().map(|violation| violation.rule), Some(Rule::LibxlIdent));
-    let report = verify_path("/dev/null", &Options::default()).unwrap();
+    let report = verify_path("/dev/null", &Options::new(Policy::spec())).unwrap();
     assert!(report.is_unrecognised());
 }

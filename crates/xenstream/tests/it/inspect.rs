@@ -145,7 +145,7 @@ fn every_record_of_made_streams_has_a_row() {
 fn every_record_of_real_images_has_a_row_and_is_decoded() {
     for path in files("real") {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let rows = check(&bytes(&path), &Options::default(), name);
+        let rows = check(&bytes(&path), &Options::new(Policy::spec()), name);
         let guest = name.split(['-', '.', '6', '3', '_']).next().unwrap();
         let is_xl =
             |row: &&Row| row.head.layer == Layer::Xl && row.head.kind == Kind::Header("configuration");
@@ -177,7 +177,7 @@ fn the_field_that_is_wrong_is_shown_whole() {
     let mut fields = 0;
     for path in files("rules").into_iter().filter(|path| !path.to_string_lossy().contains(".ok.")) {
         let (bad, good) = (bytes(&path), bytes(&path.with_extension("ok.bin")));
-        let (result, _) = rows(Input::Slice(&bad), &Options::default());
+        let (result, _) = rows(Input::Slice(&bad), &Options::new(Policy::spec()));
         let Inspection { report, view: Some(view), .. } = result.unwrap() else { continue };
         let Violation { rule, offset, .. } = report.violation().unwrap();
         let at = *offset as usize;
@@ -206,7 +206,7 @@ fn rows_are_the_same_from_every_source() {
     }
     for path in files("rules").into_iter().step_by(3).chain(files("valid")) {
         let bytes = bytes(&path);
-        let options = Options::default();
+        let options = Options::new(Policy::spec());
         let (expected, from_slice) = rows(Input::Slice(&bytes), &options);
         let expected = expected.unwrap();
         let packed = zstd::encode_all(&bytes[..], 1).unwrap();
@@ -242,7 +242,7 @@ struct Bytes {
 impl Bytes {
     fn of(layer: Layer, input: Input<'_>) -> (Bytes, Report) {
         let mut sink = Bytes { layer, heads: Vec::new(), bytes: Vec::new() };
-        let report = inspect(input, &Options::default(), &mut sink).unwrap().report;
+        let report = inspect(input, &Options::new(Policy::spec()), &mut sink).unwrap().report;
         (sink, report)
     }
 }
@@ -295,7 +295,7 @@ fn runs_of_page_data_fold() {
     // In front of what is there, the last one first.
     let stream = valid::hvm().before(part, page(0x8)).before(part, records::verify()).before(part, page(0x4));
     let bytes = stream.bytes();
-    let (_, rows) = rows(Input::Slice(&bytes), &Options::default());
+    let (_, rows) = rows(Input::Slice(&bytes), &Options::new(Policy::spec()));
     let mut fold = Fold::default();
     let mut folded: Vec<_> = rows.into_iter().flat_map(|row| fold.take(row)).collect();
     folded.extend(fold.finish());
@@ -330,7 +330,7 @@ fn who_wants_no_more_is_not_read_on_for() {
     let record = &rest[..8 + 16 + 4096];
     let endless = start.chain(Endless { record, at: 0 });
     let mut few = Few(0);
-    let result = inspect(Input::Reader(&mut { endless }), &Options::default(), &mut few);
+    let result = inspect(Input::Reader(&mut { endless }), &Options::new(Policy::spec()), &mut few);
     assert!(matches!(result, Err(Error::ConsumerGone { .. })), "{result:?}");
     assert_eq!(few.0, 4 + 1, "and the one that had begun");
 }
@@ -353,7 +353,7 @@ impl Read for Endless<'_> {
 
 /// The only row of this type, as a line and as JSON.
 fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
-    let (result, rows) = rows(Input::Slice(&stream.bytes()), &Options::default());
+    let (result, rows) = rows(Input::Slice(&stream.bytes()), &Options::new(Policy::spec()));
     assert!(result.unwrap().report.is_valid(), "{rows:?}");
     let mut rows = rows.iter().filter(|row| row.head.kind.to_string() == kind);
     let (Some(row), None) = (rows.next(), rows.next()) else { panic!("not one {kind}") };
@@ -540,7 +540,7 @@ fn what_a_configuration_says_is_decoded() {
         (libvirt("<domain><name>a<b>c</b>d</name></domain>"), "name \"ad\""),
         (libvirt("<domain/>"), ""),
     ] {
-        let (_, rows) = rows(Input::Slice(&stream.bytes()), &Options::default());
+        let (_, rows) = rows(Input::Slice(&stream.bytes()), &Options::new(Policy::spec()));
         let row = rows.iter().find(|row| row.head.kind == Kind::Header("configuration")).unwrap();
         assert_eq!(row.content.to_string(), line);
     }
@@ -550,7 +550,7 @@ fn what_a_configuration_says_is_decoded() {
 fn content_is_bounded_whatever_is_in_it() {
     let leaves: Vec<_> = (0..60_000).map(|leaf| [leaf, u32::MAX, 1, 2, 3, 4]).collect();
     let stream = valid::hvm().replaced(Part::libxc(types::X86_CPUID_POLICY), records::cpuid_policy(&leaves));
-    let rows = check(&stream.bytes(), &Options::default(), "leaves");
+    let rows = check(&stream.bytes(), &Options::new(Policy::spec()), "leaves");
     let row = rows.iter().find(|row| row.head.kind.to_string() == "X86_CPUID_POLICY").unwrap();
     let line = row.content.to_string();
     assert!(line.contains("60000 entries: ") && line.ends_with(" more"), "{line}");

@@ -38,7 +38,7 @@ fn every_source_comes_to_the_same() {
         let bytes = decompressed(&path);
         let plain = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(plain.path(), &bytes).unwrap();
-        let options = Options::default();
+        let options = Options::new(Policy::spec());
         let compressed = xenstream::verify_path(&path, &options).unwrap();
         assert_eq!((compressed.format, compressed.compression), (Format::Xl, Some(Compression::Xz)));
         let expected = summary(&compressed, &format!("{name}, compressed"));

@@ -32,7 +32,7 @@ fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
                     let relayed = relay_with(
                         &mut reader,
                         &mut passed,
-                        &Options::default().with_format(stream.format()),
+                        &Options::new(Policy::spec()).with_format(stream.format()),
                     );
                     assert!(relayed.result.unwrap().is_valid(), "{}", machine.name());
                     assert_eq!(relayed.bytes, bytes.len() as u64);
@@ -393,7 +393,7 @@ fn a_relay_whose_consumer_is_not_to_be_waited_for_stops_when_the_output_is_full(
 }
 
 fn libxc_options() -> Options {
-    Options::default().with_format(Format::Libxc)
+    Options::new(Policy::spec()).with_format(Format::Libxc)
 }
 
 /// A guest with so many pages, each of them different.

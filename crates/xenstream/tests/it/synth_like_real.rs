@@ -6,7 +6,7 @@ use std::path::Path;
 
 use xenstream::wire::hvm::types::CPU_XSAVE;
 use xenstream::wire::libxc::types;
-use xenstream::{Input, Layer, Observer, Options, Record, verify};
+use xenstream::{Input, Layer, Observer, Options, Policy, Record, verify};
 use xenstream_synth::image::Shape;
 use xenstream_synth::valid::Machine;
 
@@ -21,7 +21,7 @@ impl Observer for Records {
 
 fn records(bytes: &[u8]) -> Vec<Record> {
     let mut records = Records::default();
-    let report = verify(Input::Slice(bytes), &Options::default(), &mut records).unwrap();
+    let report = verify(Input::Slice(bytes), &Options::new(Policy::spec()), &mut records).unwrap();
     assert!(report.is_valid(), "{:?}", report.violation());
     records.0
 }

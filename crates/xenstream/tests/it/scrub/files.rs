@@ -7,14 +7,14 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use xenstream::scrub::{Output, Scrub, Scrubbed, scrub};
-use xenstream::{Compression, Error, Input, Options, ReadAt};
+use xenstream::{Compression, Error, Input, Options, Policy, ReadAt};
 use xenstream_synth::image::{Contents, Shape};
 use xenstream_synth::valid::{self, Machine};
 
 use super::common::{DAMAGED, scrubbed};
 
 fn to_file(input: Input<'_>, path: &Path, overwrite: bool, what: Scrub) -> Result<Scrubbed, Error> {
-    scrub(input, Output::Path { path, overwrite }, &Options::default(), what)
+    scrub(input, Output::Path { path, overwrite }, &Options::new(Policy::spec()), what)
 }
 
 fn image() -> Vec<u8> {
@@ -32,7 +32,7 @@ fn a_file_has_the_bytes_that_a_writer_gets() {
     let [input, out] = ["in", "out"].map(|name| directory.path().join(name));
     let bytes = image();
     fs::write(&input, &bytes).unwrap();
-    let (_, expected) = scrubbed(&bytes, &Options::default(), Scrub::MEMORY);
+    let (_, expected) = scrubbed(&bytes, &Options::new(Policy::spec()), Scrub::MEMORY);
     to_file(Input::Path(&input), &out, false, Scrub::MEMORY).unwrap();
     assert!(fs::read(&out).unwrap() == expected);
     // As any new file, it may be read by whom the system's mask lets.
@@ -61,14 +61,14 @@ fn pages_in_a_pipe_are_passed_over() {
         let shape = Shape { contents: Contents::Noise, ..Shape::new(machine, 8 << 20) };
         let mut bytes = Vec::new();
         shape.write_to(&mut bytes).unwrap();
-        let (_, expected) = scrubbed(&bytes, &Options::default(), Scrub::MEMORY);
+        let (_, expected) = scrubbed(&bytes, &Options::new(Policy::spec()), Scrub::MEMORY);
         let (reader, mut writer) = io::pipe().unwrap();
         std::thread::scope(|scope| {
             scope.spawn(move || writer.write_all(&bytes).unwrap());
             let mut out = Vec::new();
             let input = Input::Descriptor(reader.as_fd());
             let scrubbed =
-                scrub(input, Output::Writer(&mut out), &Options::default(), Scrub::MEMORY).unwrap();
+                scrub(input, Output::Writer(&mut out), &Options::new(Policy::spec()), Scrub::MEMORY).unwrap();
             assert!(out == expected);
             let read = scrubbed.report.bytes_read;
             assert!(read < expected.len() as u64, "{read}");
@@ -201,11 +201,21 @@ impl ReadAt for FailingAt<'_> {
 fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() {
     let bytes = image();
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let result = scrub(Input::Slice(&bytes), Output::Writer(&mut full()), &Options::default(), Scrub::MEMORY);
+    let result = scrub(
+        Input::Slice(&bytes),
+        Output::Writer(&mut full()),
+        &Options::new(Policy::spec()),
+        Scrub::MEMORY,
+    );
     assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    let result = scrub(Input::Slice(&bytes), Output::Writer(&mut writer), &Options::default(), Scrub::MEMORY);
+    let result = scrub(
+        Input::Slice(&bytes),
+        Output::Writer(&mut writer),
+        &Options::new(Policy::spec()),
+        Scrub::MEMORY,
+    );
     assert!(matches!(result, Err(Error::ConsumerGone { .. })), "{result:?}");
 }
 
@@ -213,7 +223,7 @@ fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() 
 fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
     let bytes = image();
     let behind = [&bytes[..], &[7; 10_000]].concat();
-    let (scrubbed, out) = scrubbed(&behind, &Options::default(), Scrub::MEMORY);
+    let (scrubbed, out) = scrubbed(&behind, &Options::new(Policy::spec()), Scrub::MEMORY);
     assert!(scrubbed.report.is_valid() && scrubbed.report.warnings.listed().len() == 1);
     assert_eq!(out.len(), behind.len());
     assert!(out[bytes.len()..].iter().all(|byte| *byte == 0));
@@ -224,7 +234,8 @@ fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
     for (behind, what) in [(&behind, Scrub::MEMORY), (&behind, DAMAGED), (&odd, DAMAGED)] {
         let mut reader = &behind[..];
         let mut out = Vec::new();
-        let result = scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::default(), what);
+        let result =
+            scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::new(Policy::spec()), what);
         assert_eq!(result.unwrap().zero_from, None);
         assert_eq!((out.len(), reader.len()), (bytes.len(), 10_000));
     }

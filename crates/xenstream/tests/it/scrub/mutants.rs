@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream::scrub::{Output, Scrub, scrub};
-use xenstream::{Input, Options, Profile, Rule};
+use xenstream::{Input, Options, Policy, Profile, Rule};
 use xenstream_synth::Stream;
 
 use super::common::{DAMAGED, WISHES, options, scrubbed};
@@ -160,7 +160,7 @@ proptest! {
         let streams = streams();
         let bytes = lying(which.get(&streams), &lies);
         let [.., both] = WISHES;
-        let out = in_pieces(&bytes, &sizes, &Options::default(), both);
+        let out = in_pieces(&bytes, &sizes, &Options::new(Policy::spec()), both);
         for marker in [MEMORY, even(MEMORY), REGISTERS, NAMES] {
             prop_assert!(!occurs(&out, marker));
         }
@@ -173,8 +173,8 @@ proptest! {
         sizes in sizes(),
     ) {
         let bytes = which.get(&streams()).bytes();
-        let (_, out) = scrubbed(&bytes, &Options::default(), wish);
-        prop_assert!(in_pieces(&bytes, &sizes, &Options::default(), wish) == out);
+        let (_, out) = scrubbed(&bytes, &Options::new(Policy::spec()), wish);
+        prop_assert!(in_pieces(&bytes, &sizes, &Options::new(Policy::spec()), wish) == out);
     }
 }
 
