@@ -36,7 +36,7 @@ catalogue! {
         refuses: "Input that ends before the stream does."
         why: "The rest of the guest is missing. libxc fails on it, but libxl takes the missing record header for an END and fills a torn body with uninitialised memory, so a restore can look like a success."
         source: "both specifications, END is the last record; libxl's record reader does not tell end of file from data"
-        message: "the input ends after {found} bytes, inside {reading}"
+        message: "the input ends after {found} bytes, inside {reading}{lack}"
     StreamFailover "stream::failover" W W D
         field: 1, framing: kept, by: core
         title: "checkpointed stream without an end"

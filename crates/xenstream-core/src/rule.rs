@@ -34,7 +34,7 @@ pub struct Entry {
     /// The sentence for one finding: `{found}` and `{expected}` stand for its numbers in decimal,
     /// `{found:x}` and `{expected:x}` in hex, `{found:libxc}` and `{found:libxl}` for a record type by name;
     /// `{reading}` says what was cut off, `{torn}` whether a record was, `{missing}` which pfns lie between the two
-    /// numbers and how much memory they stand for.
+    /// numbers and how much memory they stand for, `{lack}` how much of a record is missing.
     pub message: &'static str,
 }
 

@@ -132,7 +132,7 @@ impl Summary {
             guest_width: None,
             max_pfn: None,
             records: RecordCounts { xenopsd: 0, libxl: [0; LIBXL], libxc: [0; LIBXC], optional: 0 },
-            pages: Pages { by_type: [0; 16] },
+            pages: Pages { by_type: [0; 16], torn: 0 },
             checkpoints: 0,
             restorable_to_checkpoint: None,
             bytes: 0,
@@ -222,6 +222,8 @@ fn named(
 pub struct Pages {
     /// By the type's number, see [`wire::libxc::page`](crate::wire::libxc::page).
     pub by_type: [u64; 16],
+    /// Entries with data whose pages did not arrive: the input ended before. They are the last ones.
+    pub torn: u64,
 }
 
 impl Pages {
@@ -255,10 +257,10 @@ impl Pages {
         self.sum(|kind| kind == libxc::page::XTAB)
     }
 
-    /// Pages with data.
+    /// Pages with data that arrived.
     #[must_use]
     pub fn with_data(&self) -> u64 {
-        self.sum(libxc::page::has_data)
+        self.sum(libxc::page::has_data).saturating_sub(self.torn)
     }
 
     /// Bytes of page contents.

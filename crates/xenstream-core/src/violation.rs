@@ -216,6 +216,8 @@ impl fmt::Display for Message<'_> {
                 "to" if matches!(self.0.fact, Some(Fact::Nest | Fact::Altp2m)) => {}
                 "to" => write!(f, " to {found:#x}")?,
                 "missing" => missing(f, found.min(expected), found.max(expected))?,
+                "lack" if expected == 0 || self.0.record.is_none_or(|record| record.kind.is_none()) => {}
+                "lack" => write!(f, ", of which {} are missing", ByteSize(expected))?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.

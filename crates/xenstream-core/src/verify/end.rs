@@ -6,6 +6,8 @@ use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::violation::{Layer, RecordRef};
+use crate::wire::PAGE_SIZE;
+use crate::wire::libxc::{page, types};
 
 impl Verifier {
     /// A record has passed, padding included: its layer says what comes next.
@@ -24,13 +26,31 @@ impl Verifier {
         if self.detect.is_open() {
             return self.unrecognised(0, o);
         }
+        self.summary.pages.torn = self.torn_pages(end);
         let checkpoints = self.libxc.complete;
         if checkpoints > 0 && self.fails_over() {
             let torn = self.record.is_some_and(|record| end > record.offset);
             self.summary.restorable_to_checkpoint = Some(checkpoints);
             return self.find(Rule::StreamFailover, end, checkpoints, u64::from(torn), o);
         }
-        self.find(Rule::StreamTruncated, end, end, 0, o)
+        // A record whose header is torn has no length yet.
+        let is_known = self.record.is_some_and(|record| record.kind.is_some());
+        let record_end = self.body_end.saturating_add(self.body_padding);
+        let missing = if is_known { record_end.saturating_sub(end) } else { 0 };
+        self.find(Rule::StreamTruncated, end, end, missing, o)
+    }
+
+    /// Pages with data that the record at the input's end announces and that are not there.
+    fn torn_pages(&self, end: u64) -> u64 {
+        let in_pages = self.record.is_some_and(|record| {
+            record.layer == Layer::Libxc && record.kind == Some(u64::from(types::PAGE_DATA))
+        });
+        let entries = self.body_end.saturating_sub(self.libxc.length).saturating_add(page::HEADER);
+        if !in_pages || end <= entries {
+            return 0;
+        }
+        // The pages come after the last entry, and each of them is whole or not there.
+        self.body_end.saturating_sub(end).div_ceil(PAGE_SIZE).min(self.pages.with_data)
     }
 
     /// Does the restorer take the end of this input for the death of the primary, and fall back to the last

@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(crate) words_left: u64,
     count: u32,
     /// Entries with data so far, in this record.
-    with_data: u64,
+    pub(crate) with_data: u64,
     /// Largest pfn that an entry may have; -1 in two's complement where none may.
     highest: u64,
     /// Do entries without data that make the restorer populate nothing have to keep to it?

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 16] = [
+const PLACEHOLDERS: [&str; 17] = [
     "missing",
+    "lack",
     "found",
     "found:x",
     "expected",
@@ -194,7 +195,10 @@ fn truncation_tells_what_was_being_read() {
     let message = |record| violation(Rule::StreamTruncated, record).message().to_string();
     assert_eq!(message(None), "the input ends after 16 bytes, inside a header");
     assert_eq!(message(record(None)), "the input ends after 16 bytes, inside a record header");
-    assert_eq!(message(record(Some(1))), "the input ends after 16 bytes, inside a record");
+    assert_eq!(
+        message(record(Some(1))),
+        "the input ends after 16 bytes, inside a record, of which 64.0 KiB are missing"
+    );
 }
 
 #[test]

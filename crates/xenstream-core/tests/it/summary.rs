@@ -1,8 +1,8 @@
 //! What a summary counts, by names and numbers.
 
-use xenstream_core::wire::libxc::{page, types};
+use xenstream_core::wire::libxc::{self, page, types};
 use xenstream_core::wire::{Order, libxl, padding};
-use xenstream_core::{Format, Guest, Layer, Pages, PfnEntry, Policy, Summary, Verifier};
+use xenstream_core::{Format, Guest, Layer, Pages, PfnEntry, Policy, Rule, Summary, Verifier};
 
 fn summary(format: Format, stream: &[u8]) -> Summary {
     let mut verifier = Verifier::new(format, &Policy::spec());
@@ -91,7 +91,7 @@ fn headers_of_xenopsd_are_counted_apart() {
 /// Each type as often as its number says, and one more time.
 #[test]
 fn pages_are_counted_by_type() {
-    let mut pages = Pages { by_type: [0; 16] };
+    let mut pages = Pages { by_type: [0; 16], torn: 0 };
     for (count, slot) in (1..).zip(&mut pages.by_type) {
         *slot = count;
     }
@@ -129,4 +129,38 @@ fn words_are_read_in_their_order() {
     assert_eq!((Order::Little.u32(four), Order::Big.u32(four)), (0x0403_0201, 0x0102_0304));
     let [little, big] = [Order::Little, Order::Big].map(|order| order.u64(bytes));
     assert_eq!((little, big), (0x0807_0605_0403_0201, 0x0102_0304_0506_0708));
+}
+
+/// Of a guest with a batch of four pages, cut at each place of it.
+#[test]
+fn pages_of_a_torn_record_are_those_that_arrived() {
+    let mut head = vec![0xFF; 8];
+    head.extend(libxc::ID.to_be_bytes());
+    head.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
+    head.extend([libxc::DOMAIN_X86_HVM, u32::from(libxc::PAGE_SHIFT), 4, 17].map(u32::to_le_bytes).concat());
+    head.extend([types::STATIC_DATA_END, 0].map(u32::to_le_bytes).concat());
+    let length = 8 + 5 * 8 + 4 * 4096;
+    let mut record = [types::PAGE_DATA, length, 5, 0].map(u32::to_le_bytes).concat();
+    record.extend([0u64, 1, 2, 0xF << 60 | 3, 4].map(u64::to_le_bytes).concat());
+    record.resize(8 + length as usize, 0);
+    for (taken, arrived, entries) in [
+        (4, 0, 0),
+        (8, 0, 0),
+        (16, 0, 0),
+        (32, 0, 2),
+        (56, 0, 5),
+        (56 + 4095, 0, 5),
+        (56 + 4096, 1, 5),
+        (56 + 3 * 4096 + 1, 3, 5),
+        (56 + 4 * 4096, 4, 5),
+    ] {
+        let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
+        verifier.push(&head, &mut ()).unwrap();
+        verifier.push(&record[..taken], &mut ()).unwrap();
+        let violation = verifier.finish().unwrap_err();
+        let pages = &verifier.summary().pages;
+        assert_eq!((pages.with_data(), pages.by_type.iter().sum()), (arrived, entries), "{taken}");
+        let missing = if taken < 8 { 0 } else { (record.len() - taken) as u64 };
+        assert_eq!((violation.rule, violation.expected), (Rule::StreamTruncated, missing), "{taken}");
+    }
 }
