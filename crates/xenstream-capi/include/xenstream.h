@@ -8,7 +8,7 @@
  *     while ((status = xs_verifier_need(verifier, &need)) == XS_STATUS_OK) {
  *         ... read at most need.certain bytes ...
  *         status = xs_verifier_push(verifier, buffer, length, NULL);
- *         if (status < 0 || status == XS_STATUS_INVALID)
+ *         if (status != XS_STATUS_OK && status != XS_STATUS_ENDED)
  *             break;
  *         ... parse them ...
  *     }
@@ -70,6 +70,10 @@ typedef enum {
   XS_STATUS_ENDED = 1,
   // The stream is refused. That is final; xs_verifier_violation() tells why.
   XS_STATUS_INVALID = 2,
+  // The stream cannot be judged from some byte on: it is a legacy image, or holds state of a vGPU. Nothing is wrong up
+  // to there, but the rest must not be trusted. That is final; xs_verifier_violation() tells from which byte on and
+  // why.
+  XS_STATUS_UNJUDGED = 3,
   // A pointer is null.
   XS_STATUS_ERROR_NULL = -1,
   // A pointer is not aligned for what it points to.
@@ -201,7 +205,8 @@ typedef struct {
 
 // What came of a stream that was read from a descriptor.
 typedef struct {
-  // With XS_STATUS_INVALID what is wrong; otherwise xs_violation.rule is null and the rest 0.
+  // With XS_STATUS_INVALID what is wrong, with XS_STATUS_UNJUDGED what cannot be judged; otherwise xs_violation.rule is
+  // null and the rest 0.
   xs_violation violation;
   // What the stream held, unless an error is returned.
   xs_summary summary;
@@ -329,9 +334,9 @@ xs_status xs_policy_set_level(xs_policy *policy,
                               const char *rule,
                               xs_level level);
 
-// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context" and "xenopsd-blob"
-// are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
-// id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
+// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob" and
+// "checkpoint-size" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus"
+// the first vcpu id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
 //
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
 xs_status xs_policy_set_limit(xs_policy *policy,
@@ -380,7 +385,7 @@ xs_status xs_verifier_init(void *memory,
 // otherwise.
 //
 // Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them or was taken before;
-// XS_STATUS_INVALID if a rule at level deny is broken or was before; XS_STATUS_ERROR_SIZE if no object can be as long
+// XS_STATUS_INVALID or XS_STATUS_UNJUDGED if the stream is refused or was before; XS_STATUS_ERROR_SIZE if no object can be as long
 // as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error nothing was judged.
 xs_status xs_verifier_push(xs_verifier *verifier,
                            const void *bytes,
@@ -389,27 +394,29 @@ xs_status xs_verifier_push(xs_verifier *verifier,
 
 // Passes over bytes as if they had been pushed: at most xs_need.skippable.
 //
-// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID if the stream is
-// refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
+// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID or
+// XS_STATUS_UNJUDGED if the stream is refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
 // xs_verifier_finish(), and then nothing was skipped.
 xs_status xs_verifier_skip(xs_verifier *verifier,
                            uint64_t bytes);
 
 // Tells what the stream goes on with. `*need` becomes that, and zeros unless XS_STATUS_OK is returned.
 //
-// Returns XS_STATUS_OK while it goes on, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID if it is refused.
+// Returns XS_STATUS_OK while it goes on, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID or
+// XS_STATUS_UNJUDGED if it is refused.
 xs_status xs_verifier_need(xs_verifier *verifier,
                            xs_need *need);
 
 // Says that the input has ended. Nothing can be pushed afterwards; asked again, it returns the same.
 //
-// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not.
+// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
+// cannot be judged.
 xs_status xs_verifier_finish(xs_verifier *verifier);
 
 // Says that the input goes on behind the stream's end, where it should not: in a file. On a pipe or socket what follows
 // is the caller's business, and this is not called. At most once for a stream.
 //
-// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that, or the stream is refused anyway;
+// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
 // XS_STATUS_ERROR_STATE if the stream has not ended.
 xs_status xs_verifier_trailing_data(xs_verifier *verifier);
 
@@ -472,7 +479,8 @@ int xs_violation_text(const xs_violation *violation,
 // `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
 // written whatever is returned, but for null and misaligned pointers.
 //
-// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not;
+// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
+// cannot be judged;
 // XS_STATUS_ERROR_INPUT or XS_STATUS_ERROR_DECOMPRESS if it cannot be read; XS_STATUS_ERROR_ARGUMENT if `fd` is
 // negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
 xs_status xs_verify_fd(int fd,
@@ -484,10 +492,11 @@ xs_status xs_verify_fd(int fd,
 // the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
 // ends too early. Nothing behind the stream's end is taken from the input.
 //
-// `input` and `output` stay open; after XS_STATUS_INVALID close `output`, so that its reader learns of the end. Both
+// `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 // may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
 //
-// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not;
+// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not,
+// XS_STATUS_UNJUDGED if it cannot be judged;
 // XS_STATUS_ERROR_INPUT if it cannot be read, XS_STATUS_ERROR_OUTPUT if it cannot be written,
 // XS_STATUS_ERROR_CONSUMER_GONE if nobody reads the output any more; XS_STATUS_ERROR_ARGUMENT if a descriptor is
 // negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.

@@ -23,7 +23,8 @@ pub const XS_MESSAGE_SIZE: usize = 512;
 /// What came of a stream that was read from a descriptor.
 #[repr(C)]
 pub struct xs_report {
-    /// With XS_STATUS_INVALID what is wrong, with XS_STATUS_UNJUDGED what cannot be judged; otherwise xs_violation.rule is null and the rest 0.
+    /// With XS_STATUS_INVALID what is wrong, with XS_STATUS_UNJUDGED what cannot be judged; otherwise xs_violation.rule is
+    /// null and the rest 0.
     pub violation: xs_violation,
     /// What the stream held, unless an error is returned.
     pub summary: xs_summary,

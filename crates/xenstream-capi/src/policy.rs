@@ -63,9 +63,9 @@ pub unsafe extern "C" fn xs_policy_set_level(
     })())
 }
 
-/// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context" and "xenopsd-blob"
-/// are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus" the first vcpu
-/// id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
+/// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob" and
+/// "checkpoint-size" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus"
+/// the first vcpu id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
 ///
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
 #[unsafe(no_mangle)]

@@ -11,7 +11,7 @@ use std::ptr::{null, null_mut};
 use xenstream_c::*;
 use xenstream_core::wire::hvm::types::LAPIC;
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
-use xenstream_core::{Format, Layer, Policy, Rule, Verifier};
+use xenstream_core::{Format, Layer, Limit, Policy, Rule, Verifier};
 use xenstream_synth::hvm::{Chain, Entry};
 use xenstream_synth::{Part, libxc, minimal};
 
@@ -465,4 +465,14 @@ fn texts_and_numbers() {
             && xs_layer_name(Layer::ALL.len() as c_int).is_null()
             && xs_layer_name(-1).is_null()
     );
+}
+
+#[test]
+fn header_names_every_limit() {
+    let header = include_str!("../../include/xenstream.h");
+    let start = header.find("Sets a limit by name").unwrap();
+    let text = &header[start..start + header[start..].find("xs_policy_set_limit").unwrap()];
+    let missing: Vec<_> =
+        Limit::ALL.into_iter().filter(|limit| !text.contains(&format!("\"{limit}\""))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
