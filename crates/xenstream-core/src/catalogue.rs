@@ -1615,6 +1615,55 @@ catalogue! {
         why: "Xen refuses the vcpu, when all memory has been transferred."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_set_vcpu_msrs; guest_wrmsr()"
         message: "the value of an MSR is {found:x}; only the bits of {expected:x} may be set"
+    PvStartInfoType "pv::start-info-type" W D D
+        field: word, framing: kept, by: std
+        title: "start-info page of another type"
+        refuses: "An edx of vcpu 0 that names a page whose last entry in PAGE_DATA is not NOTAB."
+        why: "The restorer writes to that page, and refuses one that is a page table, or is not there, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_start_info()"
+        message: "edx of vcpu 0 names a page of type {found:x}; the start-info page is a normal one"
+    PvStoreRange "pv::store-range" W D D
+        field: word, framing: kept, by: std
+        title: "xenstore's page out of range"
+        refuses: "A store_mfn in the start-info page that names a pfn above the guest's largest."
+        why: "The restorer turns it into a machine frame and fails on one that the guest does not have, when all memory has been transferred. The page is known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_start_info()"
+        message: "the start-info page names pfn {found:x} for xenstore; the largest pfn is {expected:x}"
+    PvConsoleRange "pv::console-range" W D D
+        field: word, framing: kept, by: std
+        title: "the console's page out of range"
+        refuses: "A console.domU.mfn in the start-info page that names a pfn above the guest's largest."
+        why: "The restorer turns it into a machine frame and fails on one that the guest does not have, when all memory has been transferred. The page is known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_start_info()"
+        message: "the start-info page names pfn {found:x} for the console; the largest pfn is {expected:x}"
+    PvGdtType "pv::gdt-type" W D D
+        field: word, framing: kept, by: std
+        title: "GDT frame of another type"
+        refuses: "A frame of the GDT in use whose last entry in PAGE_DATA is not NOTAB."
+        why: "The restorer refuses a frame that is a page table, or is not there, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_vcpu_basic()"
+        message: "a GDT frame is a page of type {found:x}, not a normal one"
+    PvCr3Type "pv::cr3-type" W D D
+        field: word, framing: kept, by: std
+        title: "cr3 names no top-level page table"
+        refuses: "A cr3 that names a page whose last entry in PAGE_DATA is not that of a top-level page table: L4TAB of a 64-bit guest, L3TAB of a 32-bit guest."
+        why: "The vcpu would run on tables that are none. The restorer compares the type and fails, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_vcpu_basic()"
+        message: "cr3 names a page of type {found:x}; a top-level page table is of type {expected:x}"
+    PvCr1Type "pv::cr1-type" W D D
+        field: word, framing: kept, by: std
+        title: "cr1 names no top-level page table"
+        refuses: "A cr1 in use that names a page whose last entry in PAGE_DATA is not L4TAB."
+        why: "It holds the page tables of user mode. The restorer compares the type and fails, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, process_vcpu_basic()"
+        message: "cr1 names a page of type {found:x}; a top-level page table is of type {expected:x}"
+    PvP2mType "pv::p2m-type" W D D
+        field: 8, framing: kept, by: std
+        title: "p2m frame of another type"
+        refuses: "A frame in X86_PV_P2M_FRAMES that is a page whose last entry in PAGE_DATA is not NOTAB."
+        why: "The restorer writes the new p2m to these pages, and refuses one that is a page table, or is not there, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        source: "restorer, update_guest_p2m()"
+        message: "a frame of the p2m is a page of type {found:x}, not a normal one"
 
     // The state of the device model.
     QemuShort "qemu::short" W D D

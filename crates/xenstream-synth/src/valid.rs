@@ -141,12 +141,12 @@ pub fn pv32() -> Stream {
 }
 
 /// Pfns of the PV guests' pages.
-const ROOT: u64 = 1;
-const START_INFO: u64 = 2;
-const GDT: u64 = 3;
-const P2M: u64 = 4;
+pub(crate) const ROOT: u64 = 1;
+pub(crate) const START_INFO: u64 = 2;
+pub(crate) const GDT: u64 = 3;
+pub(crate) const P2M: u64 = 4;
 /// The ring of xenstore and of the console: any page that is there will do. The highest pfn.
-const RING: u64 = 5;
+pub(crate) const RING: u64 = 5;
 
 /// A start-info page with pfns at these offsets, zero elsewhere.
 fn words(pfns: &[(usize, u64)]) -> Page {

@@ -14,6 +14,7 @@
 //! | `error` | instead of a verdict: `kind` and `message` |
 //! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
 //! | `refused_by` | of a warning: another profile that refuses it |
+//! | `unchecked` | of a valid image: rules that were not checked, for they take a file that is not compressed; absent where all were |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
 //! | `releases` | of a valid image: `taken_by`, the releases that take it as far as it tells; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what decides beside the stream, with the releases where it matters, unless it does on all |
 //! | `guest` | `kind` (`hvm`, `pvh`, `pv32`, `pv64`), and from the configuration `name`, `uuid`, `memory_kib`, `vcpus`; `device_model` where it is `qemu-traditional` |
@@ -110,6 +111,8 @@ struct Body {
     findings: Vec<FindingObject>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     derived_limits: Vec<LimitObject>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unchecked: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     releases: Option<ReleasesObject>,
     #[serde(skip_serializing_if = "GuestObject::is_empty")]
@@ -135,6 +138,11 @@ impl Body {
                     memory_kib: derived.memory_kib,
                 })
                 .collect(),
+            unchecked: if report.is_valid() {
+                report.unchecked.iter().map(|rule| rule.name()).collect()
+            } else {
+                Vec::new()
+            },
             releases: report.is_valid().then(|| ReleasesObject::new(&report.summary.releases)),
             guest: GuestObject::new(report),
             summary: SummaryObject::new(&report.summary),

@@ -34,6 +34,7 @@ mod listener;
 pub mod logs;
 mod new_file;
 mod options;
+mod pv_walk;
 mod relay;
 mod report;
 pub mod scrub;

@@ -14,7 +14,7 @@ use crate::report::{DerivedLimit, Findings};
 pub(crate) struct Listener<'o> {
     /// Whoever it is: this crate is compiled once for all of them. To ask that nobody is there costs less than a call.
     observer: Option<&'o mut dyn Observer>,
-    policy: Policy,
+    pub(crate) policy: Policy,
     pub(crate) warnings: Findings,
     pub(crate) findings: Findings,
     pub(crate) config: Collector,

@@ -33,6 +33,9 @@ pub struct Report {
     pub guest: GuestDescription,
     /// Bytes of the input, where that is known and it is not compressed.
     pub size: Option<u64>,
+    /// Rules that could not be checked: those that take a second walk through a PV guest's image, where the input is no
+    /// file or is compressed.
+    pub unchecked: Vec<Rule>,
     /// What the input seems to be, where it is not what was expected from its first bytes on.
     pub(crate) hint: Option<Hint>,
     /// What the stream held, as far as it was read.

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use xenstream_core::wire::xl;
-use xenstream_core::{Follows, Need, Observer, Verifier, Violation};
+use xenstream_core::{Follows, Guest, Level, Need, Observer, Summary, Verifier, Violation};
 
 use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
 use crate::report::{DerivedLimit, Report, Verdict};
 use crate::source::compressed::Compression;
-use crate::{Error, Options};
+use crate::{Error, Options, pv_walk};
 
 /// Why a source stops before the end of its input.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Session<'o> {
     hint: Option<Hint>,
     /// The input's end was reached.
     is_finished: bool,
+    /// The rules that take a second walk were checked.
+    is_walked: bool,
     /// How the input turned out to be compressed.
     pub(crate) compression: Option<Compression>,
     /// Bytes that were read from the input, as it is stored.
@@ -67,6 +69,7 @@ impl<'o> Session<'o> {
             first_length: 0,
             hint: None,
             is_finished: false,
+            is_walked: false,
             compression: None,
             bytes_read: 0,
             size: None,
@@ -195,6 +198,30 @@ impl<'o> Session<'o> {
         }
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn summary(&self) -> &Summary {
+        self.verifier.summary()
+    }
+
+    /// A rule of this crate's own was broken.
+    pub(crate) fn found(&mut self, violation: &Violation) -> Result<(), Stop> {
+        match self.listener.policy.level(violation.rule) {
+            Level::Allow => {}
+            Level::Warn => self.listener.warning(violation),
+            Level::Deny if self.listener.policy.keeps_going() => self.listener.finding(violation),
+            Level::Deny => return Err(Stop::Invalid(*violation)),
+        }
+        Ok(())
+    }
+
+    /// The second walk has taken place.
+    pub(crate) fn walked(&mut self) {
+        self.is_walked = true;
+    }
+
     /// The input goes on after the stream's end, and it is a file.
     pub(crate) fn trailing_data(&mut self, follows: Follows) -> Result<(), Stop> {
         self.verifier.trailing_data(follows, &mut self.listener).map_err(Stop::Invalid)
@@ -206,6 +233,12 @@ impl<'o> Session<'o> {
             (_, Err(Stop::Failed(error))) => return Err(error),
             (Some(violation), _) => violation.into(),
             (None, _) => Verdict::Valid,
+        };
+        let policy = &self.options.policy;
+        let unchecked = if self.is_walked || self.verifier.summary().guest != Some(Guest::Pv) {
+            Vec::new()
+        } else {
+            pv_walk::RULES.into_iter().filter(|rule| policy.level(*rule) != Level::Allow).collect()
         };
         let hint = match &verdict {
             Verdict::Invalid(violation) | Verdict::Unjudged(violation)
@@ -231,6 +264,7 @@ impl<'o> Session<'o> {
             derived_limits: self.derived_limits,
             guest: self.listener.portrait.describe(&summary),
             size: self.size,
+            unchecked,
             hint,
             summary,
             bytes_read: self.bytes_read,

@@ -23,6 +23,7 @@ mod libxl;
 mod memory;
 mod order;
 mod pv;
+mod pv_types;
 mod qemu;
 mod registers;
 mod stream;
@@ -88,6 +89,7 @@ pub const BREAKS: &[&[Break]] = &[
     pv::BREAKS,
     qemu::BREAKS,
     vcpus::BREAKS,
+    pv_types::BREAKS,
 ];
 
 impl Broken {

@@ -20,6 +20,7 @@ mod libxc_registers;
 mod libxl;
 mod libxl_checkpoints;
 mod pv;
+mod pv_types;
 mod qemu;
 mod stream;
 mod vcpus;
@@ -127,6 +128,7 @@ pub fn all() -> Vec<Case> {
         pv::cases(),
         qemu::cases(),
         vcpus::cases(),
+        pv_types::cases(),
     ]
     .concat()
 }

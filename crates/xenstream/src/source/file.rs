@@ -14,6 +14,7 @@ use xenstream_core::wire::libxc::page;
 
 use crate::Error;
 use crate::hint::{self, LOOKED_AT};
+use crate::pv_walk;
 use crate::session::{Session, Stop};
 use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression};
@@ -61,12 +62,32 @@ pub trait ReadAt {
     }
 }
 
-/// Walks a file.
+/// An image in memory, read as a file is.
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let n = rest.len().min(bytes.len());
+        bytes[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+}
+
+/// Walks a file, and where it holds a PV guest once more.
 pub(crate) fn drive(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
+    drive_once(file, session)?;
+    if session.compression.is_none() { pv_walk::walk(file, session) } else { Ok(()) }
+}
+
+/// Walks a file once.
+pub(crate) fn drive_once(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     thread::scope(|scope| drive_with(&mut Reader::new(scope, file), file, session))
 }
 
-/// [`drive`], with a reader of this file.
+/// [`drive_once`], with a reader of this file.
 pub(super) fn drive_with(
     reader: &mut Reader<'_, '_>,
     file: &dyn ReadAt,

@@ -7,6 +7,7 @@ mod config;
 mod corpus;
 mod hostile;
 mod inspect;
+mod pv_walk;
 mod real;
 mod real_figures;
 mod relay;

@@ -1,0 +1,98 @@
+//! Pages that a PV guest's registers name, and their types: what takes a second walk.
+
+use xenstream_core::wire::libxc::types::{
+    CHECKPOINT, PAGE_DATA, VERIFY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
+};
+use xenstream_core::wire::libxc::vcpu::{BasicLayout, GDT_ENTRIES_PER_FRAME, HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::{p2m, page, pte};
+use xenstream_core::{Guest, Rule};
+
+use super::{BODY, Break, Draft, Fault};
+use crate::item::Part;
+use crate::libxc::page_data;
+use crate::pages::Page;
+
+const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
+const FRAMES: Part = Part::libxc(X86_PV_P2M_FRAMES);
+
+/// Offset of BASIC's blob.
+const BLOB: u64 = BODY + HEADER;
+
+const PV: &str = "a PV guest without checkpoints";
+const GDT: &str = "a PV guest with a GDT, without checkpoints";
+const USER: &str = "a 64-bit PV guest with page tables of user mode, without checkpoints";
+
+pub(super) const BREAKS: &[Break] = &[
+    Break::new(Rule::PvStartInfoType, PV, |d| {
+        let (index, layout) = vcpu_0(d)?;
+        retyped(d, word(d, index, layout, layout.edx)?, index, BLOB + layout.edx)
+    }),
+    Break::new(Rule::PvStoreRange, PV, |d| ring(d, [44, 56])),
+    Break::new(Rule::PvConsoleRange, PV, |d| ring(d, [52, 72])),
+    Break::new(Rule::PvGdtType, GDT, |d| {
+        let (index, layout) = vcpu_0(d)?;
+        let entries = word(d, index, layout, layout.gdt_ents)?;
+        (entries.div_ceil(GDT_ENTRIES_PER_FRAME) > 0).then_some(())?;
+        let pfn = word(d, index, layout, layout.gdt_frames)?;
+        retyped(d, pfn, index, BLOB + layout.gdt_frames)
+    }),
+    Break::new(Rule::PvCr3Type, PV, |d| {
+        let (index, layout) = vcpu_0(d)?;
+        let cr3 = word(d, index, layout, layout.cr3)?;
+        let pfn =
+            if layout.word == 4 { u64::from((cr3 as u32).rotate_left(20)) } else { cr3 >> pte::FRAME_SHIFT };
+        retyped(d, pfn, index, BLOB + layout.cr3)
+    }),
+    Break::new(Rule::PvCr1Type, USER, |d| {
+        let (index, layout) = vcpu_0(d)?;
+        let at = layout.cr1?;
+        let cr1 = word(d, index, layout, at)?;
+        (cr1 & pte::PRESENT != 0).then_some(())?;
+        retyped(d, cr1 >> pte::FRAME_SHIFT, index, BLOB + at)
+    }),
+    Break::new(Rule::PvP2mType, PV, |d| {
+        let (basic, _) = vcpu_0(d)?;
+        // The frames of the last record are looked at first.
+        let index = d.last(FRAMES)?;
+        let at = BODY + p2m::HEADER;
+        let pfn = d.item(index).entries64().first().copied()?;
+        let stream = d.stream.clone().inserted(basic, page_data(&[Page::allocated(pfn)]));
+        Some(Fault::in_item(stream, index, at))
+    }),
+];
+
+/// The BASIC of vcpu 0, which the restorer looks at first, in a stream that is judged at its end.
+fn vcpu_0(d: &Draft<'_>) -> Option<(usize, &'static BasicLayout)> {
+    d.guest(Guest::Pv)?;
+    d.first(Part::libxc(CHECKPOINT)).is_none().then_some(())?;
+    let index = d.any(|index, item| item.part() == BASIC && d.read32(index, BODY) == 0)?;
+    Some((index, if d.expected.guest_width? == 4 { &LAYOUT_32 } else { &LAYOUT_64 }))
+}
+
+/// A register in BASIC.
+fn word(d: &Draft<'_>, index: usize, layout: &BasicLayout, at: u64) -> Option<u64> {
+    let bytes = d.bytes(index);
+    let bytes = bytes.get((BLOB + at) as usize..)?;
+    let low = u32::from_le_bytes(*bytes.first_chunk()?);
+    if layout.word == 4 { Some(u64::from(low)) } else { Some(u64::from_le_bytes(*bytes.first_chunk()?)) }
+}
+
+/// The page comes again before BASIC, without contents.
+fn retyped(d: &Draft<'_>, pfn: u64, index: usize, at: u64) -> Option<Fault> {
+    let stream = d.stream.clone().inserted(index, page_data(&[Page::allocated(pfn)]));
+    Some(Fault::in_item(stream, index + 1, at))
+}
+
+/// The start-info page comes again, with a pfn out of range at this offset of a 32-bit and of a 64-bit guest.
+fn ring(d: &Draft<'_>, places: [u64; 2]) -> Option<Fault> {
+    let (index, layout) = vcpu_0(d)?;
+    d.first(Part::libxc(VERIFY)).is_none().then_some(())?;
+    d.first(Part::libxc(PAGE_DATA)).filter(|first| *first < index)?;
+    let [narrow, wide] = places;
+    let at = if layout.word == 4 { narrow } else { wide };
+    let mut contents = vec![0; at as usize];
+    contents.extend((d.expected.max_pfn? as u32 + 1).to_le_bytes());
+    let pfn = word(d, index, layout, layout.edx)?;
+    let item = page_data(&[Page::normal(pfn).holding(contents)]);
+    d.extra(index, item, BODY + page::HEADER + page::ENTRY + at)
+}
