@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod date;
 mod descriptor;
 mod explain;
 mod files_from;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub(crate) enum When {
 pub(crate) struct Meter {
     passed: AtomicU64,
     bar: Option<ProgressBar>,
+    /// What was written last where it is written line by line: the bytes at that time. A state is written once, and none
+    /// after the verdict that it leads to. Held while something is written, so that lines do not mix.
+    written: Option<Mutex<Option<u64>>>,
 }
 
 impl Meter {
@@ -54,7 +58,7 @@ impl Meter {
         };
         let passed = AtomicU64::new(0);
         if !shows {
-            return work(&Meter { passed, bar: None });
+            return work(&Meter { passed, bar: None, written: None });
         }
         let (template, length) = match length(targets) {
             Some(length) => (MEASURED, Some(length)),
@@ -62,12 +66,13 @@ impl Meter {
         };
         let bar =
             ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden()).with_style(style(template));
-        let meter = Meter { passed, bar: Some(bar.clone()) };
+        let written = (!is_terminal).then(Mutex::default);
+        let meter = Meter { passed, bar: Some(bar.clone()), written };
         thread::scope(|scope| {
             let (working, done) = mpsc::channel();
-            let passed = &meter.passed;
-            scope.spawn(move || show(&bar, passed, is_terminal, &done));
-            let outcome = work(&meter);
+            let meter = &meter;
+            scope.spawn(move || meter.show(&bar, is_terminal, &done));
+            let outcome = work(meter);
             drop(working);
             outcome
         })
@@ -80,32 +85,49 @@ impl Meter {
 
     /// Prints something, out of the progress bar's way.
     pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
+        match (&self.bar, &self.written) {
+            (_, Some(written)) => {
+                let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                let printed = print();
+                *written = Some(self.passed.load(Ordering::Relaxed));
+                printed
+            }
+            (Some(bar), None) => bar.suspend(print),
+            (None, None) => print(),
         }
     }
-}
 
-/// Shows it until the work is done.
-fn show(bar: &ProgressBar, passed: &AtomicU64, is_terminal: bool, done: &Receiver<()>) {
-    if done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
-        return;
-    }
-    let interval = if is_terminal { DRAWN } else { WRITTEN };
-    bar.set_draw_target(if is_terminal {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::term_like(Box::new(Lines))
-    });
-    loop {
-        bar.set_position(passed.load(Ordering::Relaxed));
-        bar.tick();
-        if done.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
-            break;
+    /// Shows it until the work is done.
+    fn show(&self, bar: &ProgressBar, is_terminal: bool, done: &Receiver<()>) {
+        if done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
+        let interval = if is_terminal { DRAWN } else { WRITTEN };
+        bar.set_draw_target(if is_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::term_like(Box::new(Lines))
+        });
+        loop {
+            self.draw(bar);
+            if done.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
+        }
+        bar.finish_and_clear();
     }
-    bar.finish_and_clear();
+
+    fn draw(&self, bar: &ProgressBar) {
+        let mut written = self.written.as_ref().map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
+        let passed = self.passed.load(Ordering::Relaxed);
+        if let Some(written) = &mut written
+            && written.replace(passed) == Some(passed)
+        {
+            return;
+        }
+        bar.set_position(passed);
+        bar.tick();
+    }
 }
 
 /// An observer, and how far its image has been told of.
@@ -261,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_told_once() {
-        let meter = Meter { passed: AtomicU64::new(0), bar: None };
+        let meter = Meter { passed: AtomicU64::new(0), bar: None, written: None };
         let mut observers = [meter.observer(()), meter.observer(())];
         for observer in &mut observers {
             for offset in [10, STEP - 1, STEP, 3 * STEP + 5] {

@@ -1,17 +1,17 @@
 //! `xenstream report`.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use clap::Args;
 use xenstream::{Error, NewFile, Report, verify};
-use xenstream_report::{Collector, write_page};
+use xenstream_report::{Collector, Subject, is_page, write_page};
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::progress::{Meter, When};
-use crate::{output, status};
+use crate::{date, output, status};
 
 const HELP: &str = "\
 Examples:
@@ -34,6 +34,10 @@ pub(crate) struct Arguments {
     /// Where to put the page; - or nothing is standard output
     #[arg(short, long, value_name = "FILE|-", default_value = "-", hide_default_value = true)]
     output: PathOrDash,
+
+    /// Replace the file of -o even if it is no page of an earlier report
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     judging: Judging,
@@ -60,6 +64,13 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     {
         usage::<Arguments>("report", "the page would take the image's place");
     }
+    if let PathOrDash::Path(output) = output
+        && !arguments.force
+        && !may_replace(output)
+    {
+        output::failure(output, &Error::Exists);
+        return Ok(status::FAILED);
+    }
     let (report, collector) = match read(arguments) {
         Ok(read) => read,
         Err(error) => {
@@ -71,7 +82,13 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         PathOrDash::Dash => "standard input".to_owned(),
         PathOrDash::Path(path) => output::name(path.file_name().unwrap_or(path.as_os_str())),
     };
-    let page = |out: &mut dyn Write| write_page(out, &name, &report, &collector);
+    let path = match image {
+        PathOrDash::Dash => None,
+        PathOrDash::Path(path) => Some(output::name(fs::canonicalize(path).as_ref().unwrap_or(path))),
+    };
+    let date = date::now();
+    let subject = Subject { name: &name, path: path.as_deref(), date: Some(&date) };
+    let page = |out: &mut dyn Write| write_page(out, subject, &report, &collector);
     match output {
         PathOrDash::Dash => {
             let mut out = BufWriter::new(io::stdout().lock());
@@ -122,6 +139,20 @@ fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> R
     }
     new.publish()
 }
+
+/// Returns whether a page may take the place of what has this name: nothing, an earlier page, or what is written through.
+fn may_replace(path: &Path) -> bool {
+    let Ok(there) = fs::metadata(path) else { return true };
+    if !there.is_file() {
+        return true;
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    read.is_ok() && is_page(&start)
+}
+
+/// Bytes at the start of a page by which it is known.
+const START: u64 = 4096;
 
 /// Is this something that cannot be replaced, such as a pipe or a device?
 fn is_written_through(there: &Metadata) -> bool {

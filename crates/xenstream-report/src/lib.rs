@@ -26,4 +26,4 @@ mod numbers;
 mod view;
 
 pub use collect::Collector;
-pub use view::{PAGE_MAX, write_page};
+pub use view::{PAGE_MAX, Subject, is_page, write_page};

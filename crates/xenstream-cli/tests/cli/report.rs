@@ -147,7 +147,7 @@ fn what_is_there_keeps_its_nature() {
     let page = files.path().join("page.html");
     fs::set_permissions(&page, fs::Permissions::from_mode(0o600)).unwrap();
     symlink("page.html", files.path().join("link")).unwrap();
-    let run = run_in(files.path(), ["report", "image", "-o", "link"]);
+    let run = run_in(files.path(), ["report", "image", "-o", "link", "--force"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(fs::symlink_metadata(files.path().join("link")).unwrap().is_symlink());
     assert!(is_page(&fs::read_to_string(&page).unwrap()));
@@ -170,4 +170,19 @@ fn a_terminal_gets_no_page() {
     let run = finished(xenstream().args(["report", "-"]).stdin(end).output().unwrap());
     assert_eq!((run.status, run.stdout.as_str()), (2, ""));
     assert!(run.stderr.contains("name an image"), "{run:?}");
+}
+
+#[test]
+fn only_former_pages_are_replaced() {
+    let files = directory(&[("good", &image().bytes()), ("notes", b"what was there")]);
+    let run = run_in(files.path(), ["report", "good", "-o", "notes"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+    assert_eq!(run.stderr, "xenstream: notes: output exists; --force replaces it\n");
+    assert_eq!(fs::read(files.path().join("notes")).unwrap(), b"what was there");
+    for arguments in [&["report", "good", "-o", "notes", "--force"][..], &["report", "good", "-o", "notes"]] {
+        let run = run_in(files.path(), arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
+        let page = fs::read_to_string(files.path().join("notes")).unwrap();
+        assert!(is_page(&page) && page.contains("id=\"fact-path\"") && page.contains("id=\"fact-date\""));
+    }
 }

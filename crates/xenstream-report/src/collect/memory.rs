@@ -133,6 +133,12 @@ impl Memory {
         (&self.cells, self.shift)
     }
 
+    /// The guest has memory up to this pfn, named or not.
+    pub(crate) fn reach(&mut self, pfn: u64) {
+        self.highest = self.highest.max(Some(pfn));
+        self.cell(pfn);
+    }
+
     /// The largest pfn of all.
     pub(crate) fn highest(&self) -> Option<u64> {
         self.highest

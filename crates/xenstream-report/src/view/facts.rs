@@ -1,7 +1,10 @@
 //! The head of the page: the verdict, and what kind of image it is.
 
+use std::collections::BTreeSet;
+
 use xenstream::{Format, Guest, Report, Summary, Verdict, Violation};
 
+use super::{Subject, legible};
 use crate::collect::Collector;
 use crate::numbers::{bytes, counted, grouped};
 
@@ -29,7 +32,7 @@ pub(crate) struct Fact {
 }
 
 impl Facts {
-    pub(crate) fn new(report: &Report, collector: &Collector) -> Facts {
+    pub(crate) fn new(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Facts {
         Facts {
             verdict: report.verdict.name(),
             title: match report.verdict {
@@ -38,7 +41,7 @@ impl Facts {
                 Verdict::Unjudged(_) => "Unjudged",
             },
             sentence: sentence(report),
-            facts: facts(report, collector),
+            facts: facts(subject, report, collector),
             notes: notes(report),
         }
     }
@@ -54,12 +57,20 @@ fn sentence(report: &Report) -> String {
                 violation.message()
             )
         }
-        Some(Violation { offset, .. }) if report.findings.listed().len() > 1 => {
+        Some(Violation { rule, offset, .. }) if report.findings.listed().len() > 1 => {
             let profile = report.profile;
-            format!(
-                "Several rules of profile {profile} are broken, the first at offset {}.",
-                grouped(*offset)
-            )
+            let broken: BTreeSet<_> = report.findings.listed().iter().map(|finding| finding.rule).collect();
+            let first = grouped(*offset);
+            match broken.len() {
+                1 => format!(
+                    "{rule} is broken {}, first at offset {first}.",
+                    counted(report.findings.count(*rule), "time")
+                ),
+                rules => format!(
+                    "{} of profile {profile} are broken, the first at offset {first}.",
+                    counted(rules as u64, "rule")
+                ),
+            }
         }
         Some(violation) => {
             let rule = violation.rule;
@@ -72,12 +83,34 @@ fn sentence(report: &Report) -> String {
     }
 }
 
-fn facts(report: &Report, collector: &Collector) -> Vec<Fact> {
+fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<Fact> {
     let summary = &report.summary;
     let mut facts = Vec::new();
     let mut add = |id, term, text: String, number, aside: String| {
         facts.push(Fact { id, term, text, number, aside });
     };
+    if let Some(path) = subject.path {
+        add("path", "File", legible(path), None, String::new());
+    }
+    if let Some(date) = subject.date {
+        add("date", "Looked at", date.to_owned(), None, String::new());
+    }
+    if let Some(name) = &report.guest.name {
+        let uuid = report.guest.uuid.as_deref().map(legible).unwrap_or_default();
+        add("name", "Name of the guest", legible(name), None, uuid);
+    }
+    if let Some(kib) = report.guest.memory_kib {
+        add(
+            "memory",
+            "Memory of the guest",
+            bytes(kib.saturating_mul(1024)),
+            None,
+            "by its configuration".to_owned(),
+        );
+    }
+    if report.has_qemu_traditional() {
+        add("device-model", "Device model", "qemu-traditional".to_owned(), None, String::new());
+    }
     if report.format != Format::Auto {
         let aside = report.compression.map(|method| format!("in {method}")).unwrap_or_default();
         add("format", "Format", report.format.to_string(), None, aside);

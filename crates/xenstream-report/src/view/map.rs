@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use xenstream::Report;
 use xenstream::wire::PAGE_SIZE;
+use xenstream::{Report, Rule};
 
 use crate::collect::{Cell, Memory, halved};
 use crate::numbers::{bytes, counted, grouped, percent};
@@ -85,6 +85,11 @@ const TIMES: [(&str, &str); 5] = [
 impl Map {
     /// None where no page was mentioned.
     pub(crate) fn new(memory: &Memory, report: &Report) -> Option<Map> {
+        memory.highest()?;
+        let mut memory = memory.clone();
+        if let Some(last) = last_pfn(report) {
+            memory.reach(last);
+        }
         let highest = memory.highest()?;
         let (cells, shift) = memory.cells();
         let (grid, Paths { kinds, times }) = Grid::with_paths(cells.to_vec(), shift);
@@ -111,6 +116,14 @@ impl Map {
             ranges: grid.ranges(highest),
         })
     }
+}
+
+/// The last pfn that the guest has, where the stream told it and did not come so far.
+fn last_pfn(report: &Report) -> Option<u64> {
+    let findings = report.findings.listed().iter().chain(report.warnings.listed()).chain(report.violation());
+    let short = findings.filter(|violation| violation.rule == Rule::LibxcMemoryShort);
+    let missing = short.map(|violation| violation.found.max(violation.expected).saturating_sub(1));
+    missing.chain(report.summary.max_pfn).max().filter(|_| !report.is_valid() || !report.warnings.is_empty())
 }
 
 fn sentence(cells: &[Cell], report: &Report, highest: u64) -> String {

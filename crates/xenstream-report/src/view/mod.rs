@@ -20,12 +20,41 @@ use crate::kinds::{Group, Lane};
 /// Bytes that a page has at most.
 pub const PAGE_MAX: usize = 300 * 1024;
 
+/// What a page is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subject<'a> {
+    /// The image's name, the page's heading.
+    pub name: &'a str,
+    /// Where the image is.
+    pub path: Option<&'a str>,
+    /// When the page was made.
+    pub date: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Subject<'a> {
+    fn from(name: &'a str) -> Subject<'a> {
+        Subject { name, ..Subject::default() }
+    }
+}
+
+/// Returns whether a file that begins like this, with 1 KiB at least, is a page that [`write_page`] wrote.
+#[must_use]
+pub fn is_page(start: &[u8]) -> bool {
+    let generator = br#"<meta name="generator" content="xenstream "#;
+    start.starts_with(b"<!DOCTYPE html>") && start.windows(generator.len()).any(|window| window == generator)
+}
+
 /// Writes the page about an image of this name: XHTML-compatible HTML 5 in UTF-8, with everything in it that it needs.
 ///
 /// # Errors
 /// It could not be written.
-pub fn write_page(mut out: impl Write, name: &str, report: &Report, collector: &Collector) -> io::Result<()> {
-    Page::new(name, report, collector).write_into(&mut out)?;
+pub fn write_page<'a>(
+    mut out: impl Write,
+    subject: impl Into<Subject<'a>>,
+    report: &Report,
+    collector: &Collector,
+) -> io::Result<()> {
+    Page::new(&subject.into(), report, collector).write_into(&mut out)?;
     // Askama takes the template's last newline for its own.
     writeln!(out)
 }
@@ -46,15 +75,15 @@ struct Page {
 }
 
 impl Page {
-    fn new(name: &str, report: &Report, collector: &Collector) -> Page {
+    fn new(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Page {
         let summary = &report.summary;
         let places = records::Places::new(collector, summary.bytes);
         let findings = findings::Findings::new(report, &places);
         let timeline = timeline::Timeline::new(collector, &places, &findings);
         let legend = Group::ALL.into_iter().filter(|group| places.has(*group)).collect();
         Page {
-            name: legible(name),
-            facts: facts::Facts::new(report, collector),
+            name: legible(subject.name),
+            facts: facts::Facts::new(subject, report, collector),
             timeline,
             map: map::Map::new(&collector.memory, report),
             passes: passes::Passes::new(&collector.rounds),
@@ -68,7 +97,7 @@ impl Page {
 }
 
 /// A name without what no page may hold.
-fn legible(name: &str) -> String {
+pub(crate) fn legible(name: &str) -> String {
     let is_legible = |c: char| {
         !c.is_control()
             && !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
