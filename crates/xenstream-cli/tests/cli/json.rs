@@ -41,11 +41,11 @@ fn of_a_valid_image() {
             "max_pfn": null,
             "records": {
                 "END": 2, "LIBXC_CONTEXT": 1, "EMULATOR_XENSTORE_DATA": 1, "EMULATOR_CONTEXT": 1,
-                "X86_CPUID_POLICY": 1, "X86_MSR_POLICY": 1, "STATIC_DATA_END": 1, "PAGE_DATA": 2,
+                "X86_CPUID_POLICY": 1, "X86_MSR_POLICY": 1, "STATIC_DATA_END": 1, "PAGE_DATA": 3,
                 "X86_TSC_INFO": 1, "HVM_CONTEXT": 1, "HVM_PARAMS": 1,
             },
             "optional_records": 0,
-            "pages": {"normal": 1, "table": 0, "broken": 1, "xalloc": 1, "absent": 3},
+            "pages": {"normal": 1, "table": 0, "broken": 1, "xalloc": 6, "absent": 13},
             "page_bytes": 4096,
             "checkpoints": 0,
             "restorable_to_checkpoint": null,

@@ -103,15 +103,15 @@ fn verbose_lists_the_records_and_folds_memory() {
     let words: Vec<Vec<_>> = lines[1..].iter().map(|line| line.split_whitespace().collect()).collect();
     let offset = |index: usize| stream.offset(index).to_string();
     let first = stream.find(Part::libxc(libxc::types::PAGE_DATA));
-    let end = offset(first + 2);
+    let end = offset(first + 3);
     let run_of_pages =
-        format!("{} libxc 3-4 PAGE_DATA 2 records, 1 page of 6 entries, up to {end}", offset(first));
+        format!("{} libxc 3-5 PAGE_DATA 3 records, 1 page of 21 entries, up to {end}", offset(first));
     assert_eq!(words[8].join(" "), run_of_pages);
-    assert_eq!(words[9].join(" "), format!("{end} libxc 5 VERIFY 0 bytes"));
-    let (at, behind) = (offset(first + 3), offset(first + 4));
+    assert_eq!(words[9].join(" "), format!("{end} libxc 6 VERIFY 0 bytes"));
+    let (at, behind) = (offset(first + 4), offset(first + 5));
     assert_eq!(
         words[10].join(" "),
-        format!("{at} libxc 6 PAGE_DATA 1 record, 1 page of 2 entries, up to {behind}")
+        format!("{at} libxc 7 PAGE_DATA 1 record, 1 page of 2 entries, up to {behind}")
     );
     assert_eq!(words[0][1..3], ["xl", "header"]);
     assert!(lines.iter().any(|line| line.starts_with("./file: valid: ")));
