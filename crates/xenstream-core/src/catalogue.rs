@@ -151,6 +151,34 @@ catalogue! {
         why: "xl cannot read the description of the virtual machine and stops, unless it is given another one in a configuration file. The stream after it may be whole."
         source: "xl header, mandatory_flags bit 0; libxl_domain_config_from_json(); RFC 8259"
         message: "the configuration is flagged as JSON and is not well-formed"
+    XlConfigDepth "xl::config-depth" D D D
+        field: 1, framing: kept, by: std
+        title: "configuration nested too deeply"
+        refuses: "A JSON configuration, or the metadata of a xenopsd image, with more levels of nesting than the limit config-depth."
+        why: "libxl keeps an object for each level and searches its list of all objects for each new one: 50,000 levels in 100 KB hold it up for minutes."
+        source: "libxl's JSON reader, libxl__ptr_add(); limit of the policy"
+        message: "nesting reaches level {found}; the limit config-depth is {expected}"
+    XlConfigValues "xl::config-values" D D D
+        field: 1, framing: kept, by: std
+        title: "too many values in the configuration"
+        refuses: "A JSON configuration, or the metadata of a xenopsd image, with more values, keys included, than the limit config-values."
+        why: "libxl searches its list of all objects for each new one, so the time that it takes grows with the square of their number: hours for a configuration of 16 MiB."
+        source: "libxl's JSON reader, libxl__ptr_add(); limit of the policy"
+        message: "value {found} is over the limit config-values of {expected}"
+    XlConfigNumber "xl::config-number" D D D
+        field: 1, framing: kept, by: std
+        title: "number too large for a bitmap"
+        refuses: "A JSON configuration with an array that holds a number at or above the limit config-number, or below 0."
+        why: "Arrays of numbers are sets of cpus and nodes, and libxl allocates a bitmap as long as the last number says: 256 MiB for a few bytes, and for 2147483647 it overflows and dies."
+        source: "libxl__bitmap_parse_json(); limit of the policy"
+        message: "an array holds a number that is negative or not below the limit config-number of {expected}"
+    XlTypeMismatch "xl::type-mismatch" W D D
+        field: 4, framing: kept, by: std
+        title: "configuration and stream disagree on the type"
+        refuses: "A stream that shows another type of domain than the configuration gives it: a PV guest where that says HVM or PVH, the reverse, or a device model where it says PVH."
+        why: "The toolstack builds the domain from the configuration and then cannot restore the stream into it: the restorer refuses a guest of the other kind, and libxl device-model records of a domain that has no device model."
+        source: "xl header and libvirt XML, the domain's type; restorer, x86_pv_setup() and x86_hvm_setup(); libxl, process_record()"
+        message: "the configuration says that the domain is {type}, and {shown}"
     XlConfigFormat "xl::config-format" W W D
         field: 4, framing: kept, by: core
         title: "configuration in xl's own syntax"
@@ -395,6 +423,27 @@ catalogue! {
         why: "A PV guest has no emulated devices to restore: libxl fails with a complaint about an emulator record that it did not expect."
         source: "libxl refuses emulator records for domains that are not HVM"
         message: "{found:libxl} belongs to an HVM guest, and the domain is PV"
+    LibxlEmulatorMissing "libxl::emulator-missing" W D D
+        field: 0, framing: kept, by: core
+        title: "no state of the device model"
+        refuses: "A libxl stream, or a checkpoint in one, of an HVM guest with emulated devices, or of a domain that the configuration calls HVM, that ends without EMULATOR_CONTEXT."
+        why: "libxl starts QEMU with a state to load whenever it restores an HVM domain. Without one QEMU stops at once, and the restore fails after all memory has been moved."
+        source: "libxl specification, \"EMULATOR_CONTEXT\"; libxl__build_device_model_args_new() starts QEMU with -incoming"
+        message: "{found:libxl} comes without any EMULATOR_CONTEXT: the device model cannot start"
+    LibxlXenstoreLength "libxl::xenstore-length" D D D
+        field: 4, framing: kept, by: core
+        title: "too much xenstore data"
+        refuses: "An EMULATOR_XENSTORE_DATA with more bytes of pairs than the limit xenstore-bytes."
+        why: "libxl writes each pair into the xenstore of the host in one transaction, and xenstored keeps them in memory. Real data is some hundred bytes."
+        source: "libxl__restore_emulator_xenstore_data(); limit of the policy"
+        message: "the xenstore data is {found} bytes, over the limit xenstore-bytes of {expected}"
+    LibxlXenstoreCount "libxl::xenstore-count" D D D
+        field: 1, framing: kept, by: core
+        title: "too many xenstore pairs"
+        refuses: "An EMULATOR_XENSTORE_DATA with more pairs than the limit xenstore-pairs."
+        why: "libxl searches its list of all objects for each new one, so the time that it takes grows with the square of their number: 10 seconds for 400 KB of pairs, hours for 16 MiB."
+        source: "libxl__restore_emulator_xenstore_data(), libxl__ptr_add(); limit of the policy"
+        message: "xenstore pair {found} is over the limit xenstore-pairs of {expected}"
     LibxlXenstoreTerminator "libxl::xenstore-terminator" D D D
         field: 1, framing: kept, by: core
         title: "xenstore string without NUL"
@@ -744,6 +793,13 @@ catalogue! {
         why: "The p2m has to lie in the guest's own memory. The restorer finds out only when all memory has been transferred, and fails then."
         source: "restorer, update_guest_p2m()"
         message: "frame {found:x} of the p2m lies above the largest pfn, {expected:x}"
+    LibxcP2mFramesHoles "libxc::p2m-frames-holes" D D D
+        field: 8, framing: kept, by: core
+        title: "p2m that is mostly holes"
+        refuses: "An X86_PV_P2M_FRAMES with more frames that are the same as the one before than the limit p2m-holes."
+        why: "Each frame makes the restorer allocate some 6 KiB. A guest uses one frame again only for a range of pfns that it has no memory for, such as that of the devices below 4 GiB; 2 MiB of one and the same frame cost the restorer 3 GiB."
+        source: "restorer, expand_p2m(); Linux, p2m_missing and p2m_identity; limit of the policy"
+        message: "{found} frames of the p2m are the same as the one before, over the limit p2m-holes of {expected}"
     LibxcP2mFramesMissing "libxc::p2m-frames-missing" D D D
         field: 4, framing: kept, by: core
         title: "no p2m"
@@ -1037,6 +1093,20 @@ catalogue! {
         why: "The vcpus' registers are missing: Xen refuses an empty context, and the restore fails when all memory has been transferred."
         source: "restorer, x86_hvm_stream_complete(); Xen's hvm_load()"
         message: "{found:libxc} comes without any HVM_CONTEXT before it"
+    LibxcHvmParamsStore "libxc::hvm-params-store" W W D
+        field: 0, framing: kept, by: core
+        title: "no place of the xenstore ring"
+        refuses: "A stream of an HVM guest that reaches its end without parameter 1 (STORE_PFN)."
+        why: "The toolstack connects page 0 with xenstore instead of the guest's ring. The domain restores, and none of its paravirtual drivers ever answers."
+        source: "Xen's HVM_PARAM_STORE_PFN, which every saver writes; restorer, handle_hvm_params()"
+        message: "{found:libxc} comes without HVM parameter 1 (STORE_PFN): the guest restores, but its xenstore and paravirtual drivers are dead"
+    LibxcHvmParamsConsole "libxc::hvm-params-console" W W W
+        field: 0, framing: kept, by: core
+        title: "no place of the console ring"
+        refuses: "A stream of an HVM guest that reaches its end without parameter 17 (CONSOLE_PFN)."
+        why: "The domain restores and runs, and its console shows nothing."
+        source: "Xen's HVM_PARAM_CONSOLE_PFN, which every saver writes; restorer, handle_hvm_params()"
+        message: "{found:libxc} comes without HVM parameter 17 (CONSOLE_PFN): the guest's console is dead"
     LibxcCpuidPolicyLength "libxc::cpuid-policy-length" D D D
         field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_CPUID_POLICY"
@@ -1193,6 +1263,13 @@ catalogue! {
         why: "The chain is cut off or its lengths lie; Xen checks what is left and refuses the context."
         source: "Xen's hvm_load() and _hvm_check_entry()"
         message: "the entry takes {found} bytes more, and HVM_CONTEXT has {expected} left"
+    HvmCpuMissing "hvm::cpu-missing" W D D
+        field: 0, framing: kept, by: core
+        title: "no registers of vcpu 0"
+        refuses: "A chain without a CPU entry of instance 0."
+        why: "Xen loads the chain and leaves vcpu 0 as it was made, which is down. The domain restores, and no vcpu ever runs."
+        source: "Xen's hvm_load_cpu_ctxt(), which alone brings a vcpu up"
+        message: "the chain ends without a CPU entry of vcpu 0: the guest restores, but no vcpu ever runs"
     HvmEndMissing "hvm::end-missing" D D D
         field: 1, framing: kept, by: core
         title: "no END entry"

@@ -59,7 +59,7 @@ pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
 pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
 pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
 pub use size::ByteSize;
-pub use summary::{Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
+pub use summary::{DomainType, Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};
 pub use targets::{
     Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,
     TargetSet, UnknownFact, UnknownTarget,

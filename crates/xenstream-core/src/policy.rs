@@ -103,11 +103,23 @@ pub enum Limit {
     Checkpoints,
     /// Most bytes of libxc records between two checkpoints, headers and padding included.
     CheckpointSize,
+    /// Most frames of a PV guest's p2m that are the same as the one before.
+    P2mHoles,
+    /// Most bytes of xenstore data in one EMULATOR_XENSTORE_DATA.
+    XenstoreBytes,
+    /// Most pairs of xenstore data in one EMULATOR_XENSTORE_DATA.
+    XenstorePairs,
+    /// Most levels of nesting in a configuration.
+    ConfigDepth,
+    /// Most values in a configuration, keys included.
+    ConfigValues,
+    /// First number that an array of a configuration may not hold.
+    ConfigNumber,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Limit; 12] = [
+    pub const ALL: [Limit; 18] = [
         Limit::LibxlRecord,
         Limit::LibxcRecord,
         Limit::OptionalData,
@@ -120,6 +132,12 @@ impl Limit {
         Limit::Records,
         Limit::Checkpoints,
         Limit::CheckpointSize,
+        Limit::P2mHoles,
+        Limit::XenstoreBytes,
+        Limit::XenstorePairs,
+        Limit::ConfigDepth,
+        Limit::ConfigValues,
+        Limit::ConfigNumber,
     ];
 
     /// The limit's name on a command line.
@@ -138,6 +156,12 @@ impl Limit {
             Limit::Records => "records",
             Limit::Checkpoints => "checkpoints",
             Limit::CheckpointSize => "checkpoint-size",
+            Limit::P2mHoles => "p2m-holes",
+            Limit::XenstoreBytes => "xenstore-bytes",
+            Limit::XenstorePairs => "xenstore-pairs",
+            Limit::ConfigDepth => "config-depth",
+            Limit::ConfigValues => "config-values",
+            Limit::ConfigNumber => "config-number",
         }
     }
 
@@ -162,6 +186,16 @@ impl Limit {
             Limit::Checkpoints => [NONE, NONE, 1 << 20],
             // The restorer keeps them all in memory. Remus checkpoints many times a second.
             Limit::CheckpointSize => [NONE, NONE, 1 << 30],
+            // 16 GiB of holes: a guest has them for the devices below 4 GiB, 1 GiB at most.
+            Limit::P2mHoles => [NONE, NONE, 1 << 13],
+            // libxl's time is quadratic in the pairs. QEMU has three for each of a few regions of memory.
+            Limit::XenstoreBytes => [NONE, NONE, 1 << 16],
+            Limit::XenstorePairs => [NONE, NONE, 1 << 10],
+            // libxl's time is quadratic in the values, and its bitmaps are as large as the last number in them says.
+            // A guest of 512 vcpus, 64 disks and 64 nics has six levels and some 5000 values; no Xen has 16384 cpus.
+            Limit::ConfigDepth => [NONE, NONE, 64],
+            Limit::ConfigValues => [NONE, NONE, 1 << 16],
+            Limit::ConfigNumber => [NONE, NONE, 1 << 14],
         }
     }
 }
@@ -221,7 +255,7 @@ pub struct Policy {
     explicit: [u64; Rule::COUNT.div_ceil(64)],
     limits: [u64; Limit::ALL.len()],
     /// Limits that were set one by one, as bits.
-    limited: u16,
+    limited: u32,
     checkpointing: Checkpointing,
     keep_going: bool,
     target: Option<Target>,
@@ -318,7 +352,7 @@ impl Policy {
     #[must_use]
     pub const fn with_limit(mut self, limit: Limit, value: u64) -> Policy {
         self.limits[limit as usize] = value;
-        self.limited |= 1 << limit as u16;
+        self.limited |= 1 << limit as u32;
         self
     }
 
@@ -388,7 +422,7 @@ impl Policy {
     /// Was this limit set by hand, be it to the profile's own value?
     #[must_use]
     pub const fn is_limited(&self, limit: Limit) -> bool {
-        self.limited & (1 << limit as u16) != 0
+        self.limited & (1 << limit as u32) != 0
     }
 
     pub(crate) fn set_limit(&mut self, limit: Limit, value: u64) {

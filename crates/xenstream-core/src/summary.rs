@@ -89,6 +89,47 @@ impl fmt::Display for Guest {
     }
 }
 
+/// The type that a domain's configuration gives it (`libxl_domain_type`). A stream does not tell PVH from HVM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DomainType {
+    /// Paravirtualised.
+    Pv,
+    /// Hardware-virtualised without a device model.
+    Pvh,
+    /// Hardware-virtualised with a device model.
+    Hvm,
+}
+
+impl DomainType {
+    /// Every type.
+    pub const ALL: [DomainType; 3] = [DomainType::Pv, DomainType::Pvh, DomainType::Hvm];
+
+    /// The type as xl's configuration spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DomainType::Pv => "pv",
+            DomainType::Pvh => "pvh",
+            DomainType::Hvm => "hvm",
+        }
+    }
+
+    /// The kind of guest that a stream of such a domain has.
+    #[must_use]
+    pub const fn guest(self) -> Guest {
+        match self {
+            DomainType::Pv => Guest::Pv,
+            DomainType::Pvh | DomainType::Hvm => Guest::Hvm,
+        }
+    }
+}
+
+impl fmt::Display for DomainType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What a stream turned out to hold, up to where it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

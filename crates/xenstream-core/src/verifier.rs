@@ -8,7 +8,7 @@
 use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
-use crate::summary::{Format, Summary};
+use crate::summary::{DomainType, Format, Summary};
 use crate::targets::{Fact, HostDependency};
 use crate::verify::detect::Follows;
 use crate::verify::{self, Field, ShortCut, Size, Stop};
@@ -52,6 +52,8 @@ pub struct Verifier {
     /// The observer asked for the bytes that pass.
     pub(crate) wanted: bool,
     pub(crate) records: u64,
+    /// What the configuration says that the domain is.
+    pub(crate) domain_type: Option<DomainType>,
     /// The first finding at deny.
     first: Option<Violation>,
     /// That finding is the verdict; as long as it is not, the policy keeps going.
@@ -122,6 +124,7 @@ impl Verifier {
             body_padding: 0,
             wanted: false,
             records: 0,
+            domain_type: None,
             first: None,
             refused: false,
             detect: verify::detect::State::default(),
@@ -277,6 +280,12 @@ impl Verifier {
     pub fn set_limit(&mut self, limit: Limit, value: u64) {
         self.policy.set_limit(limit, value);
         self.pages.refresh(&self.policy, &self.summary);
+    }
+
+    /// Says what type the configuration gives the domain, once it is known: what the stream shows of it is compared
+    /// with that from now on (`xl::type-mismatch`).
+    pub fn set_domain_type(&mut self, domain_type: DomainType) {
+        self.domain_type = Some(domain_type);
     }
 
     /// What the stream held so far.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::rule::Rule;
 use crate::size::ByteSize;
-use crate::summary::Format;
+use crate::summary::{DomainType, Format};
 use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
 use crate::wire::{PAGE_SIZE, hvm, libxc, libxl, xenopsd};
@@ -218,6 +218,8 @@ impl fmt::Display for Message<'_> {
                 "missing" => missing(f, found.min(expected), found.max(expected))?,
                 "lack" if expected == 0 || self.0.record.is_none_or(|record| record.kind.is_none()) => {}
                 "lack" => write!(f, ", of which {} are missing", ByteSize(expected))?,
+                "type" => f.write_str(domain_type(expected).map_or("unknown", DomainType::name))?,
+                "shown" => f.write_str(Shown::of(found).text())?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.
@@ -236,6 +238,41 @@ impl fmt::Display for Message<'_> {
                 };
                 write!(f, "; taken by {takers}{rest}")
             }
+        }
+    }
+}
+
+/// The number of a domain type in [`DomainType::ALL`], as `xl::type-mismatch` has it for `expected`.
+pub(crate) fn number_of(domain_type: DomainType) -> u64 {
+    domain_type as u64
+}
+
+fn domain_type(number: u64) -> Option<DomainType> {
+    DomainType::ALL.into_iter().find(|domain_type| number_of(*domain_type) == number)
+}
+
+/// What a stream shows of its domain's type, as `xl::type-mismatch` has it for `found`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    PvGuest,
+    HvmGuest,
+    EmulatorRecord,
+    EmulatedDevices,
+}
+
+impl Shown {
+    const ALL: [Shown; 4] = [Shown::PvGuest, Shown::HvmGuest, Shown::EmulatorRecord, Shown::EmulatedDevices];
+
+    fn of(number: u64) -> Shown {
+        Shown::ALL.into_iter().find(|shown| *shown as u64 == number).unwrap_or(Shown::PvGuest)
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Shown::PvGuest => "the stream is of a PV guest",
+            Shown::HvmGuest => "the stream is of an HVM or PVH guest",
+            Shown::EmulatorRecord => "the stream has a record of a device model",
+            Shown::EmulatedDevices => "the stream has emulated devices",
         }
     }
 }

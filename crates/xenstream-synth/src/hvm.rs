@@ -181,16 +181,21 @@ impl Chain {
         Chain { entries: entries.into_iter().collect(), tail: Vec::new() }
     }
 
-    /// HEADER and END: the least that Xen takes.
+    /// HEADER, the registers of vcpu 0 and END: the least that runs.
     #[must_use]
     pub fn minimal() -> Chain {
         Chain::around([])
     }
 
-    /// HEADER, these entries, END.
+    /// HEADER, these entries, END. The registers of vcpu 0 come after them if they are not among them.
     #[must_use]
     pub fn around(entries: impl IntoIterator<Item = Entry>) -> Chain {
-        Chain::new([Entry::header()].into_iter().chain(entries).chain([Entry::end()]))
+        let mut entries: Vec<Entry> = [Entry::header()].into_iter().chain(entries).collect();
+        if !entries.iter().any(|entry| entry.typecode == types::CPU && entry.instance == 0) {
+            entries.push(Entry::reset(types::CPU, 0));
+        }
+        entries.push(Entry::end());
+        Chain::new(entries)
     }
 
     /// What Xen writes for a guest with a full set of emulated devices, grouped by type as Xen groups it.

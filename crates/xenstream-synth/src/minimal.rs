@@ -17,14 +17,14 @@ pub const MAX_PFN_32: u32 = 17;
 /// The highest pfn of the HVM guest, where its ring of xenstore is.
 pub const STORE_PFN: u64 = 1;
 
-/// An HVM guest without memory, device model or vcpu. HVM_PARAMS come before HVM_CONTEXT, as the specification asks
+/// An HVM guest without memory or device model. HVM_PARAMS come before HVM_CONTEXT, as the specification asks
 /// and no release writes them.
 #[must_use]
 pub fn hvm() -> Stream {
     let records = [
         libxc::static_data_end(),
         libxc::first_pass(STORE_PFN, &[]),
-        libxc::hvm_params(&[(1, STORE_PFN)]),
+        libxc::hvm_params(&[(1, STORE_PFN), (17, STORE_PFN)]),
         libxc::hvm_context(&Chain::minimal()),
         libxc::end(),
     ];
@@ -81,18 +81,23 @@ pub fn checkpointed_guest(guest: &Stream, kind: Kind, checkpoints: usize) -> Str
     use xenstream_core::wire::libxc::types::{END, PAGE_DATA};
     let (memory, end) = (guest.find(Part::libxc(PAGE_DATA)), guest.find(Part::libxc(END)));
     let round = &guest.items()[memory..end];
+    let device_model = guest.has_devices().then(|| records::emulator_context(25));
 
     let mut items = vec![records::header(), records::libxc_context()];
     items.extend_from_slice(&guest.items()[..memory]);
     for _ in 0..checkpoints {
         items.extend_from_slice(round);
-        items.extend([libxc::checkpoint(), records::checkpoint_end()]);
+        items.push(libxc::checkpoint());
+        items.extend(device_model.clone());
+        items.push(records::checkpoint_end());
         if kind == Kind::Colo {
             items.push(records::checkpoint_state(libxl::CHECKPOINT_STATE_NEW));
         }
     }
     items.extend_from_slice(round);
-    items.extend([libxc::end(), records::end()]);
+    items.push(libxc::end());
+    items.extend(device_model);
+    items.push(records::end());
     Stream::new(Format::Libxl, items)
 }
 

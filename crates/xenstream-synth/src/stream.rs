@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-use xenstream_core::wire::{Order, libxc, libxl};
+use xenstream_core::wire::{Order, hvm, libxc, libxl};
 use xenstream_core::{Format, Layer, Record, RecordRef};
 
 use crate::body::{Field, usize_of};
@@ -352,6 +352,13 @@ impl Stream {
         ];
         self.items.retain(|item| !STATIC.contains(&item.part()));
         self.edited(Part::Image, libxc::image_at::VERSION, Field::U32(libxc::VERSION_MIN))
+    }
+
+    /// Whether a HVM_CONTEXT in it has a device that a PVH guest has not.
+    #[must_use]
+    pub fn has_devices(&self) -> bool {
+        let mut entries = self.items.iter().flat_map(Item::entries);
+        entries.any(|entry| hvm::DEVICES.contains(&entry.typecode))
     }
 
     /// Does it have an item of this kind?

@@ -5,10 +5,13 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Deserialize;
 use xenstream_core::wire::xl;
-use xenstream_core::{Header, Layer, Level, Limit, Record, Rule, Violation};
+use xenstream_core::{DomainType, Header, Layer, Limit, Policy, Record, Rule, Violation};
 
 use crate::Options;
+use crate::config::limits::Excess;
 use crate::report::DerivedLimit;
+
+mod limits;
 
 /// Pages of 4 KiB below 4 GiB. Every HVM image lists them all, whatever the guest's memory, since devices live there.
 /// A PV guest that is handed devices has holes for them there.
@@ -20,8 +23,8 @@ const DERIVED: [Limit; 2] = [Limit::HvmPfn, Limit::P2mPfn];
 /// What reading a configuration came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    /// The configuration is not well formed.
-    pub(crate) violation: Option<Violation>,
+    /// Rules that it breaks, in the order of the text.
+    pub(crate) violations: Vec<Violation>,
     /// Limits that follow from it.
     pub(crate) limits: Vec<DerivedLimit>,
     /// What it says of the guest.
@@ -31,8 +34,7 @@ pub(crate) struct Judgement {
 /// Collects the configuration from the observer's events.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    json: bool,
-    xml: bool,
+    policy: Policy,
     /// Limits that are to be derived.
     derives: Vec<Limit>,
     max_json: u64,
@@ -50,8 +52,7 @@ impl Collector {
     pub(crate) fn new(options: &Options) -> Collector {
         let Options { policy, .. } = options;
         Collector {
-            json: policy.level(Rule::XlConfigJson) != Level::Allow,
-            xml: policy.level(Rule::LibvirtXmlSyntax) != Level::Allow,
+            policy: policy.clone(),
             derives: DERIVED.into_iter().filter(|limit| options.derives(*limit)).collect(),
             max_json: policy.limit(Limit::OptionalData),
             max_xml: policy.limit(Limit::Xml),
@@ -70,8 +71,8 @@ impl Collector {
     /// Is this the configuration, and is it wanted?
     pub(crate) fn wants(&mut self, record: &Record) -> bool {
         let (wanted, max) = match record.layer {
-            Layer::Xl => (self.is_json && (self.json || !self.derives.is_empty()), self.max_json),
-            Layer::Libvirt => (self.xml, self.max_xml),
+            Layer::Xl => (self.is_json, self.max_json),
+            Layer::Libvirt => (true, self.max_xml),
             _ => return false,
         };
         // An empty one is what the core's rules on length and terminator are about.
@@ -106,27 +107,37 @@ impl Collector {
     }
 
     fn judge(&self, record: &Record, text: &[u8]) -> Judgement {
-        let (rule, fault) = match record.layer {
-            Layer::Xl => (Rule::XlConfigJson, json_fault(text).filter(|_| self.json)),
-            _ => (Rule::LibvirtXmlSyntax, xml_fault(text)),
+        let (fault, domain) = match record.layer {
+            Layer::Xl => (json_fault(text).map(|at| (Rule::XlConfigJson, at)), json_domain(text)),
+            _ => (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text)),
         };
-        let violation = fault.map(|fault| Violation {
+        let violation = |rule, at: usize, found, expected| Violation {
             rule,
-            offset: record.body_offset.saturating_add(fault as u64),
+            offset: record.body_offset.saturating_add(at as u64),
             layer: record.layer,
             record: None,
-            expected: 0,
-            found: fault as u64,
+            expected,
+            found,
             fact: None,
             is_combination: false,
-        });
+        };
+        let mut violations = Vec::new();
+        match fault {
+            Some((rule, at)) => violations.push(violation(rule, at, at as u64, 0)),
+            None if record.layer == Layer::Xl => {
+                let excesses = limits::excesses(text, &self.policy).into_iter();
+                violations.extend(
+                    excesses.map(|Excess { rule, at, found, expected }| violation(rule, at, found, expected)),
+                );
+            }
+            None => {}
+        }
         let derives = record.layer == Layer::Xl && !self.derives.is_empty();
         let pfn = if derives { pfn_limit(text) } else { None };
         let limit = |(value, memory_kib)| {
             self.derives.iter().map(move |limit| DerivedLimit { limit: *limit, value, memory_kib })
         };
-        let domain = if record.layer == Layer::Xl { json_domain(text) } else { xml_domain(text) };
-        Judgement { violation, domain, limits: pfn.into_iter().flat_map(limit).collect() }
+        Judgement { violations, domain, limits: pfn.into_iter().flat_map(limit).collect() }
     }
 }
 
@@ -191,6 +202,8 @@ pub(crate) struct Domain {
     pub(crate) kind: Option<String>,
     pub(crate) memory_kib: Option<u64>,
     pub(crate) vcpus: Option<u64>,
+    /// It has a type that a device model goes with, and says that it has no device model.
+    no_device_model: bool,
 }
 
 /// The same of libxl's JSON. It is apart from [`DomainConfig`], so that nothing odd in it makes a limit unknown.
@@ -213,6 +226,7 @@ struct BuildDescription {
     max_vcpus: Option<u64>,
     max_memkb: Option<u64>,
     target_memkb: Option<u64>,
+    device_model_version: Option<String>,
 }
 
 /// What libxl's JSON says of its domain.
@@ -223,7 +237,10 @@ pub(crate) fn json_domain(json: &[u8]) -> Option<Domain> {
     let set = |size: Option<u64>| size.filter(|size| *size != u64::MAX);
     let sizes = b_info.as_ref().map(|info| (set(info.max_memkb), set(info.target_memkb)));
     let memory_kib = sizes.and_then(|(most, target)| most.max(target));
-    Some(Domain { name, uuid, kind, memory_kib, vcpus: b_info.and_then(|info| info.max_vcpus) })
+    let vcpus = b_info.as_ref().and_then(|info| info.max_vcpus);
+    let no_device_model =
+        b_info.and_then(|info| info.device_model_version).is_some_and(|version| version == "none");
+    Some(Domain { name, uuid, kind, memory_kib, vcpus, no_device_model })
 }
 
 /// What libvirt's XML says of its domain.
@@ -231,6 +248,8 @@ pub(crate) fn xml_domain(xml: &[u8]) -> Option<Domain> {
     let mut reader = Reader::from_str(std::str::from_utf8(xml).ok()?);
     let mut domain = Domain::default();
     let mut depth = 0u64;
+    // The element right inside <domain> is <os>, and the text of its <type> is being read.
+    let (mut in_os, mut in_type) = (false, false);
     // The element right inside <domain> whose text is being read, and KiB in the unit of its number.
     let mut field: Option<(String, Option<u128>)> = None;
     let mut text = String::new();
@@ -238,19 +257,27 @@ pub(crate) fn xml_domain(xml: &[u8]) -> Option<Domain> {
         match reader.read_event().ok()? {
             Event::Start(tag) => {
                 depth += 1;
+                if depth == 3 && in_os && tag.name().as_ref() == "type" {
+                    in_type = true;
+                    text.clear();
+                }
                 if depth == 2 {
+                    in_os = tag.name().as_ref() == "os";
                     text.clear();
                     let unit = tag.try_get_attribute("unit").ok().flatten();
                     let unit = unit.as_ref().map_or("KiB", |unit| &unit.value);
                     field = Some((tag.name().as_ref().to_owned(), bytes_in(unit)));
                 }
             }
-            Event::Text(characters) if depth == 2 => text.push_str(&characters),
+            Event::Text(characters) if depth == 2 || in_type => text.push_str(&characters),
             Event::GeneralRef(name) if depth == 2 => match name.resolve_char_ref().ok()? {
                 Some(character) => text.push(character),
                 None => text.push_str(quick_xml::escape::resolve_xml_entity(&name)?),
             },
             Event::End(_) => {
+                if depth == 3 && std::mem::take(&mut in_type) {
+                    domain.kind = Some(libvirt_type(text.trim()).to_owned());
+                }
                 if depth == 2
                     && let Some((name, unit)) = field.take()
                 {
@@ -264,7 +291,22 @@ pub(crate) fn xml_domain(xml: &[u8]) -> Option<Domain> {
     }
 }
 
+/// libxl's name for a type of libvirt's `os`.
+fn libvirt_type(text: &str) -> &str {
+    match text {
+        "linux" | "xen" | "xenpv" => "pv",
+        "xenpvh" => "pvh",
+        other => other,
+    }
+}
+
 impl Domain {
+    /// The type, where it is certain. A domain of type `hvm` without a device model was what is `pvh` today.
+    pub(crate) fn domain_type(&self) -> Option<DomainType> {
+        let kind = self.kind.as_deref().filter(|kind| !(self.no_device_model && *kind == "hvm"))?;
+        DomainType::ALL.into_iter().find(|domain_type| domain_type.name() == kind)
+    }
+
     fn set(&mut self, element: &str, text: &str, unit: Option<u128>) {
         let number = || text.parse::<u64>().ok();
         match element {

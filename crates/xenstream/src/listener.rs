@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use xenstream_core::wire::PAGE_SIZE;
-use xenstream_core::{Header, Level, Observer, PageBatch, Pfns, Policy, Record, Violation};
+use xenstream_core::{DomainType, Header, Level, Observer, PageBatch, Pfns, Policy, Record, Violation};
 
 use crate::Options;
-use crate::config::{Collector, Judgement};
+use crate::config::{Collector, Domain, Judgement};
 use crate::guest::Portrait;
 use crate::report::{DerivedLimit, Findings};
 
@@ -24,6 +24,8 @@ pub(crate) struct Listener<'o> {
     pub(crate) denied: Option<Violation>,
     /// Limits that the configuration told and the verifier does not know yet.
     pub(crate) limits: Vec<DerivedLimit>,
+    /// The type that the configuration told and the verifier does not know yet.
+    pub(crate) domain_type: Option<DomainType>,
     /// The caller asked for the body that passes.
     passes_body_on: bool,
     /// Offsets of the page contents that were announced last.
@@ -41,6 +43,7 @@ impl<'o> Listener<'o> {
             portrait: Portrait::default(),
             denied: None,
             limits: Vec::new(),
+            domain_type: None,
             passes_body_on: false,
             contents: 0..0,
         }
@@ -53,8 +56,18 @@ impl<'o> Listener<'o> {
 
     fn judged(&mut self, judgement: Judgement) {
         self.limits = judgement.limits;
+        self.domain_type = judgement.domain.as_ref().and_then(Domain::domain_type);
         self.portrait.domain = judgement.domain;
-        let Some(violation) = judgement.violation else { return };
+        for violation in judgement.violations {
+            self.judged_to_break(violation);
+        }
+    }
+
+    /// A rule of this crate's own was broken.
+    fn judged_to_break(&mut self, violation: Violation) {
+        if self.denied.is_some() {
+            return;
+        }
         match self.policy.level(violation.rule) {
             Level::Allow => {}
             Level::Warn => self.warning(&violation),

@@ -278,6 +278,9 @@ impl<'o> Session<'o> {
         if let Some(violation) = self.listener.denied {
             return Err(Stop::Invalid(violation));
         }
+        if let Some(domain_type) = self.listener.domain_type.take() {
+            self.verifier.set_domain_type(domain_type);
+        }
         for derived in self.listener.limits.drain(..) {
             if derived.value < self.verifier.policy().limit(derived.limit) {
                 self.verifier.set_limit(derived.limit, derived.value);

@@ -9,7 +9,7 @@ use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::places::{Place, Seen};
 use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers, vcpu};
-use crate::violation::{Layer, RecordRef};
+use crate::violation::{Layer, RecordRef, Shown};
 use crate::wire::libxc::{self, types};
 use crate::wire::{Order, RECORD_HEADER, records, xenopsd};
 
@@ -309,6 +309,10 @@ impl Verifier {
                     _ => return self.find(Rule::LibxcDomainType, at, u64::from(word), 0, o),
                 };
                 self.summary.guest = Some(guest);
+                if self.domain_type.is_some_and(|domain_type| domain_type.guest() != guest) {
+                    let shown = if guest == Guest::Pv { Shown::PvGuest } else { Shown::HvmGuest };
+                    self.type_mismatch(shown, at, None, o)?;
+                }
                 self.libxl_guest_known(guest, o)?;
                 Field::PageShift
             }

@@ -3,11 +3,11 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
-use crate::summary::{Format, Guest};
+use crate::summary::{DomainType, Format, Guest};
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
-use crate::violation::{Layer, RecordRef};
+use crate::violation::{Layer, RecordRef, Shown, number_of};
 use crate::wire::libxl::{self, types};
 use crate::wire::{Order, RECORD_HEADER, libxc};
 
@@ -37,6 +37,9 @@ pub(crate) struct State {
     context_seen: bool,
     /// The first emulator record ahead of LIBXC_CONTEXT.
     early_emulator: Option<RecordRef>,
+    /// An EMULATOR_CONTEXT has come: at all, and since the last CHECKPOINT_END.
+    device_model: bool,
+    checkpoint_device_model: bool,
     /// Records of a checkpoint are being read.
     pub(crate) in_checkpoint: bool,
     /// Where the stream goes on after the record being read.
@@ -305,6 +308,8 @@ impl Verifier {
                     self.find(Rule::LibxlEndInCheckpoint, at, found, 0, o)?;
                 } else if !self.libxl.context_seen {
                     self.find(Rule::LibxlLibxcContextMissing, at, found, 0, o)?;
+                } else if !self.libxl.device_model {
+                    self.libxl_emulator_missing(at, found, o)?;
                 }
                 self.libxl.next = Next::End;
             }
@@ -320,18 +325,59 @@ impl Verifier {
                 self.libxl.context_seen = true;
                 self.libxl.next = Next::LibxcStart;
             }
-            types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => match self.summary.guest {
-                Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, 0, o)?,
-                Some(Guest::Hvm) => {}
-                None => self.libxl.early_emulator = self.libxl.early_emulator.or(self.record),
-            },
-            types::CHECKPOINT_END if self.libxl.in_checkpoint => self.libxl.next = self.after_checkpoint(),
+            types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
+                if kind == types::EMULATOR_CONTEXT {
+                    self.libxl.device_model = true;
+                    self.libxl.checkpoint_device_model = true;
+                }
+                match self.summary.guest {
+                    Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, 0, o)?,
+                    Some(Guest::Hvm) => {}
+                    None => self.libxl.early_emulator = self.libxl.early_emulator.or(self.record),
+                }
+                if self.domain_type == Some(DomainType::Pvh) {
+                    self.type_mismatch(Shown::EmulatorRecord, at, self.record, o)?;
+                }
+            }
+            types::CHECKPOINT_END if self.libxl.in_checkpoint => {
+                if !core::mem::take(&mut self.libxl.checkpoint_device_model) {
+                    self.libxl_emulator_missing(at, found, o)?;
+                }
+                self.libxl.next = self.after_checkpoint();
+            }
             types::CHECKPOINT_END => self.find(Rule::LibxlCheckpointEndUnexpected, at, found, 0, o)?,
             types::CHECKPOINT_STATE if expects_state => self.libxl.next = Next::Libxc,
             types::CHECKPOINT_STATE => self.find(Rule::LibxlCheckpointStateUnexpected, at, found, 0, o)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// No state of a device model has come: does the domain have one?
+    fn libxl_emulator_missing<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        found: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let needed = match self.domain_type {
+            Some(DomainType::Hvm) => self.summary.guest == Some(Guest::Hvm),
+            Some(DomainType::Pv | DomainType::Pvh) => false,
+            None => self.hvm.has_devices(),
+        };
+        if needed { self.find(Rule::LibxlEmulatorMissing, at, found, 0, o) } else { Ok(()) }
+    }
+
+    /// The stream shows something that a domain of the type that the configuration gives it does not have.
+    pub(crate) fn type_mismatch<O: Observer + ?Sized>(
+        &mut self,
+        shown: Shown,
+        at: u64,
+        record: Option<RecordRef>,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let expected = self.domain_type.map_or(0, number_of);
+        self.find_in(Rule::XlTypeMismatch, at, shown as u64, expected, record, o)
     }
 
     /// Which layer goes on after CHECKPOINT_END: libxl is told the kind of stream by its caller, and by no record.
@@ -364,6 +410,11 @@ impl Verifier {
             return Ok(false);
         }
         let context = length.saturating_sub(libxl::EMULATOR_HEADER);
+        let limit = self.policy.limit(Limit::XenstoreBytes);
+        if kind == types::EMULATOR_XENSTORE_DATA && context > limit {
+            self.find(Rule::LibxlXenstoreLength, at, context, limit, o)?;
+            return Ok(false);
+        }
         let limit = self.policy.limit(Limit::EmulatorContext);
         if kind == types::EMULATOR_CONTEXT && context > limit {
             self.find(Rule::LibxlEmulatorLength, at, context, limit, o)?;

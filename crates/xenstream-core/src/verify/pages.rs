@@ -51,6 +51,9 @@ pub(crate) struct State {
     pub(crate) named: u64,
     /// HVM: the pfn after the highest one that HVM_PARAMS name.
     pub(crate) special_end: u64,
+    /// The frame before this one in the record, and how many were the same as the one before them.
+    frame_before: Option<u64>,
+    holes: u64,
     /// Which pages with data are page tables.
     tables: [u64; TABLE_WORDS],
     any_table: bool,
@@ -71,6 +74,8 @@ impl Default for State {
             frames: 0,
             named: 0,
             special_end: 0,
+            frame_before: None,
+            holes: 0,
             tables: [0; TABLE_WORDS],
             any_table: false,
             table_batch_told: false,
@@ -535,6 +540,8 @@ impl Verifier {
             self.pages.frames = self.pages.frames.max(last.saturating_add(1));
         }
         self.pages.words_left = frames;
+        self.pages.frame_before = None;
+        self.pages.holes = 0;
         self.pages_next(Field::P2mFrame);
         Ok(())
     }
@@ -550,6 +557,13 @@ impl Verifier {
             let frame = order.u64(*word);
             if frame > largest {
                 self.find(Rule::LibxcP2mFramesEntry, self.position, frame, largest, o)?;
+            }
+            if self.pages.frame_before.replace(frame) == Some(frame) {
+                self.pages.holes = self.pages.holes.saturating_add(1);
+                let limit = self.policy.limit(Limit::P2mHoles);
+                if self.pages.holes > limit {
+                    self.find(Rule::LibxcP2mFramesHoles, self.position, self.pages.holes, limit, o)?;
+                }
             }
             self.advance(8);
         }

@@ -118,6 +118,30 @@ impl Verifier {
     }
 }
 
+/// What every saver writes and a running guest needs.
+impl Verifier {
+    pub(crate) fn params_missing<O: Observer + ?Sized>(
+        &mut self,
+        found: u64,
+        at: u64,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let needed = [
+            (index::STORE_PFN, Rule::LibxcHvmParamsStore),
+            (index::CONSOLE_PFN, Rule::LibxcHvmParamsConsole),
+        ];
+        for (index, rule) in needed {
+            let bit = 1 << index;
+            if self.params.ever & bit == 0 {
+                // Once is enough.
+                self.params.ever |= bit;
+                self.find(rule, at, found, index, o)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

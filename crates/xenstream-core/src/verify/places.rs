@@ -322,10 +322,13 @@ impl Verifier {
             Some(Guest::Pv) => (Seen::BASIC_0, Rule::LibxcVcpuBasicMissing),
             _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
         };
-        if self.libxc.seen.has(needed) {
-            return Ok(());
+        if !self.libxc.seen.has(needed) {
+            self.find(rule, at, found, 0, o)?;
         }
-        self.find(rule, at, found, 0, o)
+        if self.summary.guest == Some(Guest::Hvm) {
+            self.params_missing(found, at, o)?;
+        }
+        Ok(())
     }
 
     fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {

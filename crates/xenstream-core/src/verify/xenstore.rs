@@ -1,6 +1,7 @@
 //! The pairs inside EMULATOR_XENSTORE_DATA: `key NUL value NUL …` (libxl specification, "EMULATOR_XENSTORE_DATA").
 
 use crate::observer::Observer;
+use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::{Field, Stop};
@@ -13,13 +14,15 @@ pub(crate) struct State {
     string: u64,
     /// Absolute offset of the first byte of the last key.
     key: u64,
+    /// Keys so far.
+    keys: u64,
 }
 
 impl Verifier {
     /// Pairs follow behind `gap` bytes, up to the end of the body.
     pub(crate) fn xenstore_start(&mut self, gap: u64) {
         let start = self.position.saturating_add(gap);
-        self.xenstore = State { in_value: false, string: start, key: start };
+        self.xenstore = State { in_value: false, string: start, key: start, keys: 0 };
         self.next(gap, Field::Xenstore);
         if start >= self.body_end {
             self.rest_of_body();
@@ -48,6 +51,13 @@ impl Verifier {
     /// Some of a string, up to its terminator at the most.
     fn xenstore_piece<O: Observer + ?Sized>(&mut self, piece: &[u8], o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, .. } = self.xenstore;
+        if !in_value && self.position == string {
+            self.xenstore.keys = self.xenstore.keys.saturating_add(1);
+            let limit = self.policy.limit(Limit::XenstorePairs);
+            if self.xenstore.keys > limit {
+                self.find(Rule::LibxlXenstoreCount, string, self.xenstore.keys, limit, o)?;
+            }
+        }
         // One pass without a branch tells whether there is anything to find.
         let odd = if in_value {
             piece.iter().fold(false, |odd, byte| odd | !(*byte == 0 || is_of_value(*byte)))
@@ -95,7 +105,7 @@ impl Verifier {
 
     /// The body has passed: is the last string whole, and does the last key have a value?
     fn xenstore_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
-        let State { in_value, string, key } = self.xenstore;
+        let State { in_value, string, key, .. } = self.xenstore;
         if string != self.position {
             self.find(Rule::LibxlXenstoreTerminator, string, 0, 0, o)
         } else if in_value {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 17] = [
+const PLACEHOLDERS: [&str; 19] = [
     "missing",
     "lack",
     "found",
@@ -21,8 +21,10 @@ const PLACEHOLDERS: [&str; 17] = [
     "expected:converter",
     "range",
     "reading",
+    "shown",
     "to",
     "torn",
+    "type",
 ];
 
 /// Breaks the assertions of one test for all rules at once, so that a failure names every offender.
@@ -184,6 +186,8 @@ fn messages_render() {
                 "found:legacy" => "",
                 "to" => " to 0x10",
                 "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
+                "type" => "unknown",
+                "shown" => "the stream is of",
                 _ => "a header",
             })
         })

@@ -285,8 +285,10 @@ fn big_endian_records_tell_the_same() {
         assert_eq!(told.pfns, [(0, 0), (1, 15), (2, 13), (3, 0)]);
         assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.broken()), (2, 1, 1));
         let rules: Vec<_> = told.warnings.iter().map(|warning| (warning.rule, warning.offset)).collect();
-        let context = (Rule::LibxcHvmContextMissing, stream.len() as u64 - 8);
-        let expected = [(Rule::LibxcBigEndian, 16), context];
+        let end = stream.len() as u64 - 8;
+        let missing = [Rule::LibxcHvmContextMissing, Rule::LibxcHvmParamsStore, Rule::LibxcHvmParamsConsole];
+        let [context, store, console] = missing.map(|rule| (rule, end));
+        let expected = [(Rule::LibxcBigEndian, 16), context, store, console];
         assert_eq!(rules, expected[usize::from(order == Order::Little)..]);
     }
 }

@@ -6,7 +6,7 @@ use xenstream_core::{Checkpointing, Format, Level, LevelError, Limit, Policy, Pr
 const NONE: u64 = u64::MAX;
 
 /// Every limit with its name and what each profile sets, in bytes, pfns, vcpus, records and checkpoints.
-const LIMITS: [(Limit, &str, [u64; 3]); 12] = [
+const LIMITS: [(Limit, &str, [u64; 3]); 18] = [
     (Limit::LibxlRecord, "libxl-record", [4_294_967_295, 4_294_967_295, 16_777_216]),
     (Limit::LibxcRecord, "libxc-record", [134_217_728; 3]),
     (Limit::OptionalData, "optional-data", [16_777_216; 3]),
@@ -19,6 +19,12 @@ const LIMITS: [(Limit, &str, [u64; 3]); 12] = [
     (Limit::Records, "records", [NONE, NONE, 4_294_967_296]),
     (Limit::Checkpoints, "checkpoints", [NONE, NONE, 1_048_576]),
     (Limit::CheckpointSize, "checkpoint-size", [NONE, NONE, 1_073_741_824]),
+    (Limit::P2mHoles, "p2m-holes", [NONE, NONE, 8192]),
+    (Limit::XenstoreBytes, "xenstore-bytes", [NONE, NONE, 65_536]),
+    (Limit::XenstorePairs, "xenstore-pairs", [NONE, NONE, 1024]),
+    (Limit::ConfigDepth, "config-depth", [NONE, NONE, 64]),
+    (Limit::ConfigValues, "config-values", [NONE, NONE, 65_536]),
+    (Limit::ConfigNumber, "config-number", [NONE, NONE, 16_384]),
 ];
 
 #[test]

@@ -7,11 +7,11 @@ use xenstream_core::wire::xenopsd::types::{
     DEMU, END_OF_IMAGE, LIBXC, LIBXC_LEGACY, LIBXL, QEMU_TRAD, QEMU_XEN, VARSTORED, XENOPS,
 };
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2, at};
-use xenstream_core::{Format, Layer, Limit, Rule};
+use xenstream_core::{Format, Guest, Layer, Limit, Rule};
 
 use super::{Break, Draft, Fault};
 use crate::body::{Body, Field};
-use crate::container::xenopsd_record;
+use crate::container::{xenopsd_record, xl_data};
 use crate::item::Part;
 
 /// Offset of a typed header's length.
@@ -19,6 +19,7 @@ const LENGTH: u64 = 8;
 
 const XL: &str = "an xl header";
 const CONFIG: &str = "an xl header with a configuration";
+const JSON: &str = "an xl header with a configuration in JSON";
 const LIBVIRT: &str = "a libvirt header";
 const XENOPSD: &str = "a xenopsd image";
 
@@ -57,10 +58,32 @@ pub(super) const BREAKS: &[Break] = &[
         d.field(d.first(Part::Xl)?, at::OPTIONAL_DATA_LEN, Field::U32(0))
     }),
     Break::new(Rule::XlConfigMissing, CONFIG, |d| d.field(d.first(Part::XlData)?, 0, Field::U32(0))),
-    Break::new(Rule::XlConfigTerminator, "an xl header with a configuration in JSON", |d| {
+    Break::new(Rule::XlConfigTerminator, JSON, |d| {
         let data = json(d)?;
         let byte = d.number(1, 255) as u8;
         d.field(data, d.item(data).size() - 1, Field::U8(byte))
+    }),
+    Break::new(Rule::XlConfigDepth, JSON, |d| {
+        let fault = config(d, "{\"c_info\": {}}")?;
+        Some(fault.found_at(at::CONFIG + 11).limit(Limit::ConfigDepth, 1))
+    }),
+    Break::new(Rule::XlConfigValues, JSON, |d| {
+        let fault = config(d, "{\"c_info\": {}}")?;
+        Some(fault.found_at(at::CONFIG + 1).limit(Limit::ConfigValues, 1))
+    }),
+    Break::new(Rule::XlConfigNumber, JSON, |d| {
+        let number = d.number(5, 1 << 30);
+        let fault = config(d, &format!("{{\"cpus\": [0, {number}]}}"))?;
+        Some(fault.found_at(at::CONFIG + 13).limit(Limit::ConfigNumber, 5))
+    }),
+    Break::new(Rule::XlTypeMismatch, JSON, |d| {
+        let kind = match d.expected.guest {
+            Guest::Pv => d.one_of(&["pvh", "hvm"])?,
+            Guest::Hvm => "pv",
+        };
+        let fault = config(d, &format!("{{\"c_info\": {{\"type\": \"{kind}\"}}}}"))?;
+        let domain = fault.stream.offset(fault.stream.find(Part::Domain));
+        Some(fault.found_at(domain))
     }),
     Break::new(Rule::XlConfigFormat, CONFIG, |d| {
         d.first(Part::XlData)?;
@@ -68,7 +91,7 @@ pub(super) const BREAKS: &[Break] = &[
         let flags = d.read32(header, at::MANDATORY_FLAGS) & !FLAG_JSON;
         d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
     }),
-    Break::new(Rule::XlConfigJson, "an xl header with a configuration in JSON", |d| {
+    Break::new(Rule::XlConfigJson, JSON, |d| {
         let fault = d.field(json(d)?, 4, Field::U8(b'}'))?;
         Some(fault.found_at(at::CONFIG))
     }),
@@ -138,6 +161,19 @@ pub(super) const BREAKS: &[Break] = &[
 fn big_endian(d: &Draft<'_>, part: Part, at: u64) -> Option<Fault> {
     let header = d.first(part)?;
     Some(Fault::in_item(d.stream.clone().with_container_order(Order::Big), header, at))
+}
+
+/// The stream with another configuration.
+fn config(d: &Draft<'_>, config: &str) -> Option<Fault> {
+    let data = xl_data(format!("{config}\0").as_bytes());
+    let header = d.first(Part::Xl)?;
+    let index = json(d)?;
+    let length = Field::U32(u32::try_from(data.size()).ok()?);
+    let header_item = d.item(header).clone().edited(at::OPTIONAL_DATA_LEN, length);
+    // What came after the old configuration is no longer there.
+    let items = d.stream.items().iter().filter(|item| item.part() != Part::Loose).cloned();
+    let stream = d.stream.clone().of_items(items).with_item(header, header_item).with_item(index, data);
+    Some(Fault::in_item(stream, index, 0))
 }
 
 /// The optional data of an xl header, if it holds JSON and nothing behind it.

@@ -98,6 +98,17 @@ pub(super) const BREAKS: &[Break] = &[
         fault.record = fault.record.map(|record| RecordRef { kind: None, ..record });
         Some(fault)
     }),
+    Break::new(Rule::HvmCpuMissing, HVM, |d| {
+        let chain = Chain::any(d)?;
+        let first = |entry: &EntryPlace| entry.typecode == types::CPU && entry.instance == 0;
+        let index = chain.entries.iter().position(first)?;
+        // An instance that no plan has.
+        let fault = chain.edited(d, index, INSTANCE_AT, Field::le16(77))?;
+        let (end, offset) = (chain.entries.len() - 1, chain.offset(d, chain.entries.len() - 1));
+        let record =
+            RecordRef { layer: Layer::Hvm, index: end as u64, kind: Some(u64::from(types::END)), offset };
+        Some(Fault { record: Some(record), ..fault.found_at(offset) })
+    }),
     Break::new(Rule::HvmEndMissing, HVM, |d| {
         let chain = Chain::any(d)?;
         let last = d.choices.index(chain.entries.len() - 1)?;

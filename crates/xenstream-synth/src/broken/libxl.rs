@@ -101,6 +101,23 @@ pub(super) const BREAKS: &[Break] = &[
         d.guest(Guest::Pv)?;
         d.extra(d.last(LAST)?, emulator_context(d.number(qemu::MIN, 64)), 0)
     }),
+    Break::new(Rule::LibxlEmulatorMissing, "a libxl stream of an HVM guest with devices", |d| {
+        d.libxl()?;
+        d.stream.has_devices().then_some(())?;
+        let gone = |index| d.item(index).part() == Part::libxl(EMULATOR_CONTEXT);
+        d.without(gone, |part| part == DONE || part == LAST)
+    }),
+    Break::new(Rule::LibxlXenstoreLength, XENSTORE, |d| {
+        let part = Part::libxl(EMULATOR_XENSTORE_DATA);
+        let index = longest_so_far(d, |item| item.part() == part && item.length() > EMULATOR_HEADER)?;
+        let limit = d.item(index).length() - EMULATOR_HEADER - 1;
+        Some(Fault::in_item(d.stream.clone(), index, LENGTH).limit(Limit::XenstoreBytes, limit))
+    }),
+    Break::new(Rule::LibxlXenstoreCount, XENSTORE, |d| {
+        let index = d.first(Part::libxl(EMULATOR_XENSTORE_DATA))?;
+        let first = BODY + EMULATOR_HEADER;
+        Some(Fault::in_item(d.stream.clone(), index, first).limit(Limit::XenstorePairs, 0))
+    }),
     Break::new(Rule::LibxlXenstoreTerminator, XENSTORE, |d| {
         let (index, mut pairs, _) = pairs(d)?;
         pairs.pop();

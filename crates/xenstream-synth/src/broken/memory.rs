@@ -79,6 +79,14 @@ pub(super) const BREAKS: &[Break] = &[
         let pfn = beyond(d)?;
         d.field(index, at, Field::U64(pfn))
     }),
+    Break::new(Rule::LibxcP2mFramesHoles, PV, |d| {
+        let index = d.first(P2M)?;
+        let frame = *d.item(index).entries64().first()?;
+        // Two frames of a guest of either width.
+        let last = if d.expected.guest_width? == 4 { 2 * 1024 - 1 } else { 2 * 512 - 1 };
+        let fault = d.other(index, libxc::p2m_frames(0, last, &[frame, frame]), FRAMES + 8)?;
+        Some(fault.limit(Limit::P2mHoles, 0))
+    }),
     Break::new(Rule::LibxcPageDataLength, ANY, |d| {
         let index = d.any_of(PAGES)?;
         let item = d.item(index).clone();

@@ -1,9 +1,10 @@
 //! The libxc stream: which records there must be, and where.
 
 use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, END, HVM_CONTEXT, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_PV_INFO, X86_PV_P2M_FRAMES,
-    X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
+    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_PV_INFO,
+    X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
 };
+use xenstream_core::wire::params::index;
 use xenstream_core::{Checkpointing, Guest, Layer, Rule};
 
 use super::{BODY, Break, Draft, Fault};
@@ -16,6 +17,7 @@ const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
 const PAGES: Part = Part::libxc(PAGE_DATA);
 const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
 const CONTEXT: Part = Part::libxc(HVM_CONTEXT);
+const PARAMS: Part = Part::libxc(HVM_PARAMS);
 const LAST: Part = Part::libxc(END);
 const SAVED: Part = Part::libxc(CHECKPOINT);
 
@@ -83,6 +85,8 @@ pub(super) const BREAKS: &[Break] = &[
         d.guest(Guest::Hvm)?;
         d.without(|index| d.item(index).part() == CONTEXT, |part| part == SAVED || part == LAST)
     }),
+    Break::new(Rule::LibxcHvmParamsStore, HVM, |d| params_of(d, index::CONSOLE_PFN)),
+    Break::new(Rule::LibxcHvmParamsConsole, HVM, |d| params_of(d, index::STORE_PFN)),
     Break::new(Rule::LibxcSharedInfoMissing, PV, |d| {
         d.guest(Guest::Pv)?;
         d.without(|index| d.item(index).part() == Part::libxc(SHARED_INFO), |part| part == LAST)
@@ -125,6 +129,18 @@ pub(super) const BREAKS: &[Break] = &[
         Some(fault.checkpointing(Checkpointing::Plain))
     }),
 ];
+
+/// HVM_PARAMS with this parameter alone, which shows at the first end.
+fn params_of(d: &Draft<'_>, index: u64) -> Option<Fault> {
+    d.guest(Guest::Hvm)?;
+    let only = |item: &Item| match item.part() {
+        PARAMS => libxc::hvm_params(&[(index, 0)]),
+        _ => item.clone(),
+    };
+    let stream = d.stream.clone().of_items(d.stream.items().iter().map(only));
+    let end = stream.items().iter().position(|item| item.part() == SAVED || item.part() == LAST)?;
+    Some(Fault::in_item(stream, end, 0))
+}
 
 fn is_libxc(item: &Item) -> bool {
     item.part().record().is_some_and(|(layer, _)| layer == Layer::Libxc)

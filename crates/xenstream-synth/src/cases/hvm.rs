@@ -142,9 +142,12 @@ fn ends() -> Vec<Case> {
     };
     let end = Entry::new(types::END, 0, [0; 8]);
     let trailing = |variant, tail: &[u8]| {
-        case(Rule::HvmTrailing, variant, &Chain::minimal().with_tail(tail), &minimal, 1, ENTRY_HEADER)
+        case(Rule::HvmTrailing, variant, &Chain::minimal().with_tail(tail), &minimal, 2, ENTRY_HEADER)
     };
+    let around_end = |end| Chain::new([Entry::header(), Entry::reset(CPU, 0), end]);
     vec![
+        case(Rule::HvmCpuMissing, "", &Chain::new([Entry::header(), Entry::end()]), &minimal, 1, 0)
+            .note("the hypervisor takes it, and the guest stands still"),
         overrun("", Entry::new(CPU, 0, [0; 8]).claiming(9)),
         overrun("huge", Entry::new(CPU, 0, []).claiming(u32::MAX)),
         torn("torn", &[0; 7]),
@@ -153,7 +156,7 @@ fn ends() -> Vec<Case> {
         missing("second", Chain::new([Entry::header(), Entry::reset(PIC, 0)]), 1),
         // An entry of which so much is passed over that it need not be copied.
         missing("long", Chain::new([Entry::header(), Entry::filled(types::CPU_XSAVE, 0, 32 << 10, 0)]), 1),
-        case(Rule::HvmEndLength, "", &Chain::new([Entry::header(), end]), &minimal, 1, LENGTH_AT),
+        case(Rule::HvmEndLength, "", &around_end(end), &minimal, 2, LENGTH_AT),
         trailing("", &[0]),
         trailing("entry", &[0; 8]),
     ]

@@ -120,10 +120,10 @@ fn lengths() -> Vec<Case> {
             "limit",
             &minimal::hvm(),
             Part::libxc(HVM_PARAMS),
-            [libxc::tsc_info(2, 0, 0, 1).claiming(96), libxc::tsc_info(2, 0, 0, 1)],
+            [libxc::tsc_info(2, 0, 0, 1).claiming(2048), libxc::tsc_info(2, 0, 0, 1)],
             LENGTH,
         )
-        .limit(Limit::LibxcRecord, 64)
+        .limit(Limit::LibxcRecord, 1536)
         .note("the limit comes before the type's own length"),
         either(
             Rule::LibxcPadding,

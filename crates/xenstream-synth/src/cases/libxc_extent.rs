@@ -87,7 +87,7 @@ fn shorts() -> Vec<Case> {
     };
     let verified = minimal::pv32().before(shared_info, libxc::verify());
     let unverified = verified.clone().replaced(PAGES, libxc::first_pass(3, &[]));
-    let params = |pfn: u64| libxc::hvm_params(&[(17, pfn)]);
+    let params = |pfn: u64| libxc::hvm_params(&[(17, pfn), (1, 0)]);
     let whole = hvm(&[&[0, 1, 2, 3]]);
     let [short, fits] = [4, 3].map(|pfn| whole.clone().replaced(PARAMS, params(pfn)));
     // The text asks for parameters early, and says nothing of whether they may come before the memory.
@@ -95,7 +95,7 @@ fn shorts() -> Vec<Case> {
         let memory = Part::libxc(PAGE_DATA);
         whole.clone().without(PARAMS).before(memory, params(pfn))
     });
-    let no_pfn = whole.clone().replaced(PARAMS, libxc::hvm_params(&[(17, u64::MAX), (19, 4)]));
+    let no_pfn = whole.clone().replaced(PARAMS, libxc::hvm_params(&[(17, u64::MAX), (19, 4), (1, 0)]));
     vec![
         pv("", minimal::pv64(), MAX_PFN_64),
         pv("pv32", minimal::pv32(), MAX_PFN_32),
@@ -105,7 +105,9 @@ fn shorts() -> Vec<Case> {
             0,
         ),
         Case::of(rule, "hvm", &short, &fits).in_item(&short, short.find(PARAMS), VALUE),
-        Case::of(rule, "hvm-no-pfn", &short, &no_pfn).in_item(&short, short.find(PARAMS), VALUE),
+        Case::of(rule, "hvm-no-pfn", &short, &no_pfn)
+            .in_item(&short, short.find(PARAMS), VALUE)
+            .neighbour_warns(&[Rule::LibxcHvmParamsRefused]),
         Case::of(rule, "hvm-params-first", &early, &early_fits).in_item(&early, early.items().len() - 1, 0),
         Case::of(rule, "hvm-libxl", &short.clone().in_libxl(), &fits.in_libxl())
             .in_item(&short.clone().in_libxl(), short.in_libxl().find(PARAMS), VALUE)

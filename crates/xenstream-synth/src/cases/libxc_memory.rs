@@ -72,6 +72,15 @@ fn p2m_frames() -> Vec<Case> {
             .limit(Limit::P2mPfn, 512),
         frames(Rule::LibxcP2mFramesEmpty, "", libxc::p2m_frames(0, 0, &[0]), end_pfn)
             .note("the restorer crashes on it"),
+        frames(
+            Rule::LibxcP2mFramesHoles,
+            "",
+            libxc::p2m_frames(0, 4 * 512 - 1, &[1, 2, 2, 2]),
+            BODY + p2m::HEADER + 3 * 8,
+        )
+        .limit(Limit::P2mHoles, 1)
+        .allowing(Rule::LibxcMemoryShort)
+        .beside(&pv.clone().replaced(P2M, libxc::p2m_frames(0, 4 * 512 - 1, &[1, 2, 2, 3]))),
         frames(Rule::LibxcP2mFramesGap, "", libxc::p2m_frames(512, 1023, &[1]), BODY)
             .allowing(Rule::LibxcMemoryShort),
         second(Rule::LibxcP2mFramesGap, 1024, 2, BODY).allowing(Rule::LibxcMemoryShort),

@@ -54,7 +54,9 @@ fn static_data() -> Vec<Case> {
         early("tsc-info", &hvm, libxc::tsc_info(2, 0, 0, 1)),
         early("hvm-params", &hvm, params()),
         // HVM_PARAMS follow: the order that the text asks for needs them first.
-        early("hvm-context", &hvm.clone().without(PARAMS), context),
+        early("hvm-context", &hvm.clone().without(PARAMS), context)
+            .warnings(Profile::Restore, &[Rule::LibxcHvmParamsStore, Rule::LibxcHvmParamsConsole])
+            .neighbour_warns(&[Rule::LibxcHvmParamsStore, Rule::LibxcHvmParamsConsole]),
         early("shared-info", &pv, libxc::shared_info()),
         early("vcpu-xsave", &pv, libxc::vcpu_xsave(0, 16)).allowing(Rule::LibxcVcpuEarly),
         again("", &hvm),
@@ -147,7 +149,7 @@ fn too_late(rule: Rule, guest: &Stream, part: Part) -> Case {
 }
 
 fn params() -> Item {
-    libxc::hvm_params(&[(1, minimal::STORE_PFN)])
+    libxc::hvm_params(&[(1, minimal::STORE_PFN), (17, minimal::STORE_PFN)])
 }
 
 /// Registers of vcpu 1 are no registers of vcpu 0.

@@ -1,13 +1,13 @@
 //! The libxc stream: registers, parameters and policies.
 
 use xenstream_core::wire::libxc::types::{
-    HVM_CONTEXT, HVM_PARAMS, SHARED_INFO, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY,
+    END, HVM_CONTEXT, HVM_PARAMS, SHARED_INFO, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY,
     X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE, X86_TSC_INFO,
 };
 use xenstream_core::wire::libxc::{params, tsc, vcpu};
 use xenstream_core::{Limit, Profile, Rule};
 
-use super::{BODY, Case, LENGTH, either, other};
+use super::{BODY, Case, LENGTH, either, extra, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, record};
@@ -139,16 +139,20 @@ fn hvm_params() -> Vec<Case> {
     let body = |count: u32| Body::new().u32(count).u32(0).u64(1).u64(0);
     let length = |variant, body| with(Rule::LibxcHvmParamsLength, variant, record(HVM_PARAMS, body), LENGTH);
     let pair = |rule, variant, index, value, at| {
-        with(rule, variant, libxc::hvm_params(&[(1, 0), (index, value)]), PARAM + params::ENTRY + at)
+        with(rule, variant, libxc::hvm_params(&[(1, 0), (index, value), (17, 0)]), PARAM + params::ENTRY + at)
     };
     let index = |variant, index| pair(Rule::LibxcHvmParamsIndex, variant, index, 0, 0);
     // The neighbour sets parameter 4, which Xen drops without a word.
-    let dropped = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (4, 0)]));
+    let dropped = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (4, 0), (17, 0)]));
     let refused = |variant, index| pair(Rule::LibxcHvmParamsRefused, variant, index, 0, 0).beside(&dropped);
     // The neighbour has a value of the same parameter that Xen takes.
     let value = |variant, index, value, taken| {
-        let fine = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (index, taken)]));
+        let fine = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[(1, 0), (index, taken), (17, 0)]));
         pair(Rule::LibxcHvmParamsRefused, variant, index, value, 8).beside(&fine)
+    };
+    let without = |rule, kept| {
+        let broken = hvm.clone().replaced(PARAMS, libxc::hvm_params(&[kept]));
+        Case::of(rule, "", &broken, &hvm).in_item(&broken, broken.find(Part::libxc(END)), 0)
     };
     let reserved = hvm.items()[hvm.find(PARAMS)].clone().edited(BODY + 4, Field::U32(1));
     // In Remus streams each checkpoint has the record again.
@@ -157,7 +161,9 @@ fn hvm_params() -> Vec<Case> {
     let conflict = {
         let second = twice.find(PARAMS) + 1;
         let [broken, fine] = [changed, again].map(|item| twice.clone().inserted(second, item));
-        Case::of(Rule::LibxcHvmParamsConflict, "", &broken, &fine).in_item(&broken, second, PARAM + 8)
+        Case::of(Rule::LibxcHvmParamsConflict, "", &broken, &fine)
+            .in_item(&broken, second, PARAM + 8)
+            .allowing(Rule::LibxcMemoryShort)
     };
     vec![
         length("header", Body::new().u32(0)),
@@ -165,8 +171,11 @@ fn hvm_params() -> Vec<Case> {
         length("longer", body(1).zeros(8)),
         length("huge-count", body(u32::MAX)),
         with(Rule::LibxcHvmParamsReserved, "", reserved, BODY + 4),
-        with(Rule::LibxcHvmParamsEmpty, "", libxc::hvm_params(&[]), BODY)
+        extra(Rule::LibxcHvmParamsEmpty, "", &hvm, PARAMS, libxc::hvm_params(&[]))
+            .in_record(BODY)
             .note("Xen 4.6 to 4.8 wrote such records"),
+        without(Rule::LibxcHvmParamsStore, (17, 0)),
+        without(Rule::LibxcHvmParamsConsole, (1, 0)),
         index("", params::COUNT),
         index("wraps", 1 << 32 | 1).note("the restorer cuts it to 32 bits and sets parameter 1"),
         refused("", 13),

@@ -2,24 +2,35 @@
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libxl::types::{
-    EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END, KNOWN, LIBXC_CONTEXT, OPTIONAL,
+    CHECKPOINT_END, EMULATOR_CONTEXT, EMULATOR_XENSTORE_DATA, END, KNOWN, LIBXC_CONTEXT, OPTIONAL,
 };
 use xenstream_core::wire::libxl::{EMULATOR_TRADITIONAL, at};
 use xenstream_core::{Format, Limit, Profile, Rule};
 
-use super::{BODY, Case, LENGTH, either, extra, field, other};
+use super::{BODY, Case, LENGTH, either, extra, field, missing, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxl::{self, QEMU, emulator, emulator_context, record, xenstore_bytes};
 use crate::minimal;
 use crate::stream::Stream;
+use crate::valid::{self, Kind, Machine};
 
 const DATA: Part = Part::libxl(EMULATOR_XENSTORE_DATA);
 const STATE: Part = Part::libxl(EMULATOR_CONTEXT);
 const LAST: Part = Part::libxl(END);
 
 pub(super) fn cases() -> Vec<Case> {
-    [header(), records(), context(), emulators(), emulator_guest(), xenstore()].concat()
+    [
+        header(),
+        records(),
+        context(),
+        emulators(),
+        emulator_guest(),
+        emulator_missing(),
+        xenstore_limits(),
+        xenstore(),
+    ]
+    .concat()
 }
 
 fn plain() -> Stream {
@@ -145,6 +156,31 @@ fn emulator_guest() -> Vec<Case> {
             .warnings(Profile::Restore, &[Rule::LibxlLibxcContextLate])
             .refused_by(Profile::Hardened, Rule::LibxlLibxcContextLate, 16 + 40)
             .neighbour_warns(&[Rule::LibxlLibxcContextLate]),
+    ]
+}
+
+/// A guest with emulated devices whose state is not there, and a checkpoint of one.
+fn emulator_missing() -> Vec<Case> {
+    let rule = Rule::LibxlEmulatorMissing;
+    let whole = valid::hvm().in_libxl().with_device_model();
+    let remus = valid::checkpointed(Machine::Hvm, Kind::Remus, 2);
+    let second = remus.nth(STATE, 1);
+    let items = remus.items().iter().enumerate().filter(|(index, _)| *index != second);
+    let broken = Stream::new(Format::Libxl, items.map(|(_, item)| item.clone()));
+    let end = broken.nth(Part::libxl(CHECKPOINT_END), 1);
+    vec![
+        missing(rule, "", &whole, STATE, LAST),
+        Case::of(rule, "checkpoint", &broken, &remus).in_item(&broken, end, 0),
+    ]
+}
+
+/// More than a guest needs.
+fn xenstore_limits() -> Vec<Case> {
+    let one = plain().with_device_model().replaced(DATA, xenstore_bytes(*b"k\0v\0"));
+    let two = || xenstore_bytes(*b"k\0v\0l\0w\0");
+    vec![
+        other(Rule::LibxlXenstoreLength, "", &one, DATA, two(), LENGTH).limit(Limit::XenstoreBytes, 4),
+        other(Rule::LibxlXenstoreCount, "", &one, DATA, two(), BODY + 8 + 4).limit(Limit::XenstorePairs, 1),
     ]
 }
 

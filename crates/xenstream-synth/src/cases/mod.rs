@@ -161,6 +161,12 @@ impl Case {
         case
     }
 
+    /// Broken so many bytes further on in the same record.
+    fn in_record(self, at: u64) -> Case {
+        let offset = self.offset + at;
+        self.at(offset)
+    }
+
     /// Broken at this offset, with what the profiles' grades of the rule make of that.
     fn at(mut self, offset: u64) -> Case {
         self.offset = offset;
@@ -174,6 +180,11 @@ impl Case {
 
     fn record(mut self, record: Option<RecordRef>) -> Case {
         self.record = record;
+        self
+    }
+
+    fn variant(mut self, variant: &'static str) -> Case {
+        self.variant = variant;
         self
     }
 

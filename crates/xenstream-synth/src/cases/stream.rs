@@ -172,7 +172,10 @@ fn limits() -> Vec<Case> {
     let shorter = one.items().iter().enumerate().filter(|(index, _)| *index != params);
     let shorter = Stream::new(one.format(), shorter.map(|(_, item)| item.clone()));
     vec![
-        Case::of(Rule::StreamRecords, "", &bare, &short).in_item(&bare, end, 0).limit(Limit::Records, 4),
+        Case::of(Rule::StreamRecords, "", &bare, &short)
+            .in_item(&bare, end, 0)
+            .limit(Limit::Records, 4)
+            .neighbour_warns(&[Rule::LibxcHvmParamsStore, Rule::LibxcHvmParamsConsole]),
         Case::of(Rule::StreamCheckpoints, "", &two, &one)
             .in_item(&two, second, 0)
             .limit(Limit::Checkpoints, 1),

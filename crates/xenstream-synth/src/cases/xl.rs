@@ -1,14 +1,19 @@
 //! The xl header.
 
 use xenstream_core::wire::Order;
+use xenstream_core::wire::libxc::types::{HVM_CONTEXT, X86_PV_INFO};
+use xenstream_core::wire::libxl::types::{EMULATOR_CONTEXT, END};
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2, at};
-use xenstream_core::{Format, Limit, Rule};
+use xenstream_core::{Format, Layer, Limit, Profile, RecordRef, Rule};
 
-use super::{Case, field};
+use super::{BODY, Case, field};
 use crate::Body;
 use crate::body::Field;
 use crate::container::{XL_CONFIG, xl_data, xl_header};
+use crate::hvm::Chain;
 use crate::item::{Item, Part};
+use crate::libxc;
+use crate::libxl::emulator_context;
 use crate::minimal;
 use crate::stream::Stream;
 
@@ -40,6 +45,27 @@ pub(super) fn cases() -> Vec<Case> {
         config_empty("empty-text", FLAG_STREAM_V2),
         config_format(),
         config_json(),
+        config_limit(
+            Rule::XlConfigDepth,
+            br#"{"c_info": {}}"#,
+            11,
+            (Limit::ConfigDepth, 1),
+            br#"{"c_info": 0}"#,
+        ),
+        config_limit(
+            Rule::XlConfigValues,
+            br#"{"a": 0, "b": 0}"#,
+            9,
+            (Limit::ConfigValues, 3),
+            br#"{"a": 0}"#,
+        ),
+        config_limit(Rule::XlConfigNumber, b"[1, 16]", 4, (Limit::ConfigNumber, 16), b"[1, 15]"),
+        config_limit(Rule::XlConfigNumber, b"[-1]", 1, (Limit::ConfigNumber, 16), b"[1]").variant("negative"),
+        type_mismatch("", "pv", inner()),
+        type_mismatch("hvm", "hvm", minimal::pv64().in_libxl()),
+        type_mismatch("pvh", "pvh", minimal::pv64().in_libxl()),
+        emulator_of_pvh(),
+        devices_of_pvh(),
     ]
 }
 
@@ -90,6 +116,49 @@ fn config_format() -> Case {
     let config = b"name = 'guest'\n\0";
     let broken = inner().in_xl_with(FLAG_STREAM_V2, config);
     Case::of(Rule::XlConfigFormat, "", &broken, &inner().in_xl()).at(at::MANDATORY_FLAGS)
+}
+
+/// Broken at this byte of the configuration, under this limit.
+fn config_limit(rule: Rule, config: &[u8], at: u64, (limit, value): (Limit, u64), fine: &[u8]) -> Case {
+    let [broken, fine] = [config, fine].map(|config| inner().in_xl_with(FLAGS, &[config, b"\0"].concat()));
+    Case::of(rule, "", &broken, &fine).at(at::CONFIG + at).limit(limit, value)
+}
+
+/// In an xl file whose configuration gives the domain this type.
+fn typed(libxl: &Stream, kind: &str) -> Stream {
+    libxl.clone().in_xl_with(FLAGS, format!("{{\"c_info\": {{\"type\": \"{kind}\"}}}}\0").as_bytes())
+}
+
+fn type_mismatch(variant: &'static str, kind: &str, libxl: Stream) -> Case {
+    let guest = if libxl.has(Part::libxc(X86_PV_INFO)) { "pv" } else { "pvh" };
+    let broken = typed(&libxl, kind);
+    let domain = broken.offset(broken.find(Part::Domain));
+    Case::of(Rule::XlTypeMismatch, variant, &broken, &typed(&libxl, guest)).at(domain)
+}
+
+/// libxl refuses a device model's records of a domain that has none.
+fn emulator_of_pvh() -> Case {
+    let libxl = inner().before(Part::libxl(END), emulator_context(24));
+    let broken = typed(&libxl, "pvh");
+    let index = broken.find(Part::libxl(EMULATOR_CONTEXT));
+    Case::of(Rule::XlTypeMismatch, "emulator", &broken, &typed(&libxl, "hvm")).in_item(&broken, index, 0)
+}
+
+/// The chain's END is where it shows.
+fn devices_of_pvh() -> Case {
+    let chain = Chain::with_devices(1);
+    let context = Part::libxc(HVM_CONTEXT);
+    let libxl =
+        inner().replaced(context, libxc::hvm_context(&chain)).before(Part::libxl(END), emulator_context(24));
+    let broken = typed(&libxl, "pvh");
+    let index = chain.entries().len() - 1;
+    let offset = broken.offset(broken.find(context)) + BODY + chain.offset(index);
+    let record = RecordRef { layer: Layer::Hvm, index: index as u64, kind: Some(0), offset };
+    let mismatch = Rule::XlTypeMismatch;
+    Case::of(mismatch, "devices", &broken, &typed(&libxl, "hvm"))
+        .at(offset)
+        .record(Some(record))
+        .warnings(Profile::Spec, &[mismatch, mismatch])
 }
 
 fn config_json() -> Case {

@@ -54,7 +54,7 @@ impl Shape {
             policies: policies(),
             anchored: true,
             rounds: vec![round()],
-            state: state(),
+            state: state(self.machine),
             checkpoints: (self.checkpoints > 0)
                 .then(|| checkpoints(kind, self.checkpoints, device_model.clone())),
             device_model,
@@ -98,17 +98,18 @@ fn round() -> Round {
     Round::new([Batch { runs: vec![run(PageKind::Normal, 16), run(table, 17), run(PageKind::Absent, 18)] }])
 }
 
-fn state() -> State {
+fn state(machine: Machine) -> State {
     let msrs = vec![Msr { index: 0xC000_0103, value: 0 }];
     // Lengths that ask for padding.
     let first = Vcpu { extended: Some(32), xsave: Some(true), msrs, ..Vcpu::default() };
-    // CPU, a byte short, LAPIC and MSRs of a vcpu, by their typecodes less 2.
-    let entries =
-        [(0, 1), (3, 0), (18, 0)].map(|(typecode, size)| HvmEntry { typecode, size, ..HvmEntry::default() });
+    // CPU, a byte short, LAPIC and MSRs of a vcpu, and a PIC where there are devices, by their typecodes less 2.
+    let pic = (machine == Machine::Hvm).then_some((1, 0));
+    let entries = [(0, 1), (3, 0), (18, 0)].into_iter().chain(pic);
+    let entries = entries.map(|(typecode, size)| HvmEntry { typecode, size, ..HvmEntry::default() });
     State {
         tsc: Some(Tsc { mode: 2, incarnation: 1, ..Tsc::default() }),
         first,
-        entries: entries.to_vec(),
+        entries: entries.collect(),
         params: vec![Param { index: 0, value: 0xF_EFFC }],
         ..State::default()
     }

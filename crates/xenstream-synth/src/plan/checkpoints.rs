@@ -55,8 +55,8 @@ impl Checkpoints {
         for checkpoint in [&self.first].into_iter().chain(&self.more) {
             records.push(libxc::checkpoint());
             if plan.container.has_libxl() {
-                let device_model = checkpoint.device_model.as_ref().filter(|_| plan.guest() == Guest::Hvm);
-                records.extend(device_model.map(DeviceModel::records).into_iter().flatten());
+                let device_model = plan.device_model_or(checkpoint.device_model.as_ref());
+                records.extend(device_model.into_iter().flat_map(|device_model| device_model.records()));
                 records.push(libxl::checkpoint_end());
                 if self.kind(plan.guest()) == Kind::Colo {
                     records.push(libxl::checkpoint_state(CHECKPOINT_STATE_NEW));

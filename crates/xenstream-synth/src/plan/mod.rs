@@ -168,7 +168,8 @@ impl Plan {
             Version::Three => stream,
             Version::Two => stream.as_version_2(),
         };
-        let mut stream = self.container.around(stream, self.device_model().map(DeviceModel::records));
+        let mut stream =
+            self.container.around(stream, self.device_model().map(|device_model| device_model.records()));
         let big = |layer| if layer { Order::Big } else { Order::Little };
         stream = stream.with_container_order(big(self.big_endian.container));
         if stream.has(crate::Part::Libxl) {
@@ -249,8 +250,16 @@ impl Plan {
         self.state.records(self.machine, &self.space, self.anchored)
     }
 
-    fn device_model(&self) -> Option<&DeviceModel> {
-        self.device_model.as_ref().filter(|_| self.guest() == Guest::Hvm)
+    fn device_model(&self) -> Option<DeviceModel> {
+        self.device_model_or(self.device_model.as_ref())
+    }
+
+    /// This device model if the guest may have one; some device model where its chain has devices.
+    fn device_model_or(&self, device_model: Option<&DeviceModel>) -> Option<DeviceModel> {
+        if self.guest() == Guest::Pv {
+            return None;
+        }
+        device_model.cloned().or_else(|| self.state.has_devices().then(DeviceModel::default))
     }
 
     fn unknown(&self, place: Place) -> impl Iterator<Item = Item> + '_ {

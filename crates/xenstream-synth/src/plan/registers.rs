@@ -13,6 +13,7 @@ use xenstream_core::wire::libxc::vcpu::{
 use xenstream_core::wire::msr::{
     self, ARCH_CAPABILITIES, DR0_ADDRESS_MASK, DR1_ADDRESS_MASK, DR3_ADDRESS_MASK, PLATFORM_INFO,
 };
+use xenstream_core::wire::params::index;
 
 use super::few;
 use super::memory::{GDT, ROOT, START_INFO, Space};
@@ -68,7 +69,8 @@ pub struct State {
     /// HVM: entries of HVM_CONTEXT between HEADER and END; one that has come before is left out.
     #[arbitrary(with = few::<6, HvmEntry>)]
     pub entries: Vec<HvmEntry>,
-    /// HVM: HVM_PARAMS; one that has come before is left out, and there is no record without any.
+    /// HVM: HVM_PARAMS; one that has come before is left out. The rings of xenstore and console, which every guest
+    /// has, are added.
     #[arbitrary(with = few::<4, Param>)]
     pub params: Vec<Param>,
     /// HVM: HVM_PARAMS come before HVM_CONTEXT, as the specification asks and no release does.
@@ -214,14 +216,16 @@ impl State {
             }
             Guest::Hvm => {
                 let context = libxc::hvm_context(&self.chain());
-                match self.params(space) {
-                    None => records.push(context),
-                    Some(params) if self.params_first => records.extend([params, context]),
-                    Some(params) => records.extend([context, params]),
-                }
+                let params = self.params(space);
+                records.extend(if self.params_first { [params, context] } else { [context, params] });
             }
         }
         records
+    }
+
+    /// Whether the chain has a device that a PVH guest has not.
+    pub(super) fn has_devices(&self) -> bool {
+        self.entries.iter().any(|entry| hvm::DEVICES.contains(&entry.number()))
     }
 
     fn chain(&self) -> Chain {
@@ -230,11 +234,12 @@ impl State {
         Chain::around(entries.map(HvmEntry::entry))
     }
 
-    fn params(&self, space: &Space) -> Option<Item> {
+    fn params(&self, space: &Space) -> Item {
         let mut come = BTreeSet::new();
-        let params = self.params.iter().map(|param| param.pair(space));
+        let rings = [index::STORE_PFN, index::CONSOLE_PFN].map(|index| (index, 0));
+        let params = self.params.iter().map(|param| param.pair(space)).chain(rings);
         let params: Vec<(u64, u64)> = params.filter(|(index, _)| come.insert(*index)).collect();
-        (!params.is_empty()).then(|| libxc::hvm_params(&params))
+        libxc::hvm_params(&params)
     }
 }
 

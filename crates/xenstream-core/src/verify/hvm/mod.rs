@@ -7,11 +7,12 @@ mod vcpus;
 use crate::observer::{Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
+use crate::summary::DomainType;
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
-use crate::violation::{Layer, RecordRef};
+use crate::violation::{Layer, RecordRef, Shown};
 use crate::wire::Order;
 use crate::wire::hvm::cpu::{CPU_WITHOUT_TSC_AUX, LENGTH_WITHOUT_TSC_AUX};
 use crate::wire::hvm::{self, Instances, types};
@@ -212,6 +213,7 @@ impl Verifier {
             body_length: length,
         });
         if typecode == types::END {
+            self.hvm_chain_ends(at, o)?;
             // Xen stops here and looks no further, at this entry's length neither.
             if length != 0 {
                 self.hvm_find(Rule::HvmEndLength, length_at, length, 0, o)?;
@@ -253,7 +255,30 @@ impl Verifier {
     }
 }
 
+impl Verifier {
+    /// END stands at this offset: does the chain have what it needs, and nothing that it must not have?
+    fn hvm_chain_ends<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        if !self.hvm.has(types::CPU, 1) {
+            self.hvm_find(Rule::HvmCpuMissing, at, 0, 0, o)?;
+        }
+        if self.domain_type == Some(DomainType::Pvh) && self.hvm.has_devices() {
+            self.type_mismatch(Shown::EmulatedDevices, at, self.hvm.entry, o)?;
+        }
+        Ok(())
+    }
+}
+
 impl State {
+    /// Whether one of these instances, as bits, has come.
+    fn has(&self, typecode: u16, instances: u64) -> bool {
+        self.seen.get(usize::from(typecode)).is_some_and(|seen| seen & instances != 0)
+    }
+
+    /// Whether an emulated device has come that a PVH guest does not have.
+    pub(crate) fn has_devices(&self) -> bool {
+        hvm::DEVICES.iter().any(|typecode| self.has(*typecode, u64::MAX))
+    }
+
     /// Has this typecode and instance come before?
     fn repeats(&mut self, typecode: u16, instance: u16) -> bool {
         let Some(seen) = self.seen.get_mut(usize::from(typecode)) else { return false };
