@@ -134,10 +134,6 @@ pub enum Instances {
 /// How many PICs there are.
 pub const PICS: u64 = 2;
 
-/// Typecodes of the devices that a guest with a device model has and a PVH guest has not: PIC, IOAPIC, PIT, RTC, HPET
-/// and the ACPI timer.
-pub const DEVICES: [u16; 6] = [3, 4, 10, 11, 12, 13];
-
 /// Every typecode that Xen knows, by its number.
 pub const ENTRIES: [Entry; types::KNOWN as usize] = {
     use Instances::{Any, Pics, Vcpus};
