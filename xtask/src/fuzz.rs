@@ -4,6 +4,7 @@ mod corpus;
 mod run;
 mod table;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ use run::Run;
 pub(crate) struct Arguments {
     /// Targets; all of them if none is named.
     #[arg(value_name = "TARGET", value_parser = target)]
-    targets: Vec<&'static Target>,
+    targets: Vec<String>,
     /// How long to run each.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -56,50 +57,35 @@ impl Sanitizer {
     }
 }
 
-/// One fuzz target.
-#[derive(Debug)]
-struct Target {
-    name: &'static str,
-    /// What is put behind a stream of the corpus to make an input of it; `None` where inputs are no streams.
-    behind: Option<&'static [u8]>,
+/// Every target: a file of its own.
+fn all_targets() -> Result<Vec<String>> {
+    let folder = directory().join("fuzz_targets");
+    let files = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut targets = Vec::new();
+    for file in files {
+        let path = file?.path();
+        targets.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    targets.sort();
+    Ok(targets)
 }
 
-/// Every target.
-static TARGETS: &[Target] = &[
-    // A format and a profile; see `Setup::split`.
-    Target { name: "arbitrary_bytes", behind: Some(&[0, 0]) },
-    Target { name: "splits", behind: Some(&[0, 0]) },
-    // A script of no steps comes before them.
-    Target { name: "source", behind: Some(&[0, 0, 0]) },
-    Target { name: "relay", behind: Some(&[0, 0, 0]) },
-    // And before that, what is to be blanked.
-    Target { name: "scrub", behind: Some(&[0, 0, 0, 0]) },
-    Target { name: "structured_valid", behind: None },
-    Target { name: "structured_broken", behind: None },
-    // Take it as it is.
-    Target { name: "restorer", behind: Some(&[0]) },
-];
-
-fn target(name: &str) -> Result<&'static Target, String> {
-    let names = || TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
-    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| format!("the targets are {}", names()))
+fn target(name: &str) -> Result<String> {
+    let targets = all_targets()?;
+    ensure!(targets.iter().any(|target| target == name), "the targets are {}", targets.join(", "));
+    Ok(name.to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Some(cargo) = cargo_fuzz()? else { return Ok(()) };
     let binaries = build(cargo, arguments.sanitizer)?;
-    let targets: Vec<&Target> = match arguments.targets.as_slice() {
-        [] => TARGETS.iter().collect(),
+    if arguments.minimise {
+        return corpus::minimise(&all_targets()?, &binaries, arguments.max_len);
+    }
+    let targets = match arguments.targets.as_slice() {
+        [] => all_targets()?,
         some => some.to_vec(),
     };
-    corpus::unpack(TARGETS)?;
-    if arguments.minimise {
-        return corpus::minimise(&binaries, arguments.max_len);
-    }
-    for target in &targets {
-        corpus::seed(target, arguments.max_len)?;
-    }
-
     let waiting = Mutex::new(targets.into_iter());
     let runs = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -107,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             loop {
                 let next = waiting.lock().expect("no worker panics").next();
                 let Some(target) = next else { return Ok(()) };
-                let run = Run::of(target, &binaries, arguments.seconds, arguments.max_len)?;
+                let run = Run::of(&target, &binaries, arguments.seconds, arguments.max_len)?;
                 println!("{run}");
                 runs.lock().expect("no worker panics").push(run);
             }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{Target, directory, inputs};
+use super::{directory, inputs};
 use crate::scratch;
 
 /// What a run came to.
@@ -28,8 +28,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Runs a target for so long on what has been collected for it.
-    pub(super) fn of(target: &Target, binaries: &Path, seconds: u64, max_len: usize) -> Result<Run> {
-        let Target { name, behind } = target;
+    pub(super) fn of(name: &str, binaries: &Path, seconds: u64, max_len: usize) -> Result<Run> {
         let artifacts = directory().join("artifacts").join(name);
         fs::create_dir_all(&artifacts).with_context(|| artifacts.display().to_string())?;
         let log = scratch("fuzz-logs").join(format!("{name}.log"));
@@ -48,9 +47,6 @@ impl Run {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file);
-        if behind.is_some() {
-            fuzzer.arg(format!("-dict={}", directory().join("dictionaries/stream.dict").display()));
-        }
         let status = fuzzer.status().with_context(|| format!("{name} does not start"))?;
         let said = fs::read(&log).with_context(|| log.display().to_string())?;
         let mut run = Run::read(name, &String::from_utf8_lossy(&said));
