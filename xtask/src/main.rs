@@ -15,6 +15,8 @@ mod fuzz;
 mod helper;
 mod peer;
 mod prove;
+#[cfg(test)]
+mod repository;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
