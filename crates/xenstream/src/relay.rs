@@ -119,9 +119,9 @@ trait Ends {
     /// Can bytes pass without being copied?
     fn moves(&self) -> bool;
 
-    /// Waits for bytes and passes some on, `bytes` at the most; none at the input's end. `None`: it turned out that
-    /// they have to be copied after all.
-    fn pass(&mut self, bytes: u64) -> Result<Option<u64>, Fault>;
+    /// Waits for bytes and passes some on, at most `bytes`. 0: for some reason nothing was moved, and what comes next
+    /// has to be read. It need not be the input's end.
+    fn pass(&mut self, bytes: u64) -> Result<u64, Fault>;
 }
 
 /// Why an end of a relay fails.
@@ -164,15 +164,15 @@ fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Re
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && ends.moves() {
-            match ends.pass(need.skippable - 1).map_err(|fault| fault.at(session.position(), *passed))? {
-                Some(0) => break,
-                Some(n) => {
-                    *passed += n;
-                    session.skip(n)?;
-                }
-                None => {}
+            let moved =
+                ends.pass(need.skippable - 1).map_err(|fault| fault.at(session.position(), *passed))?;
+            if moved > 0 {
+                *passed += moved;
+                session.skip(moved)?;
+                continue;
             }
-            continue;
+            // Only a read knows whether the input has ended: the system may refuse to move bytes that it can read, as
+            // at the urgent byte of a TCP stream. Each round moves bytes, or waits for a read: none is idle.
         }
         // The last byte that was not moved, and what follows it.
         let room = if ends.moves() { 1 + HEAD } else { WINDOW };
@@ -231,8 +231,8 @@ impl<R: Read, W: Write> Ends for Copying<R, W> {
         false
     }
 
-    fn pass(&mut self, _: u64) -> Result<Option<u64>, Fault> {
-        Ok(None)
+    fn pass(&mut self, _: u64) -> Result<u64, Fault> {
+        Ok(0)
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::pipe::SpliceFlags;
 
 use crate::Error;
 use crate::relay::{Ends, Fault, Relay};
-use crate::source::stream::SPLICE;
+use crate::source::stream::{Pace, SPLICE};
 
 /// Two descriptors. Nothing is asked of them before it is known not to wait, so that waiting is done in one place: for
 /// input, for a consumer that went away meanwhile, and for being told to stop.
@@ -56,6 +56,13 @@ impl<'fd> Descriptors<'fd> {
         if fds[0].revents().is_empty() { Err(Fault::Interrupted) } else { Ok(()) }
     }
 
+    /// Moves bytes inside the system, and waits for none: pipes that are empty or full are waited for by poll.
+    fn splice(&self, bytes: u64) -> rustix::io::Result<usize> {
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(SPLICE);
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        rustix::pipe::splice(self.ends.input, None, self.ends.output, None, length, flags)
+    }
+
     /// What to poll in order to be told to stop. Without a descriptor for it the output is named again, of which
     /// nothing is asked.
     fn stop(&self, stop: Option<BorrowedFd<'fd>>) -> PollFd<'fd> {
@@ -66,22 +73,28 @@ impl<'fd> Descriptors<'fd> {
 
 impl Ends for Descriptors<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Fault> {
+        let mut pace = Pace::default();
         loop {
             self.await_input()?;
             match rustix::io::read(self.ends.input, &mut *bytes) {
+                Err(Errno::INTR) => {}
                 // Somebody else may have been quicker.
-                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(Errno::AGAIN) => pace.rest(),
                 result => return result.map_err(|error| Fault::Read(error.into())),
             }
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        let mut pace = Pace::default();
         loop {
             match rustix::io::write(self.ends.output, bytes) {
                 Ok(0) => return Err(Fault::Write(io::ErrorKind::WriteZero.into())),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.await_output()?,
+                Err(Errno::AGAIN) => {
+                    pace.rest();
+                    self.await_output()?;
+                }
                 result => return result.map_err(|error| Fault::Write(error.into())),
             }
         }
@@ -95,25 +108,26 @@ impl Ends for Descriptors<'_> {
         self.splices
     }
 
-    fn pass(&mut self, bytes: u64) -> Result<Option<u64>, Fault> {
-        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(SPLICE);
-        // Pipes that are empty or full are waited for by poll, not inside the call.
-        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-        loop {
-            self.await_input()?;
-            match rustix::pipe::splice(self.ends.input, None, self.ends.output, None, length, flags) {
-                Ok(n) => return Ok(Some(n as u64)),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.await_output()?,
-                // Some files, systems and sandboxes refuse to splice.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
-                    self.splices = false;
-                    return Ok(None);
-                }
-                Err(error @ Errno::PIPE) => return Err(Fault::Write(error.into())),
-                Err(error) if self.input_is_pipe => return Err(Fault::Write(error.into())),
-                Err(error) => return Err(Fault::Read(error.into())),
+    fn pass(&mut self, bytes: u64) -> Result<u64, Fault> {
+        self.await_input()?;
+        let mut moved = self.splice(bytes);
+        if let Err(Errno::AGAIN) = moved {
+            // Most often because the output is full. Where it is not, it is not tried a third time: both ends may be
+            // ready and the system refuse for ever.
+            self.await_output()?;
+            moved = self.splice(bytes);
+        }
+        match moved {
+            Ok(n) => Ok(n as u64),
+            Err(Errno::INTR | Errno::AGAIN) => Ok(0),
+            // Some files, systems and sandboxes refuse to splice.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+                self.splices = false;
+                Ok(0)
             }
+            Err(error @ Errno::PIPE) => Err(Fault::Write(error.into())),
+            Err(error) if self.input_is_pipe => Err(Fault::Write(error.into())),
+            Err(error) => Err(Fault::Read(error.into())),
         }
     }
 }

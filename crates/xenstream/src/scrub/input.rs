@@ -143,8 +143,8 @@ impl Bytes for Live<'_> {
         }
         let offset = self.position;
         let skipped = self.stream.discard(n).map_err(|source| Error::Read { offset, source })?;
-        self.position += skipped.unwrap_or(0);
-        Ok(skipped.filter(|n| *n > 0))
+        self.position += skipped;
+        Ok((skipped > 0).then_some(skipped))
     }
 
     fn reads_on(&self) -> bool {

@@ -4,6 +4,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
+use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FileType;
@@ -40,9 +42,9 @@ pub(crate) trait Stream {
     /// Can bytes be passed over without being copied?
     fn discards(&self) -> bool;
 
-    /// Waits for bytes and passes over some, `bytes` at the most; none at the input's end. `None`: it turned out
-    /// that they have to be read after all.
-    fn discard(&mut self, bytes: u64) -> io::Result<Option<u64>>;
+    /// Passes over some bytes, at most `bytes`. 0: for some reason there were none to be passed over, and what comes
+    /// next has to be read. It need not be the input's end.
+    fn discard(&mut self, bytes: u64) -> io::Result<u64>;
 
     /// Do bytes behind the stream's end belong to nothing?
     fn ends_with_stream(&self) -> bool;
@@ -80,12 +82,13 @@ fn judge(
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && stream.discards() {
-            match stream.discard(need.skippable).map_err(|error| read_error(session.position(), error))? {
-                Some(0) => break,
-                Some(n) => session.skip(n)?,
-                None => {}
+            let passed =
+                stream.discard(need.skippable).map_err(|error| read_error(session.position(), error))?;
+            if passed > 0 {
+                session.skip(passed)?;
+                continue;
             }
-            continue;
+            // Only a read knows whether the input has ended. Each round passes over bytes or waits for a read.
         }
         let window = if stream.discards() { &mut window[..HEAD] } else { &mut *window };
         let bytes = read(stream, window, need.certain, session.position())?;
@@ -191,8 +194,8 @@ impl Stream for Reader<'_> {
         false
     }
 
-    fn discard(&mut self, _: u64) -> io::Result<Option<u64>> {
-        Ok(None)
+    fn discard(&mut self, _: u64) -> io::Result<u64> {
+        Ok(0)
     }
 
     fn ends_with_stream(&self) -> bool {
@@ -227,10 +230,12 @@ impl<'fd> Descriptor<'fd> {
 
     /// Repeats a call that a signal interrupts, and waits where the descriptor would not.
     fn retry<T>(&self, mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+        let mut pace = Pace::default();
         loop {
             match call() {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
+                    pace.rest();
                     let mut fds = [PollFd::from_borrowed_fd(self.fd, PollFlags::IN)];
                     match rustix::event::poll(&mut fds, None) {
                         Ok(_) | Err(Errno::INTR) => {}
@@ -252,16 +257,17 @@ impl Stream for Descriptor<'_> {
         self.null.is_some()
     }
 
-    fn discard(&mut self, bytes: u64) -> io::Result<Option<u64>> {
-        let Some(null) = &self.null else { return Ok(None) };
+    fn discard(&mut self, bytes: u64) -> io::Result<u64> {
+        let Some(null) = &self.null else { return Ok(0) };
         let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(SPLICE);
-        let flags = SpliceFlags::MOVE;
-        match self.retry(|| rustix::pipe::splice(self.fd, None, null, None, length, flags)) {
-            Ok(n) => Ok(Some(n as u64)),
+        match rustix::pipe::splice(self.fd, None, null, None, length, SpliceFlags::MOVE) {
+            Ok(n) => Ok(n as u64),
+            // A read waits.
+            Err(Errno::INTR | Errno::AGAIN) => Ok(0),
             // Some systems and sandboxes refuse to splice.
             Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
                 self.null = None;
-                Ok(None)
+                Ok(0)
             }
             Err(error) => Err(error.into()),
         }
@@ -277,6 +283,27 @@ impl Stream for Descriptor<'_> {
             Ok(1..) => rustix::io::read(self.fd, bytes).ok(),
             _ => None,
         }
+    }
+}
+
+/// Keeps a loop from spinning over a descriptor that is said to be ready and never is.
+///
+/// A call that would wait is followed by a poll and tried again. That it then would wait again can happen once, where
+/// somebody else was quicker; from the second time on the next try is put off.
+#[derive(Default)]
+pub(crate) struct Pace {
+    refused: u32,
+}
+
+impl Pace {
+    /// The longest rest is 2 to this power of milliseconds.
+    const LONGEST: u32 = 5;
+
+    pub(crate) fn rest(&mut self) {
+        if self.refused > 1 {
+            thread::sleep(Duration::from_millis(1 << self.refused.min(Pace::LONGEST)));
+        }
+        self.refused += 1;
     }
 }
 

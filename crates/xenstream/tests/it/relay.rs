@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write, pipe};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::fs::OFlags;
+use rustix::net::SendFlags;
 use xenstream::wire::libxc::types::HVM_CONTEXT;
 use xenstream::wire::{Order, padding};
 use xenstream::{
@@ -278,6 +280,52 @@ fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
         // The last byte of the pages is judged, and withheld, together with what is behind it.
         assert!(draining.join().unwrap() == stream[..stream.len() - 9]);
     });
+}
+
+/// At the mark of an urgent byte a splice moves nothing, or refuses although there are bytes to be read.
+#[test]
+fn an_urgent_byte_does_not_end_a_tcp_stream() {
+    let stream = guest_of(100);
+    for blocking in [true, false] {
+        let (mut producer, source) = tcp(blocking);
+        let (sink, mut consumer) = Kind::Pipe.open();
+        let passed = thread::scope(|scope| {
+            scope.spawn(|| send_with_urgent_byte(&mut producer, &stream));
+            let draining = scope.spawn(|| {
+                let mut passed = Vec::new();
+                consumer.read_to_end(&mut passed).unwrap();
+                passed
+            });
+            let relayed = relay(&source, sink, &libxc_options());
+            assert!(relayed.result.unwrap().is_valid(), "blocking: {blocking}");
+            draining.join().unwrap()
+        });
+        assert!(passed == stream, "blocking: {blocking}");
+
+        let (mut producer, source) = tcp(blocking);
+        thread::scope(|scope| {
+            scope.spawn(|| send_with_urgent_byte(&mut producer, &stream));
+            let report = verify_fd(&source, &libxc_options()).unwrap();
+            assert!(report.is_valid(), "blocking: {blocking}");
+        });
+    }
+}
+
+/// Two ends of a connection, the second of which is to be read.
+fn tcp(blocking: bool) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let producer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (source, _) = listener.accept().unwrap();
+    source.set_nonblocking(!blocking).unwrap();
+    (producer, source)
+}
+
+/// Sends a stream, and an urgent byte that is no part of it among the contents of pages.
+fn send_with_urgent_byte(producer: &mut TcpStream, stream: &[u8]) {
+    let (one, other) = stream.split_at(stream.len() / 2);
+    producer.write_all(one).unwrap();
+    rustix::net::send(&producer, b"!", SendFlags::OOB).unwrap();
+    producer.write_all(other).unwrap();
 }
 
 #[test]
