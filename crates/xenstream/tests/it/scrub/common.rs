@@ -24,8 +24,14 @@ pub(crate) fn options(profile: Profile) -> Options {
 /// Scrubs bytes.
 pub(crate) fn scrubbed(bytes: &[u8], options: &Options, what: Scrub) -> (Scrubbed, Vec<u8>) {
     let mut out = Vec::new();
-    let scrubbed = scrub(Input::Slice(bytes), Output::Writer(&mut out), options, what).unwrap();
+    let scrubbed = scrub_into(&mut out, bytes, options, what);
     (scrubbed, out)
+}
+
+/// Scrubs bytes into memory that was used before: for a large image, getting memory takes longer than scrubbing.
+pub(crate) fn scrub_into(out: &mut Vec<u8>, bytes: &[u8], options: &Options, what: Scrub) -> Scrubbed {
+    out.clear();
+    scrub(Input::Slice(bytes), Output::Writer(out), options, what).unwrap()
 }
 
 /// The report on a stream, and its records.
@@ -46,8 +52,9 @@ impl Observer for Records {
     }
 }
 
-/// The files below a folder of the corpus, with what is in them, decompressed.
-pub(crate) fn corpus(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+/// The files below a folder of the corpus, with what is in them, decompressed. One at a time: the images of a real Xen
+/// take more than a gigabyte.
+pub(crate) fn corpus(folder: &str) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(folder)];
     while let Some(folder) = folders.pop() {
@@ -57,19 +64,21 @@ pub(crate) fn corpus(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
                 folders.push(path);
                 continue;
             }
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("bin") => files.push((path.clone(), fs::read(path).unwrap())),
-                Some("xz") => {
-                    let mut bytes = Vec::new();
-                    let file = fs::File::open(&path).unwrap();
-                    liblzma::read::XzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-                    files.push((path, bytes));
-                }
-                _ => {}
+            if path.extension().is_some_and(|extension| extension == "bin" || extension == "xz") {
+                files.push(path);
             }
         }
     }
     files.sort();
     assert!(!files.is_empty());
-    files
+    files.into_iter().map(|path| {
+        let file = fs::File::open(&path).unwrap();
+        let mut bytes = Vec::new();
+        if path.extension().is_some_and(|extension| extension == "xz") {
+            liblzma::read::XzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+        } else {
+            (&file).read_to_end(&mut bytes).unwrap();
+        }
+        (path, bytes)
+    })
 }
