@@ -1,11 +1,12 @@
-//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, the lines of Xen's
-//! logs and the releases of Xen from their tables, manual pages and shell completions from the definition of the command line, the C header from
-//! the sources of the C library.
+//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, the structures, the
+//! lines of Xen's logs and the releases of Xen from their tables, manual pages and shell completions from the definition
+//! of the command line, the C header from the sources of the C library.
 
 mod header;
 mod messages;
 mod pages;
 mod rules;
+mod structures;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut text = String::new();
     targets::targets(&mut text).context("a String takes everything")?;
     files.insert("docs/targets.md".into(), text.into_bytes());
+    let mut text = String::new();
+    structures::structures(&mut text).context("a String takes everything")?;
+    files.insert("docs/structures.md".into(), text.into_bytes());
     let left = left_behind(&files)?;
     if arguments.check {
         let is_stale =

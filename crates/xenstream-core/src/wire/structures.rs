@@ -20,6 +20,25 @@ pub fn of_body(layer: Layer, kind: u64, body_length: u64) -> &'static [&'static 
     }
 }
 
+/// Every declared structure, in the order of layers and types. The header of VCPU records comes with each of them.
+pub fn all() -> impl Iterator<Item = &'static Layout> {
+    let kinds = [
+        (Layer::Libxl, libxl::KNOWN),
+        (Layer::Libxc, types::KNOWN),
+        (Layer::Hvm, u32::from(hvm::types::KNOWN)),
+    ];
+    // Structures that depend on the length come with it.
+    const LENGTHS: [u64; 3] =
+        [u64::MAX, vcpu::HEADER.saturating_add(vcpu::BASIC_32), cpu::LENGTH_WITHOUT_TSC_AUX];
+    kinds.into_iter().flat_map(|(layer, known)| {
+        (0..known).flat_map(move |kind| {
+            LENGTHS
+                .into_iter()
+                .flat_map(move |length| of_body(layer, u64::from(kind), length).iter().copied())
+        })
+    })
+}
+
 fn of_libxc(kind: u32, body_length: u64) -> &'static [&'static Layout] {
     match kind {
         types::X86_PV_INFO => &[&records::PV_INFO],

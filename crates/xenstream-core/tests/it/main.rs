@@ -7,6 +7,7 @@ mod observer;
 mod policy;
 mod size;
 mod splits;
+mod structures;
 mod summary;
 mod target;
 
