@@ -1660,7 +1660,7 @@ catalogue! {
     PvXsaveArea "pv::xsave-area" W D D
         field: 4, framing: kept, by: core
         title: "XSAVE area that does not go with its masks"
-        refuses: "An X86_PV_VCPU_XSAVE with a xcr0_accum and less than an XSAVE area, or with more than the two masks and no xcr0_accum."
+        refuses: "An X86_PV_VCPU_XSAVE with a xcr0_accum and less than an XSAVE area, with more than the two masks and no xcr0_accum, or of another length than the components up to AVX take on every processor."
         why: "Xen compares the length with the components that were in use and refuses the vcpu, when all memory has been transferred."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_setvcpuextstate; validate_xstate()"
         message: "the XSAVE state has {found} bytes; its masks go with {expected}"

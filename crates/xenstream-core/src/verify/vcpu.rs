@@ -377,6 +377,11 @@ impl Verifier {
             self.flat_find(Rule::PvXsaveState, at, accum, accum & xsave::POSSIBLE, o)?;
         } else if xcr0 & !accum != 0 || !is_valid(xcr0) {
             self.flat_find(Rule::PvXsaveState, at.saturating_sub(8), xcr0, accum, o)?;
+        } else if let Some(area) = xsave::common_size(accum) {
+            let size = vcpu::XSAVE_MIN.saturating_add(area);
+            if blob != size {
+                self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, size, o)?;
+            }
         } else if blob < vcpu::XSAVE_AREA_MIN {
             self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, vcpu::XSAVE_AREA_MIN, o)?;
         } else if let Some(area) = self.policies.xsave_size(accum) {

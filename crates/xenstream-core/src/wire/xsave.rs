@@ -22,6 +22,20 @@ pub const COMPONENTS: usize = 19;
 /// Size of the legacy area and the header: the whole area where only x87 and SSE are in use.
 pub const LEGACY: u64 = 576;
 
+/// Size of an area with these features in bytes, where it is the same on every processor: AVX follows the header on all
+/// of them, and where later components lie is the processor's own affair.
+#[must_use]
+pub const fn common_size(features: u64) -> Option<u64> {
+    const AVX_SIZE: u64 = 256;
+    if features & !(X87 | SSE | AVX) != 0 {
+        None
+    } else if features & AVX != 0 {
+        Some(LEGACY + AVX_SIZE)
+    } else {
+        Some(LEGACY)
+    }
+}
+
 /// Whether the features go together on every release: x87 is set, AVX has SSE, AVX-512 has AVX and all of its
 /// components, and MPX has both of its own. Whether the components of AMX have to agree depends on the release.
 #[must_use]

@@ -3,14 +3,16 @@
 use xenstream_core::wire::libxc::types::{
     CHECKPOINT, PAGE_DATA, VERIFY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
 };
-use xenstream_core::wire::libxc::vcpu::{BasicLayout, GDT_ENTRIES_PER_FRAME, HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::vcpu::{BasicLayout, HEADER, LAYOUT_32, LAYOUT_64};
 use xenstream_core::wire::libxc::{p2m, page, pte};
 use xenstream_core::{Guest, Rule};
 
 use super::{BODY, Break, Draft, Fault};
+use crate::body::Field;
 use crate::item::Part;
 use crate::libxc::page_data;
 use crate::pages::Page;
+use crate::stream::Stream;
 
 const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
 const FRAMES: Part = Part::libxc(X86_PV_P2M_FRAMES);
@@ -19,36 +21,37 @@ const FRAMES: Part = Part::libxc(X86_PV_P2M_FRAMES);
 const BLOB: u64 = BODY + HEADER;
 
 const PV: &str = "a PV guest without checkpoints";
-const GDT: &str = "a PV guest with a GDT, without checkpoints";
-const USER: &str = "a 64-bit PV guest with page tables of user mode, without checkpoints";
+const PV64: &str = "a 64-bit PV guest without checkpoints";
 
 pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::PvStartInfoType, PV, |d| {
         let (index, layout) = vcpu_0(d)?;
-        retyped(d, word(d, index, layout, layout.edx)?, index, BLOB + layout.edx)
+        let pfn = word(d, index, layout, layout.edx)?;
+        Some(retyped(d.stream.clone(), pfn, index, BLOB + layout.edx))
     }),
     Break::new(Rule::PvStoreRange, PV, |d| ring(d, [44, 56])),
     Break::new(Rule::PvConsoleRange, PV, |d| ring(d, [52, 72])),
-    Break::new(Rule::PvGdtType, GDT, |d| {
+    Break::new(Rule::PvGdtType, PV, |d| {
         let (index, layout) = vcpu_0(d)?;
-        let entries = word(d, index, layout, layout.gdt_ents)?;
-        (entries.div_ceil(GDT_ENTRIES_PER_FRAME) > 0).then_some(())?;
         let pfn = word(d, index, layout, layout.gdt_frames)?;
-        retyped(d, pfn, index, BLOB + layout.gdt_frames)
+        let item = d.item(index).clone().edited(BLOB + layout.gdt_ents, Field::le32(1));
+        let stream = d.stream.clone().with_item(index, item);
+        Some(retyped(stream, pfn, index, BLOB + layout.gdt_frames))
     }),
     Break::new(Rule::PvCr3Type, PV, |d| {
         let (index, layout) = vcpu_0(d)?;
         let cr3 = word(d, index, layout, layout.cr3)?;
         let pfn =
             if layout.word == 4 { u64::from((cr3 as u32).rotate_left(20)) } else { cr3 >> pte::FRAME_SHIFT };
-        retyped(d, pfn, index, BLOB + layout.cr3)
+        Some(retyped(d.stream.clone(), pfn, index, BLOB + layout.cr3))
     }),
-    Break::new(Rule::PvCr1Type, USER, |d| {
+    Break::new(Rule::PvCr1Type, PV64, |d| {
         let (index, layout) = vcpu_0(d)?;
         let at = layout.cr1?;
-        let cr1 = word(d, index, layout, at)?;
-        (cr1 & pte::PRESENT != 0).then_some(())?;
-        retyped(d, cr1 >> pte::FRAME_SHIFT, index, BLOB + at)
+        let pfn = d.expected.max_pfn?;
+        let item =
+            d.item(index).clone().edited(BLOB + at, Field::le64(pfn << pte::FRAME_SHIFT | pte::PRESENT));
+        Some(retyped(d.stream.clone().with_item(index, item), pfn, index, BLOB + at))
     }),
     Break::new(Rule::PvP2mType, PV, |d| {
         let (basic, _) = vcpu_0(d)?;
@@ -78,9 +81,8 @@ fn word(d: &Draft<'_>, index: usize, layout: &BasicLayout, at: u64) -> Option<u6
 }
 
 /// The page comes again before BASIC, without contents.
-fn retyped(d: &Draft<'_>, pfn: u64, index: usize, at: u64) -> Option<Fault> {
-    let stream = d.stream.clone().inserted(index, page_data(&[Page::allocated(pfn)]));
-    Some(Fault::in_item(stream, index + 1, at))
+fn retyped(stream: Stream, pfn: u64, index: usize, at: u64) -> Fault {
+    Fault::in_item(stream.inserted(index, page_data(&[Page::allocated(pfn)])), index + 1, at)
 }
 
 /// The start-info page comes again, with a pfn out of range at this offset of a 32-bit and of a 64-bit guest.

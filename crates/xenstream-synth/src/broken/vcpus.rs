@@ -1,6 +1,8 @@
 //! The state of PV vcpus: values that the hypervisor refuses.
 
-use xenstream_core::wire::libxc::types::{END, X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE};
+use xenstream_core::wire::libxc::types::{
+    END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE,
+};
 use xenstream_core::wire::libxc::vcpu::{
     EXTENDED_SIZE_MIN, HEADER, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VMCE_CAPS, XSAVE_AREA_MIN,
 };
@@ -105,9 +107,22 @@ pub(super) const BREAKS: &[Break] = &[
         blob[8] = mask;
         in_pv(d, libxc::vcpu(X86_PV_VCPU_XSAVE, 0, Body::new().raw(blob)), LENGTH)
     }),
-    Break::new(Rule::PvXsaveLength, PV, |d| {
+    Break::new(Rule::PvXsaveArea, PV, |d| {
         let size = d.number(XSAVE_AREA_MIN + 1, 847 - XSAVE_AREA_MIN);
         in_pv(d, libxc::vcpu_xsave(0, size), LENGTH)
+    }),
+    Break::new(Rule::PvXsaveLength, "a PV guest in version 3", |d| {
+        d.version(3)?;
+        // A CPUID policy in place of any other, which says where the protection keys lie.
+        let policy = libxc::cpuid_policy(&[[0xD, 2, 256, 576, 0, 0], [0xD, 9, 8, 832, 0, 0]]);
+        let stream = match d.first(Part::libxc(X86_CPUID_POLICY)) {
+            Some(index) => d.stream.clone().with_item(index, policy),
+            None => d.stream.clone().inserted(d.first(Part::libxc(STATIC_DATA_END))?, policy),
+        };
+        let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
+        let mask = Field::le64(0x207);
+        let item = libxc::vcpu_xsave(0, d.number(857, 64)).edited(BLOB, mask.clone()).edited(BLOB + 8, mask);
+        in_pv(&draft, item, LENGTH)
     }),
     Break::new(Rule::PvMsrsCount, PV, |d| {
         let msrs = vec![(0xC000_0103, 0); d.number(MSRS_MAX + 1, 9) as usize];

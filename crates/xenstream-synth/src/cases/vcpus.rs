@@ -1,7 +1,7 @@
 //! The state of PV vcpus: values that the hypervisor refuses.
 
 use xenstream_core::Rule;
-use xenstream_core::wire::libxc::types::{X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE};
+use xenstream_core::wire::libxc::types::{STATIC_DATA_END, X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE};
 use xenstream_core::wire::libxc::vcpu::{
     EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, HEADER, LAYOUT_64, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VM_ASSIST_32,
     VM_ASSIST_64, VMCE_CAPS, XSAVE_AREA_MIN, XSAVE_MIN,
@@ -124,13 +124,19 @@ fn xsave() -> Vec<Case> {
         field("reserved", 584, [1, 0]),
         area("", 1, [XSAVE_AREA_MIN - 1, XSAVE_AREA_MIN]),
         record(Rule::PvXsaveArea, "masks-alone", [longer, xsave_state(XSAVE_MIN)].map(xsave_item), LENGTH),
-        record(
-            Rule::PvXsaveLength,
-            "",
-            [XSAVE_AREA_MIN + 8, XSAVE_AREA_MIN].map(|size| libxc::vcpu_xsave(0, size)),
-            LENGTH,
-        ),
+        area("avx", 7, [856, 848]),
+        xsave_length(),
     ]
+}
+
+/// Against the stream's own policy, which says where the protection keys lie.
+fn xsave_length() -> Case {
+    let policy = libxc::cpuid_policy(&[[0xD, 2, 256, 576, 0, 0], [0xD, 9, 8, 832, 0, 0]]);
+    let base = minimal::pv32().before(Part::libxc(STATIC_DATA_END), policy);
+    let items = [864, 856].map(|size| {
+        libxc::vcpu_xsave(0, size).edited(BLOB, Field::le64(0x207)).edited(BLOB + 8, Field::le64(0x207))
+    });
+    either(Rule::PvXsaveLength, "", &base, BASIC, items, LENGTH)
 }
 
 fn msrs() -> Vec<Case> {
