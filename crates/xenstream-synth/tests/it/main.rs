@@ -3,6 +3,7 @@
 mod cases;
 mod common;
 mod corpus;
+mod facts;
 mod image;
 mod messages;
 mod need;

@@ -1,0 +1,121 @@
+//! One stream for each fact, with exactly that symptom, and its neighbour.
+
+use xenstream_core::wire::hvm::types::{LAPIC, RTC};
+use xenstream_core::wire::libxc::image_at;
+use xenstream_core::wire::libxc::types::{HVM_CONTEXT, HVM_PARAMS, STATIC_DATA_END};
+use xenstream_core::wire::libxl::types::EMULATOR_CONTEXT;
+use xenstream_core::{Fact, FactSet, Policy, Summary, Target, Verifier, Violation};
+use xenstream_synth::hvm::{Chain, Entry};
+use xenstream_synth::{Body, Field, Item, Part, Stream, libxc, libxl, minimal};
+
+const NO_SUBLEAF: u32 = u32::MAX;
+
+fn verify(stream: &Stream, target: Option<Target>) -> Result<Summary, Violation> {
+    let mut verifier = Verifier::new(stream.format(), &Policy::spec().with_target(target));
+    verifier.push(&stream.bytes(), &mut ())?;
+    verifier.finish()
+}
+
+/// An entry of the chain in HVM_CONTEXT.
+fn entry(typecode: u16, length: usize) -> Stream {
+    let chain = Chain::around([Entry::new(typecode, 0, vec![0; length])]);
+    minimal::hvm().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&chain))
+}
+
+/// A record among the static data.
+fn ahead(item: Item) -> Stream {
+    minimal::hvm().before(Part::libxc(STATIC_DATA_END), item)
+}
+
+fn leaf(leaf: u32, subleaf: u32) -> Stream {
+    ahead(libxc::cpuid_policy(&[[leaf, subleaf, 0, 0, 0, 0]]))
+}
+
+fn param(index: u64, value: u64) -> Stream {
+    minimal::hvm().replaced(
+        Part::libxc(HVM_PARAMS),
+        libxc::hvm_params(&[(1, 0xF_EFFC), (17, 0xF_EFFF), (index, value)]),
+    )
+}
+
+/// A guest with the state of this device model.
+fn emulator(id: u32) -> Stream {
+    let item = libxl::emulator(EMULATOR_CONTEXT, id, Body::new().zeros(64));
+    minimal::hvm().in_libxl().before(Part::libxl(xenstream_core::wire::libxl::types::END), item)
+}
+
+/// The fact, a stream that shows it, and one that does not.
+fn streams() -> Vec<(Fact, Stream, Stream)> {
+    let old = minimal::hvm()
+        .edited(Part::Image, image_at::VERSION, Field::U32(2))
+        .without(Part::libxc(STATIC_DATA_END));
+    vec![
+        (Fact::V3, minimal::hvm(), old),
+        (Fact::Rtc24, entry(RTC, 24), entry(RTC, 16)),
+        (Fact::Lapic32, entry(LAPIC, 32), entry(LAPIC, 24)),
+        (
+            Fact::Msr2,
+            ahead(libxc::msr_policy(&[(0xCE, 0), (0x10A, 0)])),
+            ahead(libxc::msr_policy(&[(0xCE, 0)])),
+        ),
+        (Fact::L72, leaf(7, 2), leaf(7, 1)),
+        (Fact::L73, leaf(7, 3), leaf(7, 1)),
+        (Fact::E21, leaf(0x8000_0021, NO_SUBLEAF), leaf(0x8000_001C, NO_SUBLEAF)),
+        (Fact::Vir13, param(9, 0x1001), param(9, 0x3FF)),
+        (Fact::Altp2m, param(35, 0), param(36, 0)),
+        (Fact::Nest, param(24, 0), param(4, 0)),
+        (Fact::Qtrad, emulator(1), emulator(0)),
+    ]
+}
+
+fn facts(stream: &Stream) -> FactSet {
+    verify(stream, None).unwrap_or_else(|violation| panic!("{violation}")).releases.facts()
+}
+
+#[test]
+fn a_stream_shows_its_fact_and_no_other() {
+    for (fact, stream, neighbour) in streams() {
+        let (with, without) = (facts(&stream), facts(&neighbour));
+        assert!(!without.contains(fact), "{fact}");
+        assert_eq!(with, without.with(fact), "{fact}");
+    }
+}
+
+#[test]
+fn a_target_refuses_a_fact_under_its_rule_and_place() {
+    for (fact, stream, neighbour) in streams() {
+        let releases = verify(&stream, None).unwrap().releases;
+        let refusal = releases.refusals().find(|refusal| refusal.fact == fact).unwrap();
+        let other = facts(&neighbour);
+        let mut refusing = 0;
+        // What the neighbour shows too is refused first.
+        for target in Target::all().filter(|target| target.takes(other)) {
+            assert!(verify(&neighbour, Some(target)).is_ok(), "{fact} {target}");
+            match verify(&stream, Some(target)) {
+                Ok(_) => assert!(!target.refuses(fact), "{fact} {target}"),
+                Err(violation) => {
+                    assert!(target.refuses(fact), "{target}: {violation}");
+                    assert_eq!(violation.fact, Some(fact));
+                    let found = (violation.rule, violation.offset, violation.record);
+                    assert_eq!(found, (refusal.rule, refusal.offset, refusal.record), "{fact} {target}");
+                    refusing += 1;
+                }
+            }
+        }
+        assert!(refusing > 0 || !releases.taken_by().is_empty(), "{fact}");
+    }
+}
+
+#[test]
+fn what_no_release_takes_is_refused_without_a_target() {
+    // Parameter 24 was taken up to 4.14, the Viridian bits since 4.15.
+    let stream = minimal::hvm().replaced(Part::libxc(HVM_PARAMS), libxc::hvm_params(&[(24, 0), (9, 0x1001)]));
+    assert!(verify(&stream, None).unwrap().releases.taken_by().is_empty());
+    let mut verifier = Verifier::new(stream.format(), &Policy::restore());
+    let violation = verifier.push(&stream.bytes(), &mut ()).unwrap_err();
+    assert_eq!((violation.fact, violation.is_combination), (Some(Fact::Vir13), true));
+    assert!(
+        violation.to_string().ends_with(", and with the rest of the stream by no release"),
+        "{violation}"
+    );
+}
