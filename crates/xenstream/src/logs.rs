@@ -3,13 +3,12 @@
 //! Who has such a line in hand learns from the rule what is wrong with the image, and where to look in the next one
 //! before it is restored.
 
-mod lines;
+mod libxenguest;
+mod others;
 
 use std::fmt;
 
 use xenstream_core::Rule;
-
-pub use lines::LINES;
 
 /// The program that writes a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +105,20 @@ impl LogLine {
     }
 }
 
+const fn line(
+    writer: Writer,
+    pattern: &'static str,
+    meaning: &'static str,
+    rules: &'static [Rule],
+) -> LogLine {
+    LogLine { pattern, writer, meaning, rules }
+}
+
+/// Every line that is known, by the program that writes it and in stream order.
+pub fn lines() -> impl Iterator<Item = &'static LogLine> {
+    libxenguest::LINES.iter().chain(others::LINES)
+}
+
 /// The entries that a text of logs, of one line or several, has something of; of those that tell the same story, the
 /// one that says most. In the order of the text.
 ///
@@ -117,7 +130,7 @@ impl LogLine {
 pub fn find(text: &str) -> Vec<&'static LogLine> {
     let mut found: Vec<&'static LogLine> = Vec::new();
     for line in text.lines() {
-        let matching: Vec<_> = LINES.iter().filter(|entry| entry.matches(line)).collect();
+        let matching: Vec<_> = lines().filter(|entry| entry.matches(line)).collect();
         for entry in &matching {
             // A pattern whose words another one has too says less.
             let start = |entry: &LogLine| entry.pattern.split('*').next().and_then(|part| line.find(part));
@@ -169,7 +182,7 @@ mod tests {
 
     #[test]
     fn patterns_find_themselves() {
-        for entry in LINES {
+        for entry in lines() {
             assert!(find(&entry.pattern.replace('*', "7")).contains(&entry), "{}", entry.pattern);
             assert!(!entry.rules.is_empty() && entry.literal_bytes() > 8, "{}", entry.pattern);
         }

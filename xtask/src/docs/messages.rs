@@ -2,12 +2,12 @@
 
 use std::fmt::{Result, Write};
 
-use xenstream::logs::{LINES, Writer};
+use xenstream::logs::{Writer, lines};
 
 const HEAD: &str = "\
 # Messages of Xen, and the rules they belong to
 
-`cargo xtask docs` makes this page from the table in `crates/xenstream/src/logs/lines.rs`.
+`cargo xtask docs` makes this page from the tables in `crates/xenstream/src/logs`.
 
 When a restore or a migration fails, Xen's programs say why in their logs. This page says which rule finds the same
 fault before the restore: `xenstream verify` with the image, and `xenstream explain` with the rule, say more.
@@ -20,7 +20,7 @@ pub(super) fn messages(out: &mut impl Write) -> Result {
     for writer in Writer::ALL {
         writeln!(out, "## {writer}\n\n{}\n", writer.place())?;
         writeln!(out, "| message | meaning | rules |\n|---|---|---|")?;
-        for entry in LINES.iter().filter(|entry| entry.writer == writer) {
+        for entry in lines().filter(|entry| entry.writer == writer) {
             let rules: Vec<_> = entry.rules.iter().map(|rule| format!("`{rule}`")).collect();
             writeln!(
                 out,

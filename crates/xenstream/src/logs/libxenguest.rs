@@ -1,21 +1,12 @@
-//! The table.
+//! What libxenguest writes.
 
 use xenstream_core::Rule;
 
-use super::Writer::{Hypervisor, Libxenguest, Libxl, Qemu, Xenopsd, Xl};
-use super::{LogLine, Writer};
+use super::Writer::Libxenguest;
+use super::{LogLine, line};
 
-const fn line(
-    writer: Writer,
-    pattern: &'static str,
-    meaning: &'static str,
-    rules: &'static [Rule],
-) -> LogLine {
-    LogLine { pattern, writer, meaning, rules }
-}
-
-/// Every line that is known, by the program that writes it and in stream order.
-pub const LINES: &[LogLine] = &[
+/// The lines, in stream order.
+pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to read Image Header from stream",
@@ -236,7 +227,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "for p2m_frame_list[*] has bad type",
         "A frame of the P2M is a page table or not there.",
-        &[Rule::LibxcP2mFramesEntry, Rule::LibxcPageDataMissing],
+        &[Rule::PvP2mType, Rule::LibxcP2mFramesEntry, Rule::LibxcPageDataMissing],
     ),
     line(
         Libxenguest,
@@ -302,19 +293,19 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "Start Info pfn * has bad type",
         "The start info page is a page table or not there.",
-        &[Rule::PvStartInfoRange, Rule::LibxcPageDataMissing],
+        &[Rule::PvStartInfoType, Rule::PvStartInfoRange, Rule::LibxcPageDataMissing],
     ),
     line(
         Libxenguest,
         "XenStore pfn * out of range",
         "The xenstore page that the start info page names is not a page of the guest.",
-        &[Rule::PvStartInfoRange],
+        &[Rule::PvStoreRange, Rule::PvStartInfoRange],
     ),
     line(
         Libxenguest,
         "Console pfn * out of range",
         "The console page that the start info page names is not a page of the guest.",
-        &[Rule::PvStartInfoRange],
+        &[Rule::PvConsoleRange, Rule::PvStartInfoRange],
     ),
     line(
         Libxenguest,
@@ -332,7 +323,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "GDT frame * has bad type",
         "A frame of a vcpu's GDT is a page table or not there.",
-        &[Rule::PvGdtRange],
+        &[Rule::PvGdtType, Rule::PvGdtRange],
     ),
     line(
         Libxenguest,
@@ -344,7 +335,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "cr3 (pfn *) has bad type",
         "A vcpu's page table is no page table of the highest level.",
-        &[Rule::PvCr3Range, Rule::LibxcPageDataTableType],
+        &[Rule::PvCr3Type, Rule::PvCr3Range, Rule::LibxcPageDataTableType],
     ),
     line(
         Libxenguest,
@@ -356,7 +347,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "cr1 (pfn *) has bad type",
         "A vcpu's page table for user mode is no page table of the highest level.",
-        &[Rule::PvCr1Range, Rule::LibxcPageDataTableType],
+        &[Rule::PvCr1Type, Rule::PvCr1Range, Rule::LibxcPageDataTableType],
     ),
     line(
         Libxenguest,
@@ -392,25 +383,42 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "Failed to set vcpu*'s basic info",
         "The hypervisor does not take the registers of a PV vcpu.",
-        &[Rule::LibxcVcpuBasicLength],
+        &[
+            Rule::PvRegisters,
+            Rule::PvEflagsVm,
+            Rule::PvLdt,
+            Rule::PvUserMode,
+            Rule::PvCr1Present,
+            Rule::PvDebug,
+            Rule::PvVmAssist,
+            Rule::PvGdtCount,
+            Rule::LibxcVcpuBasicLength,
+        ],
     ),
     line(
         Libxenguest,
         "Failed to set vcpu*'s extended info",
         "The hypervisor does not take X86_PV_VCPU_EXTENDED.",
-        &[Rule::LibxcVcpuExtendedLength, Rule::LibxcVcpuExtendedId],
+        &[
+            Rule::PvExtendedSize,
+            Rule::PvExtendedShort,
+            Rule::PvExtendedCallback,
+            Rule::PvExtendedCaps,
+            Rule::LibxcVcpuExtendedLength,
+            Rule::LibxcVcpuExtendedId,
+        ],
     ),
     line(
         Libxenguest,
         "Failed to set vcpu*'s xsave info",
         "The hypervisor does not take X86_PV_VCPU_XSAVE, or the host's processor lacks a feature of the guest's.",
-        &[Rule::LibxcVcpuXsaveLength],
+        &[Rule::PvXsaveState, Rule::PvXsaveArea, Rule::PvXsaveLength, Rule::LibxcVcpuXsaveLength],
     ),
     line(
         Libxenguest,
         "Failed to set vcpu*'s msrs",
         "The hypervisor does not take X86_PV_VCPU_MSRS.",
-        &[Rule::LibxcVcpuMsrsReserved],
+        &[Rule::PvMsrsCount, Rule::PvMsrsIndex, Rule::PvMsrsValue, Rule::LibxcVcpuMsrsReserved],
     ),
     line(
         Libxenguest,
@@ -422,7 +430,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "Unable to set TSC information",
         "The hypervisor does not take the mode or the rate of the guest's clock.",
-        &[Rule::LibxcTscInfoMode],
+        &[Rule::LibxcTscInfoMode, Rule::LibxcTscInfoKhz],
     ),
     line(
         Libxenguest,
@@ -440,19 +448,24 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr ffffffff",
         "The hypervisor takes neither the number of CPUID entries nor that of MSR entries, or the policy's vendor is not the host's.",
-        &[Rule::LibxcCpuidPolicyLeaf, Rule::LibxcMsrPolicyCount],
+        &[Rule::LibxcCpuidPolicyCount, Rule::LibxcMsrPolicyCount, Rule::LibxcCpuidPolicyLeaf],
     ),
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr",
         "The hypervisor does not take an entry of X86_MSR_POLICY: the index after \"msr\" names it.",
-        &[Rule::LibxcMsrPolicyFlags, Rule::LibxcMsrPolicyCount],
+        &[
+            Rule::LibxcMsrPolicyIndex,
+            Rule::LibxcMsrPolicyValue,
+            Rule::LibxcMsrPolicyFlags,
+            Rule::LibxcMsrPolicyCount,
+        ],
     ),
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf",
         "The hypervisor does not take an entry of X86_CPUID_POLICY: leaf and subleaf name it. The host may lack a feature, or this Xen does not know the leaf.",
-        &[Rule::LibxcCpuidPolicyLeaf],
+        &[Rule::LibxcCpuidPolicyLeaf, Rule::LibxcCpuidPolicyMax, Rule::LibxcCpuidPolicyCount],
     ),
     line(
         Libxenguest,
@@ -470,7 +483,7 @@ pub const LINES: &[LogLine] = &[
         Libxenguest,
         "set HVM param * = ",
         "The hypervisor does not take this parameter, or not with this value.",
-        &[Rule::LibxcHvmParamsRefused, Rule::LibxcHvmParamsIndex],
+        &[Rule::LibxcHvmParamsRefused, Rule::LibxcHvmParamsConflict, Rule::LibxcHvmParamsIndex],
     ),
     line(
         Libxenguest,
@@ -505,231 +518,5 @@ pub const LINES: &[LogLine] = &[
             Rule::HvmEndMissing,
             Rule::HvmTrailing,
         ],
-    ),
-    line(Libxl, "Invalid ident: expected", "What stands there is no libxl stream.", &[Rule::LibxlIdent]),
-    line(
-        Libxl,
-        "Unexpected Version: expected",
-        "The libxl stream has a version that does not exist, or ends inside its header.",
-        &[Rule::LibxlVersion, Rule::StreamTruncated],
-    ),
-    line(
-        Libxl,
-        "Unable to handle big endian streams",
-        "The stream says that it is big-endian.",
-        &[Rule::LibxlBigEndian, Rule::XlBigEndian],
-    ),
-    line(
-        Libxl,
-        "Unrecognised record",
-        "There is a libxl record of a type that does not exist: framing is lost, or the image is damaged.",
-        &[Rule::LibxlRecordType, Rule::LibxlRecordOptional],
-    ),
-    line(
-        Libxl,
-        "Received a xenstore emulator record when none was expected",
-        "There is the state of a device model, and the guest has none: it is PV or PVH by its configuration.",
-        &[Rule::LibxlEmulatorGuest],
-    ),
-    line(
-        Libxl,
-        "Received an emulator context record when none was expected",
-        "There is the state of a device model, and the guest has none: it is PV or PVH by its configuration.",
-        &[Rule::LibxlEmulatorGuest],
-    ),
-    line(
-        Libxl,
-        "Emulator xenstore data record too short to contain header",
-        "EMULATOR_XENSTORE_DATA is too short.",
-        &[Rule::LibxlEmulatorHeader],
-    ),
-    line(
-        Libxl,
-        "Emulator record too short to contain header",
-        "EMULATOR_CONTEXT is too short.",
-        &[Rule::LibxlEmulatorHeader],
-    ),
-    line(
-        Libxl,
-        "in xenstore data not NUL terminated",
-        "A string in EMULATOR_XENSTORE_DATA does not end.",
-        &[Rule::LibxlXenstoreTerminator, Rule::LibxlXenstorePairs],
-    ),
-    line(
-        Libxl,
-        "empty key found in xenstore data",
-        "A key in EMULATOR_XENSTORE_DATA is empty.",
-        &[Rule::LibxlXenstoreKeyEmpty],
-    ),
-    line(
-        Libxl,
-        "Unexpected CHECKPOINT_END record in stream",
-        "CHECKPOINT_END stands outside of a checkpoint.",
-        &[Rule::LibxlCheckpointEndUnexpected],
-    ),
-    line(
-        Libxl,
-        "Unexpected CHECKPOINT_STATE record in stream",
-        "CHECKPOINT_STATE stands in a stream that is not of COLO.",
-        &[Rule::LibxlCheckpointStateUnexpected],
-    ),
-    line(
-        Libxl,
-        "stream_complete: Assertion `rc' failed",
-        "The stream ends inside a checkpoint, and libxl aborts.",
-        &[Rule::LibxlEndInCheckpoint],
-    ),
-    line(
-        Libxl,
-        "Failed to start the legacy stream conversion helper",
-        "This is a legacy image, and the program that converts it is not installed.",
-        &[Rule::StreamLegacy],
-    ),
-    line(
-        Xl,
-        "File has wrong magic number",
-        "This is no image of xl: of libvirt or xenopsd, compressed, or something else.",
-        &[Rule::StreamUnrecognised],
-    ),
-    line(
-        Xl,
-        "File has wrong byte order",
-        "The xl header is damaged, or of a big-endian machine.",
-        &[Rule::XlByteorder, Rule::XlBigEndian],
-    ),
-    line(
-        Xl,
-        "Savefile has mandatory flag(s)",
-        "The xl header has flags that no xl knows.",
-        &[Rule::XlMandatoryFlags],
-    ),
-    line(
-        Xl,
-        "Savefile truncated.",
-        "The image ends inside the configuration: it was cut.",
-        &[Rule::XlOptionalDataLength, Rule::XlConfigLength, Rule::StreamTruncated],
-    ),
-    line(
-        Xl,
-        "Failed to parse config",
-        "The configuration in the image is no configuration.",
-        &[Rule::XlConfigJson, Rule::XlConfigFormat, Rule::XlConfigMissing],
-    ),
-    line(
-        Hypervisor,
-        "HVM restore mismatch: expected",
-        "An HVM_CONTEXT entry has another type or length than this Xen reads there.",
-        &[
-            Rule::HvmHeader,
-            Rule::HvmEntryLength,
-            Rule::HvmLapicLength,
-            Rule::HvmRtcLength,
-            Rule::HvmEntryOverrun,
-        ],
-    ),
-    line(
-        Hypervisor,
-        "restore: unknown entry typecode",
-        "HVM_CONTEXT has an entry of a type that this Xen does not know.",
-        &[Rule::HvmTypecode],
-    ),
-    line(
-        Hypervisor,
-        "restore: save did not end with a null entry",
-        "HVM_CONTEXT has no END, or something follows it.",
-        &[Rule::HvmEndMissing, Rule::HvmTrailing],
-    ),
-    line(
-        Hypervisor,
-        "not enough data left to read",
-        "HVM_CONTEXT ends inside an entry.",
-        &[Rule::HvmEntryOverrun, Rule::HvmHeader, Rule::HvmEndMissing, Rule::HvmEntryLength],
-    ),
-    line(
-        Hypervisor,
-        "restore: failed to load entry",
-        "The hypervisor does not take an HVM_CONTEXT entry: typecode and instance are before \"rc\".",
-        &[
-            Rule::HvmInstance,
-            Rule::HvmEntryLength,
-            Rule::HvmTypecode,
-            Rule::HvmMsrReserved,
-            Rule::HvmMsrCount,
-            Rule::HvmEntryRepeated,
-        ],
-    ),
-    line(
-        Hypervisor,
-        "HVM restore: dom* has no vcpu",
-        "An HVM_CONTEXT entry is of a vcpu that the domain does not have.",
-        &[Rule::HvmInstance],
-    ),
-    line(
-        Hypervisor,
-        "restore mismatch: MSR length",
-        "CPU_MSR has not the length that its count needs.",
-        &[Rule::HvmMsrCount, Rule::HvmEntryLength],
-    ),
-    line(
-        Hypervisor,
-        "restore: bad magic number",
-        "HVM_CONTEXT does not begin with its header.",
-        &[Rule::HvmMagic, Rule::HvmHeader],
-    ),
-    line(
-        Hypervisor,
-        "restore: unsupported version",
-        "HVM_CONTEXT is of another version than any Xen reads.",
-        &[Rule::HvmVersion],
-    ),
-    line(
-        Hypervisor,
-        "HVM restore * failed to load",
-        "The hypervisor does not take an HVM_CONTEXT entry, whose type and instance it names.",
-        &[
-            Rule::HvmInstance,
-            Rule::HvmEntryLength,
-            Rule::HvmTypecode,
-            Rule::HvmMsrReserved,
-            Rule::HvmMsrCount,
-            Rule::HvmEntryRepeated,
-        ],
-    ),
-    line(
-        Hypervisor,
-        "HVM restore: dom* has no vCPU",
-        "An HVM_CONTEXT entry is of a vcpu that the domain does not have.",
-        &[Rule::HvmInstance],
-    ),
-    line(
-        Qemu,
-        "Not a migration stream",
-        "EMULATOR_CONTEXT has no state of QEMU in it.",
-        &[Rule::LibxlEmulatorLength],
-    ),
-    line(
-        Xenopsd,
-        "Invalid_header_type",
-        "The xenopsd image has a header of a type that does not exist: it is damaged, or newer.",
-        &[Rule::XenopsdHeaderType],
-    ),
-    line(
-        Xenopsd,
-        "Suspend_image_failure",
-        "xenopsd does not take the image: a header or its order is wrong, or the image ends early.",
-        &[
-            Rule::XenopsdHeaderType,
-            Rule::XenopsdLength,
-            Rule::XenopsdMissingLibxc,
-            Rule::XenopsdOrder,
-            Rule::XenopsdUnsupported,
-            Rule::StreamTruncated,
-        ],
-    ),
-    line(
-        Xenopsd,
-        "Domain_restore_truncated_hvmstate",
-        "The image ends inside the state of the guest.",
-        &[Rule::StreamTruncated],
     ),
 ];
