@@ -31,13 +31,13 @@ const TABLE: &str = r#"     offset      index  layer    type                    
         318          1    libxc  X86_CPUID_POLICY                48  vendor "GenuineIntel", family 6, model 58, stepping 9, 2 entries: vendor, features
         374          2    libxc  X86_MSR_POLICY                  32  2 entries: PLATFORM_INFO 0x80000000, ARCH_CAPABILITIES 0x0
         414          3    libxc  STATIC_DATA_END                  0
-        422          4    libxc  X86_PV_P2M_FRAMES               16  frames 1, start_pfn 0x0, end_pfn 0x1ff
+        422          4    libxc  X86_PV_P2M_FRAMES               16  frames 1, start_pfn 0x0, end_pfn 0x5
         446          5    libxc  PAGE_DATA                    16440  6 entries, pfn 0x0-0x5: 3 NOTAB, 1 L4TAB pinned, 1 XALLOC, 1 XTAB
       16894          6    libxc  X86_TSC_INFO                    24  mode 0x2 (never emulated), khz 0, nsec 0, incarnation 1
       16926          7    libxc  SHARED_INFO                   4096
       21030          8    libxc  X86_PV_VCPU_BASIC             5176  cr3_pfn 0x1, vcpu_id 0, rip 0x0, cr3 0x1000
-      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu_id 0, size 0
-      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu_id 0, xcr0 0x0, xcr0_accum 0x0
+      26214          9    libxc  X86_PV_VCPU_EXTENDED            72  vcpu_id 0, size 64
+      26294         10    libxc  X86_PV_VCPU_XSAVE              856  vcpu_id 0, xcr0 0x7 (x87 SSE AVX), xcr0_accum 0x7 (x87 SSE AVX)
       27158         11    libxc  X86_PV_VCPU_MSRS                24  vcpu_id 0, 1 entry: TSC_AUX 0x0
       27190         12    libxc  END                              0
       27198          1   libxl   END                              0
@@ -64,13 +64,13 @@ fn every_record_is_a_line() {
     for (run, verdict) in [
         (
             run_in(files.path(), ["inspect", "web.save"]),
-            "web.save: valid: xl, pv, Xen 4.17, 4 pages, 26.5 KiB",
+            "web.save: valid: xl, pv64, Xen 4.17, 4 pages, 26.5 KiB",
         ),
         (
             run_in(files.path(), ["inspect", "web.zst"]),
-            "web.zst: valid: xl in zstd, pv, Xen 4.17, 4 pages, 26.5 KiB",
+            "web.zst: valid: xl in zstd, pv64, Xen 4.17, 4 pages, 26.5 KiB",
         ),
-        (run_with_stdin(&bytes, &["inspect", "-"]), "-: valid: xl, pv, Xen 4.17, 4 pages, 26.5 KiB"),
+        (run_with_stdin(&bytes, &["inspect", "-"]), "-: valid: xl, pv64, Xen 4.17, 4 pages, 26.5 KiB"),
     ] {
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
         assert_eq!(parts(&run), (TABLE.trim_end(), verdict));
@@ -177,7 +177,7 @@ fn entries_of_hvm_context_are_its_own() {
     let entries = layers(&["--layer", "hvm"]).1;
     assert!(entries > 10);
     assert_eq!(layers(&["--type", "HVM_CONTEXT"]), (1, 1 + entries));
-    assert_eq!(layers(&["--record", "6"]), (1, 1 + entries));
+    assert_eq!(layers(&["--record", "7"]), (1, 1 + entries));
     assert_eq!(layers(&["--type", "HVM_CONTEXT", "--layer", "libxc"]), (1, 1));
     assert_eq!(layers(&["--type", "PIC"]), (0, 2));
     assert_eq!(layers(&["--record", "1", "--layer", "hvm"]), (0, 1));
@@ -205,13 +205,13 @@ fn wrong_names_and_numbers_are_usage_errors() {
 fn runs_of_page_data_fold_unless_asked_for() {
     let part = Part::libxc(types::X86_TSC_INFO);
     let page = |pfn| records::page_data(&[Page::normal(pfn), Page::absent(pfn + 1)]);
-    let stream = image().before(part, page(0x10)).before(part, page(0x20));
+    let stream = image().before(part, page(0x4)).before(part, page(0x8));
     let files = directory(&[("hvm", &stream.bytes())]);
     let folded = run_in(files.path(), ["inspect", "hvm", "--type", "PAGE_DATA"]);
     let (table, _) = parts(&folded);
     assert_eq!(
         table.lines().nth(1).unwrap(),
-        "        250        3-6    libxc  PAGE_DATA                    12400  4 records, 10 entries, pfn 0x0-0xfefff: 3 NOTAB, 1 BROKEN, 1 XALLOC, 5 XTAB"
+        "        250        3-7    libxc  PAGE_DATA                    12528  5 records, 25 entries, pfn 0x0-0x14: 3 NOTAB, 1 BROKEN, 6 XALLOC, 15 XTAB"
     );
     let each = run_in(files.path(), ["inspect", "hvm", "--type", "PAGE_DATA", "--pages"]);
     let (table, _) = parts(&each);
@@ -220,9 +220,10 @@ fn runs_of_page_data_fold_unless_asked_for() {
         lines,
         [
             "          3    libxc  PAGE_DATA                     4136  4 entries, pfn 0x0-0x3: 1 NOTAB, 1 BROKEN, 1 XALLOC, 1 XTAB",
-            "          4    libxc  PAGE_DATA                       24  2 entries, pfn 0x1000-0xfefff: 2 XTAB",
-            "          5    libxc  PAGE_DATA                     4120  2 entries, pfn 0x10-0x11: 1 NOTAB, 1 XTAB",
-            "          6    libxc  PAGE_DATA                     4120  2 entries, pfn 0x20-0x21: 1 NOTAB, 1 XTAB",
+            "          4    libxc  PAGE_DATA                      104  12 entries, pfn 0x4-0xf: 12 XTAB",
+            "          5    libxc  PAGE_DATA                       48  5 entries, pfn 0x10-0x14: 5 XALLOC",
+            "          6    libxc  PAGE_DATA                     4120  2 entries, pfn 0x4-0x5: 1 NOTAB, 1 XTAB",
+            "          7    libxc  PAGE_DATA                     4120  2 entries, pfn 0x8-0x9: 1 NOTAB, 1 XTAB",
         ]
     );
 }

@@ -89,7 +89,7 @@ fn quiet_is_about_what_is_wrong() {
 #[test]
 fn verbose_lists_the_records_and_folds_memory() {
     let part = Part::libxc(libxc::types::X86_TSC_INFO);
-    let one = || records::page_data(&[Page::normal(0x2000), Page::absent(0x2001)]);
+    let one = || records::page_data(&[Page::normal(2), Page::absent(3)]);
     let verify = || records::record(libxc::types::VERIFY, xenstream_synth::Body::new());
     let stream = image().before(part, verify()).before(part, one());
     let files = directory(&[("file", &stream.bytes()), ("note", b"none")]);
