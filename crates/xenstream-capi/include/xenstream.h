@@ -156,7 +156,7 @@ typedef struct {
   uint64_t expected;
   // What was there.
   uint64_t found;
-  // The layer in which it was found.
+  // The layer of the rule.
   xs_layer layer;
   // The layer whose record it is.
   xs_layer record_layer;

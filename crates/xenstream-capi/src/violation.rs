@@ -40,7 +40,7 @@ pub struct xs_violation {
     pub expected: u64,
     /// What was there.
     pub found: u64,
-    /// The layer in which it was found.
+    /// The layer of the rule.
     pub layer: xs_layer,
     /// The layer whose record it is.
     pub record_layer: xs_layer,
@@ -86,7 +86,7 @@ impl xs_violation {
             offset: violation.offset,
             expected: violation.expected,
             found: violation.found,
-            layer: choice::number(&Layer::ALL, &violation.layer),
+            layer: choice::number(&Layer::ALL, &violation.layer()),
             record_layer: record.map_or(0, |record| choice::number(&Layer::ALL, &record.layer)),
             record_index: record.map_or(0, |record| record.index),
             record_type: kind.unwrap_or(0),
@@ -108,7 +108,6 @@ impl xs_violation {
         Ok(Violation {
             rule: Rule::all().nth(number).ok_or(xs_status::ErrorArgument)?,
             offset: self.offset,
-            layer: choice::chosen(&Layer::ALL, self.layer)?,
             record,
             expected: self.expected,
             found: self.found,

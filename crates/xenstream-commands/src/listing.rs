@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use xenstream::wire::{Order, RECORD_HEADER, libxc, padding};
+use xenstream::wire::{Order, libxc};
 use xenstream::{Header, Layer, Observer, PageBatch, Record};
 
 use crate::output::{self, Out, plural};
@@ -87,34 +87,24 @@ impl<W: Write> Observer for Listing<W> {
             Order::Little => "little-endian",
             Order::Big => "big-endian",
         };
-        let (offset, layer, what, rest) = match header {
-            Header::Xl { offset, order: o, mandatory_flags, optional_data_len, .. } => {
-                let rest = format!(
+        let rest = match header {
+            Header::Xl { order: o, mandatory_flags, optional_data_len, .. } => {
+                format!(
                     "{}, flags {mandatory_flags:#x}, {optional_data_len} bytes of optional data",
                     order(o)
-                );
-                (*offset, Layer::Xl, "header", rest)
+                )
             }
-            Header::Libvirt { offset, order: o, version, xml_len } => (
-                *offset,
-                Layer::Libvirt,
-                "header",
-                format!("{}, version {version}, {xml_len} bytes of XML", order(o)),
-            ),
-            Header::Xenopsd { offset } => (*offset, Layer::Xenopsd, "signature", String::new()),
-            Header::Libxl { offset, order: o, options } => {
-                (*offset, Layer::Libxl, "header", format!("{}, options {options:#x}", order(o)))
+            Header::Libvirt { order: o, version, xml_len, .. } => {
+                format!("{}, version {version}, {xml_len} bytes of XML", order(o))
             }
-            Header::LibxcImage { offset, order: o, version, .. } => {
-                (*offset, Layer::Libxc, "image header", format!("{}, version {version}", order(o)))
-            }
-            Header::LibxcDomain { offset, guest, xen: (major, minor) } => {
-                (*offset, Layer::Libxc, "domain header", format!("{guest}, Xen {major}.{minor}"))
-            }
+            Header::Xenopsd { .. } => String::new(),
+            Header::Libxl { order: o, options, .. } => format!("{}, options {options:#x}", order(o)),
+            Header::LibxcImage { order: o, version, .. } => format!("{}, version {version}", order(o)),
+            Header::LibxcDomain { guest, xen: (major, minor), .. } => format!("{guest}, Xen {major}.{minor}"),
             // A header that this program does not know by name has nothing to be listed by.
             _ => return,
         };
-        self.line(offset, layer, "", what, &rest);
+        self.line(header.offset(), header.layer(), "", header.name(), &rest);
     }
 
     fn record(&mut self, record: &Record) {
@@ -123,7 +113,7 @@ impl<W: Write> Observer for Listing<W> {
             return;
         }
         if record.layer == Layer::Libxc && record.kind == u64::from(libxc::types::PAGE_DATA) {
-            let end = record.offset + RECORD_HEADER + record.body_length + padding(record.body_length);
+            let end = record.end();
             match &mut self.run {
                 Some(run) => {
                     run.indices = *run.indices.start()..=record.index;

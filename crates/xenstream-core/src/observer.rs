@@ -2,7 +2,11 @@
 
 use crate::summary::Guest;
 use crate::violation::{Layer, RecordRef, Violation};
-use crate::wire::{Order, libxc::page};
+use crate::wire::{
+    Order, libvirt,
+    libxc::{self, page},
+    libxl, padding, xenopsd, xl,
+};
 
 /// Hears what the verifier meets, in stream order. All methods do nothing unless overridden, and the observer `()`
 /// compiles to nothing.
@@ -190,6 +194,63 @@ pub enum Header {
     },
 }
 
+impl Header {
+    /// The layer that the header belongs to.
+    #[must_use]
+    pub const fn layer(&self) -> Layer {
+        match self {
+            Header::Xl { .. } => Layer::Xl,
+            Header::Libvirt { .. } => Layer::Libvirt,
+            Header::Xenopsd { .. } => Layer::Xenopsd,
+            Header::Libxl { .. } => Layer::Libxl,
+            Header::LibxcImage { .. } | Header::LibxcDomain { .. } => Layer::Libxc,
+        }
+    }
+
+    /// The header's name inside its layer.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Header::Xl { .. } | Header::Libvirt { .. } | Header::Libxl { .. } => "header",
+            Header::Xenopsd { .. } => "signature",
+            Header::LibxcImage { .. } => "image header",
+            Header::LibxcDomain { .. } => "domain header",
+        }
+    }
+
+    /// Absolute offset of the header's first byte.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        match self {
+            Header::Xl { offset, .. }
+            | Header::Libvirt { offset, .. }
+            | Header::Xenopsd { offset }
+            | Header::Libxl { offset, .. }
+            | Header::LibxcImage { offset, .. }
+            | Header::LibxcDomain { offset, .. } => *offset,
+        }
+    }
+
+    /// Bytes of the header, without the configuration that may follow it.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        match self {
+            Header::Xl { .. } => xl::HEADER,
+            Header::Libvirt { .. } => libvirt::HEADER,
+            Header::Xenopsd { .. } => xenopsd::SIGNATURE.len() as u64,
+            Header::Libxl { .. } => libxl::HEADER,
+            Header::LibxcImage { .. } => libxc::IMAGE_HEADER,
+            Header::LibxcDomain { .. } => libxc::DOMAIN_HEADER,
+        }
+    }
+
+    /// Absolute offset of the first byte after the header.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.offset().saturating_add(self.length())
+    }
+}
+
 /// A record's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -211,6 +272,29 @@ pub struct Record {
 }
 
 impl Record {
+    /// Bytes of padding after the body: those of libxl and libxc are padded to a multiple of 8 bytes, other records are
+    /// not.
+    #[inline]
+    #[must_use]
+    pub const fn padding(&self) -> u64 {
+        match self.layer {
+            Layer::Libxl | Layer::Libxc => padding(self.body_length),
+            Layer::Stream
+            | Layer::Xl
+            | Layer::Libvirt
+            | Layer::Xenopsd
+            | Layer::Hvm
+            | Layer::Pv
+            | Layer::Qemu => 0,
+        }
+    }
+
+    /// Absolute offset of the first byte after the record, its padding included.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.body_offset.saturating_add(self.body_length).saturating_add(self.padding())
+    }
+
     /// The record as violations name it.
     #[must_use]
     pub fn reference(&self) -> RecordRef {

@@ -13,7 +13,6 @@ use crate::targets::{Fact, HostDependency};
 use crate::verify::detect::Follows;
 use crate::verify::{self, Field, ShortCut, Size, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
-use crate::wire::padding;
 
 /// Verifies one stream.
 ///
@@ -517,8 +516,7 @@ impl Verifier {
     #[inline]
     pub(crate) fn begin_body<O: Observer + ?Sized>(&mut self, record: &Record, tail: u64, o: &mut O) {
         self.body_end = record.body_offset.saturating_add(record.body_length);
-        self.body_padding =
-            if matches!(record.layer, Layer::Xenopsd) { 0 } else { padding(record.body_length) };
+        self.body_padding = record.padding();
         self.sure = self.body_end.saturating_add(self.body_padding).saturating_add(tail);
         o.record(record);
         self.wanted = o.wants_body(record);
@@ -575,16 +573,8 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let level = self.policy.level(rule);
-        let violation = Violation {
-            rule,
-            offset,
-            layer: rule.layer(),
-            record,
-            expected,
-            found,
-            fact: None,
-            is_combination: false,
-        };
+        let violation =
+            Violation { rule, offset, record, expected, found, fact: None, is_combination: false };
         self.find_at(level, violation, o)
     }
 
@@ -640,9 +630,8 @@ impl Verifier {
             }
             None => self.policy.level_or(rule, fact.level(profile)),
         };
-        let layer = rule.layer();
         let fact = Some(fact);
-        let violation = Violation { rule, offset, layer, record, expected, found, fact, is_combination };
+        let violation = Violation { rule, offset, record, expected, found, fact, is_combination };
         self.find_at(level, violation, o)
     }
 

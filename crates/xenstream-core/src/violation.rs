@@ -127,8 +127,6 @@ pub struct Violation {
     pub rule: Rule,
     /// Absolute offset, in bytes from the start of the input.
     pub offset: u64,
-    /// The layer in which it was found.
-    pub layer: Layer,
     /// The record in which it was found, if it was inside one.
     pub record: Option<RecordRef>,
     /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
@@ -142,6 +140,12 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// The layer of the rule.
+    #[must_use]
+    pub const fn layer(&self) -> Layer {
+        self.rule.layer()
+    }
+
     /// Whether it leaves the stream unjudged rather than invalid: all before its offset was verified, and what follows
     /// is in a format that cannot be.
     #[must_use]

@@ -114,7 +114,6 @@ impl Collector {
         let violation = |rule, at: usize, found, expected| Violation {
             rule,
             offset: record.body_offset.saturating_add(at as u64),
-            layer: record.layer,
             record: None,
             expected,
             found,

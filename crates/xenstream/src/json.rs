@@ -200,7 +200,7 @@ impl ViolationObject {
     fn new(violation: &Violation) -> ViolationObject {
         ViolationObject {
             rule: violation.rule.name(),
-            layer: violation.layer.name(),
+            layer: violation.layer().name(),
             offset: violation.offset,
             record: violation.record.as_ref().map(RecordObject::new),
             message: violation.message().to_string(),

@@ -448,7 +448,6 @@ fn violation(rule: Rule, named: &Named, found: u64, expected: u64) -> Violation 
     Violation {
         rule,
         offset: named.at,
-        layer: rule.layer(),
         record: Some(named.record),
         expected,
         found,

@@ -156,7 +156,7 @@ fn a_violation_is_the_cores() {
             Ok(expected.rule.name())
         );
         let layer = unsafe { CStr::from_ptr(xs_layer_name(violation.layer)) };
-        assert_eq!(layer.to_str(), Ok(expected.layer.name()));
+        assert_eq!(layer.to_str(), Ok(expected.layer().name()));
         assert_eq!(text(&violation), expected.to_string());
 
         let name = expected.record.and_then(|record| record.type_name());
@@ -197,7 +197,9 @@ fn a_text_is_cut_to_its_buffer() {
         assert_eq!(xs_violation_text(null(), buffer.as_mut_ptr(), 8), error);
         for change in [
             |violation: &mut xs_violation| violation.rule_number = xs_rule_count(),
-            |violation: &mut xs_violation| violation.layer = Layer::ALL.len() as c_int,
+            |violation: &mut xs_violation| {
+                (violation.has, violation.record_layer) = (XS_HAS_RECORD, Layer::ALL.len() as c_int);
+            },
             |violation: &mut xs_violation| (violation.has, violation.record_layer) = (XS_HAS_RECORD, -1),
         ] {
             let mut changed = violation;

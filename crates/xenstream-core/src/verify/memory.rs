@@ -13,7 +13,7 @@ use crate::summary::Guest;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::places::Seen;
-use crate::violation::{Layer, Violation};
+use crate::violation::Violation;
 use crate::wire::libxc::{params, types};
 
 impl Verifier {
@@ -89,7 +89,6 @@ impl Verifier {
         let violation = Violation {
             rule,
             offset,
-            layer: Layer::Libxc,
             record: self.record,
             expected,
             found,

@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::summary::Guest;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::violation::{Layer, Violation};
+use crate::violation::Violation;
 use crate::wire::libxc::types;
 use crate::wire::{RECORD_HEADER, padding};
 
@@ -293,12 +293,10 @@ impl Verifier {
         {
             let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
             let found = record.kind.unwrap_or(0);
-            let layer = Layer::Libxc;
             let level = self.policy.level_or(rule, Level::Deny);
             let violation = Violation {
                 rule,
                 offset,
-                layer,
                 record: Some(record),
                 expected: 0,
                 found,

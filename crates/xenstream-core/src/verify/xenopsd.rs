@@ -148,11 +148,10 @@ impl Verifier {
                         Profile::Restore => self.policy.level_or(rule, Level::Warn),
                         Profile::Spec | Profile::Hardened => self.policy.level(rule),
                     };
-                    let (layer, record) = (rule.layer(), self.record);
+                    let record = self.record;
                     let violation = Violation {
                         rule,
                         offset: at,
-                        layer,
                         record,
                         expected: 0,
                         found: length,

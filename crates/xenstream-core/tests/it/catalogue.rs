@@ -38,7 +38,6 @@ fn violation(rule: Rule, record: Option<RecordRef>) -> Violation {
     Violation {
         rule,
         offset: 4253,
-        layer: rule.layer(),
         record,
         expected: 0x1_0000,
         found: 0x10,

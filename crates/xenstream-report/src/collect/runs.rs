@@ -1,7 +1,6 @@
 //! Runs of records of one type, one behind the other in their layer.
 
 use xenstream::Record;
-use xenstream::wire::{RECORD_HEADER, hvm, padding, xenopsd};
 
 use super::condensed::{Condensed, Span};
 use crate::kinds::{Group, Lane};
@@ -52,7 +51,14 @@ impl Run {
 
     fn record(lane: Lane, record: &Record) -> Run {
         let slot = lane.kind(record.kind).map_or(UNKNOWN, |(index, _)| index);
-        Run::new(lane, What::Kind(record.kind), slot, record.index, record.offset, length(lane, record))
+        Run::new(
+            lane,
+            What::Kind(record.kind),
+            slot,
+            record.index,
+            record.offset,
+            record.end().saturating_sub(record.offset),
+        )
     }
 
     fn new(lane: Lane, what: What, slot: usize, first: u64, start: u64, bytes: u64) -> Run {
@@ -198,14 +204,4 @@ impl Runs {
             _ => self.lanes[lane].push(run),
         }
     }
-}
-
-/// Bytes of a record: header, body and padding.
-fn length(lane: Lane, record: &Record) -> u64 {
-    let (header, padding) = match lane {
-        Lane::Container => (xenopsd::HEADER, 0),
-        Lane::Hvm => (hvm::ENTRY_HEADER, 0),
-        Lane::Libxl | Lane::Libxc => (RECORD_HEADER, padding(record.body_length)),
-    };
-    record.body_length.saturating_add(header + padding)
 }

@@ -77,7 +77,7 @@ fn at_deny_the_rule_refuses_where_the_case_says() {
             (Err(violation), _) => violation,
             (Ok(_), warnings) => return Err(format!("accepted under {profile}, warnings {warnings:?}")),
         };
-        let found = (violation.rule, violation.offset, violation.layer, violation.record);
+        let found = (violation.rule, violation.offset, violation.layer(), violation.record);
         let expected = (case.rule, case.offset, case.rule.layer(), case.record);
         if found == expected {
             Ok(())
@@ -123,7 +123,7 @@ fn warnings_tell_the_same_place_as_refusals() {
             case.policy(profile).with_level(case.rule, Level::Warn).map_err(|error| error.to_string())?;
         let (_, warnings) = verify(case.format, &policy, &case.stream);
         let first = warnings.iter().find(|warning| warning.rule == case.rule);
-        let found = first.map(|warning| (warning.offset, warning.layer, warning.record));
+        let found = first.map(|warning| (warning.offset, warning.layer(), warning.record));
         let expected = Some((case.offset, case.rule.layer(), case.record));
         if found == expected {
             Ok(())

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use xenstream_core::wire::libxc::types;
 use xenstream_core::wire::libxl::types as libxl;
-use xenstream_core::wire::{self, Order, RECORD_HEADER, padding};
+use xenstream_core::wire::{self, Order};
 use xenstream_core::{Header, Layer, Observer, Pfns, Record};
 
 use crate::inspect::content::{Datum, Value, Values};
@@ -171,7 +171,8 @@ impl Observer for Inspector<'_> {
     }
 
     fn header(&mut self, header: &Header) {
-        let Some((layer, name, offset, bytes, content)) = describe(header) else { return };
+        let Some(content) = content(header) else { return };
+        let (layer, bytes) = (header.layer(), header.length());
         match header {
             Header::Libxl { order, .. } => {
                 self.in_libxl = true;
@@ -182,11 +183,11 @@ impl Observer for Inspector<'_> {
             _ => self.contained = true,
         }
         let head = Head {
-            offset,
+            offset: header.offset(),
             layer,
             depth: self.depth(layer),
             index: None,
-            kind: Kind::Header(name),
+            kind: Kind::Header(header.name()),
             body_length: bytes,
             bytes,
         };
@@ -196,11 +197,6 @@ impl Observer for Inspector<'_> {
     }
 
     fn record(&mut self, record: &Record) {
-        let (own_header, behind) = match record.layer {
-            Layer::Xenopsd => (wire::xenopsd::HEADER, 0),
-            Layer::Hvm => (wire::hvm::ENTRY_HEADER, 0),
-            _ => (RECORD_HEADER, padding(record.body_length)),
-        };
         let Some(label) = record.reference().type_label() else { return };
         let head = Head {
             offset: record.offset,
@@ -209,7 +205,7 @@ impl Observer for Inspector<'_> {
             index: Some(record.index),
             kind: Kind::Record(label),
             body_length: record.body_length,
-            bytes: own_header.saturating_add(record.body_length).saturating_add(behind),
+            bytes: record.end().saturating_sub(record.offset),
         };
         self.open(record, head);
         if record.layer == Layer::Libxc && record.kind == u64::from(types::CHECKPOINT) {
@@ -239,49 +235,37 @@ impl Observer for Inspector<'_> {
     }
 }
 
-/// Layer, name, offset, size and content of a header; `None` for one that this crate does not know.
-fn describe(header: &Header) -> Option<(Layer, &'static str, u64, u64, Content)> {
+/// The content of a header; `None` for one that this crate does not know.
+fn content(header: &Header) -> Option<Content> {
     let order_word =
         |order| Value::new("order", Datum::Word(if order == Order::Big { "big" } else { "little" }));
     let hex = |name, value: u32| Value::new(name, Datum::Number(value.into(), Show::Hex));
     Some(match *header {
-        Header::Xl { offset, order, mandatory_flags, optional_flags, optional_data_len } => {
+        Header::Xl { order, mandatory_flags, optional_flags, optional_data_len, .. } => {
             let flags = Datum::Number(mandatory_flags.into(), Show::Flags(wire::xl::FLAGS));
-            let content = Values::derived([
+            Values::derived([
                 order_word(order),
                 Value::new("mandatory_flags", flags),
                 hex("optional_flags", optional_flags),
                 Value::decimal("optional_data_len", optional_data_len),
-            ]);
-            (Layer::Xl, "header", offset, wire::xl::HEADER, content)
+            ])
         }
-        Header::Libvirt { offset, order, version, xml_len } => {
+        Header::Libvirt { order, version, xml_len, .. } => {
             let version = Value::decimal("version", version);
-            let content = [order_word(order), version, Value::decimal("xml_len", xml_len)];
-            (Layer::Libvirt, "header", offset, wire::libvirt::HEADER, Values::derived(content))
+            Values::derived([order_word(order), version, Value::decimal("xml_len", xml_len)])
         }
-        Header::Xenopsd { offset } => {
-            let bytes = wire::xenopsd::SIGNATURE.len() as u64;
-            (Layer::Xenopsd, "signature", offset, bytes, Content::Nothing)
-        }
-        Header::Libxl { offset, order, options } => {
-            let content = [order_word(order), hex("options", options)];
-            (Layer::Libxl, "header", offset, wire::libxl::HEADER, Values::derived(content))
-        }
-        Header::LibxcImage { offset, order, version, options } => {
+        Header::Xenopsd { .. } => Content::Nothing,
+        Header::Libxl { order, options, .. } => Values::derived([order_word(order), hex("options", options)]),
+        Header::LibxcImage { order, version, options, .. } => {
             let version = Value::decimal("version", version);
-            let content = [order_word(order), version, hex("options", options.into())];
-            (Layer::Libxc, "image header", offset, wire::libxc::IMAGE_HEADER, Values::derived(content))
+            Values::derived([order_word(order), version, hex("options", options.into())])
         }
         // The converter of legacy streams leaves the major version zero and puts its own into the minor one.
-        Header::LibxcDomain { offset, guest, xen: (xen_major, xen_minor) } => {
-            let content = [
-                Value::new("guest", Datum::Word(guest.name())),
-                Value::decimal("xen_major", xen_major),
-                Value::decimal("xen_minor", xen_minor),
-            ];
-            (Layer::Libxc, "domain header", offset, wire::libxc::DOMAIN_HEADER, Values::derived(content))
-        }
+        Header::LibxcDomain { guest, xen: (xen_major, xen_minor), .. } => Values::derived([
+            Value::new("guest", Datum::Word(guest.name())),
+            Value::decimal("xen_major", xen_major),
+            Value::decimal("xen_minor", xen_minor),
+        ]),
         _ => return None,
     })
 }

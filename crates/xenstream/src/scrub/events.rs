@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use xenstream_core::wire::{Order, libvirt, libxc, libxl, xenopsd, xl};
+use xenstream_core::wire::{Order, xl};
 use xenstream_core::{Framing, Guest, Header, Layer, Leave, Observer, Record, Rule, Violation};
 
 /// What the verifier said, with the offset from which it applies.
@@ -48,24 +48,19 @@ pub(super) struct Ear<'e>(pub(super) &'e RefCell<Events>);
 
 impl Observer for Ear<'_> {
     fn header(&mut self, header: &Header) {
-        let (end, event) = match *header {
-            Header::Xl { offset, order, optional_data_len, mandatory_flags, .. } => {
+        let event = match *header {
+            Header::Xl { order, optional_data_len, mandatory_flags, .. } => {
                 let is_json = mandatory_flags & xl::FLAG_JSON != 0;
-                let length = u64::from(optional_data_len);
-                (offset + xl::HEADER, Event::Xl { order, length, is_json })
+                Event::Xl { order, length: u64::from(optional_data_len), is_json }
             }
-            Header::Libvirt { offset, order, xml_len, .. } => {
-                (offset + libvirt::HEADER, Event::Libvirt { order, length: u64::from(xml_len) })
-            }
-            Header::Xenopsd { offset } => (offset + xenopsd::SIGNATURE.len() as u64, Event::Header),
-            Header::Libxl { offset, order, .. } => (offset + libxl::HEADER, Event::Libxl(order)),
-            Header::LibxcImage { offset, order, .. } => (offset + libxc::IMAGE_HEADER, Event::Image(order)),
-            Header::LibxcDomain { offset, guest, .. } => {
-                (offset + libxc::DOMAIN_HEADER, Event::Domain(guest))
-            }
-            _ => return,
+            Header::Libvirt { order, xml_len, .. } => Event::Libvirt { order, length: u64::from(xml_len) },
+            Header::Libxl { order, .. } => Event::Libxl(order),
+            Header::LibxcImage { order, .. } => Event::Image(order),
+            Header::LibxcDomain { guest, .. } => Event::Domain(guest),
+            // What is not known by name has nothing to be told of but its end.
+            _ => Event::Header,
         };
-        self.0.borrow_mut().queue.push_back((end, event));
+        self.0.borrow_mut().queue.push_back((header.end(), event));
     }
 
     fn record(&mut self, record: &Record) {

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek};
 
 use tempfile::SpooledTempFile;
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::{Order, libxc, padding};
+use xenstream_core::wire::{Order, libxc};
 use xenstream_core::{Layer, Record, Rule};
 
 use crate::scrub::Scrub;
@@ -211,8 +211,7 @@ impl Filter {
             header::likely_type(self.order(record.layer), &mut self.held);
         }
         let walk = Walk::record(self.what, record, &self.context);
-        let pads = record.layer != Layer::Xenopsd;
-        self.begin(walk, if pads { padding(record.body_length) } else { 0 });
+        self.begin(walk, record.padding());
         let ends_static =
             [PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES].map(u64::from).contains(&record.kind);
         self.context.static_data_ended |= record.layer == Layer::Libxc && ends_static;

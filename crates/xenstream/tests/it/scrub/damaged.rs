@@ -27,7 +27,7 @@ fn a_broken_stream_is_broken_in_the_same_place_once_it_is_scrubbed() {
             }
             assert_eq!(out.len(), bytes.len(), "{path} under {profile}");
             // What is wrong with page tables and registers goes with them.
-            if violation.layer != Layer::Pv {
+            if violation.layer() != Layer::Pv {
                 let (after, _) = read(&out, &options(profile));
                 assert_eq!(after.violation().map(place), Some(place(violation)), "{path} under {profile}");
             }
