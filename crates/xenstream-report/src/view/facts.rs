@@ -115,6 +115,18 @@ fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<F
         let aside = report.compression.map(|method| format!("in {method}")).unwrap_or_default();
         add("format", "Format", report.format.to_string(), None, aside);
     }
+    if report.is_valid() {
+        let text = match report.target {
+            Some(target) => format!("{target}, the target"),
+            None => summary.releases.taken_by().to_string(),
+        };
+        let reasons: Vec<String> = summary
+            .releases
+            .refusals()
+            .map(|refusal| format!("{} at offset {}", refusal.fact, grouped(refusal.offset)))
+            .collect();
+        add("releases", "Restores on", text, None, reasons.join(", "));
+    }
     if let Some(guest) = summary.guest {
         let text = match (guest, collector.vcpus.is_pvh()) {
             (Guest::Pv, _) => "PV",
