@@ -260,6 +260,13 @@ catalogue! {
         why: "xenopsd reads blobs into memory whole, and refuses device-model state of more than 1 MiB. It does not look at the length of a Libxc or End_of_image header, so restore only warns of one; a reader who believes it looks for the next header in the wrong place."
         source: "xenopsd, suspend image headers; its bound for qemu-traditional; limit of the policy"
         message: "length is {found}; at most {expected} is allowed, by the type or by the limit xenopsd-blob"
+    XenopsdMetadata "xenopsd::metadata" W D D
+        field: 1, framing: kept, by: std
+        title: "metadata that xenopsd cannot read"
+        refuses: "A Xenops record that is not one s-expression, a list of fields that are lists of a name and a value, or that has no time or no word_size as a number."
+        why: "xenopsd parses the record before it reads anything else of the image, and stops with an exception."
+        source: "xenopsd, suspend_image.ml, Xenops_record.of_string"
+        message: "the metadata stops being an s-expression with time and word_size after {found} bytes"
     XenopsdUnsupported "xenopsd::unsupported" D D D
         field: 8, framing: kept, by: core
         title: "header type that xenopsd refuses"

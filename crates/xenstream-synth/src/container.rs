@@ -15,7 +15,7 @@ pub const XL_CONFIG: &str = r#"{"c_info": {"name": "guest"}}"#;
 pub const LIBVIRT_XML: &str = "<domain type='xen'><name>guest</name></domain>";
 
 /// The metadata that [`Stream::in_xenopsd`] starts with.
-pub const XENOPS: &str = "((name guest))";
+pub const XENOPS: &str = "((time 20240101T00:00:00Z)(word_size 64))";
 
 /// The xl header, with room for optional data of this length behind it.
 #[must_use]

@@ -4,7 +4,7 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Deserialize;
-use xenstream_core::wire::xl;
+use xenstream_core::wire::{xenopsd, xl};
 use xenstream_core::{DomainType, Header, Layer, Limit, Policy, Record, Rule, Violation};
 
 use crate::Options;
@@ -12,6 +12,7 @@ use crate::config::limits::Excess;
 use crate::report::DerivedLimit;
 
 mod limits;
+mod metadata;
 
 /// Pages of 4 KiB below 4 GiB. Every HVM image lists them all, whatever the guest's memory, since devices live there.
 /// A PV guest that is handed devices has holes for them there.
@@ -73,6 +74,7 @@ impl Collector {
         let (wanted, max) = match record.layer {
             Layer::Xl => (self.is_json, self.max_json),
             Layer::Libvirt => (true, self.max_xml),
+            Layer::Xenopsd if record.kind == xenopsd::types::XENOPS => (true, self.max_json),
             _ => return false,
         };
         // An empty one is what the core's rules on length and terminator are about.
@@ -109,12 +111,13 @@ impl Collector {
     fn judge(&self, record: &Record, text: &[u8]) -> Judgement {
         let (fault, domain) = match record.layer {
             Layer::Xl => (json_fault(text).map(|at| (Rule::XlConfigJson, at)), json_domain(text)),
+            Layer::Xenopsd => (metadata::metadata_fault(text).map(|at| (Rule::XenopsdMetadata, at)), None),
             _ => (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text)),
         };
         let violation = |rule, at: usize, found, expected| Violation {
             rule,
             offset: record.body_offset.saturating_add(at as u64),
-            record: None,
+            record: (record.layer == Layer::Xenopsd).then(|| record.reference()),
             expected,
             found,
             fact: None,

@@ -140,6 +140,9 @@ pub(super) const BREAKS: &[Break] = &[
         let length = d.one_of(&[most + 1, most + 8, i64::MAX as u64])?;
         d.field(index, LENGTH, Field::U64(length))
     }),
+    Break::new(Rule::XenopsdMetadata, XENOPSD, |d| {
+        d.field(d.first(Part::xenopsd(XENOPS))?, 16, Field::U8(d.one_of(b")x;")?))
+    }),
     Break::new(Rule::XenopsdUnsupported, XENOPSD, |d| stray(d, &[LIBXL, QEMU_XEN])),
     Break::new(Rule::XenopsdMissingLibxc, XENOPSD, |d| {
         d.extra(d.first(Part::xenopsd(LIBXC))?, xenopsd_record(END_OF_IMAGE, Body::new()), 0)

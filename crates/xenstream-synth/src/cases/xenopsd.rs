@@ -37,7 +37,9 @@ pub(super) fn cases() -> Vec<Case> {
         unused_length("end-of-image", END_OF_IMAGE, &base),
         length("qemu-trad", QEMU_TRAD, QEMU_TRAD_MAX + 1),
         length("huge", VARSTORED, i64::MAX as u64),
-        length("limit", VARSTORED, 33).limit(Limit::XenopsdBlob, 32),
+        length("limit", VARSTORED, 65).limit(Limit::XenopsdBlob, 64),
+        metadata("", b")(((x(", 0),
+        metadata("word-size", b"((time x)(word_size y))", 19),
         more(Rule::XenopsdUnsupported, "", QEMU_XEN),
         extra(Rule::XenopsdUnsupported, "libxl", &base, Part::xenopsd(LIBXC), text(LIBXL)),
         missing_libxc(),
@@ -54,6 +56,12 @@ pub(super) fn cases() -> Vec<Case> {
         .note("a repeated Swtpm is as xenopsd writes it"),
         out_of_order(),
     ]
+}
+
+fn metadata(variant: &'static str, text: &[u8], at: u64) -> Case {
+    let base = minimal::hvm().in_xenopsd();
+    let item = blob(XENOPS, Body::new().raw(text));
+    super::other(Rule::XenopsdMetadata, variant, &base, Part::xenopsd(XENOPS), item, 16 + at)
 }
 
 fn text(kind: u64) -> Item {

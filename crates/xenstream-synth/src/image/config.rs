@@ -78,7 +78,6 @@ pub(super) fn libvirt(shape: &Shape) -> String {
 
 /// xenopsd's metadata.
 pub(super) fn xenopsd(shape: &Shape) -> String {
-    let Identity { name, uuid, memory_kib } = Identity::of(shape);
-    let vcpus = shape.vcpus;
-    format!("((id {uuid})(name {name})(memory_kib {memory_kib})(vcpus {vcpus}))")
+    let Identity { name, uuid, .. } = Identity::of(shape);
+    format!("((time 20240101T00:00:00Z)(word_size 64)(vm_str \"{uuid} {name}\"))")
 }

@@ -155,11 +155,15 @@ fn is_number(text: &[u8]) -> bool {
 
 /// Blanks the atoms of an s-expression.
 fn blank_expression(text: &mut [u8]) -> bool {
-    for byte in text.iter_mut().filter(|byte| !byte.is_ascii_whitespace() && !b"()".contains(byte)) {
-        *byte = BLANK;
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"()".contains(byte);
+    for word in text.split_mut(ends).filter(|word| !METADATA.contains(&&**word)) {
+        word.fill(BLANK);
     }
     true
 }
+
+/// Words of xenopsd's metadata without which it is none, and which tell nothing of the guest.
+const METADATA: [&[u8]; 6] = [b"time", b"word_size", b"vm_str", b"xs_subtree", b"32", b"64"];
 
 /// The pairs of EMULATOR_XENSTORE_DATA.
 #[derive(Debug, Default)]
