@@ -8,7 +8,7 @@ use xenstream_core::{Format, Limit, Profile, Rule};
 
 use super::{Case, either, extra, field};
 use crate::body::{Body, Field};
-use crate::container::{xenopsd_record as blob, xenopsd_signature};
+use crate::container::{XENOPS as METADATA, xenopsd_record as blob, xenopsd_signature};
 use crate::item::{Item, Part};
 use crate::minimal;
 use crate::stream::Stream;
@@ -75,7 +75,8 @@ fn unused_length(variant: &'static str, kind: u64, base: &Stream) -> Case {
 }
 
 fn missing_libxc() -> Case {
-    let items = [xenopsd_signature(), text(XENOPS), blob(END_OF_IMAGE, Body::new())];
+    let metadata = blob(XENOPS, Body::new().raw(METADATA));
+    let items = [xenopsd_signature(), metadata, blob(END_OF_IMAGE, Body::new())];
     let broken = Stream::new(Format::Xenopsd, items);
     let end = broken.find(Part::xenopsd(END_OF_IMAGE));
     Case::of(Rule::XenopsdMissingLibxc, "", &broken, &minimal::hvm().in_xenopsd()).in_item(&broken, end, 0)
