@@ -73,19 +73,17 @@ impl Verifier {
     /// Looks for the next field that has a check.
     pub(crate) fn flat_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         while let Some(Placed { field, element, offset }) =
-            self.flat.layout.field(&mut self.flat.place, self.flat.length)
+            self.flat.layout.checked_field(&mut self.flat.place, self.flat.length)
         {
-            if !field.checks.is_empty() {
-                let here = self.flat.length.saturating_sub(offset).min(u64::from(field.width));
-                if here > 0 {
-                    let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
-                    self.next(gap, verify::Field::Flat(here as u8));
-                    return Ok(());
-                }
-                let at = self.flat_length_at();
-                if !self.flat_judge(field.checks, Value { value: 0, at, element }, o)? {
-                    return Ok(());
-                }
+            let here = self.flat.length.saturating_sub(offset).min(u64::from(field.width));
+            if here > 0 {
+                let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
+                self.next(gap, verify::Field::Flat(here as u8));
+                return Ok(());
+            }
+            let at = self.flat_length_at();
+            if !self.flat_judge(field.checks, Value { value: 0, at, element }, o)? {
+                return Ok(());
             }
             self.flat.place.field = self.flat.place.field.saturating_add(1);
         }

@@ -53,6 +53,8 @@ pub struct Group {
     pub repeat: Repeat,
     /// The fields of one element, by ascending offset.
     pub fields: &'static [Field],
+    /// Whether any of them has a check: the walk of the verifier passes over a group without one at once.
+    is_checked: bool,
 }
 
 /// How often a group repeats.
@@ -496,29 +498,39 @@ impl Field {
     }
 }
 
+const fn is_checked(mut fields: &[Field]) -> bool {
+    while let [field, others @ ..] = fields {
+        if !field.checks.is_empty() {
+            return true;
+        }
+        fields = others;
+    }
+    false
+}
+
 impl Group {
     /// Fields at offsets from the start of the structure.
     #[must_use]
     pub const fn once(fields: &'static [Field]) -> Group {
-        Group { at: 0, stride: 0, repeat: Repeat::Times(1), fields }
+        Group { at: 0, stride: 0, repeat: Repeat::Times(1), fields, is_checked: is_checked(fields) }
     }
 
     /// An array: this many elements of `stride` bytes from `at` on.
     #[must_use]
     pub const fn array(at: u32, stride: u32, times: u32, fields: &'static [Field]) -> Group {
-        Group { at, stride, repeat: Repeat::Times(times), fields }
+        Group { at, stride, repeat: Repeat::Times(times), fields, is_checked: is_checked(fields) }
     }
 
     /// Elements of `stride` bytes from `at` to the end of the structure.
     #[must_use]
     pub const fn to_end(at: u32, stride: u32, fields: &'static [Field]) -> Group {
-        Group { at, stride, repeat: Repeat::ToEnd, fields }
+        Group { at, stride, repeat: Repeat::ToEnd, fields, is_checked: is_checked(fields) }
     }
 
     /// A field that takes the rest of the structure from `at` on.
     #[must_use]
     pub const fn rest(at: u32, field: &'static [Field]) -> Group {
-        Group { at, stride: 0, repeat: Repeat::Rest, fields: field }
+        Group { at, stride: 0, repeat: Repeat::Rest, fields: field, is_checked: is_checked(field) }
     }
 
     /// Bytes of an element, from [the first](Group::at).
@@ -632,6 +644,23 @@ impl Layout {
             Repeat::ToEnd | Repeat::Rest => None,
         });
         fixed.max().unwrap_or(0)
+    }
+
+    /// The field with a check at a place, or the first one after it; `None` after the last one.
+    #[inline]
+    pub(crate) fn checked_field(&'static self, place: &mut Place, length: u64) -> Option<Placed> {
+        loop {
+            let group = self.groups.get(usize::from(place.group))?;
+            if !group.is_checked {
+                *place = Place { group: place.group.saturating_add(1), element: 0, field: 0 };
+                continue;
+            }
+            let placed = self.field(place, length)?;
+            if !placed.field.checks.is_empty() {
+                return Some(placed);
+            }
+            place.field = place.field.saturating_add(1);
+        }
     }
 
     /// The field at a place, or the first one after it; `None` after the last one of a structure of this length.
