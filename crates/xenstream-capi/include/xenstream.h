@@ -354,7 +354,8 @@ xs_status xs_policy_set_checkpointing(xs_policy *policy, xs_checkpointing checkp
 //
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no known release has this name. On failure the policy stays as it
 // was.
-xs_status xs_policy_set_target(xs_policy *policy, const char *release);
+xs_status xs_policy_set_target(xs_policy *policy,
+                               const char *release);
 
 // Bytes that a verifier takes, at most XS_VERIFIER_SIZE.
 size_t xs_verifier_size(void);

@@ -26,17 +26,18 @@ end
 
 complete -c xenstream -n "__fish_xenstream_needs_command" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_needs_command" -s V -l version -d 'Print version'
-complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify" -d 'Verify images and report what is wrong, and where'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "inspect" -d 'Show what is in an image, record by record'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "scrub" -d 'Write the same stream with the guest\'s memory blanked, so that it can be shown to others'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "synth" -d 'Make a stream of a guest of a given shape and size, valid or broken'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "rules" -d 'List the rules'
-complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "explain" -d 'Explain a rule'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "targets" -d 'List the releases of Xen that are known, and what changed between them'
+complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "explain" -d 'Explain a rule, or a change between releases of Xen'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
 complete -c xenstream -n "__fish_xenstream_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s f -l format -d 'Format of the images; auto goes by their first bytes' -r -f -a "auto\t''
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
 xl\t''
 libvirt\t''
 xenopsd\t''
@@ -45,6 +46,7 @@ libxc\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
 restore\t''
 hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l target -d 'Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l warn -d 'Only warn when this rule is broken' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l allow -d 'Ignore this rule' -r
@@ -53,13 +55,17 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l checkpoin
 plain\t''
 remus\t''
 colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l files-from -d 'Verify the images and directories that this file lists, one a line; - is standard input' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l progress -d 'Show on standard error how far the work is, once it has taken half a second; auto: on a terminal, unless that is where records are listed' -r -f -a "auto\t'On a terminal, unless that is where records are listed'
 always\t'Always; line by line where it is no terminal'
 never\t'Never'"
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l strict -d 'Refuse what would only be warned about'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l all -d 'Judge every file in a directory, also those that are no images'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s 0 -l null -d 'Names in --files-from end with a zero byte, as find -print0 writes them'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l keep-going -d 'Report everything that is wrong with an image, not only the first thing'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -l json -d 'Print a JSON object for each image, on a line of its own'
-complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s q -l quiet -d 'Say nothing of valid images'
-complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s v -l verbose -d 'List the records of each image'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s q -l quiet -d 'Report only images that are invalid, unjudged or warned about; twice: print nothing'
+complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s v -l verbose -d 'List the records of each image, and why releases of Xen refuse it'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
 xl\t''
@@ -67,9 +73,7 @@ libvirt\t''
 xenopsd\t''
 libxl\t''
 libxc\t''"
-complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for streams from people you do not trust' -r -f -a "spec\t''
-restore\t''
-hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l target -d 'Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l warn -d 'Only warn when this rule is broken' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l allow -d 'Ignore this rule' -r
@@ -79,10 +83,14 @@ plain\t''
 remus\t''
 colo\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l report -d 'Write the report to this file and not to standard error' -r -F
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
+restore\t''
+hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -l json -d 'Print the report as a JSON object on a line'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s q -l quiet -d 'Say nothing of a valid stream'
 complete -c xenstream -n "__fish_xenstream_using_subcommand relay" -s h -l help -d 'Print help'
-complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -s f -l format -d 'Format of the image; auto goes by its first bytes' -r -f -a "auto\t''
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
 xl\t''
 libvirt\t''
 xenopsd\t''
@@ -91,6 +99,7 @@ libxc\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
 restore\t''
 hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l target -d 'Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l warn -d 'Only warn when this rule is broken' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l allow -d 'Ignore this rule' -r
@@ -109,13 +118,15 @@ libxc\t''
 hvm\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l from -d 'Show records that reach to this offset or beyond' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l to -d 'Show records that begin at this offset or before' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l keep-going -d 'Go on behind what is wrong, where the framing is intact'
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l pages -d 'Print a line for each PAGE_DATA record, and not one for a run of them'
+complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l fields -d 'Print every field of what is shown, each on a line of its own; --json prints them always'
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l hex -d 'Dump the bytes of each record that is shown'
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -l json -d 'Print a JSON object for each record, on a line of its own, and one for the verdict at the end'
 complete -c xenstream -n "__fish_xenstream_using_subcommand inspect" -s h -l help -d 'Print help'
-complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s o -l output -d 'Where to put the page; - or nothing is standard output' -r -F
-complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s f -l format -d 'Format of the image; auto goes by its first bytes' -r -f -a "auto\t''
+complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s o -l output -d 'Where to put the page; - or nothing is standard output' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
 xl\t''
 libvirt\t''
 xenopsd\t''
@@ -124,6 +135,7 @@ libxc\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
 restore\t''
 hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l target -d 'Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l warn -d 'Only warn when this rule is broken' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l allow -d 'Ignore this rule' -r
@@ -135,6 +147,8 @@ colo\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l progress -d 'Show on standard error how far the work is, once it has taken half a second; auto: on a terminal' -r -f -a "auto\t'On a terminal, unless that is where records are listed'
 always\t'Always; line by line where it is no terminal'
 never\t'Never'"
+complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l force -d 'Replace the file of -o even if it is no page of an earlier report'
+complete -c xenstream -n "__fish_xenstream_using_subcommand report" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
 xl\t''
@@ -142,9 +156,14 @@ libvirt\t''
 xenopsd\t''
 libxl\t''
 libxc\t''"
-complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l profile -d 'What makes a stream invalid: the written specification, what Xen refuses to restore, or more' -r -f -a "spec\t''
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
 restore\t''
 hardened\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l target -d 'Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l deny -d 'Refuse images that break this rule, or any rule of a layer (libxl::*)' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l warn -d 'Only warn when this rule is broken' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l allow -d 'Ignore this rule' -r
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l limit -d 'Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l checkpointing -d 'What kind of stream it is, where that cannot be told from it' -r -f -a "auto\t''
 plain\t''
 remus\t''
@@ -153,6 +172,7 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l registers 
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l names -d 'Blank names too: values in xenstore, strings of the configuration, xenopsd\'s metadata'
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l damaged -d 'Scrub an invalid stream too, and everything that can be blanked; where it is not known any more what is what, and behind that, everything becomes zero'
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l force -d 'Replace OUT if it exists'
+complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s q -l quiet -d 'Say nothing of a valid stream'
 complete -c xenstream -n "__fish_xenstream_using_subcommand scrub" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -l guest -d 'The kind of guest' -r -f -a "pv64\t''
@@ -177,6 +197,8 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -s q -l quiet
 complete -c xenstream -n "__fish_xenstream_using_subcommand synth" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -l json -d 'Print a JSON object for each rule, on a line of its own'
 complete -c xenstream -n "__fish_xenstream_using_subcommand rules" -s h -l help -d 'Print help'
+complete -c xenstream -n "__fish_xenstream_using_subcommand targets" -l json -d 'Print a JSON object for each fact, then one for each release, each on a line of its own'
+complete -c xenstream -n "__fish_xenstream_using_subcommand targets" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s i -l in -d 'The stream: the number of an open descriptor, or a file' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s f -l format -d 'Format of the stream' -r -f -a "libxc\t''
@@ -186,13 +208,14 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s q -l quiet -d 'Say nothing at all'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -l syslog -d 'Talk to the system\'s log; errors go to standard error too'
 complete -c xenstream -n "__fish_xenstream_using_subcommand verify-stream-v2" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "verify" -d 'Say of images whether they are valid, and if not, what is wrong and where'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "inspect" -d 'Show what is in an image, record by record'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "scrub" -d 'Write the same stream with the guest\'s memory blanked, so that it can be shown to others'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "synth" -d 'Make a stream of a guest of a given shape and size, valid or broken'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
-complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "verify" -d 'Verify images and report what is wrong, and where'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "relay" -d 'Pass a stream from standard input to standard output while it is verified'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "inspect" -d 'Show what is in an image, record by record'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "report" -d 'Make a page with pictures of an image, to be looked at in a browser'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "scrub" -d 'Write the same stream with the guest\'s memory blanked, so that it can be shown to others'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "synth" -d 'Make a stream of a guest of a given shape and size, valid or broken'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "rules" -d 'List the rules'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "targets" -d 'List the releases of Xen that are known, and what changed between them'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "explain" -d 'Explain a rule, or a change between releases of Xen'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "verify-stream-v2" -d 'Take the options of Xen\'s verify-stream-v2, and answer with its exit status'
+complete -c xenstream -n "__fish_xenstream_using_subcommand help; and not __fish_seen_subcommand_from verify relay inspect report scrub synth rules targets explain verify-stream-v2 help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
