@@ -655,11 +655,19 @@ impl Layout {
                 *place = Place { group: place.group.saturating_add(1), element: 0, field: 0 };
                 continue;
             }
+            // Most fields have no check, so they are passed over where nothing else is looked at.
+            let mut rest = group.fields.get(usize::from(place.field)..).unwrap_or(&[]);
+            while let [field, others @ ..] = rest {
+                if !field.checks.is_empty() {
+                    break;
+                }
+                place.field = place.field.saturating_add(1);
+                rest = others;
+            }
             let placed = self.field(place, length)?;
             if !placed.field.checks.is_empty() {
                 return Some(placed);
             }
-            place.field = place.field.saturating_add(1);
         }
     }
 
