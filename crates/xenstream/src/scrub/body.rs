@@ -212,6 +212,11 @@ impl Walk {
                 bytes.copy_from_slice(&BLANK_STATE);
                 At::Zero
             }
+            At::EmulatorState if bytes.starts_with(&QEMU_MAGIC[..4]) => {
+                // Of another version: of one that no state has.
+                bytes[4..].fill(0);
+                At::Zero
+            }
             At::ConfigLength(order, text) => config(order, text, bytes, self.left),
             At::Text(text, _) => {
                 text.blank(bytes, self.what.names);

@@ -18,6 +18,9 @@ const REST_MAX: u64 = 64 << 10;
 /// No Xen has more leaves, MSRs or parameters than this, by far.
 const ENTRIES_MAX: u64 = 1024;
 
+/// No processor has an XSAVE area that is as large.
+const XSAVE_MAX: u64 = 0xFFFF;
+
 /// No guest has as many vcpus.
 const VCPUS_MAX: u64 = 0xFFFF;
 
@@ -44,6 +47,10 @@ pub(super) struct Flat {
     /// `xcr0` of a PV vcpu, and whether `xcr0_accum` goes with it.
     xcr0: u64,
     masks_agree: bool,
+    /// Parameter of HVM_PARAMS whose value comes next.
+    param: u64,
+    /// Leaf and subleaf of CPUID whose registers come next.
+    leaf: (u64, u64),
     /// X86_PV_INFO says that the guest is a 32-bit one, or not.
     narrow: Option<bool>,
 }
@@ -71,6 +78,8 @@ impl Flat {
             element_sound: true,
             xcr0: 0,
             masks_agree: false,
+            param: 0,
+            leaf: (0, 0),
             narrow: None,
         };
         flat.begin();
@@ -207,7 +216,12 @@ impl Flat {
                 Check::By(Hook::Record(RecordHook::ParamsCount) | Hook::Hvm(HvmHook::MsrCount)) => {
                     self.sound &= value <= ENTRIES_MAX && entries == self.length;
                 }
-                Check::By(Hook::Policy(PolicyHook::Leaf)) => self.sound &= value & LEAF_NEVER == 0,
+                Check::By(Hook::Record(RecordHook::ParamIndex)) => self.param = value,
+                Check::By(Hook::Policy(PolicyHook::Leaf)) => {
+                    self.sound &= value & LEAF_NEVER == 0;
+                    self.leaf.0 = value;
+                }
+                Check::By(Hook::Policy(PolicyHook::Subleaf)) => self.leaf.1 = value,
                 Check::By(Hook::Record(RecordHook::PvWidth)) => {
                     self.narrow = Some(value == u64::from(pv_info::PV32.0));
                 }
@@ -258,7 +272,10 @@ impl Flat {
             // One that is no pfn may be anything. For every parameter it is refused for as much: that of Viridian has
             // to be odd.
             Hook::Record(RecordHook::ParamValue) if self.what.damaged && value >= PFNS => {
-                Some(u64::MAX << 1 | value & 1)
+                let checks = params::param_at(self.param).map_or(&[][..], |param| param.checks);
+                let refused =
+                    checks.iter().find(|check| !check.passes(value)).and_then(|check| check.refused(8));
+                Some(refused.unwrap_or(u64::MAX << 1 | value & 1))
             }
             Hook::Record(RecordHook::VcpuId) if value > VCPUS_MAX => Some(u64::from(u32::MAX)),
             // A vcpu that runs its kernel, and one that has used its FPU.
@@ -270,10 +287,27 @@ impl Flat {
             Hook::Pv(PvHook::ExtendedSize) if self.what.registers && value > self.length => {
                 Some(vcpu::EXTENDED_SIZE_MIN)
             }
+            // The least that a processor has in use.
+            Hook::Hvm(HvmHook::Xcr0 | HvmHook::Accum) => Some(xsave::X87),
+            // Size and offset of a component of XSAVE, which the length of an area has to agree with.
+            Hook::Policy(PolicyHook::Eax | PolicyHook::Ebx)
+                if self.what.damaged && is_component(self.leaf) =>
+            {
+                Some(if value <= XSAVE_MAX { value } else { 0 })
+            }
+            // A processor that has everything: what the registers, blanked, have in use, and any MSR.
+            Hook::Policy(PolicyHook::Ebx | PolicyHook::Ecx | PolicyHook::Edx) if self.what.damaged => {
+                Some(u64::from(u32::MAX))
+            }
             Hook::Policy(PolicyHook::Leaf | PolicyHook::Subleaf) if !self.sound => Some(u64::from(u32::MAX)),
             _ => None,
         }
     }
+}
+
+/// Whether a leaf of CPUID tells of a component of XSAVE that follows the header.
+fn is_component((leaf, subleaf): (u64, u64)) -> bool {
+    leaf == 0xD && subleaf > 1
 }
 
 /// Offset of the first field of an element.
