@@ -334,11 +334,9 @@ xs_status xs_policy_set_level(xs_policy *policy,
                               const char *rule,
                               xs_level level);
 
-// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob",
-// "checkpoint-size" and "xenstore-bytes" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest
-// may not have, "vcpus" the first vcpu id, "config-number" the first number that an array of a configuration may not
-// hold, "config-depth" the levels of nesting in one; "records", "checkpoints", "p2m-holes" (frames of a p2m that are
-// the same as the one before), "xenstore-pairs" and "config-values" are numbers of those. UINT64_MAX sets no limit.
+// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob" and
+// "checkpoint-size" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus"
+// the first vcpu id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
 //
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
 xs_status xs_policy_set_limit(xs_policy *policy,
@@ -492,8 +490,8 @@ xs_status xs_verify_fd(int fd,
                        xs_report *report);
 
 // Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
-// the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
-// ends too early. Nothing behind the stream's end is taken from the input.
+// the last byte of a record that broke a rule, nor an END that closes an incomplete stream, nor the END or CHECKPOINT
+// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing behind the stream's end is taken from the input.
 //
 // `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 // may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().

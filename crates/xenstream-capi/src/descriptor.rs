@@ -80,8 +80,8 @@ pub unsafe extern "C" fn xs_verify_fd(
 }
 
 /// Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
-/// the last byte of a record that broke a rule, nor an END that closes an incomplete stream: they see a stream that
-/// ends too early. Nothing behind the stream's end is taken from the input.
+/// the last byte of a record that broke a rule, nor an END that closes an incomplete stream, nor the END or CHECKPOINT
+/// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing behind the stream's end is taken from the input.
 ///
 /// `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 /// may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().

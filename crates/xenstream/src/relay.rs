@@ -1,7 +1,8 @@
 //! Passes a stream on while it is verified, in constant memory.
 //!
 //! The promise: **the consumer never gets the last byte of a record that broke a rule**, nor an END that closes an
-//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last byte of that one.
+//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last byte of that one. So it
+//! is under `restore` with the state of a PV vcpu, which a later record may replace until END or CHECKPOINT comes.
 //! Bytes are read, judged, and only then written. Contents of pages and other bytes at which no rule looks are moved
 //! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
 //! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so

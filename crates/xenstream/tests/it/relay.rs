@@ -9,7 +9,9 @@ use std::thread;
 
 use rustix::fs::OFlags;
 use rustix::net::SendFlags;
-use xenstream::wire::libxc::types::HVM_CONTEXT;
+use xenstream::wire::libxc::types::{
+    HVM_CONTEXT, X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
+};
 use xenstream::wire::{Order, padding};
 use xenstream::{
     Error, Format, Guest, Layer, Level, Observer, Options, Policy, Profile, Record, Relay, Relayed, Rule,
@@ -116,15 +118,24 @@ fn check_promise(
     let is_told_later = violation.rule == Rule::LibxlEmulatorGuest && case.variant == "ahead";
     if !harmless.contains(&violation.rule)
         && !is_told_later
-        && let Some(end) = end_of_record(&case.stream, &options, violation)
+        && let Some(end) = end_of_what_tells(&case.stream, &options, violation)
     {
         assert!(relayed.bytes < end, "{name}: {} bytes, the record ends at {end}", relayed.bytes);
     }
     true
 }
 
-/// Where the record ends in which a violation was found.
-fn end_of_record(stream: &[u8], options: &Options, violation: &Violation) -> Option<u64> {
+/// Records with the state of a vcpu of a PV guest.
+const VCPU_RECORDS: [u64; 4] = [
+    X86_PV_VCPU_BASIC as u64,
+    X86_PV_VCPU_EXTENDED as u64,
+    X86_PV_VCPU_XSAVE as u64,
+    X86_PV_VCPU_MSRS as u64,
+];
+
+/// Where the record ends in which a violation was found. Under `restore` what is wrong with a vcpu of a PV guest is
+/// held back, for a later record may replace it: the header of the END or CHECKPOINT tells that completes the domain.
+fn end_of_what_tells(stream: &[u8], options: &Options, violation: &Violation) -> Option<u64> {
     struct Last(u64);
     impl Observer for Last {
         fn record(&mut self, record: &Record) {
@@ -140,6 +151,12 @@ fn end_of_record(stream: &[u8], options: &Options, violation: &Violation) -> Opt
     let record = violation.record?;
     // Of a record that was refused by its header nobody hears.
     let header = if record.layer == Layer::Xenopsd { 16 } else { 8 };
+    let is_in_state = violation.layer() == Layer::Pv
+        || matches!(violation.rule, Rule::LibxcVcpuExtendedId | Rule::LibxcVcpuMsrsReserved);
+    let is_held = is_in_state && record.kind.is_some_and(|kind| VCPU_RECORDS.contains(&kind));
+    if is_held && options.policy.profile() == Profile::Restore {
+        return Some(last.0 + header);
+    }
     Some(last.0.max(record.offset + header))
 }
 
