@@ -18,8 +18,9 @@ use crate::{prove, root, scratch};
 const TOLERANCE: f64 = 1.05;
 
 /// What no stream may exceed in instructions a byte, whatever its pieces: the bound on what a hostile sender can
-/// make a verifier do.
-const MOST_AN_BYTE: f64 = 200.0;
+/// make a verifier do. The dearest is a CPU entry without a body: Xen extends it with zeros, so the eight bytes of its
+/// header have every checked field of the structure judged, and most of them found wrong.
+const MOST_A_BYTE: f64 = 500.0;
 
 /// How much dearer the second and longer run over a stream may be, a unit, than the first. Not equal, since the
 /// harness itself is in both.
@@ -160,8 +161,8 @@ fn judge(runs: &[Run]) -> Result<BTreeMap<String, f64>> {
         let figure = second.instructions / second.units;
         let a_byte = second.instructions / second.bytes;
         println!("{:<28} {figure:>9.2} {:<8} {a_byte:>7.2} byte", second.name, second.unit);
-        if a_byte > MOST_AN_BYTE {
-            refused.push(format!("{} costs {a_byte:.2} a byte, over {MOST_AN_BYTE}", second.name));
+        if a_byte > MOST_A_BYTE {
+            refused.push(format!("{} costs {a_byte:.2} a byte, over {MOST_A_BYTE}", second.name));
         }
         if figure > GROWTH * first.instructions / first.units {
             refused.push(format!("{} grows dearer as the stream goes on", second.name));

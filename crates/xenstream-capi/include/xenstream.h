@@ -334,9 +334,11 @@ xs_status xs_policy_set_level(xs_policy *policy,
                               const char *rule,
                               xs_level level);
 
-// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob" and
-// "checkpoint-size" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest may not have, "vcpus"
-// the first vcpu id, "records" and "checkpoints" numbers of those. UINT64_MAX sets no limit.
+// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob",
+// "checkpoint-size" and "xenstore-bytes" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest
+// may not have, "vcpus" the first vcpu id, "config-number" the first number that an array of a configuration may not
+// hold, "config-depth" the levels of nesting in one; "records", "checkpoints", "p2m-holes" (frames of a p2m that are
+// the same as the one before), "xenstore-pairs" and "config-values" are numbers of those. UINT64_MAX sets no limit.
 //
 // Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
 xs_status xs_policy_set_limit(xs_policy *policy,

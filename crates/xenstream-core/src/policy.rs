@@ -189,12 +189,11 @@ impl Limit {
             // 16 GiB of holes: a guest has them for the devices below 4 GiB, 1 GiB at most.
             Limit::P2mHoles => [NONE, NONE, 1 << 13],
             // libxl's time is quadratic in the pairs. QEMU has three for each of a few regions of memory.
-            Limit::XenstoreBytes => [NONE, NONE, 1 << 16],
             Limit::XenstorePairs => [NONE, NONE, 1 << 10],
             // libxl's time is quadratic in the values, and its bitmaps are as large as the last number in them says.
             // A guest of 512 vcpus, 64 disks and 64 nics has six levels and some 5000 values; no Xen has 16384 cpus.
             Limit::ConfigDepth => [NONE, NONE, 64],
-            Limit::ConfigValues => [NONE, NONE, 1 << 16],
+            Limit::ConfigValues | Limit::XenstoreBytes => [NONE, NONE, 1 << 16],
             Limit::ConfigNumber => [NONE, NONE, 1 << 14],
         }
     }

@@ -89,7 +89,7 @@ pub fn hvm() -> Stream {
         (2, 1),
         (5, SPECIAL + 1),
         (6, SPECIAL + 2),
-        (12, SPECIAL + 3 << 12),
+        (12, (SPECIAL + 3) << 12),
         (17, SPECIAL + 4),
     ];
     hvm_of(&Chain::with_devices(1), &params)

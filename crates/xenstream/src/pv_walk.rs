@@ -143,8 +143,9 @@ impl Names {
         let narrow = self.narrow;
         let order = self.order;
         let (words, rest) = self.body.as_chunks::<8>();
-        let mut words = words.to_vec().into_iter();
-        self.body = rest.to_vec();
+        let (words, rest) = (words.to_vec(), rest.to_vec());
+        let mut words = words.into_iter();
+        self.body = rest;
         let frames = &mut self.current().frames;
         let at = record.body_offset + p2m::HEADER;
         if frames.last().is_none_or(|frames| frames.at != at)

@@ -176,9 +176,8 @@ impl<'o> Session<'o> {
     /// the core's or this crate's.
     pub(crate) fn first_violation(&self, outcome: &Result<(), Stop>) -> Option<Violation> {
         match (self.listener.findings.listed().first(), outcome) {
-            (_, Err(Stop::Failed(_))) => None,
+            (_, Err(Stop::Failed(_))) | (None, Ok(())) => None,
             (Some(violation), _) | (None, Err(Stop::Invalid(violation))) => Some(*violation),
-            (None, Ok(())) => None,
         }
     }
 

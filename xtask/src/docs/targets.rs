@@ -34,7 +34,7 @@ fn section(text: &mut String, fact: Fact) -> fmt::Result {
     match entry.host {
         None => writeln!(text, "A stream that depends on it is refused by: {refusing}.")?,
         Some(host) => {
-            writeln!(text, "Whether a release refuses for it depends on the host: {}.", host.title())?
+            writeln!(text, "Whether a release refuses for it depends on the host: {}.", host.title())?;
         }
     }
     let rules: Vec<String> = entry.rules.iter().map(|rule| link(*rule)).collect();

@@ -26,6 +26,7 @@ pub(crate) struct State {
 }
 
 /// What a header's length may be.
+#[derive(Clone, Copy)]
 enum Fits {
     /// Nothing follows, or contents without a length: xenopsd does not look at the number.
     Ignored,

@@ -379,12 +379,12 @@ impl Check {
             Check::Is(wanted, _) => value == wanted,
             Check::AtMost(bound, _) => value <= bound,
             Check::AtLeast(bound, _) => value >= bound,
-            Check::Between(least, most, _) => value >= least && value <= most,
+            Check::Between(least, most, _) => (least..=most).contains(&value),
             Check::Within(mask, _) => value & !mask == 0,
             Check::Has(mask, _) => value & mask == mask,
             Check::OneOf(values, _) => values.contains(&value),
             Check::Canonical(_) => canonical(value),
-            Check::GuestAddress(_) => value < LOWER_HALF_END || value >= HYPERVISOR_END,
+            Check::GuestAddress(_) => !(LOWER_HALF_END..HYPERVISOR_END).contains(&value),
             Check::For(_, check) => check.passes(value),
             Check::By(_) => true,
         }
@@ -655,11 +655,19 @@ impl Layout {
                 *place = Place { group: place.group.saturating_add(1), element: 0, field: 0 };
                 continue;
             }
+            // Most fields have no check, so they are passed over where nothing else is looked at.
+            let mut rest = group.fields.get(usize::from(place.field)..).unwrap_or(&[]);
+            while let [field, others @ ..] = rest {
+                if !field.checks.is_empty() {
+                    break;
+                }
+                place.field = place.field.saturating_add(1);
+                rest = others;
+            }
             let placed = self.field(place, length)?;
             if !placed.field.checks.is_empty() {
                 return Some(placed);
             }
-            place.field = place.field.saturating_add(1);
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A word of BASIC, at this offset of its blob, that breaks the rule, and one that does not.
-fn basic(rule: Rule, variant: &'static str, registers: Basic, at: u64, values: [u64; 2]) -> Case {
+fn basic(rule: Rule, variant: &'static str, registers: &Basic, at: u64, values: [u64; 2]) -> Case {
     let base = if registers.is_wide() { minimal::pv64() } else { minimal::pv32() };
     let [broken, fine] = values.map(|value| vcpu_basic(0, &registers.clone().word(at, value)));
     let neighbour = base.clone().replaced(BASIC, fine);
@@ -37,7 +37,7 @@ fn basic(rule: Rule, variant: &'static str, registers: Basic, at: u64, values: [
 }
 
 fn basic_64() -> Vec<Case> {
-    let wide = |rule, variant, at, values| basic(rule, variant, Basic::pv64(), at, values);
+    let wide = |rule, variant, at, values| basic(rule, variant, &Basic::pv64(), at, values);
     let address = |variant, at, values| wide(Rule::PvRegisters, variant, at, values);
     let [above_lower, _] = LOWER;
     let cr1 = LAYOUT_64.cr1.expect("64-bit guests have one");
@@ -50,7 +50,7 @@ fn basic_64() -> Vec<Case> {
         wide(Rule::PvLdt, "base", 4816, [above_lower, above_lower - 0x1000]),
         wide(Rule::PvLdt, "hypervisor", 4816, [0xFFFF_87FF_FFFF_F000, 0xFFFF_8800_0000_0000]),
         wide(Rule::PvGdtCount, "upper-half", LAYOUT_64.gdt_ents, [1 << 32, GDT_ENTRIES_MAX]),
-        basic(Rule::PvUserMode, "", Basic::pv64().flags(0), cr1, [0, 1]),
+        basic(Rule::PvUserMode, "", &Basic::pv64().flags(0), cr1, [0, 1]),
         wide(Rule::PvCr1Present, "", cr1, [0x1000, 0x1001]),
         wide(Rule::PvDebug, "", 5104, [1 << 32, 0xFFFF_FFFF]),
         wide(Rule::PvDebug, "dr6", 5096, [1 << 40, 0xFFFF_0FF0]),
@@ -62,7 +62,7 @@ fn basic_64() -> Vec<Case> {
 }
 
 fn basic_32() -> Vec<Case> {
-    let narrow = |rule, variant, at, values| basic(rule, variant, Basic::pv32(), at, values);
+    let narrow = |rule, variant, at, values| basic(rule, variant, &Basic::pv32(), at, values);
     vec![
         narrow(Rule::PvEflagsVm, "", 556, [1 << 17, !(1 << 17)]),
         narrow(Rule::PvLdt, "pv32", 2636, [LDT_ENTRIES_MAX + 1, LDT_ENTRIES_MAX]),

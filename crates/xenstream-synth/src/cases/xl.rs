@@ -61,9 +61,9 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         config_limit(Rule::XlConfigNumber, b"[1, 16]", 4, (Limit::ConfigNumber, 16), b"[1, 15]"),
         config_limit(Rule::XlConfigNumber, b"[-1]", 1, (Limit::ConfigNumber, 16), b"[1]").variant("negative"),
-        type_mismatch("", "pv", inner()),
-        type_mismatch("hvm", "hvm", minimal::pv64().in_libxl()),
-        type_mismatch("pvh", "pvh", minimal::pv64().in_libxl()),
+        type_mismatch("", "pv", &inner()),
+        type_mismatch("hvm", "hvm", &minimal::pv64().in_libxl()),
+        type_mismatch("pvh", "pvh", &minimal::pv64().in_libxl()),
         emulator_of_pvh(),
         devices_of_pvh(),
     ]
@@ -129,11 +129,11 @@ fn typed(libxl: &Stream, kind: &str) -> Stream {
     libxl.clone().in_xl_with(FLAGS, format!("{{\"c_info\": {{\"type\": \"{kind}\"}}}}\0").as_bytes())
 }
 
-fn type_mismatch(variant: &'static str, kind: &str, libxl: Stream) -> Case {
+fn type_mismatch(variant: &'static str, kind: &str, libxl: &Stream) -> Case {
     let guest = if libxl.has(Part::libxc(X86_PV_INFO)) { "pv" } else { "pvh" };
-    let broken = typed(&libxl, kind);
+    let broken = typed(libxl, kind);
     let domain = broken.offset(broken.find(Part::Domain));
-    Case::of(Rule::XlTypeMismatch, variant, &broken, &typed(&libxl, guest)).at(domain)
+    Case::of(Rule::XlTypeMismatch, variant, &broken, &typed(libxl, guest)).at(domain)
 }
 
 /// libxl refuses a device model's records of a domain that has none.

@@ -193,7 +193,7 @@ mod tests {
         ] {
             let fault = metadata_fault(text.as_bytes());
             // A list in place of the value of a pair is wrong.
-            let expected = text.find("())))").map(|at| at);
+            let expected = text.find("())))");
             assert_eq!(fault, expected, "{text}");
         }
     }

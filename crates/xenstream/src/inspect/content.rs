@@ -120,7 +120,7 @@ fn entries<M: SerializeMap>(map: &mut M, values: &[Value]) -> Result<(), M::Erro
                 map.serialize_entry(name, value)?;
                 match show {
                     Show::Named(names) => {
-                        map.serialize_entry(&format!("{name}_name"), &name_of(names, *value))?
+                        map.serialize_entry(&format!("{name}_name"), &name_of(names, *value))?;
                     }
                     Show::Flags(_) => {
                         let flags: Vec<_> = flags(*show, *value).collect();
@@ -191,7 +191,7 @@ impl Display for Content {
 impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.datum {
-            Datum::List { count, elements } => return list(f, *count, elements),
+            Datum::List { count, elements } => list(f, *count, elements),
             Datum::Number(value, Show::Named(names)) if name_of(names, *value).is_none() => {
                 write!(f, "{} {value:#x}", self.name)
             }

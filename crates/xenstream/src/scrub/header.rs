@@ -138,9 +138,8 @@ fn leave_of_field(rule: Rule, leave: Leave, order: Order, held: &mut [u8]) {
     let field = put_at(held, usize::from(rule.entry().field.bytes(8)));
     match leave {
         Leave::Zeros => field.fill(0),
-        Leave::Ones => field.fill(0xFF),
         Leave::Small | Leave::Length if is_small(field) => {}
-        Leave::Small => field.fill(0xFF),
+        Leave::Ones | Leave::Small => field.fill(0xFF),
         Leave::Length if field.len() == 8 => field.copy_from_slice(&i64::MAX.to_le_bytes()),
         Leave::Length => put(held, 4, &order.put_u32(LONG)),
         Leave::Type if rule.layer() == Layer::Xenopsd => {

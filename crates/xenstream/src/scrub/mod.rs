@@ -281,10 +281,11 @@ impl Work<'_> {
             }
         }
         self.ended = session.is_ended();
-        if self.ended && self.input.reads_on() {
-            if let Some(follows) = self.what_follows()? {
-                session.trailing_data(follows)?;
-            }
+        if self.ended
+            && self.input.reads_on()
+            && let Some(follows) = self.what_follows()?
+        {
+            session.trailing_data(follows)?;
         }
         session.finish()
     }

@@ -13,6 +13,9 @@ use xenstream::{Guest, Input, Level, Options, Policy, ReadAt, Report, Rule, veri
 use xenstream_report::{Collector, PAGE_MAX, write_page};
 use xenstream_synth::{Page, Stream, libxc, valid};
 
+/// How many findings a page shows one by one: errors first, then warnings, each in stream order.
+const SHOWN: usize = 32;
+
 /// What an image comes to, and the page about it.
 fn page_of(name: &str, input: Input<'_>, policy: Policy) -> (Report, String) {
     let mut collector = Collector::new();
@@ -47,9 +50,25 @@ fn assert_sound(name: &str, report: &Report, page: &str) -> Dom {
     assert_eq!(dom.number("fact-bytes"), summary.bytes, "{name}");
     assert_eq!(dom.number("fact-pages"), summary.pages.with_data(), "{name}");
     assert_eq!(dom.number("fact-records"), summary.records.total(), "{name}");
-    for finding in report.findings.listed().iter().chain(report.warnings.listed()) {
+    let verdict = report.violation().filter(|_| report.findings.is_empty());
+    let errors = report.findings.listed().iter().chain(verdict);
+    let findings: Vec<_> = errors.chain(report.warnings.listed()).collect();
+    for finding in findings.iter().take(SHOWN) {
         assert!(dom.text.contains(&finding.message().to_string()), "{name}: {finding}");
     }
+    for number in 1..=findings.len() + 1 {
+        assert_eq!(
+            dom.has(&format!("finding-{number}")),
+            number <= findings.len().min(SHOWN),
+            "{name}: {number}"
+        );
+    }
+    // What there is no room for is counted.
+    let more = findings.len().saturating_sub(SHOWN);
+    assert_eq!(dom.text.contains("for which there is no room"), more > 0, "{name}: {more} more");
+    let s = if more == 1 { "" } else { "s" };
+    let counted = format!("{more} more finding{s} for which there is no room");
+    assert!(more == 0 || dom.text.contains(&counted), "{name}: {counted}");
     dom
 }
 
