@@ -91,7 +91,13 @@ fn guest(rng: &mut Rng) -> (Stream, Checkpointing) {
 fn static_data(rng: &mut Rng) -> Vec<Item> {
     let mut records = Vec::new();
     if rng.bool() {
-        let leaves: Vec<_> = (0..rng.u32(1..5)).map(|leaf| [leaf, u32::MAX, rng.u32(..), 0, 0, 0]).collect();
+        let mut leaves: Vec<_> =
+            (0..rng.u32(1..5)).map(|leaf| [leaf, u32::MAX, rng.u32(..), 0, 0, 0]).collect();
+        // Leaf 0 names the largest leaf; leaf 1 says that the guest has XSAVE.
+        leaves[0][2] %= 0xE;
+        if let Some(features) = leaves.get_mut(1) {
+            features[4] = 1 << 26;
+        }
         records.push(libxc::cpuid_policy(&leaves));
         records.push(libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]));
     }
@@ -108,22 +114,28 @@ fn hvm(rng: &mut Rng) -> (Vec<Item>, Vec<Item>) {
         _ => Chain::without_devices(vcpus),
     };
     let kinds = [page::NOTAB, page::NOTAB, page::XTAB, page::BROKEN, page::XALLOC];
+    let mut pfns = 0..;
     let mut round: Vec<_> = (0..rng.u64(1..4))
-        .map(|batch| {
+        .map(|_| {
+            let count = rng.usize(1..7);
             let pages: Vec<_> =
-                (0..rng.u64(1..7)).map(|i| Page::of(*pick(rng, &kinds), batch * 0x400 + i)).collect();
+                pfns.by_ref().take(count).map(|pfn| Page::of(*pick(rng, &kinds), pfn)).collect();
             libxc::page_data(&pages)
         })
         .collect();
+    // The parameters name the last pages of the guest.
+    let special = pfns.start;
+    let pages: Vec<_> = (special..special + 5).map(Page::normal).collect();
+    round.push(libxc::page_data(&pages));
     round.push(libxc::tsc_info(rng.u32(..3), 2_400_000, rng.u64(..), 1));
     let context = libxc::hvm_context(&chain);
     let params = libxc::hvm_params(&[
-        (1, 0xF_EFFC),
+        (1, special + 1),
         (2, 1),
-        (5, 0xF_F000),
-        (6, 0xF_F001),
-        (12, 0xF_D000),
-        (17, 0xF_EFFF),
+        (5, special + 3),
+        (6, special + 4),
+        (12, special),
+        (17, special + 2),
     ]);
     round.extend(if rng.bool() { [context, params] } else { [params, context] });
     (static_data(rng), round)
@@ -146,13 +158,12 @@ fn pv(rng: &mut Rng) -> (Vec<Item>, Vec<Item>) {
     pages.push(Page::pinned(top, 8, &[(0, pte(9))]));
     pages.push(Page::table(top - 1, 9, &[entry(rng, 10)]));
     pages.push(Page::table(1, 10, &[entry(rng, 0), entry(rng, u64::from(max_pfn))]));
-    pages.push(Page::normal(u64::from(max_pfn)));
-    if rng.bool() {
-        pages.push(Page::absent(12));
-    }
     let split = rng.usize(1..pages.len());
-    let mut round: Vec<_> = [&pages[..split], &pages[split..]].map(libxc::page_data).into();
-
+    pages.extend((11..u64::from(max_pfn)).map(Page::absent));
+    pages.push(Page::normal(u64::from(max_pfn)));
+    let (first, rest) = pages.split_at(split);
+    let mut round = vec![libxc::page_data(first)];
+    round.extend(rest.chunks(page::BATCH as usize).map(libxc::page_data));
     round.push(libxc::tsc_info(rng.u32(..3), 2_400_000, rng.u64(..), 1));
     round.push(libxc::shared_info());
     for vcpu in 0..rng.u32(1..3) {
