@@ -21,12 +21,12 @@ use table::Table;
 
 const HELP: &str = "\
 Examples:
-  xenstream inspect guest.save                      every record, with what is in it
-  xenstream inspect broken.save                     up to what is wrong, and the bytes there
-  xenstream inspect --type HVM_CONTEXT guest.save   records of a type
-  xenstream inspect --type CPU --fields guest.save  every register by name
-  xenstream inspect --record 3 --hex guest.save     the bytes of one
-  xenstream inspect --json guest.save | wc -l       for programs
+  xenstream inspect guest.save                       every record, with what is in it
+  xenstream inspect broken.save                      up to what is wrong, and the bytes there
+  xenstream inspect --type HVM_CONTEXT guest.save    records of a type
+  xenstream inspect --type CPU --fields guest.save   every register by name
+  xenstream inspect --record 3 --hex guest.save      the bytes of one
+  xenstream inspect --json guest.save | wc -l        for programs
 
 Exit status:
   0  the image is valid
