@@ -26,10 +26,13 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
 }
 
+/// The pfn after the last that `valid::hvm` names: pages from here on leave no gap.
+const FIRST_PFN: u64 = 0x15;
+
 /// A guest with so many pages.
 fn guest_of(pages: u64) -> Vec<u8> {
     use xenstream_synth::{Page, Part, libxc, valid};
-    let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
+    let batches = libxc::batches(FIRST_PFN..FIRST_PFN + pages, Page::normal);
     let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
     batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch)).bytes()
 }
@@ -37,7 +40,7 @@ fn guest_of(pages: u64) -> Vec<u8> {
 /// The same, with a rule broken in its last PAGE_DATA that `hardened` refuses and a stream can go on behind.
 fn broken_guest_of(pages: u64) -> Vec<u8> {
     use xenstream_synth::{Page, Part, libxc, valid};
-    let batches = libxc::batches(0x1000..0x1000 + pages, Page::normal);
+    let batches = libxc::batches(FIRST_PFN..FIRST_PFN + pages, Page::normal);
     let part = Part::libxc(xenstream::wire::libxc::types::X86_TSC_INFO);
     let stream = batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch));
     stream.before(part, libxc::page_data(&[Page::absent(1).with_bits(1 << 52)])).bytes()

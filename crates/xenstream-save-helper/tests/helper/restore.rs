@@ -117,7 +117,7 @@ fn truncated() {
 
 fn compressed() {
     // The real helper does not decompress, so what is verified must be the compressed bytes.
-    let stream = [0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0, 0, 0];
+    let stream = [0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x58, 0, 0, 0, 0];
     for kind in Kind::ALL {
         let (reader, feeder) = kind.holding(&stream);
         let running = Libxl::restore(reader).start();
