@@ -260,6 +260,7 @@ fn of_a_program_that_is_killed_nothing_is_left() {
     writer.write_all(&bytes[..bytes.len() - 8]).unwrap();
     // It has read all of that once the pipe is empty.
     while rustix::io::ioctl_fionread(&reader).unwrap() > 0 {
+        assert_eq!(child.try_wait().unwrap(), None, "the program ended before it had read all of that");
         std::thread::yield_now();
     }
     child.kill().unwrap();
