@@ -202,7 +202,7 @@ fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -
             actual.version
         );
     }
-    let _ = write!(message, "  seen by: xenstream verify -f {format} --deny {rule}");
+    let _ = write!(message, "  seen by: xenstream verify -f {format} --profile spec --deny {rule}");
     let kind = match checkpointing {
         Checkpointing::Auto => None,
         Checkpointing::Plain => Some("plain"),
