@@ -55,11 +55,11 @@ pub use source::file::ReadAt;
 pub use verify::{Input, verify, verify_fd, verify_path, verify_reader, verify_slice};
 pub use xenstream_core::ByteSize;
 pub use xenstream_core::{
-    Checkpointing, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header, HostDependency, Layer,
-    Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry, Pfns, Polarity, Policy,
-    Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases, ResolvedTarget, Rule, SkipError,
-    Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact, UnknownFormat, UnknownLimit, UnknownRule,
-    UnknownTarget, Verifier, Violation, wire,
+    Checker, Checkpointing, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header, HostDependency,
+    Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry, Pfns, Polarity,
+    Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases, ResolvedTarget, Rule,
+    SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact, UnknownFormat, UnknownLimit,
+    UnknownRule, UnknownTarget, Verifier, Violation, wire,
 };
 
 /// The examples of the project's README are compiled and run with the tests.

@@ -139,6 +139,13 @@ pub struct Param {
     pub value: u64,
 }
 
+impl Tsc {
+    /// The frequency, folded into what a processor may have; 0 is the host's.
+    fn khz(&self) -> u32 {
+        if self.khz == 0 { 0 } else { 1_000 + self.khz % 19_000_000 }
+    }
+}
+
 impl Policies {
     /// Everything up to STATIC_DATA_END, as a version 3 stream has it.
     pub(super) fn records(&self, machine: Machine) -> Vec<Item> {
@@ -196,14 +203,20 @@ impl Leaf {
             (0x8000_0000, _) => 0x8000_0000 + a % 0x22,
             _ => a,
         };
-        [leaf, subleaf, a, b, c, d]
+        match (leaf, subleaf) {
+            // XSAVE and AVX, which the vcpus of a plan use, and where AVX lies in the area.
+            (1, _) => [leaf, subleaf, a, b, c | 1 << 26 | 1 << 28, d],
+            (0xD, 2) => [leaf, subleaf, 256, 576, c, d],
+            _ => [leaf, subleaf, a, b, c, d],
+        }
     }
 }
 
 impl State {
     pub(super) fn records(&self, machine: Machine, space: &Space, anchored: bool) -> Vec<Item> {
-        let tsc =
-            self.tsc.map(|tsc| libxc::tsc_info(u32::from(tsc.mode % 3), tsc.khz, tsc.nsec, tsc.incarnation));
+        let tsc = self
+            .tsc
+            .map(|tsc| libxc::tsc_info(u32::from(tsc.mode % 3), tsc.khz(), tsc.nsec, tsc.incarnation));
         let mut records = Vec::from_iter(tsc);
         match machine.guest() {
             Guest::Pv => {
