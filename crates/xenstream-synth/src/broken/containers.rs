@@ -141,7 +141,7 @@ pub(super) const BREAKS: &[Break] = &[
         d.field(index, LENGTH, Field::U64(length))
     }),
     Break::new(Rule::XenopsdMetadata, XENOPSD, |d| {
-        d.field(d.first(Part::xenopsd(XENOPS))?, 16, Field::U8(d.one_of(b")x;")?))
+        d.field(d.first(Part::xenopsd(XENOPS))?, 16, Field::U8(b')'))
     }),
     Break::new(Rule::XenopsdUnsupported, XENOPSD, |d| stray(d, &[LIBXL, QEMU_XEN])),
     Break::new(Rule::XenopsdMissingLibxc, XENOPSD, |d| {
