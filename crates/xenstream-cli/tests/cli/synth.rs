@@ -147,8 +147,12 @@ fn a_rule_is_broken_in_what_was_asked_for() {
                     let shape = ["--guest", guest, "--container", container, "--seed", seed];
                     let told = broken(directory.path(), rule, &shape);
                     assert!(!told.contains("what was asked for"), "{told}");
-                    // The configuration of a small stream has no type, and no other record up to there tells PVH.
-                    let kind = if guest == "pvh" { "hvm" } else { guest };
+                    // The configuration of a small stream has no type, and PVH is known by an HVM_CONTEXT without
+                    // devices, which the seed may put after what is broken.
+                    let run = run_in(directory.path(), ["verify", "--json", "image"]);
+                    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+                    let has_chain = report["summary"]["records"]["HVM_CONTEXT"].is_number();
+                    let kind = if guest == "pvh" && !has_chain { "hvm" } else { guest };
                     let run = run_in(directory.path(), ["verify", "image"]);
                     // Where the input ends ahead of the domain header nobody knows what kind of guest it is.
                     let known = rule.layer() != Layer::Stream;
