@@ -30,6 +30,8 @@ const EXTENDED_OLD: u32 = 0x8000_001C;
 const NO_SUBLEAF: u32 = u32::MAX;
 /// Narrowest physical addresses that Xen assumes of a processor of 64 bits.
 const ADDRESS_BITS_MIN: u32 = 36;
+/// Widest physical addresses of any processor, in bits.
+pub(crate) const ADDRESS_BITS_MAX: u32 = 52;
 
 /// A register of a leaf that the checks of a guest's registers look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +113,7 @@ impl State {
 
     /// Width of physical addresses in bits at most, if the policy tells it.
     pub(crate) fn address_bits(&self) -> Option<u32> {
-        self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).max(ADDRESS_BITS_MIN))
+        self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).clamp(ADDRESS_BITS_MIN, ADDRESS_BITS_MAX))
     }
 
     /// Size of an XSAVE area with these features in bytes, where it is known.

@@ -133,7 +133,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcHvmParamsConflict, HVM, |d| {
         let second = d.number(2, 1 << 20);
         let at = BODY + params::HEADER + params::ENTRY + 8;
-        in_hvm(d, libxc::hvm_params(&[(6, 1), (6, second)]), at)
+        in_hvm(d, libxc::hvm_params(&[(32, 1), (32, second)]), at)
     }),
     Break::new(Rule::LibxcHvmParamsRepeated, HVM, |d| param(d, 1, 0, 0)),
     Break::new(Rule::LibxcHvmContextEmpty, HVM, |d| in_hvm(d, record(HVM_CONTEXT, Body::new()), LENGTH)),

@@ -6,11 +6,8 @@ use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::Value;
-use crate::verify::policies::{Need, Word};
+use crate::verify::policies::{ADDRESS_BITS_MAX, Need, Word};
 use crate::wire::hvm::cpu::{cr0, cr4, efer};
-
-/// Widest physical address of any processor, in bits.
-const ADDRESS_BITS_MAX: u32 = 52;
 
 /// Bits of CR4, and what the policy has to offer for each.
 const CR4_NEEDS: [(u64, Need); 17] = [
