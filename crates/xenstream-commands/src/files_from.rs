@@ -31,6 +31,6 @@ mod tests {
     fn names_end_as_told() {
         assert_eq!(names(b"a b\n\nc\n", b'\n'), [PathBuf::from("a b"), PathBuf::from("c")]);
         assert_eq!(names(b"a\nb\0c", 0), [PathBuf::from("a\nb"), PathBuf::from("c")]);
-        assert_eq!(names(b"", 0), [PathBuf::new(); 0]);
+        assert!(names(b"", 0).is_empty());
     }
 }
