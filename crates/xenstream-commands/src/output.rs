@@ -72,13 +72,21 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     if report.is_valid() {
         releases::takers(out, report)?;
     }
-    for derived in &report.derived_limits {
-        let (limit, value, memory) = (derived.limit, derived.value, derived.memory_kib);
-        writeln!(
-            out,
-            "  {ASIDE}note{ASIDE:#}: limit {limit} lowered to {value:#x}, from the {} of memory in the configuration",
-            bytes(memory.saturating_mul(1024))
-        )?;
+    for derived in report.notable_limits() {
+        let limit = derived.limit;
+        match derived.memory_kib {
+            Some(kib) => writeln!(
+                out,
+                "  {ASIDE}note{ASIDE:#}: limit {limit} lowered to {:#x}, from the {} of memory in the configuration",
+                derived.value,
+                bytes(kib.saturating_mul(1024))
+            )?,
+            None => writeln!(
+                out,
+                "  {ASIDE}note{ASIDE:#}: limit {limit} lowered to {}, as the configuration says",
+                derived.value
+            )?,
+        }
     }
     Ok(())
 }

@@ -955,7 +955,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "vcpu id out of range"
         refuses: "A vcpu_id at or above the limit vcpus; under restore in a record with contents only."
-        why: "The restorer has room for as many vcpus as the new domain has and fails on the next. That number is not in the stream, so the limit stands in for it. A record without contents it drops before it looks at the id."
+        why: "The restorer has room for as many vcpus as the new domain has and fails on the next. That number is not in the stream, so the limit stands in for it: Xen's maximum, or what the configuration of xl or libvirt says. A record without contents it drops before it looks at the id."
         source: "restorer, handle_x86_pv_vcpu_blob(); Xen's maximum of 8192; limit of the policy"
         message: "vcpu_id {found} is not below the limit vcpus of {expected}"
     LibxcVcpuEarly "libxc::vcpu-early" D A D
@@ -1232,7 +1232,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "no such instance"
         refuses: "A PIC entry of an instance above 1, or an entry of a vcpu whose id is at or above the limit vcpus."
-        why: "An instance is a device or a vcpu of the domain. Xen refuses the context for one that is not there, when all memory has been transferred."
+        why: "An instance is a device or a vcpu of the domain, which has as many vcpus as its configuration says. Xen refuses the context for one that is not there, when all memory has been transferred."
         source: "Xen's vpic_load(): there are two; the load handlers of what each vcpu has look the vcpu up; limit of the policy"
         message: "instance {found} is not below {expected} (the number of PICs, or the limit vcpus)"
     HvmEntryLength "hvm::entry-length" D D D

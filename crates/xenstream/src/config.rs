@@ -19,7 +19,7 @@ mod metadata;
 const PAGES_BELOW_4G: u64 = 1 << 20;
 
 /// Limits that follow from a guest's memory: that of HVM guests, and that of PV guests.
-const DERIVED: [Limit; 2] = [Limit::HvmPfn, Limit::P2mPfn];
+const FROM_MEMORY: [Limit; 2] = [Limit::HvmPfn, Limit::P2mPfn];
 
 /// What reading a configuration came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,11 @@ impl Collector {
         let Options { policy, .. } = options;
         Collector {
             policy: policy.clone(),
-            derives: DERIVED.into_iter().filter(|limit| options.derives(*limit)).collect(),
+            derives: FROM_MEMORY
+                .into_iter()
+                .chain([Limit::Vcpus])
+                .filter(|limit| options.derives(*limit))
+                .collect(),
             max_json: policy.limit(Limit::OptionalData),
             max_xml: policy.limit(Limit::Xml),
             is_json: false,
@@ -134,12 +138,24 @@ impl Collector {
             }
             None => {}
         }
-        let derives = record.layer == Layer::Xl && !self.derives.is_empty();
+        let limits = self.limits(record, text, domain.as_ref());
+        Judgement { violations, domain, limits }
+    }
+
+    /// The limits that follow from the configuration.
+    fn limits(&self, record: &Record, text: &[u8], domain: Option<&Domain>) -> Vec<DerivedLimit> {
+        let of_memory = |limit: &&Limit| FROM_MEMORY.contains(limit);
+        let derives = record.layer == Layer::Xl && self.derives.iter().any(|limit| of_memory(&limit));
         let pfn = if derives { pfn_limit(text) } else { None };
-        let limit = |(value, memory_kib)| {
-            self.derives.iter().map(move |limit| DerivedLimit { limit: *limit, value, memory_kib })
-        };
-        Judgement { violations, domain, limits: pfn.into_iter().flat_map(limit).collect() }
+        let from_memory = pfn.into_iter().flat_map(|(value, memory_kib)| {
+            let limits = self.derives.iter().filter(of_memory);
+            limits.map(move |limit| DerivedLimit { limit: *limit, value, memory_kib: Some(memory_kib) })
+        });
+        // The toolstacks give a domain one vcpu where nothing, or 0, is said; what is not said is not derived from.
+        let vcpus = domain.and_then(|domain| domain.vcpus).filter(|_| self.derives.contains(&Limit::Vcpus));
+        let from_vcpus =
+            vcpus.map(|vcpus| DerivedLimit { limit: Limit::Vcpus, value: vcpus.max(1), memory_kib: None });
+        from_memory.chain(from_vcpus).collect()
     }
 }
 

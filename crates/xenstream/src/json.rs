@@ -267,7 +267,8 @@ impl ErrorObject {
 struct LimitObject {
     limit: &'static str,
     value: u64,
-    memory_kib: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_kib: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize)]

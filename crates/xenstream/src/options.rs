@@ -17,8 +17,9 @@ pub struct Options {
     pub format: Format,
     /// Levels and limits.
     pub policy: Policy,
-    /// May limits be taken from the image's own configuration, where that makes them stricter? Done under
-    /// [`Profile::Hardened`] only, and never in place of a limit that was [set by hand](Policy::is_limited).
+    /// Whether limits are taken from the image's own configuration, where that makes them stricter: the highest pfn
+    /// from the memory under [`Profile::Hardened`], and the number of vcpus under [`Profile::Restore`] too, since every
+    /// released Xen goes by it. A limit that was [set by hand](Policy::is_limited) stays as it is.
     pub derive_limits: bool,
     /// Is compressed input decompressed? Otherwise it is judged as it is, and no format begins like that. Who hands the
     /// input on to somebody that does not decompress it must not do so either.
@@ -55,7 +56,11 @@ impl Options {
 
     /// Is this limit to be derived from the configuration?
     pub(crate) fn derives(&self, limit: Limit) -> bool {
-        self.derive_limits && self.policy.profile() == Profile::Hardened && !self.policy.is_limited(limit)
+        let in_profile = match (limit, self.policy.profile()) {
+            (_, Profile::Hardened) | (Limit::Vcpus, Profile::Restore) => true,
+            (_, Profile::Spec | Profile::Restore) => false,
+        };
+        in_profile && self.derive_limits && !self.policy.is_limited(limit)
     }
 }
 

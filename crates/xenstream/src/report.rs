@@ -78,6 +78,16 @@ impl Report {
         self.warnings.count(rule) > 0 || self.violation().is_some_and(|violation| violation.rule == rule)
     }
 
+    /// The derived limits that a person should hear of. Nearly every configuration has a number of vcpus: that limit is
+    /// among them only where it was passed.
+    pub fn notable_limits(&self) -> impl Iterator<Item = &DerivedLimit> {
+        let found = self.violation().into_iter().chain(self.findings.listed()).chain(self.warnings.listed());
+        let has_excess = found
+            .map(|violation| violation.rule)
+            .any(|rule| matches!(rule, Rule::HvmInstance | Rule::LibxcVcpuId));
+        self.derived_limits.iter().filter(move |derived| derived.limit != Limit::Vcpus || has_excess)
+    }
+
     /// What the input seems to be, where it is not what was expected from its first bytes on.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
@@ -130,8 +140,8 @@ pub struct DerivedLimit {
     pub limit: Limit,
     /// Its value.
     pub value: u64,
-    /// The guest's memory that it follows from, in KiB.
-    pub memory_kib: u64,
+    /// The guest's memory in KiB, if that is what it follows from.
+    pub memory_kib: Option<u64>,
 }
 
 impl DerivedLimit {

@@ -174,13 +174,16 @@ fn beside_records(summary: &Summary) -> String {
 }
 
 fn notes(report: &Report) -> Vec<String> {
-    let derived = report.derived_limits.iter().map(|derived| {
-        format!(
+    let derived = report.notable_limits().map(|derived| match derived.memory_kib {
+        Some(kib) => format!(
             "Limit {} was lowered to {:#x}, from the {} of memory in the configuration.",
             derived.limit,
             derived.value,
-            bytes(derived.memory_kib.saturating_mul(1024))
-        )
+            bytes(kib.saturating_mul(1024))
+        ),
+        None => {
+            format!("Limit {} was lowered to {}, as the configuration says.", derived.limit, derived.value)
+        }
     });
     // Past a rule of this kind nothing can be framed.
     let last = report.findings.listed().last().or(report.violation());

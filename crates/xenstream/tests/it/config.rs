@@ -5,6 +5,7 @@ use xenstream::wire::{libvirt, xl};
 use xenstream::{
     Input, Level, Limit, Observer, Options, Policy, Record, Report, Rule, verify, verify_reader, verify_slice,
 };
+use xenstream_synth::hvm::Chain;
 use xenstream_synth::{Page, Part, Stream, libxc, minimal, valid};
 
 fn xl_image(config: &[u8]) -> Vec<u8> {
@@ -93,7 +94,10 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
         let options = Options::new(policy(Policy::hardened()));
         for report in reports(&image, &options) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
-            assert_eq!((derived.limit, derived.value, derived.memory_kib), (Limit::HvmPfn, limit, 8192));
+            assert_eq!(
+                (derived.limit, derived.value, derived.memory_kib),
+                (Limit::HvmPfn, limit, Some(8192))
+            );
             let rule = report.violation().map(|violation| violation.rule);
             assert_eq!(rule, refused.then_some(Rule::LibxcPageDataPfnLimit));
         }
@@ -121,7 +125,7 @@ fn memory_bounds_the_p2m_of_a_hardened_guest() {
         let image = guest.in_libxl().in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, config).bytes();
         for report in reports(&image, &Options::new(policy(Policy::hardened()))) {
             let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
-            let expected = (Limit::P2mPfn, u64::from(limit), 8192);
+            let expected = (Limit::P2mPfn, u64::from(limit), Some(8192));
             assert_eq!((derived.limit, derived.value, derived.memory_kib), expected);
             let rule = report.violation().map(|violation| violation.rule);
             assert_eq!(rule, refused.then_some(Rule::LibxcP2mFramesRange));
@@ -165,5 +169,53 @@ fn a_caller_hears_the_configuration_only_if_it_asks() {
         verify(Input::Slice(&xl_image(config)), &Options::new(Policy::spec()), &mut bodies).unwrap();
         assert_eq!(bodies.heard, if asks { &config[..] } else { b"" });
         assert_eq!(bodies.from, asks.then_some(xl::at::CONFIG));
+    }
+}
+
+/// The images of a domain with this many vcpus by its configuration: of xl, and of libvirt.
+fn images_with_vcpus(stream: &Stream, vcpus: u64) -> [Vec<u8>; 2] {
+    let json = format!("{{\"b_info\": {{\"max_vcpus\": {vcpus}}}}}\0");
+    let xml = format!("<domain type='xen'><vcpu placement='static' current='1'>{vcpus}</vcpu></domain>\0");
+    let flags = xl::FLAG_JSON | xl::FLAG_STREAM_V2;
+    [
+        stream.clone().in_xl_with(flags, json.as_bytes()).bytes(),
+        stream.clone().in_libvirt_with(xml.as_bytes()).bytes(),
+    ]
+}
+
+/// A domain has as many vcpus as its configuration says, and Xen refuses the state of any other.
+#[test]
+fn the_configuration_bounds_the_vcpus() {
+    let context = libxc::hvm_context(&Chain::with_devices(2));
+    let hvm = valid::hvm().replaced(Part::libxc(types::HVM_CONTEXT), context);
+    let hvm = hvm.in_libxl().with_device_model();
+    let pv = valid::pv64().before(Part::libxc(types::END), libxc::vcpu_xsave(1, 16)).in_libxl();
+    for (stream, rule) in [(hvm, Rule::HvmInstance), (pv, Rule::LibxcVcpuId)] {
+        // No domain has none: the toolstacks give it one.
+        for (vcpus, limit) in [(0, 1), (1, 1), (2, 2)] {
+            for (image, policy) in images_with_vcpus(&stream, vcpus).into_iter().flat_map(|image| {
+                [Policy::restore(), Policy::hardened()].map(|policy| (image.clone(), policy))
+            }) {
+                let options = Options::new(policy.clone());
+                for report in reports(&image, &options) {
+                    let found = report.violation().map(|found| (found.rule, found.found, found.expected));
+                    assert_eq!(found, (limit < 2).then_some((rule, 1, 1)), "{vcpus}");
+                    let derived: Vec<_> = report.derived_limits.iter().map(|d| (d.limit, d.value)).collect();
+                    assert_eq!(derived, [(Limit::Vcpus, limit)]);
+                    let notable = report.notable_limits().count();
+                    assert_eq!(notable, usize::from(limit < 2));
+                }
+                let by_hand = Options::new(policy.with_limit(Limit::Vcpus, 2));
+                for options in [by_hand, options.with_derived_limits(false), Options::new(Policy::spec())] {
+                    for report in reports(&image, &options) {
+                        assert!(
+                            report.is_valid() && report.derived_limits.is_empty(),
+                            "{:?}",
+                            report.verdict
+                        );
+                    }
+                }
+            }
+        }
     }
 }

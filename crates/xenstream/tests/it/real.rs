@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use xenstream::{Compression, Format, Options, Policy, Report, Summary};
+use xenstream::{Compression, Format, Limit, Options, Policy, Report, Summary};
 
 /// The images of `corpus/real` and whether they are Remus captures, whose stream stops at a checkpoint.
 fn images() -> Vec<(PathBuf, bool)> {
@@ -68,6 +68,7 @@ fn every_source_comes_to_the_same() {
 fn assert_hardened(report: &Report, is_remus: bool) {
     let violation = report.violation().map(|violation| violation.rule.name());
     assert_eq!(violation, is_remus.then_some("stream::failover"));
-    let [derived] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
-    assert_eq!(derived.value, (1 << 20) + derived.memory_kib / 4);
+    let [derived, vcpus] = &report.derived_limits[..] else { panic!("{:?}", report.derived_limits) };
+    assert_eq!(derived.value, (1 << 20) + derived.memory_kib.unwrap() / 4);
+    assert_eq!((vcpus.limit, Some(vcpus.value)), (Limit::Vcpus, report.guest.vcpus));
 }
