@@ -128,11 +128,13 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::HvmLapicLength, HVM, |d| {
         let length = d.number(LAPIC_OLD + 1, 32 - LAPIC_OLD);
-        Chain::any(d)?.with_first(d, &Entry::filled(types::LAPIC, 0, length, 0), LENGTH_AT)
+        // Plans have shorter ones, which the rule finds too: this one comes ahead of all.
+        Chain::first(d)?.with_first(d, &Entry::filled(types::LAPIC, 0, length, 0), LENGTH_AT)
     }),
     Break::new(Rule::HvmRtcLength, HVM, |d| {
         let length = d.number(RTC_OLD + 1, 24 - RTC_OLD);
-        Chain::any(d)?.with_first(d, &Entry::filled(types::RTC, 0, length, 0), LENGTH_AT)
+        // Plans have shorter ones, which the rule finds too: this one comes ahead of all.
+        Chain::first(d)?.with_first(d, &Entry::filled(types::RTC, 0, length, 0), LENGTH_AT)
     }),
     Break::new(Rule::HvmEntryRepeated, ENTRY, |d| {
         let chain = Chain::any(d)?;

@@ -5,7 +5,7 @@ use xenstream_core::wire::Order;
 use xenstream_core::wire::layout::{
     Check, Field, Group, Hook, HvmHook, Keep, Layout, PolicyHook, PvHook, RecordHook, Repeat, Show,
 };
-use xenstream_core::wire::libxc::{pv_info, vcpu};
+use xenstream_core::wire::libxc::{pte, pv_info, vcpu};
 use xenstream_core::wire::{params, xsave};
 
 use crate::scrub::Scrub;
@@ -257,10 +257,20 @@ impl Flat {
         // In what is not what it should be, a number that says which one it is is too short to be of the guest's.
         let is_small = field.keep == Keep::Always && field.width <= 4;
         if keeps && (self.element_sound && self.sound || is_small) {
-            return value;
+            return self.without_unnamed_bits(field, value);
         }
         let passes = |value: &u64| field.checks.iter().all(|check| check.passes(*value));
         [0].into_iter().chain(field.checks.iter().map(Check::blank)).find(passes).unwrap_or(0)
+    }
+
+    /// Of flags that stay while registers are blanked: those that have a name. Others may be anything.
+    fn without_unnamed_bits(&self, field: &Field, value: u64) -> u64 {
+        match field.show {
+            Show::Flags(flags) if self.what.registers && field.keep == Keep::UnlessDamaged => {
+                flags.iter().fold(0, |named, flag| named | value & 1 << flag.bit)
+            }
+            _ => value,
+        }
     }
 
     /// The same where the check is written by hand; `None` leaves it to the field.
@@ -280,6 +290,18 @@ impl Flat {
             Hook::Record(RecordHook::VcpuId) if value > VCPUS_MAX => Some(u64::from(u32::MAX)),
             // A vcpu that runs its kernel, and one that has used its FPU.
             Hook::Pv(PvHook::Flags) if self.what.damaged => Some(vcpu::IN_KERNEL),
+            // What is no frame may be anything, and is as far out of range as all ones.
+            Hook::Pv(PvHook::GdtFrame) if self.what.registers && value >= PFNS => Some(u64::MAX),
+            Hook::Pv(PvHook::Cr1 | PvHook::Cr3)
+                if self.what.registers && value >> pte::FRAME_SHIFT >= PFNS =>
+            {
+                Some(u64::MAX << 1 | value & 1)
+            }
+            Hook::Pv(PvHook::GdtEnts) if self.what.registers && value > vcpu::GDT_ENTRIES_MAX => {
+                // The lower half tells whether the restorer refuses it, or Xen alone.
+                let lower = value & u64::from(u32::MAX);
+                Some(if lower > vcpu::GDT_ENTRIES_MAX { u64::from(u32::MAX) } else { 1 << 32 | lower })
+            }
             Hook::Pv(PvHook::Xcr0 | PvHook::Xcr0Accum) if self.masks_agree => Some(value),
             Hook::Pv(PvHook::Xcr0 | PvHook::Xcr0Accum) if self.what.registers => {
                 Some(u64::from(self.length > vcpu::XSAVE_MIN))

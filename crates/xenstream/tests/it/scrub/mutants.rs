@@ -193,3 +193,19 @@ fn fields_of_eight_bytes_show_nothing() {
         }
     }
 }
+
+/// A body that is eight bytes off: `flags` and a frame of a GDT without entries are whatever the guest had there.
+#[test]
+fn a_shifted_vcpu_shows_nothing_under_spec() {
+    let streams = streams();
+    let [.., both] = WISHES;
+    for (which, start) in [(4, 29_032), (4, 29_036), (5, 29_087), (5, 29_095), (6, 29_008), (6, 29_016)] {
+        let mut bytes = streams[which].bytes();
+        let piece = bytes[start..start + 4_507].to_vec();
+        bytes.splice(start..start, piece);
+        let out = in_pieces(&bytes, &[4097], &Options::new(Policy::spec()), both);
+        for marker in [MEMORY, even(MEMORY), REGISTERS, NAMES] {
+            assert!(!occurs(&out, marker), "stream {which}, {start}");
+        }
+    }
+}
