@@ -139,7 +139,7 @@ impl Collector {
             None => {}
         }
         let limits = self.limits(record, text, domain.as_ref());
-        Judgement { violations, domain, limits }
+        Judgement { violations, limits, domain }
     }
 
     /// The limits that follow from the configuration.
