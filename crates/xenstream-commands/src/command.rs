@@ -3,7 +3,9 @@
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::{explain, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2};
+use crate::{
+    convert, explain, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2,
+};
 
 // A test runs every example.
 
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Report(Deferred<report::Arguments>),
     /// Write the same stream with the guest's memory blanked, so that it can be shown to others
     Scrub(Deferred<scrub::Arguments>),
+    /// Write the same guest so that another release of Xen, another toolstack or a plain restorer takes it
+    Convert(Deferred<convert::Arguments>),
     /// Make a stream of a guest of a given shape and size, valid or broken
     Synth(Deferred<synth::Arguments>),
     /// List the rules

@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod convert;
 mod date;
 mod descriptor;
 mod explain;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(Deferred(arguments)) => apart(inspect::run, &arguments),
         Command::Report(Deferred(arguments)) => apart(report::run, &arguments),
         Command::Scrub(Deferred(arguments)) => apart(scrub::run, &arguments),
+        Command::Convert(Deferred(arguments)) => apart(convert::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
         Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),

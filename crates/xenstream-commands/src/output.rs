@@ -45,6 +45,19 @@ pub(crate) fn failure(path: &Path, error: &Error) {
     complain(&format!("{}: {}", name(path), error.message()));
 }
 
+/// Whether it is the output that is at fault, and not the input.
+pub(crate) fn is_of_output(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Create(_)
+            | Error::Exists
+            | Error::NoFile
+            | Error::SameFile
+            | Error::Write { .. }
+            | Error::ConsumerGone { .. }
+    )
+}
+
 /// What came of an image for which one was.
 pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::Result<()> {
     let style = match report.verdict {

@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             Ok(status::of(&scrubbed.report))
         }
         Err(error) => {
-            let at_fault = if is_of_output(&error) { &arguments.output } else { &arguments.input };
+            let at_fault = if output::is_of_output(&error) { &arguments.output } else { &arguments.input };
             output::failure(at_fault.name(), &error);
             Ok(status::FAILED)
         }
@@ -101,18 +101,6 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
             scrub(input.input(&stdin), Output::Writer(&mut stdout), &options, what)
         }
     }
-}
-
-fn is_of_output(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Create(_)
-            | Error::Exists
-            | Error::NoFile
-            | Error::SameFile
-            | Error::Write { .. }
-            | Error::ConsumerGone { .. }
-    )
 }
 
 fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scrubbed) -> io::Result<()> {

@@ -68,6 +68,9 @@ pub enum Error {
     /// The output is the input.
     #[error("output is the input")]
     SameFile,
+    /// The input changed between two reads of the same bytes.
+    #[error("input has changed while it was read")]
+    Changed,
     /// A directory could not be listed.
     #[error("cannot list directory")]
     List {
@@ -94,6 +97,7 @@ impl Error {
             | Error::Exists
             | Error::NoFile
             | Error::SameFile
+            | Error::Changed
             | Error::List { .. } => "io",
             Error::ConsumerGone { .. } => "consumer-gone",
             Error::Interrupted { .. } => "interrupted",

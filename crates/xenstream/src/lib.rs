@@ -37,6 +37,7 @@ mod options;
 mod pv_walk;
 mod relay;
 mod report;
+pub mod rewrite;
 pub mod scrub;
 mod session;
 mod source;

@@ -69,7 +69,7 @@ impl NewFile {
         Ok(NewFile { path: path.to_owned(), directory, overwrite, file, temporary })
     }
 
-    /// The file, open for writing.
+    /// The file, open for writing and for reading what was written.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
@@ -109,7 +109,7 @@ fn unnamed(directory: &Path) -> Result<File, Errno> {
     if !Path::new("/proc/self/fd").exists() {
         return Err(Errno::NOSYS);
     }
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     rustix::fs::open(directory, flags, Mode::from_raw_mode(MODE)).map(File::from)
 }
 

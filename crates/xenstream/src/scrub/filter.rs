@@ -11,11 +11,11 @@ use xenstream_core::wire::libxc::page;
 use xenstream_core::wire::{Order, libxc};
 use xenstream_core::{Layer, Record, Rule};
 
+use crate::rewrite::sink::Sink;
 use crate::scrub::Scrub;
 use crate::scrub::body::{Context, Step, Walk, count_only};
 use crate::scrub::events::{Event, Events};
 use crate::scrub::header::{self, WRONG};
-use crate::scrub::output::Sink;
 
 /// What is kept back of a record is in memory up to this size, four times what a saver writes, and in an unnamed file
 /// beyond it.

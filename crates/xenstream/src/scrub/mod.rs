@@ -17,29 +17,24 @@ mod body;
 mod events;
 mod filter;
 mod header;
-mod input;
-mod output;
 mod table;
 
 use std::cell::RefCell;
-use std::fs;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::io;
 
 use xenstream_core::{Follows, Rule};
+
+pub use crate::rewrite::Output;
 
 pub use self::table::{Blanked, Part, TABLE, remains};
 
 use self::events::{Ear, Events};
 use self::filter::Filter;
-use self::input::{Bytes, File, Live};
-use self::output::{Plain, Sink, Sparse};
+use crate::rewrite::input::{Bytes, File};
+use crate::rewrite::open::{Opened, open};
+use crate::rewrite::sink::{Plain, Sink, Sparse};
 use crate::session::{Session, Stop};
-use crate::source::compressed::Decompressor;
-use crate::source::file::{self, ReadAt, WINDOW};
-use crate::source::stream;
+use crate::source::file::WINDOW;
 use crate::{Error, Input, NewFile, Options, Report};
 
 /// What is blanked beside the contents of pages.
@@ -86,22 +81,6 @@ impl Scrub {
     }
 }
 
-/// Where the scrubbed stream goes.
-#[non_exhaustive]
-pub enum Output<'a> {
-    /// A new file of this name. It appears when it is whole, and has holes where there are zeros. The input is never
-    /// overwritten, another file only if that is asked for.
-    Path {
-        /// The name.
-        path: &'a Path,
-        /// Another file of this name may be replaced.
-        overwrite: bool,
-    },
-    /// Anything that writes. Bytes go out as they come in, and so they have gone out when the stream turns out to be
-    /// invalid behind them.
-    Writer(&'a mut dyn Write),
-}
-
 /// What came of scrubbing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -128,63 +107,10 @@ pub fn scrub(
     what: Scrub,
 ) -> Result<Scrubbed, Error> {
     let what = what.settled();
-    match input {
-        Input::Path(path) => {
-            let file = fs::File::open(path).map_err(Error::Open)?;
-            from_descriptor(file.as_fd(), true, output, options, what)
-        }
-        Input::Descriptor(fd) => from_descriptor(fd, false, output, options, what),
-        Input::Positioned(file) => from_file(file, output, options, what),
-        Input::Reader(reader) => from_stream(&mut stream::Reader(reader), output, options, what),
-        Input::Slice(bytes) => from_file(&Memory(bytes), output, options, what),
-    }
-}
-
-fn from_descriptor(
-    fd: BorrowedFd<'_>,
-    is_ours: bool,
-    output: Output<'_>,
-    options: &Options,
-    what: Scrub,
-) -> Result<Scrubbed, Error> {
-    if let Output::Path { path, .. } = output {
-        distinct(fd, path)?;
-    }
-    let Some(file) = file::Descriptor::new(fd)? else {
-        return from_stream(&mut stream::Descriptor::new(fd)?, output, options, what);
-    };
-    if is_ours {
-        file.advise();
-    }
-    from_file(&file, output, options, what)
-}
-
-fn from_file(
-    file: &dyn ReadAt,
-    output: Output<'_>,
-    options: &Options,
-    what: Scrub,
-) -> Result<Scrubbed, Error> {
-    let mut input = File::new(file)?;
-    match input.decompressed(options.decompress)? {
-        Some(mut decompressed) => to_output(&mut decompressed, output, options, what),
-        None => to_output(&mut input, output, options, what),
-    }
-}
-
-fn from_stream(
-    stream: &mut dyn stream::Stream,
-    output: Output<'_>,
-    options: &Options,
-    what: Scrub,
-) -> Result<Scrubbed, Error> {
-    let mut input = Live::new(stream)?;
-    match input.recognise() {
-        Some(compression) if options.decompress => {
-            to_output(&mut Decompressor::new(compression, input)?, output, options, what)
-        }
-        _ => to_output(&mut input, output, options, what),
-    }
+    open(input, output.path(), options, |opened| match opened {
+        Opened::At(file) => to_output(&mut File::new(file)?, output, options, what),
+        Opened::InOrder(bytes) => to_output(bytes, output, options, what),
+    })
 }
 
 fn to_output(
@@ -203,15 +129,6 @@ fn to_output(
             Ok(scrubbed)
         }
         Output::Writer(writer) => run(input, &mut Plain::new(writer), options, what),
-    }
-}
-
-/// Is the output another file than the input, whatever it is called?
-fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
-    let input = rustix::fs::fstat(input).map_err(|error| Error::Inspect(error.into()))?;
-    match fs::metadata(output) {
-        Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),
-        _ => Ok(()),
     }
 }
 
@@ -379,21 +296,5 @@ impl Work<'_> {
 
     fn failure(&self, source: io::Error) -> Error {
         Error::of_output(self.written, source)
-    }
-}
-
-/// An image in memory.
-struct Memory<'a>(&'a [u8]);
-
-impl ReadAt for Memory<'_> {
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
-        let n = rest.len().min(bytes.len());
-        bytes[..n].copy_from_slice(&rest[..n]);
-        Ok(n)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.0.len() as u64)
     }
 }

@@ -49,6 +49,11 @@ pub trait ReadAt {
         offset
     }
 
+    /// Returns the open file that holds the bytes, and the offset of the first in it, if the system can copy from it.
+    fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        None
+    }
+
     /// This, if several threads may read at a time and should where reads are slow; otherwise none but the caller's
     /// thread reads.
     fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
@@ -293,6 +298,10 @@ impl ReadAt for Descriptor<'_> {
             }
             Err(_) => offset,
         }
+    }
+
+    fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        Some((self.fd, self.start))
     }
 
     fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {

@@ -11,6 +11,7 @@ mod pv_walk;
 mod real;
 mod real_figures;
 mod relay;
+mod rewrite;
 mod scrub;
 mod sparse;
 mod synth_like_real;

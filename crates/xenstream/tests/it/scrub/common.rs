@@ -82,3 +82,11 @@ pub(crate) fn corpus(folder: &str) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
         (path, bytes)
     })
 }
+
+/// An image of a real Xen, by the name of its file.
+pub(crate) fn real(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/real").join(name);
+    let mut bytes = Vec::new();
+    liblzma::read::XzDecoder::new(fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    bytes
+}

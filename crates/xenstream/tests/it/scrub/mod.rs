@@ -1,6 +1,6 @@
 //! Scrubbing: what goes, what stays, what is refused, and that nothing is left where it fails.
 
-mod common;
+pub(crate) mod common;
 mod corpus;
 mod damaged;
 mod files;

@@ -1,4 +1,4 @@
-//! Where a stream that is scrubbed comes from.
+//! Where a stream that is rewritten comes from: bytes in order.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ use crate::source::file::{Cursor, ReadAt, overfull};
 use crate::source::stream::{Stream, WORTH_SPLICING};
 
 /// Bytes in order.
-pub(super) trait Bytes {
+pub(crate) trait Bytes {
     /// Some bytes, none at the input's end.
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error>;
 
@@ -29,7 +29,7 @@ pub(super) trait Bytes {
 }
 
 /// A file, or what else can be read at any place.
-pub(super) struct File<'f> {
+pub(crate) struct File<'f> {
     file: &'f dyn ReadAt,
     position: u64,
     size: u64,
@@ -37,13 +37,13 @@ pub(super) struct File<'f> {
 }
 
 impl<'f> File<'f> {
-    pub(super) fn new(file: &'f dyn ReadAt) -> Result<File<'f>, Error> {
+    pub(crate) fn new(file: &'f dyn ReadAt) -> Result<File<'f>, Error> {
         let size = file.size().map_err(Error::Inspect)?;
         Ok(File { file, position: 0, size, bytes_read: 0 })
     }
 
     /// The bytes of the file decompressed, if they are compressed.
-    pub(super) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
+    pub(crate) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
         let mut magic = [0; Compression::MAGIC_MAX];
         let mut have = 0;
         while have < magic.len() {
@@ -86,7 +86,7 @@ impl Bytes for File<'_> {
 }
 
 /// A pipe, a socket, a reader.
-pub(super) struct Live<'s> {
+pub(crate) struct Live<'s> {
     stream: &'s mut dyn Stream,
     position: u64,
     /// Bytes that were read to see whether they are compressed.
@@ -96,7 +96,7 @@ pub(super) struct Live<'s> {
 
 impl<'s> Live<'s> {
     /// Begins to read, so much as surely belongs to any stream.
-    pub(super) fn new(stream: &'s mut dyn Stream) -> Result<Live<'s>, Error> {
+    pub(crate) fn new(stream: &'s mut dyn Stream) -> Result<Live<'s>, Error> {
         let mut live = Live { stream, position: 0, ahead: Vec::new(), bytes_read: 0 };
         let mut magic = [0; Compression::MAGIC_MAX];
         let mut have = 0;
@@ -112,7 +112,7 @@ impl<'s> Live<'s> {
     }
 
     /// How what it begins with is compressed.
-    pub(super) fn recognise(&self) -> Option<Compression> {
+    pub(crate) fn recognise(&self) -> Option<Compression> {
         Compression::recognise(&self.ahead)
     }
 }

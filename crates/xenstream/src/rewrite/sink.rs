@@ -1,4 +1,4 @@
-//! Where a scrubbed stream goes: a new file, or anything that writes.
+//! Where a rewritten stream goes: a new file, or anything that writes.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ const BUFFER: usize = 64 << 10;
 const HOLE: u64 = 4096;
 
 /// Takes a stream in order.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn zeros(&mut self, n: u64) -> io::Result<()>;
     /// Whoever waits for bytes gets what there is.
@@ -20,13 +20,13 @@ pub(super) trait Sink {
 }
 
 /// A writer, to which zeros are written.
-pub(super) struct Plain<'w> {
+pub(crate) struct Plain<'w> {
     out: &'w mut dyn Write,
     buffer: Vec<u8>,
 }
 
 impl<'w> Plain<'w> {
-    pub(super) fn new(out: &'w mut dyn Write) -> Plain<'w> {
+    pub(crate) fn new(out: &'w mut dyn Write) -> Plain<'w> {
         Plain { out, buffer: Vec::with_capacity(BUFFER) }
     }
 
@@ -73,7 +73,7 @@ impl Sink for Plain<'_> {
 }
 
 /// A new file, which has holes where the stream has zeros.
-pub(super) struct Sparse<'f> {
+pub(crate) struct Sparse<'f> {
     file: &'f File,
     buffer: Vec<u8>,
     /// Zeros behind the buffer.
@@ -81,7 +81,7 @@ pub(super) struct Sparse<'f> {
 }
 
 impl<'f> Sparse<'f> {
-    pub(super) fn new(file: &'f File) -> Sparse<'f> {
+    pub(crate) fn new(file: &'f File) -> Sparse<'f> {
         Sparse { file, buffer: Vec::with_capacity(BUFFER), hole: 0 }
     }
 

@@ -1,0 +1,168 @@
+//! `xenstream convert`.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use xenstream::rewrite::{Change, Convert, Converted, Loss, Obstacle, Output, convert};
+use xenstream::{Error, Verdict};
+
+use crate::args::{Judging, PathOrDash, usage, values};
+use crate::descriptor::Stdout;
+use crate::output::{self, ASIDE, NAME};
+use crate::status;
+
+const HELP: &str = "\
+Examples:
+  xenstream convert --target 4.17 guest.save old.save     what Xen 4.17 refuses is cured, if that costs nothing
+  xenstream convert --plain remus.save guest.save         the guest at its last checkpoint, for xl restore
+  xenstream convert --dry-run --target 4.14 guest.save    what would be changed, and what is in the way
+  ssh host cat guest.save | xenstream convert --target 4.17 - guest.save
+
+Exit status:
+  0  OUT is there, and verifies; with --dry-run, it would
+  1  the stream is not converted: it is invalid, or something is in the way; there is no OUT
+  2  usage, input or output error; there is no OUT
+  3  the stream cannot be judged; there is no OUT";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// The stream, compressed or not, or - for standard input
+    #[arg(value_name = "IN|-")]
+    input: PathOrDash,
+
+    /// A new file for what comes of it, or - for standard output
+    #[arg(value_name = "OUT|-", required_unless_present = "dry_run")]
+    output: Option<PathOrDash>,
+
+    /// Make an ordinary stream of a Remus or COLO stream, which ends at its last complete checkpoint
+    #[arg(long)]
+    plain: bool,
+
+    /// The same, ending at this checkpoint; the first one is 1
+    #[arg(long, value_name = "N")]
+    checkpoint: Option<u64>,
+
+    /// Allow what costs the guest something
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values(Loss::ALL, Loss::name))]
+    lossy: Vec<Loss>,
+
+    /// Report what would be changed and write nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    judging: Judging,
+
+    /// Say nothing of a stream that is converted
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Converts one stream. Returns the exit status.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    match converted(arguments) {
+        Ok(converted) => {
+            tell(&mut anstream::stderr().lock(), arguments, &converted)?;
+            Ok(match converted.report.verdict {
+                _ if converted.obstacles.is_empty() => status::VALID,
+                Verdict::Unjudged(_) => status::UNJUDGED,
+                _ => status::INVALID,
+            })
+        }
+        Err(error) => {
+            let output = arguments.output.as_ref().filter(|_| output::is_of_output(&error));
+            output::failure(output.unwrap_or(&arguments.input).name(), &error);
+            Ok(status::FAILED)
+        }
+    }
+}
+
+fn converted(arguments: &Arguments) -> Result<Converted, Error> {
+    let Arguments { input, .. } = arguments;
+    let options = arguments.judging.options(false);
+    if input.is_typed() {
+        usage::<Arguments>("convert", "redirect standard input from a stream");
+    }
+    let what = Convert::default()
+        .with_plain(arguments.plain)
+        .with_checkpoint(arguments.checkpoint)
+        .with_lossy(&arguments.lossy)
+        .with_dry_run(arguments.dry_run);
+    let stdin = io::stdin();
+    match &arguments.output {
+        _ if arguments.dry_run => {
+            convert(input.input(&stdin), Output::Writer(&mut io::sink()), &options, &what)
+        }
+        Some(PathOrDash::Path(path)) => {
+            convert(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, &what)
+        }
+        Some(PathOrDash::Dash) | None => {
+            if io::stdout().is_terminal() {
+                usage::<Arguments>("convert", "redirect standard output to where the stream is to go");
+            }
+            let mut stdout = Stdout::new().map_err(Error::Create)?;
+            let written = stdout.file().metadata();
+            if written.is_ok_and(|written| written.is_file() && input.is_same_file(&written)) {
+                return Err(Error::SameFile);
+            }
+            convert(input.input(&stdin), Output::Writer(&mut stdout), &options, &what)
+        }
+    }
+}
+
+fn tell(out: &mut impl Write, arguments: &Arguments, converted: &Converted) -> io::Result<()> {
+    let is_converted = converted.obstacles.is_empty();
+    if is_converted && arguments.quiet {
+        return Ok(());
+    }
+    output::report(out, arguments.input.name(), &converted.report)?;
+    if !is_converted {
+        writeln!(out, "not converted:")?;
+        for obstacle in &converted.obstacles {
+            tell_obstacle(out, obstacle)?;
+        }
+        return out.flush();
+    }
+    match (&arguments.output, converted.bytes) {
+        (Some(path), Some(bytes)) => {
+            writeln!(out, "{}: converted: {}", output::name(path.name()), output::bytes(bytes))?;
+        }
+        _ => writeln!(out, "would be converted:")?,
+    }
+    if converted.changes.is_empty() {
+        writeln!(out, "  nothing had to be changed")?;
+    }
+    for change in &converted.changes {
+        tell_change(out, change)?;
+    }
+    if converted.unlisted > 0 {
+        writeln!(out, "  {} changes more", converted.unlisted)?;
+    }
+    out.flush()
+}
+
+fn tell_change(out: &mut impl Write, change: &Change) -> io::Result<()> {
+    let Change { offset, place, field, before, after, loss, .. } = change;
+    writeln!(
+        out,
+        "  {NAME}{place}{NAME:#}: {field}: {before} -> {after} {ASIDE}(offset {offset}, {offset:#x}){ASIDE:#}"
+    )?;
+    if let Some(loss) = loss {
+        writeln!(out, "    lost ({loss}): {}", loss.sentence())?;
+    }
+    Ok(())
+}
+
+fn tell_obstacle(out: &mut impl Write, obstacle: &Obstacle) -> io::Result<()> {
+    let Obstacle { offset, place, reason, loss, .. } = obstacle;
+    writeln!(out, "  {NAME}{place}{NAME:#}: {reason} {ASIDE}(offset {offset}, {offset:#x}){ASIDE:#}")?;
+    match loss {
+        Some(loss) => writeln!(out, "    --lossy {loss} allows it: {}", loss.sentence()),
+        None => Ok(()),
+    }
+}

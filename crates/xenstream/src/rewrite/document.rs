@@ -1,0 +1,178 @@
+//! What a stream consists of: its headers and records in order, each of them bytes of the input or new ones. Records of
+//! pages that follow one another count as one piece, so that the memory this takes does not grow with the guest.
+
+use std::ops::Range;
+
+use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::{Order, RECORD_HEADER, padding};
+use xenstream_core::{Format, Guest, Layer};
+
+use crate::Error;
+use crate::rewrite::image::Image;
+use crate::rewrite::patches::Patches;
+use crate::source::ahead::read_at;
+use crate::source::file::ReadAt;
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The header of xl, with its optional data.
+    Xl,
+    /// The header of libvirt, with its XML.
+    Libvirt,
+    /// The signature of xenopsd.
+    Xenopsd,
+    /// The header of the libxl stream.
+    Libxl,
+    /// The image header of libxc.
+    Image,
+    /// The domain header of libxc.
+    Domain,
+    /// A record of libxl.
+    LibxlRecord(u32),
+    /// A record of libxc other than PAGE_DATA.
+    LibxcRecord(u32),
+    /// A header of xenopsd, with its body.
+    XenopsdRecord(u64),
+    /// Records of type PAGE_DATA.
+    Pages,
+}
+
+impl Part {
+    /// Whether it is the libxc record of this type.
+    pub(super) fn is_record(self, kind: u32) -> bool {
+        self == Part::LibxcRecord(kind)
+    }
+
+    /// The layer that it belongs to.
+    pub(super) fn layer(self) -> Layer {
+        match self {
+            Part::Xl => Layer::Xl,
+            Part::Libvirt => Layer::Libvirt,
+            Part::Xenopsd | Part::XenopsdRecord(_) => Layer::Xenopsd,
+            Part::Libxl | Part::LibxlRecord(_) => Layer::Libxl,
+            Part::Image | Part::Domain | Part::LibxcRecord(_) | Part::Pages => Layer::Libxc,
+        }
+    }
+}
+
+/// A header, a record, or records of pages.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) part: Part,
+    /// Where it lies in the input; empty at the place where a new one comes in.
+    pub(super) range: Range<u64>,
+    /// Its body, in the input.
+    pub(super) body: Range<u64>,
+    /// Records in it.
+    pub(super) records: u64,
+    /// New bytes in place of the input's.
+    pub(super) new: Option<Vec<u8>>,
+}
+
+impl Piece {
+    /// A piece that is not in the input.
+    pub(super) fn made(part: Part, bytes: Vec<u8>) -> Piece {
+        Piece { part, range: 0..0, body: 0..0, records: 1, new: Some(bytes) }
+    }
+
+    /// A record that is not in the input.
+    pub(super) fn record(part: Part, order: Order, body: &[u8]) -> Piece {
+        Piece::made(part, record_bytes(part, order, body))
+    }
+}
+
+/// A record: header, body, padding.
+pub(super) fn record_bytes(part: Part, order: Order, body: &[u8]) -> Vec<u8> {
+    let kind = match part {
+        Part::LibxlRecord(kind) | Part::LibxcRecord(kind) => kind,
+        _ => types::PAGE_DATA,
+    };
+    let length = body.len() as u64;
+    let mut bytes = Vec::with_capacity(body.len() + 16);
+    bytes.extend_from_slice(&order.put_u32(kind));
+    bytes.extend_from_slice(&order.put_u32(u32::try_from(length).unwrap_or(u32::MAX)));
+    bytes.extend_from_slice(body);
+    bytes.resize(bytes.len() + padding(length) as usize, 0);
+    bytes
+}
+
+/// A stream in pieces.
+pub(super) struct Document<'i> {
+    pub(super) input: &'i dyn ReadAt,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) patches: Patches,
+    pub(super) format: Format,
+    pub(super) libxl: Order,
+    pub(super) libxc: Order,
+    pub(super) guest: Option<Guest>,
+    pub(super) version: u32,
+    /// The stream came to its end.
+    pub(super) ended: bool,
+    /// Where it ends in the input, or what could be read of it.
+    pub(super) end: u64,
+}
+
+impl Document<'_> {
+    /// Longest body that is edited. Larger ones hold memory, or nothing that a saver writes.
+    const EDITED_MAX: u64 = 32 << 20;
+
+    /// The body of a record, as it is now. `None` if it is too long to be edited.
+    pub(super) fn body(&self, piece: &Piece) -> Result<Option<Vec<u8>>, Error> {
+        if let Some(new) = &piece.new {
+            let order = if piece.part.layer() == Layer::Libxl { self.libxl } else { self.libxc };
+            let header = RECORD_HEADER as usize;
+            let length = new.get(4..8).and_then(|field| field.first_chunk()).map(|field| order.u32(*field));
+            let body = length.and_then(|length| new.get(header..header + length as usize));
+            return Ok(body.map(<[u8]>::to_vec));
+        }
+        if piece.body.end - piece.body.start > Document::EDITED_MAX {
+            return Ok(None);
+        }
+        self.read(piece.body.clone()).map(Some)
+    }
+
+    /// Bytes of the input, patched; fewer at its end.
+    pub(super) fn read(&self, range: Range<u64>) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+        let mut have = 0;
+        while have < bytes.len() {
+            match read_at(self.input, &mut bytes[have..], range.start + have as u64)?.len() {
+                0 => break,
+                n => have += n,
+            }
+        }
+        bytes.truncate(have);
+        self.patches.apply(range.start, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Gives a record another body.
+    pub(super) fn set_body(&mut self, at: usize, body: &[u8]) {
+        let order = self.order(self.pieces[at].part);
+        let piece = &mut self.pieces[at];
+        piece.new = Some(record_bytes(piece.part, order, body));
+    }
+
+    /// The byte order of a part's records.
+    pub(super) fn order(&self, part: Part) -> Order {
+        if part.layer() == Layer::Libxl { self.libxl } else { self.libxc }
+    }
+
+    /// The first libxc record of this type.
+    pub(super) fn find(&self, kind: u32) -> Option<usize> {
+        self.pieces.iter().position(|piece| piece.part.is_record(kind))
+    }
+
+    /// The output.
+    pub(super) fn image(&self) -> Image<'_> {
+        let mut image = Image::new(self.input);
+        for piece in &self.pieces {
+            match &piece.new {
+                Some(new) => image.bytes(new),
+                None => image.copy(piece.range.clone(), &self.patches),
+            }
+        }
+        image
+    }
+}

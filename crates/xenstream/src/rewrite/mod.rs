@@ -1,0 +1,297 @@
+//! Converts a stream so that another release of Xen, another toolstack or a plain restorer takes it.
+//!
+//! A stream is read once, with the verifier, and taken apart into headers and records. Edits change some of them, each of
+//! which is noted. What comes of it is judged as a whole, by a second verifier, before one byte is written: an output
+//! verifies under the policy and target asked for, or there is none. What no edit touches stays as it is, byte for byte.
+//!
+//! ```
+//! use xenstream::rewrite::{Convert, Output, convert};
+//! use xenstream::{Input, Options};
+//!
+//! let mut out = Vec::new();
+//! let plain = Convert::default().with_plain(true);
+//! let refused = convert(Input::Slice(b"not an image"), Output::Writer(&mut out), &Options::default(), &plain);
+//! assert!(refused.unwrap().bytes.is_none() && out.is_empty());
+//! ```
+
+mod document;
+mod image;
+pub(crate) mod input;
+mod log;
+pub(crate) mod open;
+mod patches;
+mod plain;
+pub(crate) mod sink;
+mod spool;
+mod survey;
+mod target;
+mod write;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use xenstream_core::{Checkpointing, Fact, Target, Violation};
+
+pub use self::log::{Change, Loss, Obstacle, UnknownLoss};
+
+use self::document::Document;
+use self::image::Image;
+use self::log::Log;
+use self::open::{Opened, open};
+use self::survey::{Finding, Surveyed, survey};
+use crate::source::file::ReadAt;
+use crate::{Error, Input, NewFile, Options, Report, Verdict, verify};
+
+/// Where a rewritten stream goes.
+#[non_exhaustive]
+pub enum Output<'a> {
+    /// A new file of this name. It appears when it is whole, and has holes where there are zeros. The input is never
+    /// overwritten, another file only if that is asked for.
+    Path {
+        /// The name.
+        path: &'a Path,
+        /// Another file of this name may be replaced.
+        overwrite: bool,
+    },
+    /// Anything that writes. What a scrubber writes goes out as it comes in, and so it has gone out when the stream
+    /// turns out to be invalid after it; what a converter writes has been verified before.
+    Writer(&'a mut dyn Write),
+}
+
+impl<'a> Output<'a> {
+    /// The name of the file, if it is one.
+    pub(crate) fn path(&self) -> Option<&'a Path> {
+        match self {
+            Output::Path { path, .. } => Some(path),
+            Output::Writer(_) => None,
+        }
+    }
+}
+
+/// What to make of a stream. The release that it is to be restored on is the [target](xenstream_core::Policy::target) of
+/// the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Convert {
+    /// Make an ordinary stream of a checkpointed one.
+    pub plain: bool,
+    /// The checkpoint at which a checkpointed stream is to end, counting from 1; `None` for the last complete one.
+    pub checkpoint: Option<u64>,
+    /// What the conversion may cost the guest.
+    pub lossy: Vec<Loss>,
+    /// Nothing is written.
+    pub dry_run: bool,
+}
+
+impl Convert {
+    /// The same, making an ordinary stream of a checkpointed one or not.
+    #[must_use]
+    pub fn with_plain(mut self, plain: bool) -> Convert {
+        self.plain = plain;
+        self
+    }
+
+    /// The same, ending at this checkpoint, counting from 1.
+    #[must_use]
+    pub fn with_checkpoint(mut self, checkpoint: Option<u64>) -> Convert {
+        self.checkpoint = checkpoint;
+        self
+    }
+
+    /// The same, allowing these losses.
+    #[must_use]
+    pub fn with_lossy(mut self, lossy: &[Loss]) -> Convert {
+        self.lossy = lossy.to_vec();
+        self
+    }
+
+    /// The same, writing nothing or not.
+    #[must_use]
+    pub fn with_dry_run(mut self, dry_run: bool) -> Convert {
+        self.dry_run = dry_run;
+        self
+    }
+}
+
+/// What came of a conversion.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Converted {
+    /// What the input was found to be, under the policy and target asked for.
+    pub report: Report,
+    /// What was changed, or would have been.
+    pub changes: Vec<Change>,
+    /// Further changes, which are not listed.
+    pub unlisted: u64,
+    /// What kept it from being converted; empty where it was.
+    pub obstacles: Vec<Obstacle>,
+    /// What the output was found to be; `None` where it did not come so far.
+    pub output: Option<Report>,
+    /// Bytes of the output; `None` if there is none.
+    pub bytes: Option<u64>,
+}
+
+/// Converts a stream. A compressed input comes out decompressed, and what follows the stream is left out.
+///
+/// # Errors
+/// The input could not be read or decompressed, or the output not be written: it exists, it is the input, the disk is
+/// full. There is no file then.
+pub fn convert(
+    input: Input<'_>,
+    output: Output<'_>,
+    options: &Options,
+    what: &Convert,
+) -> Result<Converted, Error> {
+    let path = output.path();
+    // It would be a pity to find out at the end.
+    if let Output::Path { path, overwrite: false } = output
+        && fs::symlink_metadata(path).is_ok()
+    {
+        return Err(Error::Exists);
+    }
+    open(input, path, options, |opened| match opened {
+        Opened::At(file) => run(file, None, output, options, what),
+        Opened::InOrder(bytes) => {
+            let directory = path.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+            let spooled = spool::spool(bytes, options, directory, false)?;
+            run(&spooled, bytes.compression(), output, options, what)
+        }
+    })
+}
+
+fn run(
+    input: &dyn ReadAt,
+    compression: Option<crate::Compression>,
+    output: Output<'_>,
+    options: &Options,
+    what: &Convert,
+) -> Result<Converted, Error> {
+    let Surveyed { mut report, mut document, findings, lost, overflows } = survey(input, options)?;
+    report.compression = compression;
+    let mut log = Log { allowed: what.lossy.clone(), ..Log::default() };
+    if let Some(reason) = unusable(&report, &document, &findings, lost, overflows) {
+        log.obstacle(document.end, "stream", reason, None);
+        return Ok(converted(report, log, None, None));
+    }
+    edit(&mut document, &findings, options.policy.target(), what, &mut log)?;
+    if !log.obstacles.is_empty() {
+        return Ok(converted(report, log, None, None));
+    }
+    note_tail(&document, &mut log)?;
+    let image = document.image();
+    let judging = judging(options, what);
+    let judged = verify(Input::Positioned(&image), &judging, &mut ())?;
+    if !judged.is_valid() {
+        refusals(&judged, &mut log);
+        return Ok(converted(report, log, Some(judged), None));
+    }
+    let bytes = if what.dry_run { None } else { Some(write_out(&image, output, &judging)?) };
+    Ok(converted(report, log, Some(judged), bytes))
+}
+
+fn converted(report: Report, log: Log, output: Option<Report>, bytes: Option<u64>) -> Converted {
+    let Log { changes, unlisted, obstacles, .. } = log;
+    Converted { report, changes, unlisted, obstacles, output, bytes }
+}
+
+/// Why a stream cannot be taken apart, if it cannot.
+fn unusable(
+    report: &Report,
+    document: &Document<'_>,
+    findings: &[Finding],
+    lost: bool,
+    overflows: bool,
+) -> Option<String> {
+    let is_denied = |finding: &&Finding| finding.is_denied;
+    let fatal = findings.iter().filter(is_denied).find(|finding| finding.violation.rule.is_structural());
+    if overflows {
+        return Some("it has more records, or more is wrong with it, than is worth keeping in memory".into());
+    }
+    if lost {
+        return Some("a length or a count is wrong: after it, nobody knows what is what".into());
+    }
+    match (&report.verdict, fatal) {
+        (Verdict::Unjudged(violation), _) => Some(violation.message().to_string()),
+        (_, Some(fatal)) => Some(fatal.violation.message().to_string()),
+        (Verdict::Invalid(violation), None) if !document.ended && violation.rule.is_structural() => {
+            Some(violation.message().to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Makes the changes that were asked for.
+fn edit(
+    document: &mut Document<'_>,
+    findings: &[Finding],
+    to: Option<Target>,
+    what: &Convert,
+    log: &mut Log,
+) -> Result<(), Error> {
+    if what.plain || what.checkpoint.is_some() {
+        plain::plain(document, what.checkpoint, log);
+    }
+    if let Some(to) = to {
+        target::patch(document, findings, log)?;
+        target::cure(document, to, log)?;
+    }
+    Ok(())
+}
+
+/// Says what of the input comes after the stream.
+fn note_tail(document: &Document<'_>, log: &mut Log) -> Result<(), Error> {
+    let size = document.input.size().map_err(Error::Inspect)?;
+    if document.ended && size > document.end && document.input.ends_with_stream() {
+        let bytes = size - document.end;
+        log.change(document.end, "after the end", "bytes", bytes, "absent");
+    }
+    Ok(())
+}
+
+/// How the output is judged: as the input, and all that is wrong with it is listed.
+fn judging(options: &Options, what: &Convert) -> Options {
+    let mut policy = options.policy.clone().with_keep_going(true);
+    if what.plain || what.checkpoint.is_some() {
+        policy = policy.with_checkpointing(Checkpointing::Auto);
+    }
+    Options { policy, decompress: false, ..options.clone() }
+}
+
+/// Says why the verifier refuses what would come out.
+fn refusals(report: &Report, log: &mut Log) {
+    let first = report.violation().filter(|_| report.findings.is_empty());
+    for violation in report.findings.listed().iter().chain(first) {
+        let place = violation.record.and_then(|record| record.type_name()).unwrap_or("stream");
+        let mut reason = format!("{}: {}", violation.rule, violation.message());
+        if let Some(fact) = fact_of(violation, report.target) {
+            reason = format!("{reason}. {}", fact.entry().advice);
+        }
+        log.obstacle(violation.offset, place, reason, None);
+    }
+}
+
+/// The change between releases for which the target refuses.
+fn fact_of(violation: &Violation, target: Option<Target>) -> Option<Fact> {
+    violation.fact.filter(|fact| target.is_some_and(|target| target.refuses(*fact)))
+}
+
+/// Writes what was judged, and for a file judges it once more as it was written.
+fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options) -> Result<u64, Error> {
+    let failure = |failure| match failure {
+        write::Failure::Read(offset, source) => Error::Read { offset, source },
+        write::Failure::Write(offset, source) => Error::of_output(offset, source),
+    };
+    match output {
+        Output::Path { path, overwrite } => {
+            let new = NewFile::create(path, overwrite)?;
+            let bytes = write::to_file(image, new.file()).map_err(failure)?;
+            if !verify(Input::Positioned(&write::Written(new.file())), judging, &mut ())?.is_valid() {
+                return Err(Error::Changed);
+            }
+            new.publish()?;
+            Ok(bytes)
+        }
+        Output::Writer(writer) => write::to_writer(image, writer).map_err(failure),
+    }
+}

@@ -1,0 +1,95 @@
+//! An input that comes in order, kept so that it can be read at any place: in an unnamed file that has holes where the
+//! input has zeros.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::rewrite::input::Bytes;
+use crate::rewrite::sink::{Sink, Sparse};
+use crate::session::{Session, Stop};
+use crate::source::file::ReadAt;
+use crate::{Error, Options};
+
+/// Bytes of one read, and of the zeros that are looked for.
+const WINDOW: usize = 64 << 10;
+const PIECE: usize = 4096;
+
+/// What was kept.
+pub(super) struct Spool {
+    file: File,
+    size: u64,
+}
+
+/// Keeps a stream up to its end, in a directory. Of a stream that shares its descriptor with others only its own bytes
+/// are taken; `to_end` takes what follows something invalid, too.
+pub(super) fn spool(
+    input: &mut dyn Bytes,
+    options: &Options,
+    directory: Option<&Path>,
+    to_end: bool,
+) -> Result<Spool, Error> {
+    let file = match directory {
+        Some(directory) => tempfile::tempfile_in(directory),
+        None => tempfile::tempfile(),
+    };
+    let file = file.map_err(Error::Create)?;
+    let mut sink = Sparse::new(&file);
+    let mut window = vec![0; WINDOW];
+    let mut size = 0;
+    let mut session = Session::new(options, None);
+    let mut stopped = false;
+    loop {
+        let is_live = !input.reads_on();
+        let most = if !is_live || stopped && to_end {
+            WINDOW as u64
+        } else if stopped || session.is_ended() {
+            break;
+        } else {
+            session.need().certain.min(WINDOW as u64)
+        };
+        let n = input.read(&mut window[..most as usize])?;
+        if n == 0 {
+            break;
+        }
+        let bytes = &window[..n];
+        keep(&mut sink, bytes).map_err(|error| Error::of_output(size, error))?;
+        size += n as u64;
+        if is_live && !stopped {
+            match session.push(bytes) {
+                Ok(_) => {}
+                Err(Stop::Invalid(_)) => stopped = true,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+    sink.flush().map_err(|error| Error::of_output(size, error))?;
+    Ok(Spool { file, size })
+}
+
+fn keep(sink: &mut dyn Sink, bytes: &[u8]) -> io::Result<()> {
+    for piece in bytes.chunks(PIECE) {
+        if piece.len() == PIECE && piece.iter().all(|byte| *byte == 0) {
+            sink.zeros(PIECE as u64)?;
+        } else {
+            sink.write(piece)?;
+        }
+    }
+    Ok(())
+}
+
+impl ReadAt for Spool {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(bytes, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.size)
+    }
+
+    fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        Some((self.file.as_fd(), 0))
+    }
+}

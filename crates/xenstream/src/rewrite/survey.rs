@@ -1,0 +1,165 @@
+//! Reads a stream once, with the verifier, and notes what it consists of and what is wrong with it.
+
+use std::cell::Cell;
+
+use xenstream_core::wire::libxc::types;
+use xenstream_core::{Framing, Header, Layer, Observer, Record, Violation};
+
+use crate::rewrite::document::{Document, Part, Piece};
+use crate::rewrite::patches::Patches;
+use crate::session::Session;
+use crate::source::file::{self, ReadAt};
+use crate::{Error, Format, Options, Report};
+
+/// Most pieces of one stream: an input does not choose how much memory they take. A stream of a year of checkpoints has
+/// fewer.
+const PIECES_MOST: usize = 1 << 20;
+
+/// Most findings that are kept.
+const FINDINGS_MOST: usize = Patches::MOST;
+
+/// A finding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finding {
+    pub(super) violation: Violation,
+    pub(super) is_denied: bool,
+}
+
+/// What was read.
+pub(super) struct Surveyed<'i> {
+    pub(super) report: Report,
+    pub(super) document: Document<'i>,
+    pub(super) findings: Vec<Finding>,
+    /// From somewhere on it is not known what is what: a length or count is wrong.
+    pub(super) lost: bool,
+    /// It has more pieces, or findings, than are kept.
+    pub(super) overflows: bool,
+}
+
+/// Reads a stream.
+pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Surveyed<'i>, Error> {
+    let options = Options {
+        policy: options.policy.clone().with_keep_going(true),
+        decompress: false,
+        ..options.clone()
+    };
+    let document = Document {
+        input,
+        pieces: Vec::new(),
+        patches: Patches::default(),
+        format: Format::Auto,
+        libxl: Default::default(),
+        libxc: Default::default(),
+        guest: None,
+        version: 0,
+        ended: false,
+        end: 0,
+    };
+    let overflows = Cell::new(false);
+    let mut surveyor = Surveyor { document, findings: Vec::new(), lost: false, overflows: &overflows };
+    let mut session = Session::new(&options, Some(&mut surveyor));
+    let outcome = file::drive(input, &mut session);
+    let (ended, end) = (session.is_ended(), session.position());
+    let mut report = session.into_report(outcome)?;
+    let Surveyor { mut document, findings, lost, .. } = surveyor;
+    // The target is what comes out.
+    report.target = options.policy.target();
+    document.format = report.format;
+    document.guest = report.summary.guest;
+    document.version = report.summary.libxc_version.unwrap_or(0);
+    document.ended = ended;
+    document.end = end.min(input.size().map_err(Error::Inspect)?);
+    for piece in &mut document.pieces {
+        piece.range.end = piece.range.end.min(document.end);
+    }
+    Ok(Surveyed { report, document, findings, lost, overflows: overflows.get() })
+}
+
+struct Surveyor<'i, 'o> {
+    document: Document<'i>,
+    findings: Vec<Finding>,
+    lost: bool,
+    overflows: &'o Cell<bool>,
+}
+
+impl Surveyor<'_, '_> {
+    fn add(&mut self, piece: Piece) {
+        if self.document.pieces.len() >= PIECES_MOST {
+            self.overflows.set(true);
+        } else {
+            self.document.pieces.push(piece);
+        }
+    }
+
+    fn find(&mut self, violation: &Violation, is_denied: bool) {
+        if matches!(violation.rule.entry().framing, Framing::Lost { .. }) && is_denied {
+            self.lost = true;
+        }
+        if self.findings.len() >= FINDINGS_MOST {
+            self.overflows.set(true);
+        } else {
+            self.findings.push(Finding { violation: *violation, is_denied });
+        }
+    }
+}
+
+impl Observer for Surveyor<'_, '_> {
+    fn header(&mut self, header: &Header) {
+        let mut end = header.end();
+        let part = match *header {
+            Header::Xl { optional_data_len, .. } => {
+                end = end.saturating_add(u64::from(optional_data_len));
+                Part::Xl
+            }
+            Header::Libvirt { xml_len, .. } => {
+                end = end.saturating_add(u64::from(xml_len));
+                Part::Libvirt
+            }
+            Header::Xenopsd { .. } => Part::Xenopsd,
+            Header::Libxl { order, .. } => {
+                self.document.libxl = order;
+                Part::Libxl
+            }
+            Header::LibxcImage { order, .. } => {
+                self.document.libxc = order;
+                Part::Image
+            }
+            Header::LibxcDomain { .. } => Part::Domain,
+            _ => return,
+        };
+        let range = header.offset()..end;
+        self.add(Piece { part, body: header.end()..end, range, records: 0, new: None });
+    }
+
+    fn record(&mut self, record: &Record) {
+        let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
+        let part = match record.layer {
+            Layer::Libxl => Part::LibxlRecord(kind),
+            Layer::Libxc if kind == types::PAGE_DATA => Part::Pages,
+            Layer::Libxc => Part::LibxcRecord(kind),
+            Layer::Xenopsd => Part::XenopsdRecord(record.kind),
+            _ => return,
+        };
+        if part == Part::Pages
+            && let Some(last) = self.document.pieces.last_mut()
+            && last.part == Part::Pages
+            && last.range.end == record.offset
+        {
+            last.range.end = record.end();
+            last.body.end = record.end();
+            last.records += 1;
+            return;
+        }
+        let body = record.body_offset..record.body_offset.saturating_add(record.body_length);
+        let range = record.offset..record.end();
+        self.add(Piece { part, range, body, records: 1, new: None });
+    }
+
+    fn warning(&mut self, warning: &Violation) {
+        self.find(warning, false);
+    }
+
+    fn finding(&mut self, finding: &Violation) {
+        self.find(finding, true);
+    }
+}

@@ -1,0 +1,195 @@
+//! Cures of what a release of Xen refuses: changes after which it takes the stream, and of which the guest cannot tell,
+//! or whose cost is allowed by name.
+
+mod hvm;
+mod policies;
+
+use xenstream_core::wire::libxc::{self, types};
+use xenstream_core::wire::params::{Settable, index, param_at};
+use xenstream_core::wire::{Order, pv};
+use xenstream_core::{Fact, Rule, Target};
+
+use crate::Error;
+use crate::rewrite::document::{Document, Part};
+use crate::rewrite::log::{Log, Loss, hex};
+use crate::rewrite::survey::Finding;
+
+/// Changes fields in place that are refused, where one value is certain.
+pub(super) fn patch(document: &mut Document<'_>, findings: &[Finding], log: &mut Log) -> Result<(), Error> {
+    for finding in findings.iter().filter(|finding| finding.is_denied) {
+        patch_one(document, finding, log)?;
+    }
+    Ok(())
+}
+
+fn patch_one(document: &mut Document<'_>, finding: &Finding, log: &mut Log) -> Result<(), Error> {
+    let violation = finding.violation;
+    let Some(field) = certain(violation.rule) else { return Ok(()) };
+    if violation.rule == Rule::PvDebug && !is_control(violation.offset, document) {
+        return Ok(());
+    }
+    let width = u64::from(field.width);
+    let bytes = document.read(violation.offset..violation.offset.saturating_add(width))?;
+    if bytes.len() as u64 != width {
+        return Ok(());
+    }
+    let order = if violation.layer() == xenstream_core::Layer::Hvm { Order::Little } else { document.libxc };
+    let before = order.number(&bytes);
+    let after = before & field.keep | field.set;
+    if after != before
+        && document.patches.put(violation.offset, &order.put_number(field.width, after)[..bytes.len()])
+    {
+        let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
+        log.change(violation.offset, place, field.name, hex(before), hex(after));
+    }
+    Ok(())
+}
+
+/// A field of which bits are cleared, or set.
+struct Certain {
+    name: &'static str,
+    width: u32,
+    keep: u64,
+    set: u64,
+}
+
+/// The field at the violation of a rule, and what it must be.
+fn certain(rule: Rule) -> Option<Certain> {
+    const LOW: u64 = 0xFFFF_FFFF;
+    let zero = |name, width| Some(Certain { name, width, keep: 0, set: 0 });
+    let keep = |name, width, keep| Some(Certain { name, width, keep, set: 0 });
+    match rule {
+        // The hardware has no such bits.
+        Rule::HvmCpuDebug | Rule::PvDebug => keep("debug register", 8, LOW),
+        Rule::PvEflagsVm => keep("eflags", 4, !(1 << 17) & LOW),
+        // Xen computes it anew.
+        Rule::HvmPicInit => zero("int_output", 1),
+        Rule::HvmPciLinkPad => zero("padding", 4),
+        Rule::HvmViridianPad => zero("padding", 7),
+        Rule::HvmCpuPad => zero("padding", 4),
+        Rule::HvmMsrReserved | Rule::LibxcVcpuMsrsReserved => zero("reserved", 4),
+        _ => None,
+    }
+}
+
+/// Whether this is the place of DR6 or DR7 in a 64-bit vcpu, and not that of an address.
+fn is_control(offset: u64, document: &Document<'_>) -> bool {
+    let basic = |part: Part| part.is_record(types::X86_PV_VCPU_BASIC);
+    let piece = document.pieces.iter().find(|piece| basic(piece.part) && piece.body.contains(&offset));
+    let at = piece.map(|piece| offset - piece.body.start - libxc::vcpu::HEADER);
+    let controls = ["dr6", "dr7"].map(|name| pv::BASIC_64.find(name).map(|placed| placed.offset));
+    at.is_some() && controls.contains(&at)
+}
+
+/// Changes records until the target takes them.
+pub(super) fn cure(document: &mut Document<'_>, target: Target, log: &mut Log) -> Result<(), Error> {
+    if target.refuses(Fact::V3) && document.version > 2 {
+        version_2(document, log)?;
+    }
+    for at in 0..document.pieces.len() {
+        let Part::LibxcRecord(kind) = document.pieces[at].part else { continue };
+        let cured = match kind {
+            types::HVM_CONTEXT | types::X86_CPUID_POLICY | types::X86_MSR_POLICY | types::HVM_PARAMS => {
+                let piece = &document.pieces[at];
+                let Some(body) = document.body(piece)? else { continue };
+                let base = piece.body.start;
+                match kind {
+                    types::HVM_CONTEXT => hvm::context(&body, base, target, log),
+                    types::X86_CPUID_POLICY => policies::cpuid(&body, base, document.libxc, target, log),
+                    types::X86_MSR_POLICY => policies::msrs(&body, base, document.libxc, target, log),
+                    _ => params(&body, base, document.libxc, target, log),
+                }
+            }
+            _ => None,
+        };
+        match cured {
+            // A policy without an entry is no record.
+            Some(body) if body.is_empty() => document.pieces[at].new = Some(Vec::new()),
+            Some(body) => document.set_body(at, &body),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Version 2 has no static data: neither the record that ends them nor policies.
+fn version_2(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
+    let is_policy =
+        |part: Part| part.is_record(types::X86_CPUID_POLICY) || part.is_record(types::X86_MSR_POLICY);
+    let Some(image) = document.pieces.iter().position(|piece| piece.part == Part::Image) else {
+        return Ok(());
+    };
+    let start = document.pieces[image].range.start;
+    let at = start + libxc::image_at::VERSION;
+    if let Some(policy) = document.pieces.iter().find(|piece| is_policy(piece.part)) {
+        let offset = policy.range.start;
+        if !log.lossy(
+            Loss::CpuPolicy,
+            offset,
+            "X86_CPUID_POLICY, X86_MSR_POLICY",
+            "records",
+            "present",
+            "absent",
+        ) {
+            return Ok(());
+        }
+    }
+    // The image header is big-endian, whatever the records are.
+    if document.patches.put(at, &Order::Big.put_u32(2)) {
+        log.change(at, "image header", "version", document.version, 2);
+    }
+    let ends = document.find(types::STATIC_DATA_END);
+    if let Some(end) = ends {
+        log.change(document.pieces[end].range.start, "STATIC_DATA_END", "record", "present", "absent");
+    }
+    document.pieces.retain(|piece| !is_policy(piece.part) && !piece.part.is_record(types::STATIC_DATA_END));
+    document.version = 2;
+    Ok(())
+}
+
+/// Parameters that the target refuses and that say nothing are dropped.
+fn params(body: &[u8], base: u64, order: Order, target: Target, log: &mut Log) -> Option<Vec<u8>> {
+    const HEADER: usize = libxc::params::HEADER as usize;
+    const ENTRY: usize = libxc::params::ENTRY as usize;
+    let (header, entries) = body.split_at_checked(HEADER)?;
+    let mut kept = Vec::new();
+    for (n, entry) in entries.chunks(ENTRY).enumerate() {
+        let (Some(number), Some(value)) = (word(entry, 0, order), word(entry, 8, order)) else { return None };
+        let never = param_at(number).is_some_and(|param| param.settable == Settable::Never);
+        let refused = match number {
+            index::NESTEDHVM => target.refuses(Fact::Nest),
+            index::ALTP2M => target.refuses(Fact::Altp2m),
+            _ => never,
+        };
+        if !refused {
+            kept.extend_from_slice(entry);
+            continue;
+        }
+        let offset = base + (HEADER + n * ENTRY) as u64;
+        let place = format!("HVM_PARAMS, parameter {number}");
+        if value == 0 {
+            log.change(offset, place, "entry", "0", "absent");
+        } else {
+            log.obstacle(
+                offset,
+                place,
+                format!("its value is {value:#x}: the guest uses what it stands for"),
+                None,
+            );
+            kept.extend_from_slice(entry);
+        }
+    }
+    if kept.len() == entries.len() {
+        return None;
+    }
+    let count = order.put_u32((kept.len() / ENTRY) as u32);
+    Some([&count, header.get(4..)?, &kept].concat())
+}
+
+fn word(bytes: &[u8], at: usize, order: Order) -> Option<u64> {
+    Some(order.u64(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn half(bytes: &[u8], at: usize, order: Order) -> Option<u32> {
+    Some(order.u32(*bytes.get(at..)?.first_chunk()?))
+}
