@@ -35,7 +35,11 @@ fn identifiers(source: &str) -> BTreeSet<&str> {
 }
 
 /// Rules on what only `xenstream` can read, which the core compares with the stream: by what it is told.
-const TOLD: [(Rule, &str); 1] = [(Rule::XlTypeMismatch, "set_domain_type")];
+const TOLD: [(Rule, &str); 3] = [
+    (Rule::XlTypeMismatch, "set_domain_type"),
+    (Rule::XlViridianMismatch, "set_viridian"),
+    (Rule::XlEmulatorMismatch, "set_emulator"),
+];
 
 /// The places that must know a rule, in the order of the recipe in CONTRIBUTING.md.
 #[test]

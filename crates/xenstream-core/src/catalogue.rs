@@ -179,6 +179,20 @@ catalogue! {
         why: "The toolstack builds the domain from the configuration and then cannot restore the stream into it: the restorer refuses a guest of the other kind, and libxl device-model records of a domain that has no device model."
         source: "xl header and libvirt XML, the domain's type; restorer, x86_pv_setup() and x86_hvm_setup(); libxl, process_record()"
         message: "the configuration says that the domain is {type}, and {shown}"
+    XlViridianMismatch "xl::viridian-mismatch" W W W
+        field: 8, framing: kept, by: std
+        title: "configuration and stream disagree on Viridian"
+        refuses: "A stream of an HVM guest that gives it other features of Viridian (parameter 9) than its configuration does, none where that has some, or that has entries of Viridian in HVM_CONTEXT where that has none."
+        why: "The toolstack sets the features that the configuration names before it reads the stream, and Xen refuses to set them to another value after that. Where only one of the two names any, the guest comes back with that one's, which may not be what it ran with."
+        source: "libxl, hvm_set_viridian_features(); Xen's hvm_allow_set_param()"
+        message: "the stream gives the guest {found:viridian}, and the configuration {expected:viridian}"
+    XlEmulatorMismatch "xl::emulator-mismatch" W W D
+        field: 4, framing: kept, by: std
+        title: "configuration and stream disagree on the emulator"
+        refuses: "An EMULATOR_CONTEXT of another emulator than the configuration's device_model_version names."
+        why: "libxl does not look at the field and hands the state to the device model of the configuration, which cannot load that of another one."
+        source: "libxl specification, \"EMULATOR_CONTEXT\", emulator_id; libxl__domain_create() starts the device model of the configuration"
+        message: "the state is that of emulator {found}, and the configuration names emulator {expected}"
     XlConfigFormat "xl::config-format" W W D
         field: 4, framing: kept, by: core
         title: "configuration in xl's own syntax"

@@ -53,6 +53,7 @@ pub struct Verifier {
     pub(crate) records: u64,
     /// What the configuration says that the domain is.
     pub(crate) domain_type: Option<DomainType>,
+    pub(crate) config: verify::config::State,
     /// The first finding at deny.
     first: Option<Violation>,
     /// That finding is the verdict; as long as it is not, the policy keeps going.
@@ -124,6 +125,7 @@ impl Verifier {
             wanted: false,
             records: 0,
             domain_type: None,
+            config: verify::config::State::default(),
             first: None,
             refused: false,
             detect: verify::detect::State::default(),

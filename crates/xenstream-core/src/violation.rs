@@ -224,6 +224,8 @@ impl fmt::Display for Message<'_> {
                 "lack" => write!(f, ", of which {} are missing", ByteSize(expected))?,
                 "type" => f.write_str(domain_type(expected).map_or("unknown", DomainType::name))?,
                 "shown" => f.write_str(Shown::of(found).text())?,
+                "found:viridian" => viridian(f, found)?,
+                "expected:viridian" => viridian(f, expected)?,
                 "torn" if expected == 0 => {}
                 "torn" => f.write_str(", and the record behind it is torn")?,
                 // A test walks the catalogue for placeholders that are not in this table.
@@ -243,6 +245,18 @@ impl fmt::Display for Message<'_> {
                 write!(f, "; taken by {takers}{rest}")
             }
         }
+    }
+}
+
+/// Features of Viridian that are none, since the stream has an entry of HVM_CONTEXT instead.
+pub(crate) const VIRIDIAN_STATE: u64 = u64::MAX;
+
+/// Features of Viridian that a stream or a configuration gives a guest.
+fn viridian(f: &mut fmt::Formatter<'_>, features: u64) -> fmt::Result {
+    match features {
+        0 => f.write_str("no features of Viridian"),
+        VIRIDIAN_STATE => f.write_str("state of Viridian"),
+        features => write!(f, "features {features:#x} of Viridian"),
     }
 }
 

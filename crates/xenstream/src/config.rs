@@ -11,6 +11,7 @@ use crate::Options;
 use crate::config::limits::Excess;
 use crate::report::DerivedLimit;
 
+pub(crate) mod hvm;
 mod limits;
 mod metadata;
 
@@ -30,6 +31,8 @@ pub(crate) struct Judgement {
     pub(crate) limits: Vec<DerivedLimit>,
     /// What it says of the guest.
     pub(crate) domain: Option<Domain>,
+    /// What it says of an HVM guest's device model and features.
+    pub(crate) hvm: hvm::Settings,
 }
 
 /// Collects the configuration from the observer's events.
@@ -139,7 +142,8 @@ impl Collector {
             None => {}
         }
         let limits = self.limits(record, text, domain.as_ref());
-        Judgement { violations, limits, domain }
+        let hvm = if record.layer == Layer::Xl { hvm::settings(text) } else { hvm::Settings::default() };
+        Judgement { violations, domain, limits, hvm }
     }
 
     /// The limits that follow from the configuration.

@@ -6,6 +6,7 @@ use xenstream_core::wire::PAGE_SIZE;
 use xenstream_core::{DomainType, Header, Level, Observer, PageBatch, Pfns, Policy, Record, Violation};
 
 use crate::Options;
+use crate::config::hvm::Settings;
 use crate::config::{Collector, Domain, Judgement};
 use crate::guest::Portrait;
 use crate::report::{DerivedLimit, Findings};
@@ -26,6 +27,8 @@ pub(crate) struct Listener<'o> {
     pub(crate) limits: Vec<DerivedLimit>,
     /// The type that the configuration told and the verifier does not know yet.
     pub(crate) domain_type: Option<DomainType>,
+    /// What the configuration told of an HVM guest and the verifier does not know yet.
+    pub(crate) hvm: Settings,
     /// The caller asked for the body that passes.
     passes_body_on: bool,
     /// Offsets of the page contents that were announced last.
@@ -44,6 +47,7 @@ impl<'o> Listener<'o> {
             denied: None,
             limits: Vec::new(),
             domain_type: None,
+            hvm: Settings::default(),
             passes_body_on: false,
             contents: 0..0,
         }
@@ -58,6 +62,7 @@ impl<'o> Listener<'o> {
         self.limits = judgement.limits;
         self.domain_type = judgement.domain.as_ref().and_then(Domain::domain_type);
         self.portrait.domain = judgement.domain;
+        self.hvm = judgement.hvm;
         for violation in judgement.violations {
             self.judged_to_break(violation);
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use xenstream_core::wire::xl;
 use xenstream_core::{Follows, Guest, Level, Need, Observer, Summary, Verifier, Violation};
 
+use crate::config::hvm::Settings;
 use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
@@ -279,6 +280,13 @@ impl<'o> Session<'o> {
         }
         if let Some(domain_type) = self.listener.domain_type.take() {
             self.verifier.set_domain_type(domain_type);
+        }
+        let Settings { viridian, emulator } = std::mem::take(&mut self.listener.hvm);
+        if let Some(features) = viridian {
+            self.verifier.set_viridian(features);
+        }
+        if let Some(emulator_id) = emulator {
+            self.verifier.set_emulator(emulator_id);
         }
         for derived in self.listener.limits.drain(..) {
             if derived.value < self.verifier.policy().limit(derived.limit) {

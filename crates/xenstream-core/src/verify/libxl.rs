@@ -166,6 +166,9 @@ impl Verifier {
                 } else if word == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
                     self.fact(Fact::Qtrad, at, u64::from(word), 0, o)?;
                 }
+                if self.libxl.kind == types::EMULATOR_CONTEXT {
+                    self.emulator_state(at, word, o)?;
+                }
                 // Both follow the header's second word, `index`.
                 if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
                     self.xenstore_start(4);

@@ -1,6 +1,7 @@
 //! One state machine for each layer, under the names of [`crate::wire`]. Each file holds every rule of its layer, in
 //! the order of the stream.
 
+pub(crate) mod config;
 pub(crate) mod detect;
 pub(crate) mod end;
 pub(crate) mod flat;

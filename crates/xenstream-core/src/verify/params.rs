@@ -87,8 +87,11 @@ impl Verifier {
             }
         }
         match index {
-            index::VIRIDIAN if value & index::VIRIDIAN_SINCE_15 != 0 => {
-                self.fact(Fact::Vir13, at, value, index, o)?;
+            index::VIRIDIAN => {
+                if value & index::VIRIDIAN_SINCE_15 != 0 {
+                    self.fact(Fact::Vir13, at, value, index, o)?;
+                }
+                self.viridian_features(at, value, o)?;
             }
             index::NESTEDHVM if value == 1 => self.depends_on(HostDependency::Hap),
             index::MCA_CAP if value != 0 => self.depends_on(HostDependency::McaCaps),
@@ -138,7 +141,7 @@ impl Verifier {
                 self.find(rule, at, found, index, o)?;
             }
         }
-        Ok(())
+        self.viridian_end(at, o)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 19] = [
+const PLACEHOLDERS: [&str; 21] = [
     "missing",
     "lack",
     "found",
@@ -22,6 +22,8 @@ const PLACEHOLDERS: [&str; 19] = [
     "range",
     "reading",
     "shown",
+    "found:viridian",
+    "expected:viridian",
     "to",
     "torn",
     "type",
@@ -187,6 +189,7 @@ fn messages_render() {
                 "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
                 "type" => "unknown",
                 "shown" => "the stream is of",
+                "found:viridian" | "expected:viridian" => "features 0x",
                 _ => "a header",
             })
         })

@@ -2,6 +2,11 @@
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libvirt;
+use xenstream_core::wire::libxc::params;
+use xenstream_core::wire::libxc::types::{CHECKPOINT, END, HVM_PARAMS};
+use xenstream_core::wire::libxl::EMULATOR_QEMU;
+use xenstream_core::wire::libxl::types::EMULATOR_CONTEXT;
+use xenstream_core::wire::params::index;
 use xenstream_core::wire::xenopsd::QEMU_TRAD_MAX;
 use xenstream_core::wire::xenopsd::types::{
     DEMU, END_OF_IMAGE, LIBXC, LIBXC_LEGACY, LIBXL, QEMU_TRAD, QEMU_XEN, VARSTORED, XENOPS,
@@ -12,14 +17,17 @@ use xenstream_core::{Format, Guest, Layer, Limit, Rule};
 use super::{Break, Draft, Fault};
 use crate::body::{Body, Field};
 use crate::container::{xenopsd_record, xl_data};
-use crate::item::Part;
+use crate::item::{Item, Part};
 
 /// Offset of a typed header's length.
 const LENGTH: u64 = 8;
+/// Offset of a record's body from its first byte.
+const RECORD_BODY: u64 = 8;
 
 const XL: &str = "an xl header";
 const CONFIG: &str = "an xl header with a configuration";
 const JSON: &str = "an xl header with a configuration in JSON";
+const HVM_JSON: &str = "the same, with an HVM guest that has devices";
 const LIBVIRT: &str = "a libvirt header";
 const XENOPSD: &str = "a xenopsd image";
 
@@ -84,6 +92,22 @@ pub(super) const BREAKS: &[Break] = &[
         let fault = config(d, &format!("{{\"c_info\": {{\"type\": \"{kind}\"}}}}"))?;
         let domain = fault.stream.offset(fault.stream.find(Part::Domain));
         Some(fault.found_at(domain))
+    }),
+    Break::new(Rule::XlViridianMismatch, HVM_JSON, |d| {
+        d.stream.has_devices().then_some(())?;
+        (!names_viridian(d)).then_some(())?;
+        let fault = hvm_config(d, r#""type.hvm": {"viridian": "True"}"#)?;
+        let ends = |item: &&Item| [END, CHECKPOINT].map(Part::libxc).contains(&item.part());
+        let index = fault.stream.items().iter().position(|item| ends(&item))?;
+        Some(Fault::in_item(fault.stream, index, 0))
+    }),
+    Break::new(Rule::XlEmulatorMismatch, HVM_JSON, |d| {
+        d.stream.has_devices().then_some(())?;
+        let state = Part::libxl(EMULATOR_CONTEXT);
+        (d.read32(d.first(state)?, RECORD_BODY) == EMULATOR_QEMU).then_some(())?;
+        let fault = hvm_config(d, r#""device_model_version": "qemu_xen_traditional""#)?;
+        let index = fault.stream.find(state);
+        Some(Fault::in_item(fault.stream, index, RECORD_BODY))
     }),
     Break::new(Rule::XlConfigFormat, CONFIG, |d| {
         d.first(Part::XlData)?;
@@ -177,6 +201,20 @@ fn config(d: &Draft<'_>, config: &str) -> Option<Fault> {
     let items = d.stream.items().iter().filter(|item| item.part() != Part::Loose).cloned();
     let stream = d.stream.clone().of_items(items).with_item(header, header_item).with_item(index, data);
     Some(Fault::in_item(stream, index, 0))
+}
+
+/// The stream with a configuration of an HVM guest.
+fn hvm_config(d: &Draft<'_>, build: &str) -> Option<Fault> {
+    config(d, &format!("{{\"c_info\": {{\"type\": \"hvm\"}}, \"b_info\": {{{build}}}}}"))
+}
+
+/// Whether the stream gives its guest features of Viridian.
+fn names_viridian(d: &Draft<'_>) -> bool {
+    let params = d.stream.items().iter().filter(|item| item.part() == Part::libxc(HVM_PARAMS));
+    params.map(|item| item.bytes(d.stream.order(item.part()))).any(|bytes| {
+        let entries = bytes.get((RECORD_BODY + params::HEADER) as usize..).unwrap_or_default();
+        entries.chunks_exact(params::ENTRY as usize).any(|entry| entry.contains(&(index::VIRIDIAN as u8)))
+    })
 }
 
 /// The optional data of an xl header, if it holds JSON and nothing behind it.

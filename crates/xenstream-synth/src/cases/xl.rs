@@ -1,7 +1,9 @@
 //! The xl header.
 
 use xenstream_core::wire::Order;
-use xenstream_core::wire::libxc::types::{HVM_CONTEXT, X86_PV_INFO};
+use xenstream_core::wire::hvm::types as hvm_types;
+use xenstream_core::wire::libxc::params;
+use xenstream_core::wire::libxc::types::{self as libxc_types, HVM_CONTEXT, HVM_PARAMS, X86_PV_INFO};
 use xenstream_core::wire::libxl::types::{EMULATOR_CONTEXT, END};
 use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2, at};
 use xenstream_core::{Format, Layer, Limit, Profile, RecordRef, Rule};
@@ -10,7 +12,7 @@ use super::{BODY, Case, field};
 use crate::Body;
 use crate::body::Field;
 use crate::container::{XL_CONFIG, xl_data, xl_header};
-use crate::hvm::Chain;
+use crate::hvm::{Chain, Entry};
 use crate::item::{Item, Part};
 use crate::libxc;
 use crate::libxl::emulator_context;
@@ -66,6 +68,11 @@ pub(super) fn cases() -> Vec<Case> {
         type_mismatch("pvh", "pvh", &minimal::pv64().in_libxl()),
         emulator_of_pvh(),
         devices_of_pvh(),
+        viridian("", &[(9, 0x65)], r#"{"viridian_enable": [0, 1]}"#, r#"{"viridian": "True"}"#),
+        viridian("not-configured", &[(9, 0x1865)], "{}", r#"{"viridian": "True"}"#),
+        viridian("not-set", &[], r#"{"viridian": "True"}"#, r#"{"viridian": "False"}"#),
+        viridian_entry(),
+        emulator_of_another("", "qemu_xen_traditional"),
     ]
 }
 
@@ -159,6 +166,52 @@ fn devices_of_pvh() -> Case {
         .at(offset)
         .record(Some(record))
         .warnings(Profile::Spec, &[mismatch, mismatch])
+}
+
+/// An HVM guest with a device model.
+fn hvm_guest(params: &[(u64, u64)], chain: &Chain) -> Stream {
+    let rings = [(1, minimal::STORE_PFN), (17, minimal::STORE_PFN)];
+    inner()
+        .replaced(Part::libxc(HVM_PARAMS), libxc::hvm_params(&[&rings, params].concat()))
+        .replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(chain))
+        .before(Part::libxl(END), emulator_context(24))
+}
+
+/// In an xl file with this in its `b_info`.
+fn built(libxl: &Stream, build: &str) -> Stream {
+    let config = format!("{{\"c_info\": {{\"type\": \"hvm\"}}, \"b_info\": {{{build}}}}}\0");
+    libxl.clone().in_xl_with(FLAGS, config.as_bytes())
+}
+
+/// Broken at the value of the third parameter, or where it is missed.
+fn viridian(variant: &'static str, params: &[(u64, u64)], hvm: &str, fine: &str) -> Case {
+    let libxl = hvm_guest(params, &Chain::minimal());
+    let [broken, fine] = [hvm, fine].map(|hvm| built(&libxl, &format!("\"type.hvm\": {hvm}")));
+    let (part, at) = match params {
+        [] => (Part::libxc(libxc_types::END), 0),
+        _ => (Part::libxc(HVM_PARAMS), BODY + params::HEADER + 2 * params::ENTRY + 8),
+    };
+    let index = broken.find(part);
+    Case::of(Rule::XlViridianMismatch, variant, &broken, &fine).in_item(&broken, index, at)
+}
+
+/// No parameter tells of it.
+fn viridian_entry() -> Case {
+    let entry = Entry::reset(hvm_types::VIRIDIAN_DOMAIN, 0);
+    let [broken, fine] = [Chain::around([entry]), Chain::minimal()].map(|chain| hvm_guest(&[], &chain));
+    let [broken, fine] = [broken, fine].map(|libxl| built(&libxl, ""));
+    let offset = broken.offset(broken.find(Part::libxc(HVM_CONTEXT))) + BODY + Entry::header().size();
+    let kind = Some(u64::from(hvm_types::VIRIDIAN_DOMAIN));
+    let record = RecordRef { layer: Layer::Hvm, index: 1, kind, offset };
+    Case::of(Rule::XlViridianMismatch, "entry", &broken, &fine).at(offset).record(Some(record))
+}
+
+fn emulator_of_another(variant: &'static str, version: &str) -> Case {
+    let libxl = hvm_guest(&[], &Chain::minimal());
+    let [broken, fine] = [version, "qemu_xen"]
+        .map(|version| built(&libxl, &format!("\"device_model_version\": \"{version}\"")));
+    let index = broken.find(Part::libxl(EMULATOR_CONTEXT));
+    Case::of(Rule::XlEmulatorMismatch, variant, &broken, &fine).in_item(&broken, index, BODY)
 }
 
 fn config_json() -> Case {

@@ -223,6 +223,9 @@ impl Verifier {
             self.hvm_rest_of_entry();
             return Ok(());
         }
+        if matches!(typecode, types::VIRIDIAN_DOMAIN | types::VIRIDIAN_VCPU) {
+            self.viridian_entry(at, o)?;
+        }
         let room = self.left_in_body();
         if length > room {
             self.hvm_find(Rule::HvmEntryOverrun, length_at, length, room, o)?;

@@ -47,6 +47,8 @@ pub mod types {
     pub const PMTIMER: u16 = 13;
     /// Memory types of a vcpu.
     pub const MTRR: u16 = 14;
+    /// Viridian state of the domain.
+    pub const VIRIDIAN_DOMAIN: u16 = 15;
     /// XSAVE area of a vcpu.
     pub const CPU_XSAVE: u16 = 16;
     /// Viridian state of a vcpu.
