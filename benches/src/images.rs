@@ -34,7 +34,7 @@ impl Images {
         self.directory.path()
     }
 
-    /// The image of a guest with so many bytes of memory.
+    /// The image of a guest with this many bytes of memory.
     #[must_use]
     pub fn get(&self, memory: u64, contents: Contents) -> PathBuf {
         let mut made = self.made.borrow_mut();
@@ -46,7 +46,7 @@ impl Images {
         path.clone()
     }
 
-    /// Images of so many such guests, each in a file of its own: two cores that read one file hold each other up.
+    /// Images of this many such guests, each in a file of its own: two cores that read one file hold each other up.
     #[must_use]
     pub fn set(&self, count: usize, memory: u64, contents: Contents) -> Vec<PathBuf> {
         let path = |index| self.directory().join(format!("{}-{memory}-{index}", name(contents)));
@@ -70,7 +70,7 @@ fn name(contents: Contents) -> String {
 }
 
 /// Where the first record of the libxc stream lies in every image. From there on records follow one another, libxl's
-/// behind libxc's.
+/// after libxc's.
 #[must_use]
 pub fn first_record() -> u64 {
     let frame = frame();

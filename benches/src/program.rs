@@ -69,7 +69,7 @@ impl Program {
         Some(program)
     }
 
-    /// A command with these arguments behind those that the program always gets, and nothing to read or say.
+    /// A command with these arguments after those that the program always gets, and nothing to read or say.
     pub fn command(&self, arguments: &[&OsStr]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).args(arguments).envs(self.environment.iter().cloned());

@@ -22,7 +22,7 @@ use crate::{root, scratch};
 const NAME: &str = "verify-stream-v2";
 /// Number of a descriptor that is handed over.
 const DESCRIPTOR: i32 = 7;
-/// What lies in front of a stream in a file, and behind it.
+/// What lies in front of a stream in a file, and after it.
 const BEFORE: &[u8] = b"in front";
 const BEHIND: &[u8] = b"behind it";
 
@@ -265,12 +265,12 @@ fn ending(mut command: Command, arguments: &[String], given: &Given) -> Result<E
         status: output.status.code(),
         speaks_on_stdout: !output.stdout.is_empty(),
         speaks_on_stderr: !output.stderr.is_empty(),
-        // How far somebody reads who finds a fault is not to be relied on.
+        // How far a reader goes that finds a fault is not to be relied on.
         left: is_valid.then_some(left),
     })
 }
 
-/// What is behind a file's offset.
+/// What is after a file's offset.
 fn rest(mut file: File) -> Result<Vec<u8>> {
     let mut rest = Vec::new();
     file.read_to_end(&mut rest)?;

@@ -24,7 +24,7 @@ use crate::{root, scratch};
 const STREAM: i32 = 11;
 /// How libxl calls its helper.
 const RESTORE: [&str; 10] = ["--restore-domain", "11", "-1", "7", "5", "0", "6", "0", "0", "0"];
-/// What libxl has read from a file before, and reads from any stream behind.
+/// What libxl has read from a file before, and reads from any stream after.
 const BEFORE: &[u8] = b"the libxl stream up to LIBXC_CONTEXT";
 const BEHIND: &[u8] = b"the rest of the libxl stream";
 
@@ -219,7 +219,7 @@ fn is_plain(row: &Row) -> bool {
     row.format() == Format::Libxc && is_plain && !row.is_unsteady()
 }
 
-/// What our helper is to make of a stream that may go on behind its end, and for what kind of guest it is.
+/// What our helper is to make of a stream that may go on after its end, and for what kind of guest it is.
 fn judge(bytes: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
     let policy = Policy::hardened().with_checkpointing(Checkpointing::Plain);
     let mut verifier = Verifier::new(Format::Libxc, &policy);

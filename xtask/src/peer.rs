@@ -110,7 +110,7 @@ fn recorded(tools: &Tools, directory: &Path) -> Result<()> {
 
 // ---- made-up streams ----
 
-/// One stream on which somebody differs.
+/// One stream on which two programs differ.
 struct Finding {
     case: Case,
     disagreements: Vec<Disagreement>,
@@ -215,7 +215,7 @@ impl Asker {
                 answer = self.strict[kind].ask(&stream)?;
             }
             let ours = ours(policy(Profile::Restore));
-            // What comes behind the last checkpoint the restorer stores, and throws away unread.
+            // What comes after the last checkpoint the restorer stores, and throws away unread.
             let last = streams::last_checkpoint(&case.bytes).filter(|_| kind == 1);
             let is_read = |at| last.is_none_or(|last| at < last);
             if answer.verdict != Verdict::Timeout && ours.is_none_or(|violation| is_read(violation.offset)) {

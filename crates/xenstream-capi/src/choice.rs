@@ -34,7 +34,7 @@ pub const XS_PROFILE_HARDENED: xs_profile = 2;
 pub type xs_level = c_int;
 /// Nothing.
 pub const XS_LEVEL_ALLOW: xs_level = 0;
-/// Whoever asked for warnings is told, and the stream goes on.
+/// The warning is reported, and the stream goes on.
 pub const XS_LEVEL_WARN: xs_level = 1;
 /// The stream is refused.
 pub const XS_LEVEL_DENY: xs_level = 2;

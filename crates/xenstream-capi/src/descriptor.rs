@@ -51,7 +51,7 @@ impl xs_report {
 
 /// Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
 /// The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
-/// stream's own bytes are taken, and none behind them. Compressed images are decompressed on the fly; of those the
+/// stream's own bytes are taken, and none after them. Compressed images are decompressed on the fly; of those the
 /// whole pipe is read. Waits for bytes even if the descriptor is non-blocking.
 ///
 /// `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
@@ -79,9 +79,9 @@ pub unsafe extern "C" fn xs_verify_fd(
     }))
 }
 
-/// Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
+/// Verifies a stream on its way from one descriptor to another, in constant memory. A reader of the output never gets
 /// the last byte of a record that broke a rule, nor an END that closes an incomplete stream, nor the END or CHECKPOINT
-/// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing behind the stream's end is taken from the input.
+/// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing after the stream's end is taken from the input.
 ///
 /// `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 /// may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
@@ -150,7 +150,7 @@ impl Call {
         }));
         let (status, report) = outcome.map_err(|_| xs_status::ErrorInternal)??;
         if let Some(output) = self.report {
-            // SAFETY: whoever made this call promised it.
+            // SAFETY: the caller promised it.
             unsafe { output.write(report) };
         }
         Ok(status)

@@ -10,7 +10,7 @@ include!(concat!(env!("OUT_DIR"), "/names.rs"));
 /// How many rules there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_rule_count() -> u32 {
-    // There are as many as a byte can tell apart at the most.
+    // At most 256 values: as many as a byte can tell apart.
     RULES.len() as u32
 }
 

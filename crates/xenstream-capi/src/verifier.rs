@@ -182,7 +182,7 @@ pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_st
     told((|| Ok(opened?.state().finish()))())
 }
 
-/// Says that the input goes on behind the stream's end, where it should not: in a file. On a pipe or socket what follows
+/// Says that the input goes on after the stream's end, where it should not: in a file. On a pipe or socket what follows
 /// is the caller's business, and this is not called. At most once for a stream.
 ///
 /// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
@@ -388,7 +388,7 @@ struct Opened(*mut xs_verifier);
 
 impl Opened {
     fn state(&mut self) -> &mut State {
-        // SAFETY: `open` saw that the verifier was initialised and free, and marked it as busy; whoever comes upon it
+        // SAFETY: `open` saw that the verifier was initialised and free, and marked it as busy; a caller that comes upon it
         // now reads the magic word, which is no part of the state, and turns away.
         unsafe { &mut (*self.0).state }
     }

@@ -185,7 +185,7 @@ impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if self.size.saturating_sub(self.length) > 1 {
-                // SAFETY: this byte and the one behind it are inside the buffer.
+                // SAFETY: this byte and the one after it are inside the buffer.
                 unsafe {
                     self.buffer.add(self.length).write(byte.cast_signed() as c_char);
                     self.buffer.add(self.length + 1).write(0);

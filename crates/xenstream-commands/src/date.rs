@@ -7,7 +7,7 @@ pub(crate) fn now() -> String {
     minute(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-/// The minute in which so many seconds since 1970 lie.
+/// The minute that lies this many seconds after 1970 began.
 fn minute(seconds: u64) -> String {
     const DAY: u64 = 24 * 60 * 60;
     let (mut days, time) = (seconds / DAY, seconds % DAY);

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-/// A duplicate of the descriptor with this number, which whoever started the program left open. It shares its offset.
+/// A duplicate of the descriptor with this number, which the program that started this one left open. It shares its offset.
 ///
 /// Only the system knows whether a number is an open descriptor. It looks when a descriptor is sent through a socket,
 /// so this one is sent from here to here, and what arrives is an owned one.

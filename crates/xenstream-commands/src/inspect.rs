@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
-    /// Go on behind what is wrong, where the framing is intact
+    /// Go on after what is wrong, where the framing is intact
     #[arg(long)]
     keep_going: bool,
 
@@ -102,7 +102,7 @@ fn inspect_target<S: Sink>(
     inspect(target.input(&io::stdin()), options, sink)
 }
 
-/// May rows be long in coming, or is somebody waiting for them?
+/// Whether rows go out at once because they may be long in coming or a person waits for them.
 fn is_slow(path: &Path) -> bool {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     !is_file || io::stdout().is_terminal()
@@ -118,7 +118,7 @@ fn tell(mut out: impl Write, path: &Path, result: &Result<Inspection, Error>) ->
             }
         }
         Err(error) => {
-            // Behind the rows, whatever order the two are read in.
+            // After the rows, whatever order the two are read in.
             out.flush()?;
             output::failure(path, error);
         }

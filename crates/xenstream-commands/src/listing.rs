@@ -21,7 +21,7 @@ pub(crate) struct Listing<W = Out> {
 struct Run {
     first: Record,
     indices: RangeInclusive<u64>,
-    /// Offset behind the last one.
+    /// Offset after the last one.
     end: u64,
     entries: u64,
     pages: u64,

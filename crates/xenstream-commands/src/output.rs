@@ -25,7 +25,7 @@ pub(crate) type Out = AutoStream<Box<dyn Write + Send>>;
 pub(crate) fn stdout() -> Out {
     let stdout = io::stdout();
     let choice = AutoStream::choice(&stdout);
-    // What takes the colors out writes what is left piece by piece: the buffer is behind it.
+    // What takes the colors out writes what is left piece by piece: the buffer is after it.
     AutoStream::new(Box::new(BufWriter::new(stdout)), choice)
 }
 

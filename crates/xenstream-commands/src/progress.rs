@@ -138,7 +138,7 @@ pub(crate) struct Watched<'m, O> {
 }
 
 impl<O> Watched<'_, O> {
-    /// The other observer, once its image has been verified, of so many bytes.
+    /// The other observer, once its image, of this many bytes, has been verified.
     pub(crate) fn into_inner(mut self, bytes: u64) -> O {
         self.tell(bytes);
         self.inner

@@ -120,7 +120,7 @@ fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
     })
 }
 
-/// Writes a file all at once: whoever looks sees what was there before, or all of the page.
+/// Writes a file all at once: a reader sees what was there before, or all of the page.
 fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let into = |file: &File| {
         let mut out = BufWriter::new(file);

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     names: bool,
 
     /// Scrub an invalid stream too, and everything that can be blanked; where it is not known any more what is what,
-    /// and behind that, everything becomes zero
+    /// and after that, everything becomes zero
     #[arg(long)]
     damaged: bool,
 

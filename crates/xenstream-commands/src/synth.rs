@@ -50,11 +50,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     vcpus: u16,
 
-    /// Send memory as a live migration does: all of it, and in so many further passes less and less of it again
+    /// Send memory as a live migration does: all of it, then less and less of it again in this many further passes
     #[arg(long, value_name = "PASSES", default_value_t = 0)]
     live: u32,
 
-    /// Take so many checkpoints, as Remus does, in libxl
+    /// Take this many checkpoints, as Remus does, in libxl
     #[arg(long, value_name = "N", default_value_t = 0)]
     checkpoints: u32,
 

@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     })
 }
 
-/// Verifies what is in an open descriptor, and leaves it behind the stream, as somebody does who has read it.
+/// Verifies what is in an open descriptor, and leaves its offset after the stream, as a reader does.
 fn verify_descriptor(number: RawFd, options: &Options, voice: &Voice) -> io::Result<Result<Report, Error>> {
     let file = match descriptor::duplicate(number) {
         Ok(descriptor) => File::from(descriptor),

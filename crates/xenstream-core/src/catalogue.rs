@@ -47,8 +47,8 @@ catalogue! {
     StreamTrailingData "stream::trailing-data" W A D
         field: 1, framing: kept, by: core
         title: "bytes after the end"
-        refuses: "Bytes behind the end of the stream in a regular file."
-        why: "No reader looks at them: they are a second stream that was appended, the tail of an older file that was overwritten, or something that somebody hides. On a pipe they are usual and not judged."
+        refuses: "Bytes after the end of the stream in a regular file."
+        why: "No reader looks at them: they are a second stream that was appended, the tail of an older file that was overwritten, or something hidden. On a pipe they are usual and not judged."
         source: "both specifications, END is the last record; xl migrate goes on with its own handshake on the same descriptor"
         message: "the stream has ended, and {found:follows}"
     StreamTrailingZeros "stream::trailing-zeros" W A W
@@ -76,7 +76,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "too much between two checkpoints"
         refuses: "Records of a libxc stream that come after its first CHECKPOINT and take more bytes, since the last one, than the limit checkpoint-size."
-        why: "From the first CHECKPOINT on the restorer keeps every record in memory, unread, until the next one: whoever goes on sending makes it use memory without bound, whatever the size of the guest."
+        why: "From the first CHECKPOINT on the restorer keeps every record in memory, unread, until the next one: a sender that goes on makes it use memory without bound, whatever the size of the guest."
         source: "limit of the policy; process_record() of libxenguest buffers records once a checkpoint is open, and was seen to take 2.8 GiB for a guest of 125 MiB"
         message: "{found} bytes of records since the last checkpoint are over the limit checkpoint-size of {expected}"
 
@@ -99,7 +99,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "unknown mandatory flags"
         refuses: "An xl header with a mandatory flag outside 0x3."
-        why: "A mandatory flag tells every reader who does not know it to stop, because what follows has another meaning; xl asks for a newer xl and refuses the file."
+        why: "A mandatory flag tells every reader that does not know it to stop, because what follows has another meaning; xl asks for a newer xl and refuses the file."
         source: "xl header, mandatory_flags; xl refuses unknown bits"
         message: "mandatory_flags is {found:x}; only {expected:x} is known"
     XlStreamFlag "xl::stream-flag" D D D
@@ -126,7 +126,7 @@ catalogue! {
     XlConfigLength "xl::config-length" D D D
         field: 4, framing: lost(4, small), by: core
         title: "configuration longer than the optional data"
-        refuses: "A configuration length that exceeds what the optional data holds behind the length field."
+        refuses: "A configuration length that exceeds what the optional data holds after the length field."
         why: "The configuration would run into the libxl stream. xl holds the length in a signed number, so a huge one turns negative, slips through its check and ends in an impossible allocation."
         source: "xl header, optional data; xl keeps the configuration's length in an int"
         message: "the configuration's length is {found}; the optional data has room for {expected}"
@@ -234,14 +234,14 @@ catalogue! {
         field: 1, framing: kept, by: core
         title: "XML without a final NUL"
         refuses: "A domain XML whose last byte is not NUL."
-        why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies behind, and what it makes of that is luck."
+        why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies beyond it, and what it makes of that is luck."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
         message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
     LibvirtXmlSyntax "libvirt::xml-syntax" W W W
         field: 1, framing: kept, by: std
         title: "XML is not well formed"
         refuses: "A domain XML that is not well formed."
-        why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream behind it may be whole."
+        why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream after it may be whole."
         source: "libvirt libxl driver, saved image; XML 1.0"
         message: "the domain XML is not well formed"
     LibvirtReserved "libvirt::reserved" W A D
@@ -329,7 +329,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "reserved options are set"
         refuses: "A libxl header with any of the option bits 2 to 31."
-        why: "The bits have no meaning yet, so whoever set them knows another format or damaged this one. libxl does not look at them."
+        why: "The bits have no meaning yet, so the writer knows another format or damaged this one. libxl does not look at them."
         source: "libxl specification, \"Header\", options"
         message: "options is {found:x}; only bits 0 and 1 are defined"
     LibxlBigEndian "libxl::big-endian" W D D
@@ -343,7 +343,7 @@ catalogue! {
         field: 4, framing: ends(type), by: core
         title: "unknown mandatory libxl record"
         refuses: "A libxl record of an unknown type without the optional bit."
-        why: "A mandatory record changes the meaning of the stream for who does not know it, and one of them announced another layer inside. libxl refuses it."
+        why: "A mandatory record changes the meaning of the stream for a reader that does not know it, and one of them announced another layer inside. libxl refuses it."
         source: "libxl specification, \"Records\", reserved mandatory types"
         message: "record type {found:x} is unknown and mandatory"
     LibxlRecordOptional "libxl::record-optional" D D D
@@ -378,7 +378,7 @@ catalogue! {
         field: 4, framing: lost(4, length), by: core
         title: "LIBXC_CONTEXT with a body"
         refuses: "A LIBXC_CONTEXT record with a body."
-        why: "The libxc stream begins right behind the record, and a body makes readers disagree about where that is. libxl reads the body and drops it."
+        why: "The libxc stream begins right after the record, and a body makes readers disagree about where that is. libxl reads the body and drops it."
         source: "libxl specification, \"LIBXC_CONTEXT\""
         message: "body_length of LIBXC_CONTEXT is {found}, not {expected}"
     LibxlCheckpointEndLength "libxl::checkpoint-end-length" D A D
@@ -404,7 +404,7 @@ catalogue! {
         message: "{found:libxl} comes a second time"
     LibxlLibxcContextLate "libxl::libxc-context-late" W W D
         field: 4, framing: kept, by: core
-        title: "LIBXC_CONTEXT behind emulator records"
+        title: "LIBXC_CONTEXT after emulator records"
         refuses: "Emulator records that come ahead of LIBXC_CONTEXT."
         why: "Device-model state is taken before it is known what domain it belongs to; no saver writes it so."
         source: "libxl specification, \"Layout\""
@@ -427,7 +427,7 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "unknown emulator"
         refuses: "An emulator_id above 2."
-        why: "No such device model is known, so nobody can say what the state is. libxl does not look at the field and hands the state to the QEMU that the configuration names."
+        why: "No such device model is known, and what the state is cannot be told. libxl does not look at the field and hands the state to the QEMU that the configuration names."
         source: "libxl specification, \"EMULATOR_CONTEXT\", emulator_id"
         message: "emulator_id is {found}; {expected} is the largest known"
     LibxlEmulatorTraditional "libxl::emulator-traditional" W W W
@@ -469,7 +469,7 @@ catalogue! {
         field: 1, framing: kept, by: core
         title: "xenstore string without NUL"
         refuses: "Xenstore data whose last string has no NUL."
-        why: "Keys and values are C strings one behind the other; without the last NUL a careless reader runs past the record. libxl checks it and fails."
+        why: "Keys and values are C strings one after the other; without the last NUL a careless reader runs past the record. libxl checks it and fails."
         source: "libxl specification, \"EMULATOR_XENSTORE_DATA\""
         message: "the last xenstore string has no NUL at its end"
     LibxlXenstorePairs "libxl::xenstore-pairs" D D D
@@ -539,9 +539,9 @@ catalogue! {
         field: 4, framing: kept, by: core
         title: "CHECKPOINT_STATE out of place"
         refuses: "A CHECKPOINT_STATE in a stream that is not COLO, or at another place than after CHECKPOINT_END."
-        why: "Primary and secondary step through a fixed dialogue; a message that nobody waits for fails the restore."
+        why: "Primary and secondary step through a fixed dialogue; an unexpected message fails the restore."
         source: "libxl specification, \"CHECKPOINT_STATE\"; libxl checks that it waits for one"
-        message: "{found:libxl} comes where nobody waits for it"
+        message: "{found:libxl} comes where it is not expected"
     LibxlCheckpointStateId "libxl::checkpoint-state-id" D D D
         field: 4, framing: kept, by: core
         title: "control id out of range"
@@ -590,7 +590,7 @@ catalogue! {
         field: 2, framing: kept, by: core
         title: "reserved options are set"
         refuses: "An image header with any of the option bits 1 to 15."
-        why: "The bits have no meaning yet, so whoever set them knows another format or damaged this one. The restorer does not look at them."
+        why: "The bits have no meaning yet, so the writer knows another format or damaged this one. The restorer does not look at them."
         source: "libxc specification, \"Image Header\", options"
         message: "options is {found:x}; only bit 0 is defined"
     LibxcBigEndian "libxc::big-endian" W D D
@@ -632,14 +632,14 @@ catalogue! {
         field: 4, framing: ends(type), by: core
         title: "unknown mandatory libxc record"
         refuses: "A libxc record of an unknown type without the optional bit."
-        why: "A mandatory record changes the meaning of the stream for who does not know it. The restorer fails, after it has filled the guest's memory."
+        why: "A mandatory record changes the meaning of the stream for a reader that does not know it. The restorer fails, after it has filled the guest's memory."
         source: "libxc specification, \"Records\", reserved mandatory types"
         message: "record type {found:x} is unknown and mandatory"
     LibxcRecordOptional "libxc::record-optional" W A D
         field: 4, framing: kept, by: core
         title: "unknown optional libxc record"
         refuses: "A libxc record of an unknown type with the optional bit."
-        why: "The restorer skips it, so nobody knows what it carries. Between two checkpoints it does harm: there it is buffered, and replaying it at the second CHECKPOINT fails the restore, so restore refuses it at that CHECKPOINT."
+        why: "The restorer skips it, and no specification says what it carries. Between two checkpoints it does harm: there it is buffered, and replaying it at the second CHECKPOINT fails the restore, so restore refuses it at that CHECKPOINT."
         source: "libxc specification, \"Records\", reserved optional types; restorer, handle_checkpoint()"
         message: "optional record type {found:x} is unknown"
     LibxcRecordLength "libxc::record-length" D D D
@@ -695,7 +695,7 @@ catalogue! {
         field: 4, framing: lost(4, length), by: core
         title: "CHECKPOINT with a body"
         refuses: "A CHECKPOINT record with a body."
-        why: "libxl's records begin right behind it, and a body makes readers disagree about where that is. The restorer reads the body and drops it."
+        why: "libxl's records begin right after it, and a body makes readers disagree about where that is. The restorer reads the body and drops it."
         source: "libxc specification, \"CHECKPOINT\""
         message: "body_length of CHECKPOINT is {found}, not {expected}"
     LibxcStaticDataEndLength "libxc::static-data-end-length" D A D
@@ -717,7 +717,7 @@ catalogue! {
     LibxcStaticDataEndRepeated "libxc::static-data-end-repeated" D D D
         field: 4, framing: kept, by: core
         title: "a second STATIC_DATA_END"
-        refuses: "A second STATIC_DATA_END; in version 2, one behind the place where readers infer it."
+        refuses: "A second STATIC_DATA_END; in version 2, one after the place where readers infer it."
         why: "The policies have been applied and the domain is being filled: the restorer refuses to do it again."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, handle_static_data_end()"
         message: "{found:libxc} comes after the static data has ended"
@@ -738,7 +738,7 @@ catalogue! {
     LibxcStaticRecordLate "libxc::static-record-late" W W D
         field: 4, framing: kept, by: core
         title: "static data after its end"
-        refuses: "An X86_PV_INFO or a CPU policy behind STATIC_DATA_END, or behind the place where a version 2 reader infers it."
+        refuses: "An X86_PV_INFO or a CPU policy after STATIC_DATA_END, or after the place where a version 2 reader infers it."
         why: "A late policy is stored and never applied, without a word: the guest wakes up with the default CPUID and MSRs of its new host instead of those it was booted with."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, x86_static_data_complete() runs once"
         message: "{found:libxc} comes after the static data has ended"
@@ -943,7 +943,7 @@ catalogue! {
         refuses: "An X86_PV_VCPU_MSRS whose state is not a whole number of entries."
         why: "Each MSR takes 16 bytes, and half an MSR cannot be set; the restorer fails."
         source: "Xen's public domctl, vcpu_msrs; restorer, handle_x86_pv_vcpu_blob()"
-        message: "body_length of X86_PV_VCPU_MSRS is {found}; behind the vcpu header it holds entries of 16 bytes"
+        message: "body_length of X86_PV_VCPU_MSRS is {found}; after the vcpu header it holds entries of 16 bytes"
     LibxcVcpuReserved "libxc::vcpu-reserved" D A D
         field: 4, framing: kept, by: core
         title: "reserved word of a vcpu header is not zero"
@@ -954,7 +954,7 @@ catalogue! {
     LibxcVcpuEmpty "libxc::vcpu-empty" W A D
         field: 4, framing: kept, by: core
         title: "vcpu record without state"
-        refuses: "A vcpu record with nothing behind its header."
+        refuses: "A vcpu record with nothing after its header."
         why: "Xen 4.6 to 4.8 wrote such records by mistake and restorers skip them. From anything newer it means that registers were lost, and the vcpu is left as if the record were not there."
         source: "libxc specification, \"Errata\"; restorer, handle_x86_pv_vcpu_blob()"
         message: "body_length is {found}: no state follows the vcpu header"
@@ -1095,7 +1095,7 @@ catalogue! {
         message: "parameter {found} comes twice in the record"
     LibxcHvmParamsOrder "libxc::hvm-params-order" A A A
         field: 4, framing: kept, by: core
-        title: "HVM_PARAMS behind HVM_CONTEXT"
+        title: "HVM_PARAMS after HVM_CONTEXT"
         refuses: "An HVM_PARAMS that comes after HVM_CONTEXT."
         why: "The specification's text asks for the other order, and every released Xen writes this one; the restorer defers the context, so both work."
         source: "libxc specification, \"x86 HVM Guest\"; Xen's own saver"
@@ -1295,7 +1295,7 @@ catalogue! {
         field: 1, framing: kept, by: core
         title: "no END entry"
         refuses: "A chain that ends without an END entry."
-        why: "Without END nobody can tell a whole chain from one cut between two entries; Xen refuses it."
+        why: "Without END a whole chain cannot be told from one cut between two entries; Xen refuses it."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "HVM_CONTEXT ends without an END entry"
     HvmEndLength "hvm::end-length" W A D
@@ -1308,8 +1308,8 @@ catalogue! {
     HvmTrailing "hvm::trailing" W A D
         field: 1, framing: kept, by: core
         title: "bytes after the END entry"
-        refuses: "Bytes in HVM_CONTEXT behind its END entry."
-        why: "Xen stops at END, so nobody ever looks at them: the blob was damaged, or something is hidden in it."
+        refuses: "Bytes in HVM_CONTEXT after its END entry."
+        why: "Xen stops at END and never looks at them: the blob was damaged, or something is hidden in it."
         source: "Xen's hvm_load(); public/hvm/save.h"
         message: "HVM_CONTEXT goes on after its END entry"
     HvmEntryRepeated "hvm::entry-repeated" W W D
@@ -1555,10 +1555,10 @@ catalogue! {
     PvTableBatch "pv::table-batch" W W D
         field: 8, framing: kept, by: core
         title: "page table too far inside a batch"
-        refuses: "A page table in a PV stream that comes, in its PAGE_DATA, behind four times as many pages with data as savers put into one."
+        refuses: "A page table in a PV stream that comes, in its PAGE_DATA, after four times as many pages with data as savers put into one."
         why: "Its entries cannot be judged in constant memory, so an entry that aborts the restorer could hide there. Savers put no more than 1024 pages into a record."
         source: "libxc specification, \"PAGE_DATA\"; Xen's saver, MAX_BATCH_SIZE"
-        message: "a page table comes behind {found} pages with data of its record; tables are judged behind fewer than {expected}"
+        message: "a page table comes after {found} pages with data of its record; tables are judged after fewer than {expected}"
     PvStartInfoRange "pv::start-info-range" W D D
         field: word, framing: kept, by: core
         title: "start-info page out of range"

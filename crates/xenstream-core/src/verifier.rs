@@ -402,7 +402,7 @@ impl Verifier {
         self.field(at, value, o)
     }
 
-    /// `width` bytes (8 at the most), and what is behind them; `None` once the whole input is in the torn field.
+    /// `width` bytes (at most 8), and what is after them; `None` once the whole input is in the torn field.
     #[inline]
     fn take<'a>(&mut self, width: u8, input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
         if self.have == 0 {

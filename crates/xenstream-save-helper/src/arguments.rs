@@ -45,7 +45,7 @@ impl Operation {
         }
     }
 
-    /// How many words libxl puts behind the operation. What stands in brackets has been dropped over the years:
+    /// How many words libxl puts after the operation. What stands in brackets has been dropped over the years:
     ///
     /// ```text
     /// --restore-domain STREAM_FD BACK_FD DOMID STORE_EVTCHN STORE_DOMID CONSOLE_EVTCHN CONSOLE_DOMID

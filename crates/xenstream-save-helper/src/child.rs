@@ -19,7 +19,7 @@ use xenstream::Relayed;
 use crate::arguments::Operation;
 use crate::error::Error;
 
-/// Signals that are meant for the real helper, whoever gets them.
+/// Signals that are meant for the real helper, though this process gets them.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
 /// Those of them that ask it to end.

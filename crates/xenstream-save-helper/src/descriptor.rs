@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-/// A duplicate of the descriptor with this number, which whoever started this program left open.
+/// A duplicate of the descriptor with this number, which the program that started this one left open.
 ///
 /// That a number is an open descriptor only the system can tell: it is asked to, by having the descriptor sent from one
 /// end of a socket to the other. What arrives is ours, and not inherited by anybody.

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     InItsOwnPlace { mark: &'static str },
     #[error("these arguments are of no known version of libxl: what cannot be verified is not passed on")]
     Arguments,
-    #[error("whoever was to verify the stream is gone")]
+    #[error("the verifying thread is gone")]
     Orphan,
     #[error("cannot start {}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },

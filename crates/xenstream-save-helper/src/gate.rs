@@ -179,7 +179,7 @@ fn broken_off<'r>(error: &StreamError, operation: Operation) -> Action<'r> {
         (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }, Operation::Restore) => {
             Action::Left(format!("the helper did not take all of it: {message}"))
         }
-        // It has ended; that the pipe has not, is for somebody who inherited it.
+        // It has ended; that the pipe has not, is due to a process that inherited it.
         (StreamError::Interrupted { .. }, Operation::Save) => {
             Action::Left(format!("the helper ended inside its stream: {message}"))
         }

@@ -136,7 +136,7 @@ impl Settings {
 
     /// What a stream is verified against.
     pub(crate) fn options(&self, operation: Operation) -> Options {
-        // libxl's own records go on behind the libxc stream in a file as they do on a pipe; and what libxl calls plain
+        // libxl's own records go on after the libxc stream in a file as they do on a pipe; and what libxl calls plain
         // is plain.
         let mut policy = Policy::new(self.profile)
             .with_checkpointing(Checkpointing::Plain)

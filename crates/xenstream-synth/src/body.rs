@@ -102,7 +102,7 @@ impl Body {
         self
     }
 
-    /// With another body behind it.
+    /// With another body after it.
     #[must_use]
     pub fn and(self, body: Body) -> Body {
         body.0.into_iter().fold(self, Body::with)
@@ -150,7 +150,7 @@ impl Body {
         self.with(Field::Zeros(n))
     }
 
-    /// With a page of guest memory, zero behind the bytes given.
+    /// With a page of guest memory, zero after the bytes given.
     ///
     /// # Panics
     /// The contents are longer than a page.

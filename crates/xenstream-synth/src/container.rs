@@ -11,13 +11,13 @@ use crate::stream::Stream;
 /// The configuration that [`Stream::in_xl`] puts into the header, without its final NUL.
 pub const XL_CONFIG: &str = r#"{"c_info": {"name": "guest"}}"#;
 
-/// The XML that [`Stream::in_libvirt`] puts behind the header, without its final NUL.
+/// The XML that [`Stream::in_libvirt`] puts after the header, without its final NUL.
 pub const LIBVIRT_XML: &str = "<domain type='xen'><name>guest</name></domain>";
 
 /// The metadata that [`Stream::in_xenopsd`] starts with.
 pub const XENOPS: &str = "((time 20240101T00:00:00Z)(word_size 64))";
 
-/// The xl header, with room for optional data of this length behind it.
+/// The xl header, with room for optional data of this length after it.
 #[must_use]
 pub fn xl_header(mandatory_flags: u32, optional_data_len: u32) -> Item {
     let body =
@@ -25,7 +25,7 @@ pub fn xl_header(mandatory_flags: u32, optional_data_len: u32) -> Item {
     Item::new(Part::Xl, body)
 }
 
-/// The optional data behind an xl header: a configuration and its length, nothing behind it.
+/// The optional data after an xl header: a configuration and its length, nothing after it.
 #[must_use]
 pub fn xl_data(config: &[u8]) -> Item {
     Item::new(Part::XlData, Body::new().u32(length(config)).raw(config))
@@ -38,7 +38,7 @@ pub fn libvirt_header(version: u32, xml_len: u32) -> Item {
     Item::new(Part::Libvirt, body)
 }
 
-/// The XML behind a libvirt header.
+/// The XML after a libvirt header.
 #[must_use]
 pub fn libvirt_xml(xml: &[u8]) -> Item {
     Item::new(Part::LibvirtXml, Body::new().raw(xml))
@@ -103,7 +103,7 @@ impl Stream {
         self.wrapped(Format::Xenopsd, before, [xenopsd_record(END_OF_IMAGE, Body::new())])
     }
 
-    /// With the blobs that a UEFI guest with a TPM and a device model has behind its memory.
+    /// With the blobs that a UEFI guest with a TPM and a device model has after its memory.
     ///
     /// # Panics
     /// It is not in a xenopsd image.

@@ -218,7 +218,7 @@ impl Chain {
         Chain::around(per_vcpu(vcpus, &[2, 5, 6, 14, types::CPU_XSAVE, 18, 19]))
     }
 
-    /// With bytes behind the last entry.
+    /// With bytes after the last entry.
     #[must_use]
     pub fn with_tail(mut self, bytes: impl Into<Vec<u8>>) -> Chain {
         self.tail = bytes.into();
@@ -231,7 +231,7 @@ impl Chain {
         &self.entries
     }
 
-    /// Offset of an entry from the chain's start; of what follows the last one for the index behind it.
+    /// Offset of an entry from the chain's start; of what follows the last one for the index after it.
     #[must_use]
     pub fn offset(&self, index: usize) -> u64 {
         self.entries[..index].iter().map(Entry::size).sum()

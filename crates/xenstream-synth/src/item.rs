@@ -10,11 +10,11 @@ use crate::body::{Body, Field, usize_of};
 pub enum Part {
     /// The xl header, 48 bytes.
     Xl,
-    /// The optional data behind the xl header.
+    /// The optional data after the xl header.
     XlData,
     /// The libvirt header, 64 bytes.
     Libvirt,
-    /// The XML behind the libvirt header.
+    /// The XML after the libvirt header.
     LibvirtXml,
     /// The signature of a xenopsd image.
     Xenopsd,
@@ -106,7 +106,7 @@ pub struct Item {
 
 impl Item {
     /// A piece that is its body and nothing else, unless it is a record: then its header comes before and padding
-    /// behind.
+    /// after.
     #[must_use]
     pub fn new(part: Part, body: Body) -> Item {
         Item { part, body, claimed: None, padding: None, entries: Vec::new(), edits: Vec::new() }
@@ -124,7 +124,7 @@ impl Item {
         self
     }
 
-    /// With this behind the body, instead of zeros up to a multiple of 8.
+    /// With this after the body, instead of zeros up to a multiple of 8.
     #[must_use]
     pub fn padded_with(mut self, bytes: impl Into<Vec<u8>>) -> Item {
         self.padding = Some(bytes.into());

@@ -64,7 +64,7 @@ impl Page {
         Page::of(page::L1TAB_PINNED - 1 + level, pfn).holding(table(entries))
     }
 
-    /// With these contents, zero behind them.
+    /// With these contents, zero after them.
     #[must_use]
     pub fn holding(mut self, contents: impl Into<Vec<u8>>) -> Page {
         self.contents = contents.into();

@@ -149,7 +149,7 @@ impl Stream {
         }
     }
 
-    /// Absolute offset of an item's first byte; of the stream's end for the index behind the last one.
+    /// Absolute offset of an item's first byte; of the stream's end for the index after the last one.
     #[must_use]
     pub fn offset(&self, index: usize) -> u64 {
         self.items[..index].iter().map(Item::size).sum()
@@ -231,7 +231,7 @@ impl Stream {
         self.inserted(index, item)
     }
 
-    /// With an item behind the first one of a kind.
+    /// With an item after the first one of a kind.
     #[must_use]
     #[track_caller]
     pub fn after(self, part: Part, item: Item) -> Stream {
@@ -296,7 +296,7 @@ impl Stream {
         self
     }
 
-    /// With other items before and behind, as another format.
+    /// With other items before and after, as another format.
     #[must_use]
     pub fn wrapped(
         mut self,

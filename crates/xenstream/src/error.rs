@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// What it is that an output cannot be written behind so many bytes.
+    /// Returns the error for an output that cannot be written after this many bytes.
     #[must_use]
     pub fn of_output(offset: u64, source: io::Error) -> Error {
         match source.kind() {

@@ -10,7 +10,7 @@ use xenstream_core::{ByteSize, Format, Rule, Violation};
 pub(crate) use look::look;
 pub(crate) use zeros::lost;
 
-/// Bytes of an input that are looked at, where so many are at hand.
+/// Bytes of an input that are looked at, where that many are at hand.
 pub(crate) const LOOKED_AT: usize = 64 << 10;
 
 /// What an input seems to be, by its first 64 KiB, or what became of a part of it. A guess for people; no verdict depends
@@ -22,7 +22,7 @@ pub enum Hint {
     Format(Format),
     /// Nothing: there is no byte.
     Empty,
-    /// It begins with so many bytes of zeros; `all` where nothing else was found.
+    /// It begins with this many bytes of zeros; `all` where nothing else was found.
     Zeros {
         /// Zeros at the start, of the bytes that were looked at.
         bytes: u64,

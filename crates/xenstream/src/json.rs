@@ -78,7 +78,7 @@ impl<'a> Line<'a> {
         Line::of(path, result.as_ref(), profile)
     }
 
-    /// The same for a report or error that somebody else has.
+    /// The same for a report or error that the caller has.
     #[must_use]
     pub fn of(path: &'a Path, result: Result<&Report, &Error>, profile: Profile) -> Line<'a> {
         let bytes = path.as_os_str().as_bytes();

@@ -79,7 +79,7 @@ impl<'o> Listener<'o> {
             Level::Deny if self.policy.keeps_going() => self.finding(&violation),
             Level::Deny => {
                 self.denied = Some(violation);
-                // Nobody hears of what lies behind the violation that is the verdict.
+                // Nobody hears of what lies after the violation that is the verdict.
                 self.observer = None;
             }
         }

@@ -78,7 +78,7 @@ impl NewFile {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// As for [`create`](NewFile::create): somebody else may have taken the name meanwhile.
+    /// As for [`create`](NewFile::create): another process may have taken the name meanwhile.
     pub fn publish(mut self) -> Result<(), Error> {
         let temporary = match self.temporary.take() {
             Some(temporary) => temporary,

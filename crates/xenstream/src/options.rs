@@ -22,7 +22,7 @@ pub struct Options {
     /// released Xen goes by it. A limit that was [set by hand](Policy::is_limited) stays as it is.
     pub derive_limits: bool,
     /// Is compressed input decompressed? Otherwise it is judged as it is, and no format begins like that. Who hands the
-    /// input on to somebody that does not decompress it must not do so either.
+    /// input on to a reader that does not decompress it must not do so either.
     pub decompress: bool,
 }
 

@@ -5,8 +5,8 @@
 //! is under `restore` with the state of a PV vcpu, which a later record may replace until END or CHECKPOINT comes.
 //! Bytes are read, judged, and only then written. Contents of pages and other bytes at which no rule looks are moved
 //! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
-//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing behind the stream's end is taken from the input, so
-//! that whoever reads on there finds it.
+//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing after the stream's end is taken from the input, so
+//! that the next reader finds it.
 
 mod descriptors;
 
@@ -49,7 +49,7 @@ pub fn relay(input: impl AsFd, output: impl AsFd, options: &Options) -> Relayed 
     Relay::new(input.as_fd(), output.as_fd()).run(options, &mut ())
 }
 
-/// Verifies a stream on its way from a reader to a writer. The reader is not asked for bytes behind the stream's end;
+/// Verifies a stream on its way from a reader to a writer. The reader is not asked for bytes after the stream's end;
 /// the writer is flushed.
 ///
 /// ```
@@ -134,7 +134,7 @@ enum Fault {
 }
 
 impl Fault {
-    /// The error that this is to a caller, of the bytes that lie behind `read` and `passed` others.
+    /// The error that this is to a caller, of the bytes that lie after `read` and `passed` others.
     fn at(self, read: u64, passed: u64) -> Error {
         match self {
             Fault::Read(source) => Error::Read { offset: read, source },

@@ -114,7 +114,7 @@ impl<'o> Session<'o> {
         while taken < chunk.len() && !self.is_ended() {
             let mut piece = &chunk[taken..];
             // What the configuration says takes effect at its last byte, however the input is cut: until it has
-            // passed, nothing is pushed together with what may lie behind it.
+            // passed, nothing is pushed together with what may lie after it.
             if !self.listener.config.is_settled() {
                 let certain = usize::try_from(self.verifier.need().certain).unwrap_or(usize::MAX);
                 piece = &piece[..piece.len().min(certain)];

@@ -18,11 +18,11 @@ pub enum Input<'a> {
     /// A file, by name: regular, block device, FIFO or what else can be opened.
     Path(&'a Path),
     /// An open descriptor, from its current offset on; offsets in the report count from there. The offset of a regular
-    /// file stays where it is; of a pipe or socket the stream's own bytes are taken and none behind them.
+    /// file stays where it is; of a pipe or socket the stream's own bytes are taken and none after them.
     Descriptor(BorrowedFd<'a>),
     /// Something that can be read at any place.
     Positioned(&'a dyn ReadAt),
-    /// Something that reads in order. Of an uncompressed stream its own bytes are taken and none behind them.
+    /// Something that reads in order. Of an uncompressed stream its own bytes are taken and none after them.
     Reader(&'a mut dyn Read),
     /// A whole image in memory.
     Slice(&'a [u8]),
@@ -44,7 +44,7 @@ pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
     run(Input::Descriptor(fd.as_fd()), options, None)
 }
 
-/// Verifies what a reader has. Of an uncompressed stream its own bytes are taken and none behind them, so that no
+/// Verifies what a reader has. Of an uncompressed stream its own bytes are taken and none after them, so that no
 /// buffering is needed and none gets in the way of who reads on.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
             assert_eq!(need.certain == 0, progress.ended, "a stream that goes on needs a byte");
             assert!(need.skippable <= need.certain);
             if progress.ended {
-                // Behind the end nothing is taken.
+                // After the end nothing is taken.
                 let more = verifier.push(b"behind the end", &mut places).unwrap();
                 assert_eq!((more.consumed, more.ended), (0, true));
             }
@@ -60,7 +60,7 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
             assert!(summary.records.total() * 8 <= total, "more records than there is room for");
             let entries: u64 = summary.pages.by_type.iter().sum();
             assert!(entries * 8 <= total, "more entries than there is room for");
-            // A stream that fails over may end behind the entries of a batch, in front of its pages.
+            // A stream that fails over may end after the entries of a batch, in front of its pages.
             let torn = summary.restorable_to_checkpoint.is_some();
             assert!(torn || summary.pages.bytes() <= total, "more pages than there is room for");
         }
@@ -88,7 +88,7 @@ fn denies(policy: &Policy, rule: Rule) -> bool {
 }
 
 /// A finding lies where the stream has been. The length field of a torn entry of HVM_CONTEXT's chain is looked for up
-/// to 4 bytes behind what is left of the body.
+/// to 4 bytes after what is left of the body.
 fn assert_placed(violation: &Violation, total: u64) {
     let slack = if violation.rule == Rule::HvmEntryOverrun { 4 } else { 0 };
     assert!(violation.offset <= total + slack, "{violation} lies behind the {total} bytes of input");

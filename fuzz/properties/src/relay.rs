@@ -1,5 +1,5 @@
 //! The relay between a reader and a writer that misbehave: what comes out is the beginning of what went in, holds the
-//! whole of no record that was refused, and nothing behind the stream's end is taken.
+//! whole of no record that was refused, and nothing after the stream's end is taken.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -19,7 +19,7 @@ pub fn relay(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
     let (script, stream) = Script::split(rest);
     let (reads, writes) = script.split_at(script.len() / 2);
-    // Only files are judged for what lies behind the stream's end.
+    // Only files are judged for what lies after the stream's end.
     let policy =
         setup.policy().clone().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
     let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
@@ -89,7 +89,7 @@ fn refused(setup: Setup, options: &Options, stream: &[u8]) -> (u64, Option<u64>)
         // It is for the std crate to refuse this one.
         return (u64::MAX, None);
     }
-    // No field that is judged at once is longer than this, and the position is not behind it yet.
+    // No field that is judged at once is longer than this, and the position is not after it yet.
     let judged = verifier.position() + 8;
     let end = verifier.record().map(|record| match last.0 {
         Some(Record { layer, offset, body_offset, body_length, .. })

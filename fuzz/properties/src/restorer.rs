@@ -150,7 +150,7 @@ impl Tools {
             !is_harm || judge(bytes, Format::Libxc, &hardened).is_some(),
             "hardened accepts what the restorer suffers from: {answer:?}"
         );
-        // What comes behind the last checkpoint the restorer throws away unread, and so has no opinion of.
+        // What comes after the last checkpoint the restorer throws away unread, and so has no opinion of.
         if remus {
             return Ok(());
         }

@@ -28,7 +28,7 @@ impl<'s> Script<'s> {
         Script { steps, next: 0, failed: false, cut: usize::MAX }
     }
 
-    /// How many of so many bytes are to be had now.
+    /// How many of this many bytes are to be had now.
     ///
     /// # Errors
     /// If the script says so.

@@ -105,7 +105,7 @@ impl Observer for Pages<'_> {
     }
 }
 
-/// Bytes that come in pieces, with interruptions, make the same output, but for what is behind the stream's end, which
+/// Bytes that come in pieces, with interruptions, make the same output, but for what is after the stream's end, which
 /// is not a reader's.
 fn pieces(stream: &[u8], script: &[u8], options: &Options, what: Scrub, whole: &Scrubbed, out: &[u8]) {
     let mut reader = Reader { rest: stream, script: Script::new(script) };

@@ -22,7 +22,7 @@ use crate::setup::Setup;
 pub fn source(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
     let (script, stream) = Script::split(rest);
-    // Only files are judged for what lies behind the stream's end.
+    // Only files are judged for what lies after the stream's end.
     let policy = setup.policy().clone().with_level(Rule::StreamTrailingData, Level::Allow);
     let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
     // Nor is the memory of a PV guest walked a second time for what its registers name.
@@ -64,7 +64,7 @@ fn agree(expected: &Result<Report, Error>, read: &Result<Report, Error>, failed:
                 assert_eq!(expected.summary, read.summary, "{how}");
             }
         }
-        // A damaged end of compressed data is met or not, depending on how far a source reads behind the stream.
+        // A damaged end of compressed data is met or not, depending on how far a source reads after the stream.
         (Err(Error::Decompress { .. }), Ok(read)) if read.compression.is_some() => {}
         (Ok(expected), Err(Error::Decompress { .. })) if expected.compression.is_some() => {}
         (expected, read) => panic!("{how}: {expected:?} in memory, {read:?} from the source"),

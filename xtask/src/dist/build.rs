@@ -1,4 +1,4 @@
-//! What is packed, built by cargo. The same sources make the same bytes, wherever they lie and whoever builds them, so
+//! What is packed, built by cargo. The same sources make the same bytes, in any directory and for any user, so
 //! nothing may be left in them of this machine's paths.
 
 use std::collections::BTreeMap;

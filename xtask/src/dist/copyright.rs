@@ -12,7 +12,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package as Crate
 use super::build::CRATES;
 use crate::root;
 
-/// How the texts of licences begin, behind titles and notices, and what else is in them; the first that fits.
+/// How the texts of licences begin, after titles and notices, and what else is in them; the first that fits.
 const LICENCES: [(&str, &str, &str); 8] = [
     ("Apache-2.0 WITH LLVM-exception", "--- LLVM Exceptions to the Apache 2.0 License", ""),
     (APACHE, "Apache License", "Version 2.0"),

@@ -108,11 +108,11 @@ Rules are judged in the order in which bytes arrive, each at the first field tha
 5. its padding, at the first byte that is not zero.
 
 The first three are judged together when the header is complete. A rule at allow or warn changes nothing for the next one;
-behind a wrong length that was lowered the body is passed over unread. Of a rule the first 8 warnings of a stream are listed,
+after a wrong length that was lowered the body is passed over unread. Of a rule the first 8 warnings of a stream are listed,
 and all are counted.
 
 An offset counts from the input's first byte, decompressed. Rules on type and place point at the record, rules on length at
 its `body_length`, also where only the body decides; rules on something missing at the record that shows it; others at the
 field, for `page-data-*` at the entry, for strings of xenstore at the string or the byte. `stream::truncated` and
-`stream::failover` point at the input's end, `stream::trailing-data` behind the stream's.
+`stream::failover` point at the input's end, `stream::trailing-data` after the stream's.
 ";

@@ -60,7 +60,7 @@ fn script(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// A guest with so many pages of zeros, which a file has as holes.
+/// A guest with this many pages of zeros, which a file has as holes.
 fn image(directory: &Path, name: &str, pages: u64) -> io::Result<PathBuf> {
     let batches = libxc::batches(0x10_0000..0x10_0000 + pages, Page::normal);
     let template = valid::hvm();

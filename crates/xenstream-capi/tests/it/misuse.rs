@@ -111,7 +111,7 @@ fn a_stream_is_verified_in_any_pieces() {
         let summary = unsafe { summary.assume_init() };
         assert_eq!((summary.format, summary.guest), (XS_FORMAT_LIBXC, XS_GUEST_HVM));
         assert_eq!(summary.bytes, stream.len() as u64);
-        // Nothing lies behind the memory that was asked for.
+        // Nothing lies after the memory that was asked for.
         assert!(memory.0[xs_verifier_size()..].iter().all(|byte| *byte == 0xA5));
     }
 }

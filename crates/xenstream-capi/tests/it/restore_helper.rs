@@ -9,7 +9,7 @@ use crate::compiler::{Compiler, Library, archive, manifest, skipped, succeed};
 use xenstream_core::{Checkpointing, Format, Level, Limit, Observer, Policy, Rule, Verifier, Violation};
 use xenstream_synth::{cases, corpus};
 
-/// What lies behind the stream on the same descriptor: libxl's.
+/// What lies after the stream on the same descriptor: libxl's.
 const BEHIND: &[u8] = b"libxl goes on here";
 
 /// Exit status of [`restore_helper`](../examples/restore_helper.c) for a stream that it restored, and one it refused.
@@ -131,7 +131,7 @@ fn some_streams() -> impl Iterator<Item = (String, Vec<u8>)> {
     all.into_iter().step_by(apart)
 }
 
-/// Runs the helper on a stream with libxl's bytes behind it, and compares what it says and leaves with what the core
+/// Runs the helper on a stream with libxl's bytes after it, and compares what it says and leaves with what the core
 /// says. Returns the exit status.
 fn check(mut helper: Command, name: &str, stream: &[u8]) -> i32 {
     let (restored, told) = expectation(stream);

@@ -47,7 +47,7 @@ fn what_cannot_be_read_is_no_verdict() {
     for (name, message) in [
         ("absent", "cannot open input: No such file or directory"),
         (empty, "no image in this directory"),
-        // Nothing is mapped at address 0, so reading there fails, whoever asks.
+        // Nothing is mapped at address 0, so reading there fails for every user.
         ("/proc/self/mem", "cannot read at offset 0: Input/output error"),
     ] {
         let run = run_in(files.path(), ["verify", name]);

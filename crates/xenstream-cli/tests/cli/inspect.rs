@@ -371,7 +371,7 @@ fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
     let mut child = spawned(&["inspect", "-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    // The stream stops behind the domain header, and is not over: what came is told all the same.
+    // The stream stops after the domain header, and is not over: what came is told all the same.
     stdin.write_all(&bytes[..310]).unwrap();
     for expected in TABLE.lines().take(6) {
         let mut line = String::new();

@@ -131,7 +131,7 @@ fn of_a_checkpointed_stream_and_of_a_derived_limit() {
     let (_, remus) = streams.iter().find(|(name, _)| name == "hvm-remus.libxl").unwrap();
     let config = b"{\"b_info\": {\"max_memkb\": 16384}}\0";
     let image = valid::hvm().in_libxl().with_device_model().in_xl_with(3, config);
-    // The primary dies behind its second checkpoint.
+    // The primary dies after its second checkpoint.
     let second = remus.nth(Part::libxl(libxl::types::CHECKPOINT_END), 1);
     let remus = &remus.bytes()[..remus.offset(second + 1) as usize];
     let files = directory(&[("remus", remus), ("hvm", &image.bytes())]);

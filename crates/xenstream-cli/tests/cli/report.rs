@@ -44,7 +44,7 @@ fn a_page_goes_to_standard_output_or_to_a_file() {
     let page = files.path().join("page.html");
     assert!(is_page(&fs::read_to_string(&page).unwrap()));
     assert_eq!(names(files.path()), ["good.xl", "page.html"]);
-    // Whoever may read other files that the user makes may read this one.
+    // It has the permissions of any other file that the user makes.
     let mode = |path: &Path| fs::metadata(path).unwrap().mode();
     assert_eq!(mode(&page), mode(&files.path().join("good.xl")));
 }

@@ -21,7 +21,7 @@ fn broken() -> (Vec<u8>, u64) {
     (stream.bytes(), stream.offset(stream.find(part)) + RESERVED)
 }
 
-/// The same with another fault behind it.
+/// The same with another fault after it.
 fn twice_broken() -> Vec<u8> {
     let part = Part::libxc(libxc::types::X86_TSC_INFO);
     let at = 8 + libxc::tsc::RESERVED_AT;

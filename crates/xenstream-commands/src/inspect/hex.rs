@@ -26,7 +26,7 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
-    /// Bytes come at this offset; where it is not behind the last ones, a new line begins.
+    /// Bytes come at this offset; where it is not after the last ones, a new line begins.
     pub(crate) fn push(&mut self, out: &mut impl Write, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         if offset != self.offset + self.line.len() as u64 {
             self.end(out)?;

@@ -87,7 +87,7 @@ impl Table {
         )
     }
 
-    /// The content, behind the columns or below them.
+    /// The content, after the columns or below them.
     fn content(&mut self, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());

@@ -183,7 +183,7 @@ impl Verifier {
         self.next(0, verify::Field::Libxc(Field::Id));
     }
 
-    /// The headers go on for so many bytes, and one record at least follows.
+    /// The headers go on for this many bytes, and at least one record follows.
     fn libxc_certain(&mut self, headers: u64) {
         self.sure = self.sure.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
     }

@@ -130,7 +130,7 @@ impl Verifier {
         }
     }
 
-    /// The header goes on for so many bytes, and one record at least follows.
+    /// The header goes on for this many bytes, and at least one record follows.
     fn libxl_certain(&mut self, header: u64) {
         self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
     }

@@ -69,7 +69,7 @@ pub(crate) enum Field {
 /// How a field is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// So many bytes, 8 at the most, judged together.
+    /// At most 8 bytes, judged together.
     Bytes(u8),
     /// Words of 8 bytes, judged in runs.
     Words,
@@ -167,7 +167,7 @@ impl Verifier {
         }
     }
 
-    /// Judges words; sets the position behind the last one that broke no rule.
+    /// Judges words; sets the position after the last one that broke no rule.
     #[inline]
     pub(crate) fn words<O: Observer + ?Sized>(
         &mut self,
@@ -191,7 +191,7 @@ impl Verifier {
         }
     }
 
-    /// Judges bytes one by one; sets the position behind the last one that broke no rule.
+    /// Judges bytes one by one; sets the position after the last one that broke no rule.
     pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
         match self.field {
             Field::Padding => self.record_padding(bytes, o),

@@ -412,7 +412,7 @@ impl State {
         self.named = self.named.max(pfn.saturating_add(1));
     }
 
-    /// A record with so many entries begins.
+    /// A record with this many entries begins.
     #[inline]
     fn begin(&mut self, count: u32) {
         self.count = count;
@@ -426,7 +426,7 @@ impl State {
         }
     }
 
-    /// Counts the types of a run, and marks its page tables. Whoever goes through the run again marks the same ones.
+    /// Counts the types of a run, and marks its page tables. A second pass over the run marks the same ones.
     fn count_and_mark(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> [u64; 16] {
         let mut by_type = [0; 16];
         let mut index = self.with_data;
@@ -472,7 +472,7 @@ impl State {
         }
     }
 
-    /// The first page table at or behind this index.
+    /// The first page table at or after this index.
     fn next_table(&self, index: u64) -> Option<u64> {
         let words = usize::try_from(index / 64).ok().and_then(|first| self.tables.get(first..))?;
         let mut first = index & !63;

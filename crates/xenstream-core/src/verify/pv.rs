@@ -16,7 +16,7 @@ pub(crate) struct State {
 
 /// Page tables.
 impl Verifier {
-    /// A page table lies behind `gap` bytes.
+    /// A page table lies after `gap` bytes.
     pub(crate) fn pv_page_table(&mut self, gap: u64) {
         self.pv.words_left = PAGE_SIZE / 8;
         self.next(gap, verify::Field::PageTable);

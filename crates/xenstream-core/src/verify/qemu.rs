@@ -16,7 +16,7 @@ pub(crate) enum Field {
     Section,
     /// The length of its name.
     NameLength,
-    /// A byte of its name; so many follow it.
+    /// A byte of its name; this many follow it.
     Name(u8),
     /// The last byte of the state.
     Last,

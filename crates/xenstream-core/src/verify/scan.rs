@@ -47,7 +47,7 @@ impl Scan {
         over(self.any & page::PFN, highest)
     }
 
-    /// How many of so many entries are XTAB, if they are all NOTAB or all XTAB.
+    /// How many of this many entries are XTAB, if they are all NOTAB or all XTAB.
     #[inline]
     pub(super) fn absent(&self, total: u64) -> Option<u64> {
         if page::kind(self.any) == page::NOTAB {

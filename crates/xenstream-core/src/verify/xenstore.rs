@@ -19,7 +19,7 @@ pub(crate) struct State {
 }
 
 impl Verifier {
-    /// Pairs follow behind `gap` bytes, up to the end of the body.
+    /// Pairs follow after `gap` bytes, up to the end of the body.
     pub(crate) fn xenstore_start(&mut self, gap: u64) {
         let start = self.position.saturating_add(gap);
         self.xenstore = State { in_value: false, string: start, key: start, keys: 0 };
@@ -48,7 +48,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Some of a string, up to its terminator at the most.
+    /// Some of a string, at most up to its terminator.
     fn xenstore_piece<O: Observer + ?Sized>(&mut self, piece: &[u8], o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, .. } = self.xenstore;
         if !in_value && self.position == string {

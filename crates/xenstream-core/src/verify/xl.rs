@@ -29,7 +29,7 @@ pub(crate) struct State {
     optional_flags: u32,
     /// Bytes of optional data.
     optional_data_len: u64,
-    /// Bytes of optional data behind the configuration.
+    /// Bytes of optional data after the configuration.
     tail: u64,
 }
 

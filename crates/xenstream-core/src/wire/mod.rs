@@ -65,7 +65,7 @@ impl Order {
         }
     }
 
-    /// Reads two unsigned 32-bit fields, one behind the other.
+    /// Reads two unsigned 32-bit fields, one after the other.
     #[inline]
     #[must_use]
     pub fn pair(self, bytes: [u8; 8]) -> (u32, u32) {
@@ -148,7 +148,7 @@ fn big_pair(bytes: [u8; 8]) -> (u32, u32) {
 /// Size of the header of a libxl or libxc record: `u32 type, u32 body_length`.
 pub const RECORD_HEADER: u64 = 8;
 
-/// Bytes of padding behind a body of `body_length` bytes: records fill up to a multiple of 8
+/// Bytes of padding after a body of `body_length` bytes: records fill up to a multiple of 8
 /// (both specifications, section "Records"). Counts from the record's own start, whatever its alignment.
 #[inline]
 #[must_use]

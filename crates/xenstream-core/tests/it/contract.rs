@@ -111,7 +111,7 @@ fn at_end(verifier: &mut Verifier, stream: &[u8]) {
     assert_eq!(progress, Progress { consumed: rest.len(), ended: true });
     assert!(verifier.is_ended());
     assert_eq!(verifier.need(), need(0, 0));
-    // Behind the end nothing is taken, and nothing is wrong.
+    // After the end nothing is taken, and nothing is wrong.
     assert_eq!(verifier.push(b"more", &mut ()).unwrap(), Progress { consumed: 0, ended: true });
     let summary = verifier.finish().unwrap();
     assert_eq!(summary.bytes, stream.len() as u64);
@@ -168,7 +168,7 @@ fn the_end_is_behind_the_last_body() {
     assert!(!verifier.is_ended());
     assert_eq!(verifier.need(), need(0, 0));
 
-    // Nor has one that is refused for what is behind its end.
+    // Nor has one that is refused for what is after its end.
     let policy = Policy::spec().with_level(Rule::StreamTrailingData, Level::Deny).unwrap();
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     verifier.push(&hvm(), &mut ()).unwrap();
@@ -198,7 +198,7 @@ fn trailing_data_goes_by_its_level() {
     let stream = hvm();
     for (profile, expected) in [(Profile::Spec, 1), (Profile::Restore, 0)] {
         let mut told = Told::default();
-        // Under restore the missing context refuses; here only what lies behind the end counts.
+        // Under restore the missing context refuses; here only what lies after the end counts.
         let policy = Policy::new(profile).with_level(Rule::LibxcHvmContextMissing, Level::Allow).unwrap();
         let policy = policy.with_level(Rule::LibxcMemoryGap, Level::Allow).unwrap();
         let mut verifier = Verifier::new(Format::Libxc, &policy);

@@ -10,7 +10,7 @@ fn summary(format: Format, stream: &[u8]) -> Summary {
     *verifier.summary()
 }
 
-/// A bare libxc stream's headers and these records, of this type and with bodies of so many zero bytes.
+/// A bare libxc stream's headers and these records, of this type and with bodies of this many zero bytes.
 fn libxc(records: &[(u32, u32)]) -> Vec<u8> {
     let mut stream = vec![0xFF; 8];
     stream.extend(b"XENF\0\0\0\x03\0\0\0\0\0\0\0\0");

@@ -1,10 +1,10 @@
 //! A list that stays short, however much is put into it.
 
-/// Something that lies between two offsets, and can be told together with what comes behind it.
+/// Something that lies between two offsets, and can be told together with what comes after it.
 pub(crate) trait Span {
     /// Offset of its first byte.
     fn start(&self) -> u64;
-    /// Offset behind its last one.
+    /// Offset after its last one.
     fn end(&self) -> u64;
     /// Takes in its successor.
     fn merge(&mut self, next: &Self);

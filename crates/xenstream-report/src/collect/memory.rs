@@ -74,7 +74,7 @@ impl Cell {
         (populated > 0).then(|| self.sent() as f64 / populated as f64)
     }
 
-    /// Together with the cell behind it.
+    /// Together with the cell after it.
     pub(crate) fn merge(&mut self, mut next: Cell) {
         let round = self.round.max(next.round);
         self.begin(round);

@@ -6,7 +6,7 @@ use super::condensed::{Condensed, Span};
 const LIMIT: usize = 48;
 
 /// Memory, sent once through. Savers send pages by ascending pfn; a record that begins at or below the highest pfn of
-/// the one before it begins another round. So does memory behind VERIFY and CHECKPOINT.
+/// the one before it begins another round. So does memory after VERIFY and CHECKPOINT.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
     /// Number of the first round, counted from 1, and how many are told together.

@@ -1,4 +1,4 @@
-//! Runs of records of one type, one behind the other in their layer.
+//! Runs of records of one type, one after the other in their layer.
 
 use xenstream::Record;
 
@@ -24,7 +24,7 @@ pub(crate) enum What {
     Mixed,
 }
 
-/// Records of one type, one behind the other.
+/// Records of one type, one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) lane: Lane,
@@ -181,7 +181,7 @@ impl Runs {
         self.lanes[lane as usize].items()
     }
 
-    /// Records and bytes by slot, of a stream of which so many bytes were read.
+    /// Records and bytes by slot, of a stream of which this many bytes were read.
     pub(crate) fn sums(&self, lane: Lane, bytes: u64) -> [Sum; SLOTS] {
         let mut sums = self.sums[lane as usize];
         if let Some((slot, end)) = self.last[lane as usize] {

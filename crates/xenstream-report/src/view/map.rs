@@ -8,7 +8,7 @@ use xenstream::{Report, Rule};
 use crate::collect::{Cell, Memory, halved};
 use crate::numbers::{bytes, counted, grouped, percent};
 
-/// Cells are filled in so many steps.
+/// Number of steps in which cells are filled.
 const STEPS: usize = 8;
 /// Cells are this large in a picture, and rows lie that far apart.
 const SIZE: usize = 2 * STEPS;
@@ -339,7 +339,7 @@ fn draw_times(paths: &mut [String; 5], y: usize, row: &[Cell]) {
     }
 }
 
-/// Draws bars, each so many steps over the row's bottom and so many high; what is alike in one piece.
+/// Draws bars, each given by its steps over the row's bottom and its height in steps; what is alike in one piece.
 fn draw(path: &mut String, bars: impl Iterator<Item = (usize, usize)>, y: usize) {
     let bars: Vec<_> = bars.collect();
     let mut column = 0;

@@ -109,7 +109,7 @@ fn row(round: &Round, full: u64) -> Row {
 mod tests {
     use super::*;
 
-    /// Rounds of so many pages each, all but those of the first sent before.
+    /// Rounds of this many pages each, all but those of the first sent before.
     fn passes(pages: &[u64]) -> Passes {
         let mut rounds = Rounds::new();
         for (n, pages) in pages.iter().enumerate() {

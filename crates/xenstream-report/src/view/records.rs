@@ -32,7 +32,7 @@ impl Row {
 /// A run, and how it is called in links.
 pub(crate) struct Place<'c> {
     pub(crate) run: &'c Run,
-    /// Offset behind its last byte that was read.
+    /// Offset after its last byte that was read.
     pub(crate) end: u64,
     pub(crate) id: String,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Places<'c> {
 }
 
 impl<'c> Places<'c> {
-    /// The runs of a stream of which so many bytes were read.
+    /// The runs of a stream of which this many bytes were read.
     pub(crate) fn new(collector: &'c Collector, bytes: u64) -> Places<'c> {
         let lanes = Lane::ALL.map(|lane| {
             let place = |(index, run): (usize, &'c Run)| Place {
@@ -82,7 +82,7 @@ impl<'c> Places<'c> {
     /// The run in which something was found: in the layer of its record if there is one, else in the innermost that
     /// reaches there.
     pub(crate) fn find(&self, offset: u64, layer: Option<Layer>) -> Option<&Place<'c>> {
-        // What was found at a record's end lies behind it.
+        // What was found at a record's end lies after it.
         let holds = |place: &&Place<'_>| place.run.start <= offset && offset <= place.run.end;
         let among = |lane: Lane| self.lanes[lane as usize].iter().rev().find(holds);
         layer.and_then(Lane::of).and_then(among).or_else(|| Lane::ALL.into_iter().rev().find_map(among))

@@ -9,7 +9,7 @@ use crate::numbers::counted;
 pub(crate) struct Registers {
     /// How many vcpus, in a sentence.
     pub(crate) sentence: String,
-    /// Types of records, those of the entries inside HVM_CONTEXT behind it.
+    /// Types of records, those of the entries inside HVM_CONTEXT after it.
     pub(crate) rows: Vec<Row>,
 }
 

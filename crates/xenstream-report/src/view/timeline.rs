@@ -40,7 +40,7 @@ pub(crate) struct LaneView {
     pub(crate) blocks: Vec<Block>,
 }
 
-/// A run of records, what is nested behind one, or a round.
+/// A run of records, what is nested after one, or a round.
 pub(crate) struct Block {
     pub(crate) class: &'static str,
     pub(crate) x: f64,

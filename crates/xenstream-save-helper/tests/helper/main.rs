@@ -29,7 +29,7 @@ fn main() {
 /// The pfn after the last that `valid::hvm` names: pages from here on leave no gap.
 const FIRST_PFN: u64 = 0x15;
 
-/// A guest with so many pages.
+/// A guest with this many pages.
 fn guest_of(pages: u64) -> Vec<u8> {
     use xenstream_synth::{Page, Part, libxc, valid};
     let batches = libxc::batches(FIRST_PFN..FIRST_PFN + pages, Page::normal);
@@ -37,7 +37,7 @@ fn guest_of(pages: u64) -> Vec<u8> {
     batches.fold(valid::hvm(), |stream, batch| stream.before(part, batch)).bytes()
 }
 
-/// The same, with a rule broken in its last PAGE_DATA that `hardened` refuses and a stream can go on behind.
+/// The same, with a rule broken in its last PAGE_DATA that `hardened` refuses and a stream can go on after.
 fn broken_guest_of(pages: u64) -> Vec<u8> {
     use xenstream_synth::{Page, Part, libxc, valid};
     let batches = libxc::batches(FIRST_PFN..FIRST_PFN + pages, Page::normal);

@@ -55,7 +55,7 @@ fn refused() {
     for case in cases::all().into_iter().filter(|case| case.format == Format::Libxc) {
         // A case may break its rule only under limits or levels of its own, or in a stream of another kind.
         let Some((rule, _)) = case.outcome(Profile::Hardened).refused else { continue };
-        // What goes on behind the stream is libxl's.
+        // What goes on after the stream is libxl's.
         if rule == Rule::StreamTrailingData {
             continue;
         }
@@ -279,7 +279,7 @@ fn forks() {
             let mut running = Libxl::restore(reader).quirks("forks").start();
             running.say("word");
             // The child that was left behind holds its end of the pipe until its standard input is closed, which is
-            // done behind this.
+            // done after this.
             assert_eq!(running.status().code(), Some(0), "{kind:?}");
             let ended = running.finish();
             assert!(ended.stderr.contains("did not take all of it"), "{kind:?}: {ended:?}");

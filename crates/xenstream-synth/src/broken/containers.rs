@@ -217,7 +217,7 @@ fn names_viridian(d: &Draft<'_>) -> bool {
     })
 }
 
-/// The optional data of an xl header, if it holds JSON and nothing behind it.
+/// The optional data of an xl header, if it holds JSON and nothing after it.
 fn json(d: &Draft<'_>) -> Option<usize> {
     let header = d.first(Part::Xl)?;
     let json = d.read32(header, at::MANDATORY_FLAGS) & FLAG_JSON != 0;

@@ -187,7 +187,7 @@ impl Chain {
         d.one_of(&all)
     }
 
-    /// Bytes behind the header of an entry.
+    /// Bytes after the header of an entry.
     fn room(&self, index: usize) -> u64 {
         let end = self.entries.last().map_or(0, |end| end.offset + ENTRY_HEADER);
         end - self.entries[index].offset - ENTRY_HEADER

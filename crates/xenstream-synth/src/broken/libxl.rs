@@ -161,7 +161,7 @@ pub(super) const BREAKS: &[Break] = &[
     }),
 ];
 
-/// A record of an unknown type. Behind CHECKPOINT_END it could be taken for one of libxc.
+/// A record of an unknown type. After CHECKPOINT_END it could be taken for one of libxc.
 fn unknown(d: &Draft<'_>, kind: u32) -> Option<Fault> {
     d.libxl()?;
     let index = d.any(|_, item| {
@@ -201,7 +201,7 @@ fn pairs(d: &Draft<'_>) -> Option<(usize, Vec<u8>, Vec<usize>)> {
     Some((index, pairs, starts))
 }
 
-/// Bytes between two pairs, before the first or behind the last, that break a rule at one of them.
+/// Bytes between two pairs, before the first or after the last, that break a rule at one of them.
 fn between(d: &Draft<'_>, bytes: &[u8], at: usize) -> Option<Fault> {
     let (index, mut pairs, starts) = pairs(d)?;
     let start = d.one_of(&starts)?;

@@ -94,7 +94,7 @@ pub(super) const BREAKS: &[Break] = &[
         d.other(index, item.claiming(length), LENGTH)
     }),
     Break::new(Rule::LibxcPageDataLength, ANY, |d| {
-        // A count that goes on behind the record.
+        // A count that goes on after the record.
         let index = d.any_of(PAGES)?;
         let room = d.item(index).length() / 8;
         let count = d.one_of(&[room, room + 1, u64::from(u32::MAX)])?;

@@ -3,7 +3,7 @@
 //! [`BREAKS`] is the table of changes, one or more for every rule of the catalogue. Each finds what it needs in the
 //! stream that the plan builds, changes it, and says from the builder's knowledge alone at which byte and in which
 //! record the rule is broken. Under profile `spec` with that rule at deny it is what refuses the stream, whatever else
-//! comes of the change behind it.
+//! comes of the change after it.
 //!
 //! ```
 //! use xenstream_core::{Profile, Rule, Verifier};
@@ -141,7 +141,7 @@ impl<'a> Arbitrary<'a> for Broken {
     }
 }
 
-/// The stream of a plan without the death of its primary, which would hide what comes behind it.
+/// The stream of a plan without the death of its primary, which would hide what comes after it.
 fn whole(plan: &Plan) -> Built {
     let mut plan = plan.clone();
     if let Some(checkpoints) = &mut plan.checkpoints {

@@ -157,7 +157,7 @@ fn matters(item: &Item) -> bool {
     [P2M, PAGES].contains(&item.part())
 }
 
-/// Any libxc record behind the first one of a kind.
+/// Any libxc record after the first one of a kind.
 fn behind(d: &Draft<'_>, part: Part) -> Option<usize> {
     let first = d.first(part)?;
     d.any(|index, item| index > first && is_libxc(item))

@@ -220,7 +220,7 @@ fn blob(d: &Draft<'_>, kind: u32, size: u64) -> Option<Fault> {
     in_pv(d, libxc::vcpu(kind, 0, Body::new().zeros(size)), LENGTH)
 }
 
-/// HVM_PARAMS with this entry behind another, broken `at` bytes from its first.
+/// HVM_PARAMS with this entry after another, broken `at` bytes from its first.
 fn param(d: &Draft<'_>, index: u64, value: u64, at: u64) -> Option<Fault> {
     in_hvm(d, libxc::hvm_params(&[(1, 0), (index, value)]), PARAM + params::ENTRY + at)
 }

@@ -127,7 +127,7 @@ fn truncated(d: &Draft<'_>) -> Option<Fault> {
     Some(cut(d, d.choices.below(end)?))
 }
 
-/// The input ends where libxc's records are read, behind a checkpoint.
+/// The input ends where libxc's records are read, after a checkpoint.
 fn failover(d: &Draft<'_>) -> Option<Fault> {
     let stream = d.stream;
     let part = if stream.has(Part::libxl(CHECKPOINT_STATE)) {

@@ -48,7 +48,7 @@ fn p2m_frames() -> Vec<Case> {
     let pv = minimal::pv64();
     let end_pfn = BODY + p2m::END_PFN_AT;
     let frames = |rule, variant, item: Item, at| other(rule, variant, &pv, P2M, item, at);
-    // A second record behind the first: the neighbour's goes on where the first one ended.
+    // A second record after the first: the neighbour's goes on where the first one ended.
     let second = |rule, start: u32, frame, at| {
         let [broken, neighbour] = [(start, frame), (512, 2)].map(|(start, frame)| {
             let pv = pv.clone().replaced(PAGES, libxc::first_pass(1023, &[]));

@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     [vcpus(), vcpu_fields(), shared_info_and_tsc(), hvm_params(), hvm_context(), policies()].concat()
 }
 
-/// A record more behind the memory of a PV guest, as it should not and as it should be.
+/// A record more after the memory of a PV guest, as it should not and as it should be.
 fn in_pv(rule: Rule, variant: &'static str, broken: Item, fine: Item, at: u64) -> Case {
     either(rule, variant, &minimal::pv32(), BASIC, [broken, fine], at)
 }

@@ -92,7 +92,7 @@ fn state() -> Vec<Case> {
     ]
 }
 
-/// No CHECKPOINT_STATE came behind the first CHECKPOINT_END, so the stream is Remus's, and a type 5 behind the second
+/// No CHECKPOINT_STATE came after the first CHECKPOINT_END, so the stream is Remus's, and a type 5 after the second
 /// one is libxc's: a record of a PV guest.
 fn without_first_state() -> Case {
     let two = minimal::checkpointed(Kind::Remus, 2);

@@ -154,14 +154,14 @@ impl Case {
         .at(0)
     }
 
-    /// Broken `at` bytes behind the first one of an item.
+    /// Broken `at` bytes after the first one of an item.
     fn in_item(self, broken: &Stream, index: usize, at: u64) -> Case {
         let mut case = self.at(broken.offset(index) + at);
         case.record = broken.record(index);
         case
     }
 
-    /// Broken so many bytes further on in the same record.
+    /// Broken this many bytes further on in the same record.
     fn in_record(self, at: u64) -> Case {
         let offset = self.offset + at;
         self.at(offset)

@@ -67,7 +67,7 @@ fn table_of_second() -> Case {
         .behind_second_context(second_context(&broken))
 }
 
-/// The last of so many pages that the verifier no longer tells which of them are page tables. Only the entries are
+/// The last of more pages than the verifier can tell page tables among. Only the entries are
 /// there: the pages would be 16 MiB, and where the rule is at deny nobody comes so far.
 fn table_batch() -> Case {
     let pages: Vec<Page> =

@@ -16,7 +16,7 @@ const STATE: Part = Part::libxl(EMULATOR_CONTEXT);
 const IN_XENOPSD: Part = Part::xenopsd(QEMU_TRAD);
 /// Offset of the state in EMULATOR_CONTEXT.
 const BLOB: u64 = BODY + 8;
-/// Offset of the state behind a typed header of xenopsd, and of that header's length.
+/// Offset of the state after a typed header of xenopsd, and of that header's length.
 const IN_XENOPSD_BLOB: u64 = 16;
 const IN_XENOPSD_LENGTH: u64 = 8;
 /// Bytes of the state that the cases change.

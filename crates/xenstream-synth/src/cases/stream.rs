@@ -165,7 +165,7 @@ fn limits() -> Vec<Case> {
     let short = bare.clone().without(Part::libxc(HVM_PARAMS));
     let (two, one) = (minimal::checkpointed(Kind::Remus, 2), minimal::checkpointed(Kind::Remus, 1));
     let second = two.nth(Part::libxc(CHECKPOINT), 1);
-    // What comes behind the only checkpoint, without libxl's records.
+    // What comes after the only checkpoint, without libxl's records.
     let last = one.find(Part::libxc(END));
     let behind = one.offset(last) - one.offset(one.find(Part::libxl(libxl::types::CHECKPOINT_END)) + 1);
     let params = one.nth(Part::libxc(HVM_PARAMS), 1);

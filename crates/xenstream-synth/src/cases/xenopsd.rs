@@ -82,7 +82,7 @@ fn missing_libxc() -> Case {
     Case::of(Rule::XenopsdMissingLibxc, "", &broken, &minimal::hvm().in_xenopsd()).in_item(&broken, end, 0)
 }
 
-/// UEFI variables behind the TPM's state; the neighbour has them before it.
+/// UEFI variables after the TPM's state; the neighbour has them before it.
 fn out_of_order() -> Case {
     let base = minimal::hvm().in_xenopsd();
     let end = Part::xenopsd(END_OF_IMAGE);

@@ -93,7 +93,7 @@ fn optional_data(length: u32, variant: &'static str) -> Case {
     Case::of(Rule::XlOptionalDataLength, variant, &broken, &inner().in_xl()).at(at::OPTIONAL_DATA_LEN)
 }
 
-/// Behind the configuration comes a tail that readers skip; with it the data is one byte over the limit.
+/// After the configuration comes a tail that readers skip; with it the data is one byte over the limit.
 fn too_much_optional_data() -> Case {
     let (data, tail) = (xl_data(b"{}\0"), Item::new(Part::Loose, Body::new().zeros(1)));
     let exact = data.size();

@@ -47,7 +47,7 @@ pub(super) struct Memory {
     seed: u64,
     contents: Contents,
     spans: Vec<Span>,
-    /// PV: where the page tables of each level are, from the lowest, and behind them the p2m.
+    /// PV: where the page tables of each level are, from the lowest, and after them the p2m.
     levels: Vec<Range<u64>>,
     p2m: Range<u64>,
 }

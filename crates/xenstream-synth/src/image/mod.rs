@@ -98,9 +98,9 @@ pub struct Shape {
     pub container: Container,
     /// How many vcpus it has.
     pub vcpus: u16,
-    /// Passes of a live migration behind the first: each sends a part of the memory again.
+    /// Passes of a live migration after the first: each sends a part of the memory again.
     pub rounds: u32,
-    /// Checkpoints of Remus, with an orderly end behind the last.
+    /// Checkpoints of Remus, with an orderly end after the last.
     pub checkpoints: u32,
     /// Version of the libxc stream, 2 or 3.
     pub version: u32,
@@ -143,7 +143,7 @@ pub enum ShapeError {
     Version(u32),
 }
 
-/// The share of memory that is sent again in the first further pass, and behind a checkpoint.
+/// The share of memory that is sent again in the first further pass, and after a checkpoint.
 const SHARE_OF_ROUND: u64 = 4;
 const SHARE_OF_CHECKPOINT: u64 = 64;
 

@@ -35,7 +35,7 @@ pub struct Checkpoints {
 pub struct Checkpoint {
     /// The records of an HVM guest's device model.
     pub device_model: Option<DeviceModel>,
-    /// The memory that is sent behind it, for the next.
+    /// The memory that is sent after it, for the next.
     pub memory: Round,
 }
 
@@ -49,7 +49,7 @@ impl Checkpoints {
         }
     }
 
-    /// Every checkpoint with what is sent behind it.
+    /// Every checkpoint with what is sent after it.
     pub(super) fn records(&self, plan: &Plan) -> Vec<Item> {
         let mut records = Vec::new();
         for checkpoint in [&self.first].into_iter().chain(&self.more) {

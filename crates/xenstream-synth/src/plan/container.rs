@@ -36,7 +36,7 @@ pub enum Container {
 pub struct XlHeader {
     /// The configuration.
     pub config: XlConfig,
-    /// Bytes of optional data behind it, which readers skip.
+    /// Bytes of optional data after it, which readers skip.
     pub tail: u8,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Arbitrary<'a> for XlConfig {
     }
 }
 
-/// Sizes of the blobs behind the memory in an image of xenopsd.
+/// Sizes of the blobs after the memory in an image of xenopsd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub struct XenopsdBlobs {
     /// UEFI variables.

@@ -40,7 +40,7 @@ pub struct Expected {
     pub pages: [u64; 16],
     /// Complete checkpoints.
     pub checkpoints: u64,
-    /// The primary died behind the last of them.
+    /// The primary died after the last of them.
     pub fails_over: bool,
     /// Bytes of the stream.
     pub bytes: u64,

@@ -108,7 +108,7 @@ pub(super) const GDT: u64 = 3;
 const P2M: u64 = 4;
 /// The ring of xenstore and of the console.
 const RING: u64 = 8;
-/// So many pfns every PV guest has, in the first record of its p2m.
+/// Number of pfns that every PV guest has, in the first record of its p2m.
 const LEAST: u64 = 16;
 
 impl Space {

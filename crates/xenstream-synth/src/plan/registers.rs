@@ -32,7 +32,7 @@ pub struct Policies {
     /// X86_MSR_POLICY, as many as Xen takes; no record without MSRs.
     #[arbitrary(with = few::<3, Msr>)]
     pub msrs: Vec<Msr>,
-    /// The MSRs come before the leaves, and X86_PV_INFO behind both.
+    /// The MSRs come before the leaves, and X86_PV_INFO after both.
     pub reversed: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Msr {
 pub struct State {
     /// X86_TSC_INFO.
     pub tsc: Option<Tsc>,
-    /// PV: the vcpus behind vcpu 0, which always is there.
+    /// PV: the vcpus after vcpu 0, which always is there.
     #[arbitrary(with = few::<2, Vcpu>)]
     pub vcpus: Vec<Vcpu>,
     /// PV: vcpu 0, but for its number.

@@ -66,7 +66,7 @@ fn names_are_unique() {
 #[test]
 fn at_deny_the_rule_refuses_where_the_case_says() {
     for_each(|case| {
-        // A level set by hand is a profile's no longer; whoever is silent under spec is tried where it is not.
+        // A level set by hand is a profile's no longer; a rule that is silent under spec is tried where it is not.
         let profile = Profile::ALL
             .into_iter()
             .find(|profile| case.rule.grade(*profile).level() == Level::Allow || speaks(case, *profile))

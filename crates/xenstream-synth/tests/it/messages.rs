@@ -1,7 +1,7 @@
 //! What is said of each case: the sentence has what was expected and what was found in it; and what comes of the case
 //! where its rule is not looked at.
 //!
-//! `tests/messages.txt` has them as they were last read by somebody. `BLESS=1 cargo test -p xenstream-synth messages`
+//! `tests/messages.txt` has them as a person last read them. `BLESS=1 cargo test -p xenstream-synth messages`
 //! writes it anew, for the difference to be read.
 
 use std::path::Path;

@@ -6,7 +6,7 @@ use xenstream_core::{Format, Layer, Level, Policy, Rule, Verifier};
 use xenstream_synth::valid::{self, Kind, Machine};
 use xenstream_synth::{Body, Item, Part, Stream, container, libxl as records, minimal};
 
-/// Behind which byte it is known how far the stream goes on, and how far.
+/// After which byte it is known how far the stream goes on, and how far.
 type Horizons = Vec<(u64, u64)>;
 
 const LIBXC_HEADERS: u64 = libxc::IMAGE_HEADER + libxc::DOMAIN_HEADER;
@@ -55,7 +55,7 @@ fn no_more_and_no_less_is_known_of_containers() {
     assert_horizons(&minimal::hvm().in_xenopsd(), head);
 }
 
-/// Whose rule about its length was lowered has a body, and behind it comes what comes behind it otherwise.
+/// Whose rule about its length was lowered has a body, and after it comes what comes after it otherwise.
 #[test]
 fn records_that_have_no_body_are_followed_by_the_same_where_they_have_one() {
     let body = || Body::new().zeros(8);
@@ -111,7 +111,7 @@ fn assert_horizons(stream: &Stream, head: Horizons) {
     assert_eq!(found(stream), expected, "{:?}", stream.items().iter().map(Item::part).collect::<Vec<_>>());
 }
 
-/// Each record's header tells how long it is, and its type what comes at least behind it.
+/// Each record's header tells how long it is, and its type what comes at least after it.
 fn behind_the_head(stream: &Stream) -> Horizons {
     let records = stream.records();
     let of_streams = records.iter().filter(|record| record.layer != Layer::Hvm);
@@ -148,7 +148,7 @@ fn behind_the_head(stream: &Stream) -> Horizons {
     horizons
 }
 
-/// What the verifier says behind each byte, where that changes.
+/// What the verifier says after each byte, where that changes.
 fn found(stream: &Stream) -> Horizons {
     let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
     let mut horizons = vec![(0, verifier.need().certain)];

@@ -131,7 +131,7 @@ fn limits_count_the_last_of_many() {
     assert_eq!((violation.rule, violation.found), (Rule::LibxcRecordLength, longest.body_length));
 }
 
-/// The restorer skips an optional record as it reads, and refuses it as it replays what came behind a checkpoint.
+/// The restorer skips an optional record as it reads, and refuses it as it replays what came after a checkpoint.
 #[test]
 fn an_optional_record_is_replayed_only_behind_the_first_checkpoint() {
     let optional = || libxc::record(OPTIONAL, Body::new());

@@ -8,7 +8,7 @@ use xenstream_core::wire::libxc::{image_at, vcpu};
 use xenstream_core::{Level, Policy, Rule};
 use xenstream_synth::{Field, Page, Part, Stream, libxc, valid};
 
-/// What is refused, and how far behind the start of the record of this type.
+/// What is refused, and how far after the start of the record of this type.
 fn refused(stream: &Stream, policy: &Policy, part: Part) -> Option<(Rule, u64)> {
     let found = crate::common::refused(stream, policy);
     found.map(|(rule, offset)| (rule, offset - stream.offset(stream.find(part))))
@@ -50,7 +50,7 @@ fn registers_of_a_64_bit_guest_are_64_bits_wide() {
     let basic = Part::libxc(X86_PV_VCPU_BASIC);
     let layout = &vcpu::LAYOUT_64;
     let cr1 = layout.cr1.expect("a 64-bit guest has one");
-    // Their lower halves are in range, those of cr1 and cr3 behind the twelve bits that are no frame.
+    // Their lower halves are in range, those of cr1 and cr3 after the twelve bits that are no frame.
     let registers = [
         (layout.edx, 1 << 40 | 2, Some(Rule::PvStartInfoRange)),
         (layout.gdt_frames, 1 << 40 | 3, Some(Rule::PvGdtRange)),

@@ -74,7 +74,7 @@ impl<'s> Inspector<'s> {
         self
     }
 
-    /// Nothing more comes; so many bytes of the stream have passed. Tells the last row.
+    /// Nothing more comes, and this many bytes of the stream have passed. Reports the last row.
     pub fn finish(mut self, bytes: u64) {
         let torn = self.open.as_ref().is_some_and(|open| open.head.end() > bytes);
         self.close(torn, u64::MAX);

@@ -32,7 +32,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Absolute offset behind the last byte.
+    /// Absolute offset after the last byte.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.bytes)

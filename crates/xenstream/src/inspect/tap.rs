@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Bytes that are kept at the least, where so many passed without a gap: a record's header, and page frame numbers as
+/// The least number of bytes that are kept, where that many passed without a gap: a record's header, and page frame numbers as
 /// many as savers put into one record.
 const KEPT: usize = 16 << 10;
 

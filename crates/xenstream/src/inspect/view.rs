@@ -13,7 +13,7 @@ use crate::{Input, Report};
 
 /// Bytes in a line of a view.
 const LINE: u64 = 16;
-/// Lines before the one with the fault, and behind it.
+/// Lines before the one with the fault, and after it.
 const BEFORE: u64 = 3;
 const BEHIND: u64 = 2;
 

@@ -78,7 +78,7 @@ impl Ends for Descriptors<'_> {
             self.await_input()?;
             match rustix::io::read(self.ends.input, &mut *bytes) {
                 Err(Errno::INTR) => {}
-                // Somebody else may have been quicker.
+                // Another reader may have been quicker.
                 Err(Errno::AGAIN) => pace.rest(),
                 result => return result.map_err(|error| Fault::Read(error.into())),
             }

@@ -13,7 +13,7 @@ const HOLE: u64 = 4096;
 pub(crate) trait Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn zeros(&mut self, n: u64) -> io::Result<()>;
-    /// Whoever waits for bytes gets what there is.
+    /// A waiting reader gets what there is.
     fn pass_on(&mut self) -> io::Result<()>;
     /// Nothing may be left behind in a buffer.
     fn flush(&mut self) -> io::Result<()>;

@@ -111,7 +111,7 @@ pub(crate) fn read_at<'b>(file: &dyn ReadAt, bytes: &'b mut [u8], offset: u64) -
 struct Course {
     /// The place of the last record.
     last: u64,
-    /// How far it lies behind the one before, if that one lay so far behind its own; otherwise 0.
+    /// How far it lies after the one before, if that one lay so far after its own; otherwise 0.
     stride: u64,
     /// The last distance between records.
     distance: u64,
@@ -135,7 +135,7 @@ impl Course {
         expected
     }
 
-    /// The places where records will begin, those behind the ones already used.
+    /// The places where records will begin, those after the ones already used.
     fn guesses(&self, size: u64) -> impl Iterator<Item = u64> + use<> {
         let stride = self.stride;
         let first = (stride > 0).then(|| self.guessed.max(self.last).checked_add(stride)).flatten();
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(guesses(third + STRIDE, u64::MAX).1.len(), 3);
         // One byte off, and all guesses are void.
         assert_eq!(guesses(third + 2 * STRIDE + 1, u64::MAX), (false, vec![]));
-        // Nothing lies behind the last offset there is.
+        // Nothing lies after the last offset there is.
         assert_eq!(guesses(u64::MAX - STRIDE, u64::MAX), (false, vec![]));
         assert_eq!(guesses(u64::MAX, u64::MAX), (false, vec![]));
     }

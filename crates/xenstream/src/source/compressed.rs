@@ -88,7 +88,7 @@ impl fmt::Display for Compression {
 }
 
 /// Feeds what is compressed in `input`, to its end: only there the decompressor knows that it was sound.
-/// `ends_with_stream` tells that bytes behind the stream's end belong to nothing.
+/// `ends_with_stream` tells that bytes after the stream's end belong to nothing.
 pub(crate) fn drive(
     compression: Compression,
     input: impl Read,
@@ -219,7 +219,7 @@ struct Meter {
 }
 
 struct Metered<'i> {
-    /// Behind a pointer, so that decoders are compiled once for all inputs.
+    /// Boxed, so that decoders are compiled once for all inputs.
     inner: Box<dyn Read + 'i>,
     meter: Rc<Meter>,
 }
@@ -254,7 +254,7 @@ impl<R: Read> Lz4Frames<R> {
         Lz4Frames { decoder: Some(FrameDecoder::new(watched)) }
     }
 
-    /// Begins the frame that lies so many bytes further on.
+    /// Begins the frame that lies this many bytes further on.
     fn next_frame(&mut self, gap: u32) -> io::Result<()> {
         let Some(decoder) = self.decoder.take() else { return Ok(()) };
         let mut watched = decoder.into_inner();
@@ -268,7 +268,7 @@ impl<R: Read> Lz4Frames<R> {
     }
 }
 
-/// Length of a frame that decoders pass over, in bytes behind its header, which has been read.
+/// Length of a frame that decoders pass over, in bytes after its header, which has been read.
 fn skippable(error: &io::Error) -> Option<u32> {
     match error.get_ref()?.downcast_ref::<lz4_flex::frame::Error>()? {
         lz4_flex::frame::Error::SkippableFrame(length) => Some(*length),

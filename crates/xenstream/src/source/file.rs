@@ -20,7 +20,7 @@ use crate::source::ahead::{Reader, read_at};
 use crate::source::compressed::{self, Compression};
 
 /// Bytes of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
-/// them. Where the array is that long and has no page behind it, the next record's header follows at once and the next
+/// them. Where the array is that long and has no page after it, the next record's header follows at once and the next
 /// read begins with it, so there is one read for each record.
 pub(crate) const WINDOW: usize = (RECORD_HEADER + page::HEADER + page::BATCH * page::ENTRY) as usize;
 
@@ -60,8 +60,8 @@ pub trait ReadAt {
         None
     }
 
-    /// Do bytes behind the stream's end belong to nothing? So it is with a regular file; a block device has bytes
-    /// behind anything.
+    /// Do bytes after the stream's end belong to nothing? So it is with a regular file; a block device has bytes
+    /// after anything.
     fn ends_with_stream(&self) -> bool {
         true
     }

@@ -141,7 +141,7 @@ impl Prefetch {
 fn serve(file: &dyn ReadAt, queue: &Mutex<Receiver<(u64, Window)>>, answers: &Sender<Answer>) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((offset, mut window)) = next() {
-        // Whoever waits for the answer gets one. The same read done by them panics where it is seen.
+        // The waiting thread gets an answer. The same read, done there, panics where it is seen.
         let read = catch_unwind(AssertUnwindSafe(|| file.read_at(&mut window.0[..], offset)));
         let bytes = read.unwrap_or_else(|_| Err(io::Error::other("the reader panicked")));
         if answers.send(Answer { offset, window, bytes }).is_err() {

@@ -1,5 +1,5 @@
 //! Input that comes in order: pipes, sockets, terminals, anything that reads. Not one byte is taken that may belong to
-//! somebody else: a live stream shares its descriptor with what follows it.
+//! another reader: a live stream shares its descriptor with what follows it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -46,7 +46,7 @@ pub(crate) trait Stream {
     /// next has to be read. It need not be the input's end.
     fn discard(&mut self, bytes: u64) -> io::Result<u64>;
 
-    /// Do bytes behind the stream's end belong to nothing?
+    /// Do bytes after the stream's end belong to nothing?
     fn ends_with_stream(&self) -> bool;
 
     /// Takes bytes of what is no stream, where they are there or come soon; none at the input's end. `None`: there is
@@ -152,7 +152,7 @@ fn take_magic<'w>(
     Ok(&window[..have])
 }
 
-/// Reads `certain` bytes at the most.
+/// Reads at most `certain` bytes.
 fn read<'w>(
     stream: &mut dyn Stream,
     window: &'w mut [u8],
@@ -289,7 +289,7 @@ impl Stream for Descriptor<'_> {
 /// Keeps a loop from spinning over a descriptor that is said to be ready and never is.
 ///
 /// A call that would wait is followed by a poll and tried again. That it then would wait again can happen once, where
-/// somebody else was quicker; from the second time on the next try is put off.
+/// another reader was quicker; from the second time on the next try is put off.
 #[derive(Default)]
 pub(crate) struct Pace {
     refused: u32,

@@ -41,7 +41,7 @@ fn image() -> Vec<u8> {
     valid::hvm().in_libxl().with_device_model().in_xl().bytes()
 }
 
-/// The image in two pieces, one compressed behind the other.
+/// The image in two pieces, one compressed after the other.
 fn in_two(compression: Compression, bytes: &[u8]) -> Vec<u8> {
     let (a, b) = bytes.split_at(bytes.len() / 2);
     [pack(compression, a), pack(compression, b)].concat()

@@ -56,7 +56,7 @@ fn what_is_not_well_formed_is_found_where_the_parser_stops() {
                 assert_eq!((found, other), (Some((rule, offset, None)), None));
             }
         }
-        // At deny it comes in front of the damage behind it, though one read brings both.
+        // At deny it comes in front of the damage after it, though one read brings both.
         let ident = image.windows(8).position(|bytes| bytes == b"LibxlFmt").unwrap();
         image[ident] = b'X';
         let policy = Policy::spec().with_level(rule, Level::Deny).unwrap();

@@ -80,7 +80,7 @@ fn every_case_comes_out_as_told() {
 #[test]
 fn every_source_says_the_same() {
     for case in cases::all() {
-        // Only a file is judged for what lies behind the stream's end.
+        // Only a file is judged for what lies after the stream's end.
         let policy = case.policy(Profile::Spec).with_level(Rule::StreamTrailingData, Level::Allow).unwrap();
         let policy = policy.with_level(Rule::StreamTrailingZeros, Level::Allow).unwrap();
         let options = options(&case, policy.clone());

@@ -137,7 +137,7 @@ fn a_file_that_ends_among_skipped_bytes_is_truncated_there() {
     let report = verify(Input::Positioned(&from_the_start), &Options::new(Policy::spec()), &mut ()).unwrap();
     assert_eq!(truncated_at(&report), Some(cut as u64));
     assert_eq!(report.violation().unwrap().record.unwrap().type_name(), Some("PAGE_DATA"));
-    // It shrank after the first read, and what was skipped was taken to be there: the record in hand is behind it.
+    // It shrank after the first read, and what was skipped was taken to be there: the record in hand is after it.
     let in_between = Changing::of(&image, image.len(), (1, cut));
     let report = verify(Input::Positioned(&in_between), &Options::new(Policy::spec()), &mut ()).unwrap();
     assert_eq!(truncated_at(&report), Some(cut as u64));

@@ -223,7 +223,7 @@ fn rows_are_the_same_from_every_source() {
                 assert_eq!(report.verdict, expected.report.verdict, "{name}");
             }
             assert_eq!(rows, from_slice, "{name}");
-            // In order nothing is read behind the fault; what is shown is shown truly.
+            // In order nothing is read after the fault; what is shown is shown truly.
             let (Some(view), Some(whole)) = (view, &expected.view) else { continue };
             let at = (view.offset - whole.offset) as usize;
             assert_eq!(view.bytes, whole.bytes[at..at + view.bytes.len()], "{name}");

@@ -20,7 +20,7 @@ struct Image {
     batches: u64,
     /// Entries by page type; those of other types are 0.
     entries: &'static [(u64, u64)],
-    /// Complete checkpoints of a Remus capture, which stops behind the last one.
+    /// Complete checkpoints of a Remus capture, which stops after the last one.
     checkpoints: Option<u64>,
 }
 

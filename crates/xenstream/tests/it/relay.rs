@@ -20,7 +20,7 @@ use xenstream::{
 use xenstream_synth::cases::{self, Case};
 use xenstream_synth::{Page, Part, libxc, minimal, valid};
 
-/// What stands behind a stream on its descriptor.
+/// What stands after a stream on its descriptor.
 const BEHIND: &[u8] = b"xl's own handshake";
 
 #[test]
@@ -99,7 +99,7 @@ fn check_promise(
     assert_eq!(relayed.bytes, passed.len() as u64, "{name}");
     assert!(case.stream.starts_with(&passed), "{name}: what comes out is not the beginning of what went in");
     let report = relayed.result.unwrap();
-    // A pipe may go on behind the stream, so trailing data is not what a relay can judge.
+    // A pipe may go on after the stream, so trailing data is not what a relay can judge.
     let verified = verify_reader(&case.stream[..], &options).unwrap();
     assert_eq!(report.verdict, verified.verdict, "{name}");
     assert_eq!(report.warnings, verified.warnings, "{name}");
@@ -218,7 +218,7 @@ fn every_kind_of_descriptor_at_either_end() {
     }
 }
 
-/// Relays a stream, with something behind it that has to stay. What came out?
+/// Relays a stream, with something after it that has to stay. What came out?
 fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> {
     let (mut producer, source) = input.open();
     let (sink, mut consumer) = output.open();
@@ -273,7 +273,7 @@ fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> 
 
 #[test]
 fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
-    // END without an HVM_CONTEXT before it, behind megabytes of pages.
+    // END without an HVM_CONTEXT before it, after megabytes of pages.
     let mut records: Vec<_> = vec![libxc::static_data_end()];
     records.extend(libxc::batches(0..3000, Page::normal));
     records.push(libxc::end());
@@ -294,7 +294,7 @@ fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
             (violation.rule, violation.offset),
             (Rule::LibxcHvmContextMissing, stream.len() as u64 - 8)
         );
-        // The last byte of the pages is judged, and withheld, together with what is behind it.
+        // The last byte of the pages is judged, and withheld, together with what is after it.
         assert!(draining.join().unwrap() == stream[..stream.len() - 9]);
     });
 }
@@ -461,7 +461,7 @@ fn libxc_options() -> Options {
     Options::new(Policy::spec()).with_format(Format::Libxc)
 }
 
-/// A guest with so many pages, each of them different.
+/// A guest with this many pages, each of them different.
 fn guest_of(pages: u64) -> Vec<u8> {
     let page = |pfn: u64| Page::normal(pfn).holding([pfn.to_le_bytes(); 512].concat());
     let batches = libxc::batches(0..pages, page);

@@ -1,4 +1,4 @@
-//! Streams that somebody made to keep a verifier busy: what they cost a byte is bounded.
+//! Streams made to keep a verifier busy: what they cost a byte is bounded.
 
 use xenstream_core::wire::libxc::{page, types};
 use xenstream_core::{Level, Policy};
@@ -77,7 +77,7 @@ fn checkpoints() -> Case {
     Case { policy: Policy::spec(), ..run("hostile-checkpoints", "byte", head, &piece, 16) }
 }
 
-/// PAGE_DATA as long as a record may be, with so many entries that only entries follow.
+/// PAGE_DATA as long as a record may be, with more entries than fit, so that only entries follow.
 fn array(name: &'static str, mut head: Vec<u8>, entries: &[u64]) -> Case {
     head.extend(record_header(types::PAGE_DATA, 128 << 20));
     head.extend(words32(&[(16 << 20) - 1, 0]));
@@ -100,7 +100,7 @@ fn chain_msr() -> Vec<u8> {
     entry
 }
 
-/// A body as long as it may be, of `repeated` over and over behind `first`.
+/// A body as long as it may be, of `repeated` over and over after `first`.
 fn body(name: &'static str, mut head: Vec<u8>, kind: u32, first: &[u8], repeated: &[u8]) -> Case {
     let rest = (128 << 20) - first.len();
     let length = first.len() + rest - rest % repeated.len();

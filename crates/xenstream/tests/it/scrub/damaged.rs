@@ -1,4 +1,4 @@
-//! Streams that are invalid: what is before the damage is scrubbed, and of what is behind it nothing is left.
+//! Streams that are invalid: what is before the damage is scrubbed, and of what is after it nothing is left.
 
 use xenstream::wire::layout::{Check, Field, Hook, Keep, Placed};
 use xenstream::wire::structures;

@@ -154,7 +154,7 @@ fn what_fails_leaves_nothing() {
         for from in [0, 1, 1000, bytes.len()] {
             let mut reader = bytes[..from].chain(Failing);
             let result = to_file(Input::Reader(&mut reader), &out, false, what);
-            // The bytes behind a stream are left to others.
+            // The bytes after a stream are left to others.
             assert_eq!(result.is_err(), from < bytes.len());
             if let Err(error) = result {
                 assert!(matches!(error, Error::Read { offset, .. } if offset == from as u64), "{error:?}");

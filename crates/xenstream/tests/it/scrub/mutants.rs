@@ -142,7 +142,7 @@ proptest! {
         }
         // Scrubbed once more it is as long, or no image any more.
         if damaged.bytes.is_some() {
-            // What is behind the end of a stream is not the reader's.
+            // What is after the end of a stream is not the reader's.
             prop_assert!(out.starts_with(&pieces));
             prop_assert!(damaged.report.summary.bytes <= pieces.len() as u64);
             prop_assert!(damaged.zero_from.is_none() || pieces.len() == out.len());

@@ -20,7 +20,7 @@ pub(crate) const REGISTERS: [u8; 8] = *b"\xD1(r%g\xEC)^";
 /// What names are.
 pub(crate) const NAMES: [u8; 8] = *b"[n*m$s+]";
 
-/// So many bytes of it.
+/// This many bytes of it.
 pub(crate) fn full(marker: [u8; 8], length: usize) -> Vec<u8> {
     marker.into_iter().cycle().take(length).collect()
 }
