@@ -1,13 +1,13 @@
 //! `xenstream convert`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 use xenstream::rewrite::{Change, Convert, Converted, Loss, Obstacle, Output, convert};
 use xenstream::{Error, Verdict};
 
 use crate::args::{Judging, PathOrDash, usage, values};
-use crate::descriptor::Stdout;
+use crate::descriptor::{Stdout, is_unusable};
 use crate::output::{self, ASIDE, NAME};
 use crate::status;
 
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 fn converted(arguments: &Arguments) -> Result<Converted, Error> {
     let Arguments { input, .. } = arguments;
     let options = arguments.judging.options(false);
-    if input.is_typed() {
+    if input.is_unusable_input() {
         usage::<Arguments>("convert", "redirect standard input from a stream");
     }
     let what = Convert::default()
@@ -102,7 +102,7 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
             convert(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, &what)
         }
         Some(PathOrDash::Dash) | None => {
-            if io::stdout().is_terminal() {
+            if is_unusable(io::stdout()) {
                 usage::<Arguments>("convert", "redirect standard output to where the stream is to go");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;

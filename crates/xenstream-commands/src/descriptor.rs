@@ -1,15 +1,21 @@
 //! Descriptors: one of which only the number is known, and standard output.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Dev, FileType, OFlags, fcntl_getfl, fstat, makedev};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+
+/// Major and minor number of the null device on Linux.
+fn null_device() -> Dev {
+    makedev(1, 3)
+}
 
 /// A duplicate of the descriptor with this number, which the program that started this one left open. It shares its offset.
 ///
@@ -28,6 +34,21 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
         _ => None,
     });
     descriptor.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Returns whether a standard stream can carry no image: it is a terminal, or was closed when the program started.
+///
+/// Rust's runtime opens the null device for reading and writing in place of a standard stream that is closed. A shell's
+/// redirection opens it for one of the two, and is left alone.
+pub(crate) fn is_unusable(stream: impl AsFd + IsTerminal) -> bool {
+    stream.is_terminal() || was_closed(stream.as_fd())
+}
+
+fn was_closed(stream: BorrowedFd<'_>) -> bool {
+    let is_null = fstat(stream).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == null_device()
+    });
+    is_null && fcntl_getfl(stream).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::RDWR)
 }
 
 /// Standard output for a stream: bytes go out as they are written, not line by line, and are waited for where whoever

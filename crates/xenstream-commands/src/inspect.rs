@@ -12,7 +12,7 @@ use clap::Args;
 use xenstream::inspect::{Inspection, Sink, inspect};
 use xenstream::{Error, Options};
 
-use crate::args::{Judging, PathOrDash};
+use crate::args::{Judging, PathOrDash, usage};
 use crate::{output, status};
 
 use choice::{Choice, Chosen};
@@ -70,6 +70,9 @@ pub(crate) struct Arguments {
 
 /// Shows what is in the image that the command line names. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    if arguments.target.is_unusable_input() {
+        usage::<Arguments>("inspect", "redirect standard input from an image");
+    }
     let options = arguments.judging.options(arguments.keep_going);
     let out = output::stdout();
     let path = arguments.target.name();

@@ -1,7 +1,7 @@
 //! `xenstream relay`.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anstream::StripStream;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use xenstream::{Relayed, json, relay};
 
 use crate::args::{Judging, usage};
+use crate::descriptor::is_unusable;
 use crate::{output, status};
 
 const HELP: &str = "\
@@ -44,10 +45,10 @@ pub(crate) struct Arguments {
 
 /// Relays standard input to standard output. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+    if is_unusable(io::stdin()) || is_unusable(io::stdout()) {
         usage::<Arguments>(
             "relay",
-            "redirect standard input from a stream and standard output to who is to get it",
+            "redirect standard input from a stream and standard output to its reader",
         );
     }
     let report = match &arguments.report {

@@ -1,7 +1,7 @@
 //! `xenstream report`.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use xenstream::{Error, NewFile, Report, verify};
 use xenstream_report::{Collector, Subject, is_page, write_page};
 
 use crate::args::{Judging, PathOrDash, usage};
+use crate::descriptor::is_unusable;
 use crate::progress::{Meter, When};
 use crate::{date, output, status};
 
@@ -50,13 +51,13 @@ pub(crate) struct Arguments {
 /// Makes a page about an image, invalid ones included. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let Arguments { image, output, .. } = arguments;
-    if output.is_dash() && io::stdout().is_terminal() {
+    if output.is_dash() && is_unusable(io::stdout()) {
         usage::<Arguments>(
             "report",
             "a page is for a browser: name a file for it, as in -o report.html, or redirect standard output",
         );
     }
-    if image.is_typed() {
+    if image.is_unusable_input() {
         usage::<Arguments>("report", "name an image, or redirect standard input from one");
     }
     if let PathOrDash::Path(output) = output

@@ -1,13 +1,13 @@
 //! `xenstream scrub`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 use xenstream::Error;
 use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
 
 use crate::args::{Judging, PathOrDash, usage};
-use crate::descriptor::Stdout;
+use crate::descriptor::{Stdout, is_unusable};
 use crate::{output, status};
 
 const HELP: &str = "\
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
     let Arguments { input, output, .. } = arguments;
     let options = arguments.judging.options(false);
-    if input.is_typed() {
+    if input.is_unusable_input() {
         usage::<Arguments>("scrub", "redirect standard input from a stream");
     }
     let stdin = io::stdin();
@@ -90,8 +90,8 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
             scrub(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, what)
         }
         PathOrDash::Dash => {
-            if io::stdout().is_terminal() {
-                usage::<Arguments>("scrub", "redirect standard output to who is to get the stream");
+            if is_unusable(io::stdout()) {
+                usage::<Arguments>("scrub", "redirect standard output to the reader of the stream");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;
             let written = stdout.file().metadata();

@@ -1,7 +1,7 @@
 //! `xenstream synth`.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 use xenstream::{Checkpointing, Error, NewFile, Rule};
@@ -10,7 +10,7 @@ use xenstream_synth::image::{Container, Contents, Shape};
 use xenstream_synth::valid::Machine;
 
 use crate::args::{PathOrDash, parse_number, usage, values};
-use crate::descriptor::Stdout;
+use crate::descriptor::{Stdout, is_unusable};
 use crate::output::{bytes, complain, name, plural};
 use crate::suggest::rules_like;
 use crate::{output, status};
@@ -105,8 +105,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         complain(&error.to_string());
         return Ok(status::FAILED);
     }
-    if arguments.output.is_dash() && io::stdout().is_terminal() {
-        usage::<Arguments>("synth", "name a file, or redirect standard output to who is to get the stream");
+    if arguments.output.is_dash() && is_unusable(io::stdout()) {
+        usage::<Arguments>("synth", "name a file, or redirect standard output to the reader of the stream");
     }
     let written = match &arguments.rule {
         None => whole(arguments, &shape),

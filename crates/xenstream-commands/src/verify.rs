@@ -1,6 +1,6 @@
 //! `xenstream verify`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,6 +10,7 @@ use xenstream::batch::{Outcome, Target, verify_all};
 use xenstream::{Error, Options, Report, json};
 
 use crate::args::{Judging, PathOrDash, usage};
+use crate::descriptor::is_unusable;
 use crate::listing::Listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
@@ -192,7 +193,7 @@ fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()>
 fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
     let Arguments { targets: names, files_from, null, .. } = arguments;
     if names.is_empty() && files_from.is_none() {
-        if io::stdin().is_terminal() {
+        if is_unusable(io::stdin()) {
             usage::<Arguments>(
                 "verify",
                 "name an image, or a directory of images, or redirect standard input from one",
@@ -202,6 +203,9 @@ fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
     }
     if names.iter().chain(files_from).filter(|name| name.is_dash()).count() > 1 {
         usage::<Arguments>("verify", "standard input can be read once");
+    }
+    if names.iter().chain(files_from).any(PathOrDash::is_unusable_input) {
+        usage::<Arguments>("verify", "redirect standard input from an image, or from a list of names");
     }
     let listed = match files_from {
         Some(list) => files_from::read(list, *null)?,

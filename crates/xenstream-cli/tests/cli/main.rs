@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod catalogue;
+mod closed;
 mod common;
 mod convert;
 mod help;

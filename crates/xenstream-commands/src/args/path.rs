@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::io::{self, IsTerminal, Stdin};
+use std::io::{self, Stdin};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use xenstream::Input;
 use xenstream::batch::Target;
+
+use crate::descriptor::is_unusable;
 
 /// A path, or `-` for standard input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +54,9 @@ impl PathOrDash {
         }
     }
 
-    /// Returns whether this is standard input, and a person would have to type it.
-    pub(crate) fn is_typed(&self) -> bool {
-        self.is_dash() && io::stdin().is_terminal()
+    /// Returns whether this is standard input, and no image can come from there.
+    pub(crate) fn is_unusable_input(&self) -> bool {
+        self.is_dash() && is_unusable(io::stdin())
     }
 
     /// What the system says of the input of this name.
