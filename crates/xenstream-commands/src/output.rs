@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::releases;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use xenstream::{ByteSize, Error, Findings, Hint, Profile, Report, Rule, Summary, Verdict, Violation};
+use xenstream::{
+    ByteSize, Error, Findings, Hint, Profile, Report, Rule, Summary, Untrusted, Verdict, Violation,
+};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -106,8 +108,7 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
 
 /// A path as people can read it: what is not UTF-8, and what would steer a terminal, is replaced.
 pub(crate) fn name(path: impl AsRef<OsStr>) -> String {
-    let text = path.as_ref().to_string_lossy();
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    Untrusted::from(path.as_ref()).to_string()
 }
 
 /// Bytes in the unit that suits them.

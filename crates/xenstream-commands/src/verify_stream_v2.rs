@@ -13,8 +13,8 @@ use clap::{Args, Parser, ValueEnum};
 use rustix::fs::{SeekFrom, seek};
 use xenstream::{Error, Format, Hint, Input, Options, Policy, Report, Violation, verify};
 
-use crate::descriptor;
 use crate::listing::Listing;
+use crate::{descriptor, output};
 
 /// The name, and what messages to the system's log begin with.
 pub(crate) const NAME: &str = "verify-stream-v2";
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     Ok(match &result {
         Ok(report) => tell(report, &voice)?,
         Err(error) => {
-            voice.error(&format!("{}: {}", arguments.input.display(), error.message()));
+            voice.error(&format!("{}: {}", output::name(&arguments.input), error.message()));
             STREAM_ERROR
         }
     })

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use serde::Serialize;
 use xenstream::json::Line;
-use xenstream::{Error as StreamError, Report, Violation};
+use xenstream::{Error as StreamError, Report, Untrusted, Violation};
 
 use crate::arguments::Operation;
 use crate::settings::{Destination, Mode, Settings};
@@ -22,7 +22,7 @@ const NAME: &str = "xenstream-save-helper";
 /// Says something on standard error.
 pub(crate) fn complain(message: &str) {
     // There is nowhere to say that standard error cannot be written.
-    let _ = io::stderr().write_all(format!("{NAME}: {message}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{NAME}: {}\n", Untrusted::from(message)).as_bytes());
 }
 
 /// What became of a stream.

@@ -41,6 +41,7 @@ pub mod rewrite;
 pub mod scrub;
 mod session;
 mod source;
+mod untrusted;
 mod verify;
 mod walk;
 
@@ -53,6 +54,7 @@ pub use relay::{Relay, Relayed, relay, relay_with};
 pub use report::{DerivedLimit, Findings, Report, Verdict};
 pub use source::compressed::Compression;
 pub use source::file::ReadAt;
+pub use untrusted::Untrusted;
 pub use verify::{Input, verify, verify_fd, verify_path, verify_reader, verify_slice};
 pub use xenstream_core::ByteSize;
 pub use xenstream_core::{

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use xenstream::{Format, Guest, Report, Summary, Verdict, Violation};
+use xenstream::{Format, Guest, Report, Summary, Untrusted, Verdict, Violation};
 
-use super::{Subject, legible};
+use super::Subject;
 use crate::collect::Collector;
 use crate::numbers::{bytes, counted, grouped};
 
@@ -90,14 +90,15 @@ fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<F
         facts.push(Fact { id, term, text, number, aside });
     };
     if let Some(path) = subject.path {
-        add("path", "File", legible(path), None, String::new());
+        add("path", "File", Untrusted::from(path).to_string(), None, String::new());
     }
     if let Some(date) = subject.date {
         add("date", "Looked at", date.to_owned(), None, String::new());
     }
     if let Some(name) = &report.guest.name {
-        let uuid = report.guest.uuid.as_deref().map(legible).unwrap_or_default();
-        add("name", "Name of the guest", legible(name), None, uuid);
+        let uuid =
+            report.guest.uuid.as_deref().map(|uuid| Untrusted::from(uuid).to_string()).unwrap_or_default();
+        add("name", "Name of the guest", Untrusted::from(name.as_str()).to_string(), None, uuid);
     }
     if let Some(kib) = report.guest.memory_kib {
         add(

@@ -12,7 +12,7 @@ mod timeline;
 use std::io::{self, Write};
 
 use askama::Template;
-use xenstream::Report;
+use xenstream::{Report, Untrusted};
 
 use crate::collect::Collector;
 use crate::kinds::{Group, Lane};
@@ -82,7 +82,7 @@ impl Page {
         let timeline = timeline::Timeline::new(collector, &places, &findings);
         let legend = Group::ALL.into_iter().filter(|group| places.has(*group)).collect();
         Page {
-            name: legible(subject.name),
+            name: Untrusted::from(subject.name).to_string(),
             facts: facts::Facts::new(subject, report, collector),
             timeline,
             map: map::Map::new(&collector.memory, report),
@@ -93,25 +93,5 @@ impl Page {
             findings,
             legend,
         }
-    }
-}
-
-/// A name without what no page may hold.
-pub(crate) fn legible(name: &str) -> String {
-    let is_legible = |c: char| {
-        !c.is_control()
-            && !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    name.chars().map(|c| if is_legible(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_can_neither_break_nor_turn_a_page() {
-        assert_eq!(legible("a\0b\nc\u{FFFE}d\u{202E}e"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}e");
-        assert_eq!(legible("Gäste <&>.save"), "Gäste <&>.save");
     }
 }
