@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use xenstream_core::ByteSize;
+
 use crate::source::compressed::Compression;
 
 /// Why no verdict could be reached. Never a fault of the stream: that is a
@@ -65,6 +67,32 @@ pub enum Error {
     /// The output exists, and is nothing that another file could replace: a directory, a device, a pipe.
     #[error("output exists and is no regular file")]
     NoFile,
+    /// The output would be so much longer than what is in it that it cannot be what is wanted.
+    #[error(
+        "{pages} pages lie far apart, and a raw file with all of them would be {} long; choose some by pfn, or another \
+         format",
+        ByteSize(*bytes)
+    )]
+    TooSparse {
+        /// Bytes that the output would have.
+        bytes: u64,
+        /// Pages with contents in it.
+        pages: u64,
+    },
+    /// The stream has no such checkpoint.
+    #[error("there is no checkpoint {wanted}: the stream has {complete} complete ones")]
+    NoCheckpoint {
+        /// The checkpoint that was asked for, counting from 1.
+        wanted: u64,
+        /// How many there are, as far as the stream was read.
+        complete: u64,
+    },
+    /// The stream has no registers of such a vcpu.
+    #[error("there are no registers of vcpu {wanted}")]
+    NoVcpu {
+        /// The vcpu that was asked for, counting from 0.
+        wanted: u32,
+    },
     /// The output is the input.
     #[error("output is the input")]
     SameFile,
@@ -85,7 +113,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kind in a word, as the JSON report has it: `io`, `consumer-gone`, `interrupted`, `decompress` or `no-image`.
+    /// The kind in a word, as the JSON report has it: `io`, `consumer-gone`, `interrupted`, `decompress`, `no-image`,
+    /// `too-sparse`, `no-checkpoint` or `no-vcpu`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -103,6 +132,9 @@ impl Error {
             Error::Interrupted { .. } => "interrupted",
             Error::Decompress { .. } => "decompress",
             Error::NoImage => "no-image",
+            Error::TooSparse { .. } => "too-sparse",
+            Error::NoCheckpoint { .. } => "no-checkpoint",
+            Error::NoVcpu { .. } => "no-vcpu",
         }
     }
 

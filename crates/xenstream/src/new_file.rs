@@ -75,6 +75,11 @@ impl NewFile {
         &self.file
     }
 
+    /// The directory that the file will be in.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

@@ -84,7 +84,7 @@ fn from_stream<R>(
 }
 
 /// Whether the output is another file than the input, whatever it is called.
-fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
+pub(crate) fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
     let input = rustix::fs::fstat(input).map_err(|error| Error::Inspect(error.into()))?;
     match fs::metadata(output) {
         Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),

@@ -201,8 +201,13 @@ fn end(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     }
 }
 
-/// Looks for a compressor's magic; a short read at the input's start is made up for.
+/// Looks for a compressor's magic, if the session decompresses.
 fn recognise(file: &dyn ReadAt, start: &[u8], session: &Session<'_>) -> Result<Option<Compression>, Stop> {
+    Ok(if session.options().decompress { compression(file, start)? } else { None })
+}
+
+/// How a file that begins with these bytes is compressed; a short read at its start is made up for.
+pub(crate) fn compression(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Error> {
     let mut magic = [0; Compression::MAGIC_MAX];
     let mut have = start.len().min(Compression::MAGIC_MAX);
     magic[..have].copy_from_slice(&start[..have]);
@@ -213,7 +218,7 @@ fn recognise(file: &dyn ReadAt, start: &[u8], session: &Session<'_>) -> Result<O
         }
         have += more;
     }
-    Ok(session.recognise(&magic[..have]))
+    Ok(Compression::recognise(&magic[..have]))
 }
 
 /// A reader broke its contract.
@@ -264,6 +269,11 @@ impl<'fd> Descriptor<'fd> {
         };
         let start = rustix::fs::tell(fd).map_err(|error| Error::Inspect(error.into()))?;
         Ok(Some(Descriptor { fd, start, device_size }))
+    }
+
+    /// Offset of the first byte in the file.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
     }
 
     /// Says that reads will jump, so that the system reads no more ahead than it is asked for. The advice belongs to

@@ -5,6 +5,7 @@ mod cases;
 mod compressed;
 mod config;
 mod corpus;
+mod extract;
 mod hostile;
 mod inspect;
 mod pv_walk;
