@@ -4,7 +4,7 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::{
-    convert, explain, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2,
+    convert, explain, extract, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2,
 };
 
 // A test runs every example.
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Scrub(Deferred<scrub::Arguments>),
     /// Write the same guest so that another release of Xen, another toolstack or a plain restorer takes it
     Convert(Deferred<convert::Arguments>),
+    /// Write the guest's memory to a file that debuggers and memory forensics read
+    Extract(Deferred<extract::Arguments>),
     /// Make a stream of a guest of a given shape and size, valid or broken
     Synth(Deferred<synth::Arguments>),
     /// List the rules

@@ -10,6 +10,7 @@ mod convert;
 mod date;
 mod descriptor;
 mod explain;
+mod extract;
 mod files_from;
 mod inspect;
 mod listing;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Report(Deferred(arguments)) => apart(report::run, &arguments),
         Command::Scrub(Deferred(arguments)) => apart(scrub::run, &arguments),
         Command::Convert(Deferred(arguments)) => apart(convert::run, &arguments),
+        Command::Extract(Deferred(arguments)) => apart(extract::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
         Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::SeekFrom;
@@ -26,6 +26,14 @@ pub(super) enum Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
+    /// Contents in what can be read at any place.
+    pub(super) fn of(file: &'a dyn ReadAt) -> Contents<'a> {
+        match file.in_system() {
+            Some((fd, start)) => Contents::of_file(fd, start),
+            None => Contents::Other(file),
+        }
+    }
+
     /// Contents in a file of the system, of which the first byte lies at this offset.
     pub(super) fn of_file(fd: BorrowedFd<'a>, start: u64) -> Contents<'a> {
         // Seeking is for an open file description of our own.
@@ -153,9 +161,4 @@ pub(super) fn write_all(out: &File, bytes: &[u8], at: u64) -> Result<(), Error> 
 /// Gives the file this length.
 pub(super) fn set_length(out: &File, length: u64) -> Result<(), Error> {
     out.set_len(length).map_err(|error| Error::of_output(length, error))
-}
-
-/// The descriptor of a file, and where in it its bytes begin.
-pub(super) fn whole(file: &File) -> Contents<'_> {
-    Contents::of_file(file.as_fd(), 0)
 }

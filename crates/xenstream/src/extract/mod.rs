@@ -176,7 +176,7 @@ pub fn extract(
             from_descriptor(file.as_fd(), true, output, options, what)
         }
         Input::Descriptor(fd) => from_descriptor(fd, false, output, options, what),
-        Input::Positioned(file) => from_file(file, Contents::Other(file), output, options, what),
+        Input::Positioned(file) => from_file(file, output, options, what),
         input @ (Input::Reader(_) | Input::Slice(_)) => from_stream(input, output, options, what),
     }
 }
@@ -195,14 +195,12 @@ fn from_descriptor(
     if is_ours {
         file.advise();
     }
-    let contents = Contents::of_file(fd, file.start());
-    from_file(&file, contents, output, options, what)
+    from_file(&file, output, options, what)
 }
 
 /// Extracts from a file whose page contents are read once it is known which ones count.
 fn from_file(
     file: &dyn ReadAt,
-    mut contents: Contents<'_>,
     output: &Path,
     options: &Options,
     what: &Extract,
@@ -215,7 +213,7 @@ fn from_file(
     let place = Place::Input { size };
     let tap = RefCell::default();
     let (collected, outcome) = collect(Input::Positioned(file), place, &tap, options, what)?;
-    write(collected, &mut contents, new, outcome, what)
+    write(collected, &mut Contents::of(file), new, outcome, what)
 }
 
 /// Extracts from what passes once, by way of a copy.
@@ -231,7 +229,7 @@ fn from_stream(
     let place = Place::Copy { spool: &mut spool, tap: &tap };
     let (collected, outcome) = collect(input, place, &tap, options, what)?;
     let copy = spool.into_file()?;
-    write(collected, &mut contents::whole(&copy), new, outcome, what)
+    write(collected, &mut Contents::of_file(copy.as_fd(), 0), new, outcome, what)
 }
 
 /// What came of walking through an input.

@@ -271,11 +271,6 @@ impl<'fd> Descriptor<'fd> {
         Ok(Some(Descriptor { fd, start, device_size }))
     }
 
-    /// Offset of the first byte in the file.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
-    }
-
     /// Says that reads will jump, so that the system reads no more ahead than it is asked for. The advice belongs to
     /// the open file description: this is for files that nobody else has open through it.
     pub(crate) fn advise(&self) {

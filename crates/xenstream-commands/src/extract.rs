@@ -1,0 +1,278 @@
+//! `xenstream extract`.
+
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use xenstream::extract::{Extract, Extracted, OutputFormat, extract};
+use xenstream::wire::PAGE_SIZE;
+use xenstream::{Error, Profile, json};
+
+use crate::args::{Judging, PathOrDash, parse_number, usage, values};
+use crate::{output, status};
+
+const HELP: &str = "\
+Examples:
+  xenstream extract guest.save guest.core                  a core file for gdb, crash and volatility
+  xenstream extract broken.save guest.core                 of what is torn, what arrived
+  xenstream extract -O lime guest.save guest.lime          for volatility and others
+  xenstream extract -O raw --pfn 0-0xff guest.save low     the first MiB and nothing else
+  cat guest.save | xenstream extract --json - guest.core   from a pipe, with what is missing as JSON
+
+Exit status:
+  0  the image is valid and its memory was extracted
+  1  the image is invalid; what arrived was extracted, and what is missing is said
+  2  usage, input or output error, or nothing was asked for that is there; there is no OUT
+  3  the image cannot be judged; what could be read was extracted";
+
+/// Ranges of pfns that a line lists.
+const LISTED: usize = 8;
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Image, compressed or not, or - for standard input
+    #[arg(value_name = "IN|-")]
+    input: PathOrDash,
+
+    /// A new file for the guest's memory
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+
+    /// Format of OUT: elf is a core file with the vcpus' registers, raw a sparse file by pfn, lime what LiME writes
+    #[arg(
+        short = 'O',
+        long,
+        value_name = "FORMAT",
+        default_value = "elf",
+        value_parser = values(OutputFormat::ALL, OutputFormat::name)
+    )]
+    output_format: OutputFormat,
+
+    /// Extract pages with these pfns only; a raw OUT begins with the first of them
+    #[arg(long, value_name = "FIRST-LAST", value_parser = parse_pfns)]
+    pfn: Option<RangeInclusive<u64>>,
+
+    /// Extract the registers of this vcpu only; may be given several times
+    #[arg(long, value_name = "N")]
+    vcpu: Vec<u32>,
+
+    /// Extract memory as it was at this checkpoint, counting from 1, and not at the last complete one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint: Option<u64>,
+
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    judging: Judging,
+
+    /// Print a JSON object on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// Say nothing of a valid image
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// Extracts one guest's memory. Returns the exit status.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
+    if arguments.input.is_typed() {
+        usage::<Arguments>("extract", "redirect standard input from an image");
+    }
+    let what = Extract::new(arguments.output_format)
+        .with_pfns(arguments.pfn.clone())
+        .with_vcpus(arguments.vcpu.clone())
+        .with_checkpoint(arguments.checkpoint)
+        .with_overwrite(arguments.force);
+    let options = arguments.judging.options(true);
+    let stdin = io::stdin();
+    let result = extract(arguments.input.input(&stdin), &arguments.output, &options, &what);
+    if arguments.json {
+        print(arguments, &result)?;
+    } else {
+        match &result {
+            Ok(extracted) => tell(&mut anstream::stderr().lock(), arguments, extracted)?,
+            Err(error) => output::failure(at_fault(arguments, error), error),
+        }
+    }
+    Ok(match &result {
+        // There is no OUT, whatever the image is.
+        Ok(Extracted { report, bytes: None, .. }) if report.is_valid() => status::FAILED,
+        Ok(extracted) => status::of(&extracted.report),
+        Err(_) => status::FAILED,
+    })
+}
+
+/// The name of the file that an error is about.
+fn at_fault<'a>(arguments: &'a Arguments, error: &Error) -> &'a Path {
+    match error {
+        Error::Create(_)
+        | Error::Exists
+        | Error::NoFile
+        | Error::SameFile
+        | Error::TooSparse { .. }
+        | Error::Write { .. }
+        | Error::ConsumerGone { .. } => &arguments.output,
+        _ => arguments.input.name(),
+    }
+}
+
+fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> io::Result<()> {
+    let Extracted { report, bytes, pages, vcpus, missing, lost, checkpoints, uncounted, failure, .. } =
+        extracted;
+    if arguments.quiet && report.is_valid() && bytes.is_some() {
+        return Ok(());
+    }
+    output::report(out, arguments.input.name(), report)?;
+    if let Some(error) = failure {
+        writeln!(out, "  stopped: {}; what comes before it is extracted", error.message())?;
+    }
+    if bytes.is_none() {
+        let place = if arguments.pfn.is_some() { " with these pfns" } else { "" };
+        writeln!(out, "not extracted: the image has no contents of pages{place}")?;
+        return out.flush();
+    }
+    let memory = pages.saturating_mul(PAGE_SIZE);
+    let noun = output::plural(*pages, "page");
+    write!(out, "{}: extracted: {pages} {noun}, {}", output::name(&arguments.output), output::bytes(memory))?;
+    if arguments.output_format == OutputFormat::Elf {
+        let count = if arguments.vcpu.is_empty() { vcpus.len() } else { arguments.vcpu.len() } as u64;
+        write!(out, ", registers of {count} {}", output::plural(count, "vcpu"))?;
+    }
+    writeln!(out)?;
+    if !lost.is_empty() {
+        writeln!(out, "  lost: {}: announced, and the contents did not arrive whole", ranges(lost))?;
+    }
+    if let Some(configured) = report.guest.memory_kib
+        && !report.is_valid()
+        && arguments.pfn.is_none()
+        && memory / 1024 < configured
+    {
+        let configured = output::bytes(configured.saturating_mul(1024));
+        writeln!(out, "  incomplete: {} of the {configured} in the configuration", output::bytes(memory))?;
+    }
+    if *uncounted > 0 {
+        let noun = output::plural(*uncounted, "page");
+        writeln!(
+            out,
+            "  left out: {uncounted} {noun} after checkpoint {checkpoints}, the last complete one"
+        )?;
+    }
+    if !missing.is_empty() {
+        writeln!(out, "  without contents: {}", ranges(missing))?;
+    }
+    out.flush()
+}
+
+/// How many pages there are in ranges of pfns, and the first of these.
+fn ranges(ranges: &[RangeInclusive<u64>]) -> String {
+    let pages = ranges.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
+    let shown = ranges.iter().take(LISTED).map(|range| match (range.start(), range.end()) {
+        (first, last) if first == last => format!("{first:#x}"),
+        (first, last) => format!("{first:#x}-{last:#x}"),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = match ranges.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more {}", output::plural(more as u64, "range")),
+    };
+    format!("{pages} {}, pfn {shown}{more}", output::plural(pages, "page"))
+}
+
+/// The object of `xenstream verify --json`, with what was extracted.
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(flatten)]
+    line: json::Line<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extracted: Option<Memory<'a>>,
+}
+
+#[derive(Serialize)]
+struct Memory<'a> {
+    output_format: &'static str,
+    /// Null where there is no OUT.
+    bytes: Option<u64>,
+    pages: u64,
+    vcpus: &'a [u32],
+    missing: Vec<[u64; 2]>,
+    lost: Vec<[u64; 2]>,
+    checkpoints: u64,
+    left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result<()> {
+    let pairs =
+        |ranges: &[RangeInclusive<u64>]| ranges.iter().map(|range| [*range.start(), *range.end()]).collect();
+    let profile: Profile = arguments.judging.profile;
+    let report = result.as_ref().map(|extracted| &extracted.report);
+    let object = Object {
+        line: json::Line::of(arguments.input.name(), report, profile),
+        extracted: result.as_ref().ok().map(|extracted| Memory {
+            output_format: arguments.output_format.name(),
+            bytes: extracted.bytes,
+            pages: extracted.pages,
+            vcpus: &extracted.vcpus,
+            missing: pairs(&extracted.missing),
+            lost: pairs(&extracted.lost),
+            checkpoints: extracted.checkpoints,
+            left_out: extracted.uncounted,
+            failure: extracted.failure.as_ref().map(Error::message),
+        }),
+    };
+    let mut out = output::stdout();
+    serde_json::to_writer(&mut out, &object)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// One pfn, or the first and the last of some.
+fn parse_pfns(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| {
+        parse_number(text)
+            .ok_or_else(|| format!("'{text}' is no number: try 4096, 0x1000 or 4K (also M, G, T)"))
+    };
+    let pfns = number(first)?..=number(last)?;
+    if pfns.is_empty() {
+        return Err("the last pfn comes before the first".to_owned());
+    }
+    Ok(pfns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pfns_are_one_or_a_range() {
+        for (text, pfns) in [
+            ("7", Some(7..=7)),
+            ("0x10-0x1f", Some(16..=31)),
+            ("1K-2K", Some(1024..=2048)),
+            ("5-4", None),
+            ("-4", None),
+            ("4-", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_pfns(text).ok(), pfns, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_lists_of_ranges_are_cut() {
+        let many: Vec<_> = (0..20).map(|n| 3 * n..=3 * n).collect();
+        assert_eq!(
+            ranges(&many),
+            "20 pages, pfn 0x0, 0x3, 0x6, 0x9, 0xc, 0xf, 0x12, 0x15 and 12 more ranges"
+        );
+        assert_eq!(ranges(&[0xa0..=0xbf]), "32 pages, pfn 0xa0-0xbf");
+    }
+}
