@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
 
 /// Extracts one guest's memory. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    if arguments.input.is_typed() {
+    if arguments.input.is_unusable_input() {
         usage::<Arguments>("extract", "redirect standard input from an image");
     }
     let what = Extract::new(arguments.output_format)
