@@ -31,6 +31,7 @@ const FILES: [(&str, &str); 10] = [
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
     ("docs/scrub.md", "usr/share/doc/xenstream/scrub.md"),
+    ("docs/convert.md", "usr/share/doc/xenstream/convert.md"),
     ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
 ];
 

@@ -1,9 +1,11 @@
 //! `xenstream convert`.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use clap::Args;
-use xenstream::rewrite::{Change, Convert, Converted, Loss, Obstacle, Output, convert};
+use xenstream::rewrite::{Change, Container, Convert, Converted, Loss, Obstacle, Output, convert};
 use xenstream::{Error, Verdict};
 
 use crate::args::{Judging, PathOrDash, usage, values};
@@ -16,6 +18,8 @@ Examples:
   xenstream convert --target 4.17 guest.save old.save     what Xen 4.17 refuses is cured, if that costs nothing
   xenstream convert --plain remus.save guest.save         the guest at its last checkpoint, for xl restore
   xenstream convert --dry-run --target 4.14 guest.save    what would be changed, and what is in the way
+  xenstream convert --container libvirt --config guest.xml guest.save out.save
+  xenstream convert --repair torn.save whole.save         what could be repaired; --write does it
   ssh host cat guest.save | xenstream convert --target 4.17 - guest.save
 
 Exit status:
@@ -32,7 +36,7 @@ pub(crate) struct Arguments {
     input: PathOrDash,
 
     /// A new file for what comes of it, or - for standard output
-    #[arg(value_name = "OUT|-", required_unless_present = "dry_run")]
+    #[arg(value_name = "OUT|-", required_unless_present_any = ["dry_run", "repair"])]
     output: Option<PathOrDash>,
 
     /// Make an ordinary stream of a Remus or COLO stream, which ends at its last complete checkpoint
@@ -42,6 +46,35 @@ pub(crate) struct Arguments {
     /// The same, ending at this checkpoint; the first one is 1
     #[arg(long, value_name = "N")]
     checkpoint: Option<u64>,
+
+    /// Put the guest into the container of another toolstack
+    #[arg(long, value_parser = values(Container::ALL, Container::name))]
+    container: Option<Container>,
+
+    /// The configuration for the container: libxl's JSON or a configuration file for xl, XML for libvirt, an s-expression for
+    /// xenopsd
+    #[arg(long, value_name = "FILE", requires = "container")]
+    config: Option<PathBuf>,
+
+    /// Leave the last copy of each page, in ascending order: takes 16 bytes of memory for each pfn
+    #[arg(long)]
+    compact: bool,
+
+    /// Zero padding and reserved words, drop what readers pass over, put records in the order of savers
+    #[arg(long)]
+    normalise: bool,
+
+    /// Repair what is certain; without --write, report what that is
+    #[arg(long)]
+    repair: bool,
+
+    /// With --repair, write OUT
+    #[arg(long, requires = "repair", requires = "output")]
+    write: bool,
+
+    /// Compress OUT
+    #[arg(long, value_name = "METHOD", value_parser = ["zstd"])]
+    compress: Option<String>,
 
     /// Allow what costs the guest something
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values(Loss::ALL, Loss::name))]
@@ -61,6 +94,13 @@ pub(crate) struct Arguments {
     /// Say nothing of a stream that is converted
     #[arg(short, long)]
     quiet: bool,
+}
+
+impl Arguments {
+    /// Whether nothing is to be written.
+    fn is_dry(&self) -> bool {
+        self.dry_run || self.repair && !self.write
+    }
 }
 
 /// Converts one stream. Returns the exit status.
@@ -92,10 +132,16 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
         .with_plain(arguments.plain)
         .with_checkpoint(arguments.checkpoint)
         .with_lossy(&arguments.lossy)
-        .with_dry_run(arguments.dry_run);
+        .with_container(arguments.container)
+        .with_config(config(arguments)?)
+        .with_compact(arguments.compact)
+        .with_normalise(arguments.normalise)
+        .with_repair(arguments.repair)
+        .with_zstd(arguments.compress.is_some())
+        .with_dry_run(arguments.is_dry());
     let stdin = io::stdin();
     match &arguments.output {
-        _ if arguments.dry_run => {
+        _ if arguments.is_dry() => {
             convert(input.input(&stdin), Output::Writer(&mut io::sink()), &options, &what)
         }
         Some(PathOrDash::Path(path)) => {
@@ -113,6 +159,19 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
             convert(input.input(&stdin), Output::Writer(&mut stdout), &options, &what)
         }
     }
+}
+
+/// The configuration for the container.
+fn config(arguments: &Arguments) -> Result<Option<Vec<u8>>, Error> {
+    /// One byte more than any container takes.
+    const MOST: u64 = (16 << 20) + 1;
+    let Some(path) = &arguments.config else { return Ok(None) };
+    let mut config = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut config));
+    if let Err(error) = read {
+        usage::<Arguments>("convert", &format!("cannot read {}: {error}", path.display()));
+    }
+    Ok(Some(config))
 }
 
 fn tell(out: &mut impl Write, arguments: &Arguments, converted: &Converted) -> io::Result<()> {

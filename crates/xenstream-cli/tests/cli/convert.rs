@@ -96,3 +96,37 @@ fn what_is_invalid_leaves_no_output() {
     assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: ./cut: output is the input\n"));
     assert_eq!(fs::read_dir(files.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn repairs_are_described_until_they_are_asked_for() {
+    let good = Machine::Pvh.libxl().in_xl().bytes();
+    let files = directory(&[("in", &good[..good.len() - 8])]);
+    let run = run_in(files.path(), ["convert", "--repair", "in", "out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stderr.contains("would be converted:\n  END: record: absent -> present"), "{run:?}");
+    assert!(!files.path().join("out").exists());
+    assert_eq!(run_in(files.path(), ["convert", "--repair", "in"]).status, 0);
+    let run = run_in(files.path(), ["convert", "--repair", "--write", "in", "out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(fs::read(files.path().join("out")).unwrap() == good);
+    assert_eq!(run_in(files.path(), ["convert", "--write", "in", "out"]).status, 2);
+}
+
+#[test]
+fn containers_take_their_configuration_from_a_file() {
+    let bytes = Machine::Pvh.libxl().in_xl().bytes();
+    let xml = b"<domain type='xen'><name>guest</name></domain>";
+    let files = directory(&[("in", &bytes), ("xml", xml)]);
+    let run = run_in(files.path(), ["convert", "--container", "libvirt", "--config", "xml", "in", "out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stderr.contains("  stream: container: xl -> libvirt "), "{run:?}");
+    let run = run_in(files.path(), ["verify", "--format", "libvirt", "out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let run = run_in(files.path(), ["convert", "--container", "libvirt", "in", "other"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("give it with --config"), "{run:?}");
+    let run = run_in(files.path(), ["convert", "--container", "xl", "--config", "absent", "in", "other"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("cannot read absent"), "{run:?}");
+    assert!(!files.path().join("other").exists());
+}

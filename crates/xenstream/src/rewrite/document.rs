@@ -8,6 +8,7 @@ use xenstream_core::wire::{Order, RECORD_HEADER, padding};
 use xenstream_core::{Format, Guest, Layer};
 
 use crate::Error;
+use crate::rewrite::compact::Index;
 use crate::rewrite::image::Image;
 use crate::rewrite::patches::Patches;
 use crate::source::ahead::read_at;
@@ -109,6 +110,10 @@ pub(super) struct Document<'i> {
     pub(super) version: u32,
     /// The stream came to its end.
     pub(super) ended: bool,
+    /// The last piece is not all there.
+    pub(super) is_torn: bool,
+    /// Where the last copy of each page is, once only that is to come out. It comes in place of the one piece of pages.
+    pub(super) index: Option<Index>,
     /// Where it ends in the input, or what could be read of it.
     pub(super) end: u64,
 }
@@ -169,6 +174,9 @@ impl Document<'_> {
         let mut image = Image::new(self.input);
         for piece in &self.pieces {
             match &piece.new {
+                Some(_) if piece.part == Part::Pages && self.index.is_some() => {
+                    self.index.iter().for_each(|index| index.write(self.libxc, &mut image));
+                }
                 Some(new) => image.bytes(new),
                 None => image.copy(piece.range.clone(), &self.patches),
             }

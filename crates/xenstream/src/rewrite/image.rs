@@ -46,10 +46,10 @@ impl<'i> Image<'i> {
     /// Goes on with bytes of the input, changed where there are patches.
     pub(super) fn copy(&mut self, range: Range<u64>, patches: &Patches) {
         let mut at = range.start;
-        for (offset, bytes) in patches.within(range.clone()) {
+        for (offset, byte) in patches.within(range.clone()) {
             self.copy_plain(at..offset);
-            self.bytes(bytes);
-            at = offset + bytes.len() as u64;
+            self.bytes(&[byte]);
+            at = offset + 1;
         }
         self.copy_plain(at..range.end);
     }

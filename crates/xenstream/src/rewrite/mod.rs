@@ -14,13 +14,17 @@
 //! assert!(refused.unwrap().bytes.is_none() && out.is_empty());
 //! ```
 
+mod compact;
+mod container;
 mod document;
 mod image;
 pub(crate) mod input;
 mod log;
+mod normalise;
 pub(crate) mod open;
 mod patches;
 mod plain;
+mod repair;
 pub(crate) mod sink;
 mod spool;
 mod survey;
@@ -31,8 +35,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use xenstream_core::{Checkpointing, Fact, Target, Violation};
+use xenstream_core::{Checkpointing, Fact, Rule, Target, Violation};
 
+pub use self::container::Container;
 pub use self::log::{Change, Loss, Obstacle, UnknownLoss};
 
 use self::document::Document;
@@ -41,7 +46,7 @@ use self::log::Log;
 use self::open::{Opened, open};
 use self::survey::{Finding, Surveyed, survey};
 use crate::source::file::ReadAt;
-use crate::{Error, Input, NewFile, Options, Report, Verdict, verify};
+use crate::{Compression, Error, Input, NewFile, Options, Report, Verdict, verify};
 
 /// Where a rewritten stream goes.
 #[non_exhaustive]
@@ -78,6 +83,20 @@ pub struct Convert {
     pub plain: bool,
     /// The checkpoint at which a checkpointed stream is to end, counting from 1; `None` for the last complete one.
     pub checkpoint: Option<u64>,
+    /// Leave the last copy of each page, in ascending order. It takes an index of 8 bytes for each pfn of the guest's address
+    /// space, and as much again for those that come out.
+    pub compact: bool,
+    /// Put the guest into this container.
+    pub container: Option<Container>,
+    /// The configuration that goes into the container, in its own language.
+    pub config: Option<Vec<u8>>,
+    /// Zero padding and reserved words, drop what readers pass over, and put records in the order of savers.
+    pub normalise: bool,
+    /// Repair what is certain: ends that are missing after everything else has come, padding, a length that its record
+    /// proves wrong.
+    pub repair: bool,
+    /// Compress the output with zstd.
+    pub zstd: bool,
     /// What the conversion may cost the guest.
     pub lossy: Vec<Loss>,
     /// Nothing is written.
@@ -97,6 +116,52 @@ impl Convert {
     pub fn with_checkpoint(mut self, checkpoint: Option<u64>) -> Convert {
         self.checkpoint = checkpoint;
         self
+    }
+
+    /// The same, leaving the last copy of each page only or not.
+    #[must_use]
+    pub fn with_compact(mut self, compact: bool) -> Convert {
+        self.compact = compact;
+        self
+    }
+
+    /// The same, putting the guest into this container.
+    #[must_use]
+    pub fn with_container(mut self, container: Option<Container>) -> Convert {
+        self.container = container;
+        self
+    }
+
+    /// The same, with this configuration for the container.
+    #[must_use]
+    pub fn with_config(mut self, config: Option<Vec<u8>>) -> Convert {
+        self.config = config;
+        self
+    }
+
+    /// The same, normalising or not.
+    #[must_use]
+    pub fn with_normalise(mut self, normalise: bool) -> Convert {
+        self.normalise = normalise;
+        self
+    }
+
+    /// The same, repairing or not.
+    #[must_use]
+    pub fn with_repair(mut self, repair: bool) -> Convert {
+        self.repair = repair;
+        self
+    }
+
+    /// The same, compressing the output or not.
+    #[must_use]
+    pub fn with_zstd(mut self, zstd: bool) -> Convert {
+        self.zstd = zstd;
+        self
+    }
+
+    fn ends_at_checkpoint(&self) -> bool {
+        self.plain || self.checkpoint.is_some()
     }
 
     /// The same, allowing these losses.
@@ -154,7 +219,7 @@ pub fn convert(
         Opened::At(file) => run(file, None, output, options, what),
         Opened::InOrder(bytes) => {
             let directory = path.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
-            let spooled = spool::spool(bytes, options, directory, false)?;
+            let spooled = spool::spool(bytes, options, directory, what.repair)?;
             run(&spooled, bytes.compression(), output, options, what)
         }
     })
@@ -162,19 +227,45 @@ pub fn convert(
 
 fn run(
     input: &dyn ReadAt,
-    compression: Option<crate::Compression>,
+    compression: Option<Compression>,
     output: Output<'_>,
     options: &Options,
     what: &Convert,
 ) -> Result<Converted, Error> {
-    let Surveyed { mut report, mut document, findings, lost, overflows } = survey(input, options)?;
-    report.compression = compression;
     let mut log = Log { allowed: what.lossy.clone(), ..Log::default() };
-    if let Some(reason) = unusable(&report, &document, &findings, lost, overflows) {
-        log.obstacle(document.end, "stream", reason, None);
-        return Ok(converted(report, log, None, None));
+    let listening = Options {
+        policy: match what.normalise || what.repair {
+            true => normalise::listening(options.policy.clone()),
+            false => options.policy.clone(),
+        },
+        ..options.clone()
+    };
+    let mut surveyed = survey(input, &listening)?;
+    surveyed.report.compression = compression;
+    let wrong = surveyed.lost.filter(|_| what.repair);
+    if let Some(patches) = wrong.and_then(|wrong| repair::length(&surveyed.document, &wrong, &mut log)) {
+        let mut whole = Image::new(input);
+        whole.copy(0..input.size().map_err(Error::Inspect)?, &patches);
+        let again = survey(&whole, &listening)?;
+        return finish(Surveyed { report: surveyed.report, ..again }, log, output, options, what);
     }
-    edit(&mut document, &findings, options.policy.target(), what, &mut log)?;
+    finish(surveyed, log, output, options, what)
+}
+
+/// Edits what was read, has it judged, and writes it.
+fn finish(
+    surveyed: Surveyed<'_>,
+    mut log: Log,
+    output: Output<'_>,
+    options: &Options,
+    what: &Convert,
+) -> Result<Converted, Error> {
+    if let Some(reason) = unusable(&surveyed, what) {
+        log.obstacle(surveyed.document.end, "stream", reason, None);
+        return Ok(converted(surveyed.report, log, None, None));
+    }
+    let Surveyed { report, mut document, findings, .. } = surveyed;
+    edit(&mut document, &findings, &report, options.policy.target(), what, &mut log)?;
     if !log.obstacles.is_empty() {
         return Ok(converted(report, log, None, None));
     }
@@ -186,7 +277,7 @@ fn run(
         refusals(&judged, &mut log);
         return Ok(converted(report, log, Some(judged), None));
     }
-    let bytes = if what.dry_run { None } else { Some(write_out(&image, output, &judging)?) };
+    let bytes = if what.dry_run { None } else { Some(write_out(&image, output, &judging, what.zstd)?) };
     Ok(converted(report, log, Some(judged), bytes))
 }
 
@@ -196,47 +287,58 @@ fn converted(report: Report, log: Log, output: Option<Report>, bytes: Option<u64
 }
 
 /// Why a stream cannot be taken apart, if it cannot.
-fn unusable(
-    report: &Report,
-    document: &Document<'_>,
-    findings: &[Finding],
-    lost: bool,
-    overflows: bool,
-) -> Option<String> {
-    let is_denied = |finding: &&Finding| finding.is_denied;
-    let fatal = findings.iter().filter(is_denied).find(|finding| finding.violation.rule.is_structural());
-    if overflows {
+fn unusable(surveyed: &Surveyed<'_>, what: &Convert) -> Option<String> {
+    let Surveyed { report, document, findings, lost, overflows } = surveyed;
+    if *overflows {
         return Some("it has more records, or more is wrong with it, than is worth keeping in memory".into());
     }
-    if lost {
-        return Some("a length or a count is wrong: after it, nobody knows what is what".into());
+    if let Some(violation) = lost {
+        return Some(format!("{violation}; after that, nobody knows what is what"));
     }
-    match (&report.verdict, fatal) {
-        (Verdict::Unjudged(violation), _) => Some(violation.message().to_string()),
-        (_, Some(fatal)) => Some(fatal.violation.message().to_string()),
-        (Verdict::Invalid(violation), None) if !document.ended && violation.rule.is_structural() => {
-            Some(violation.message().to_string())
-        }
-        _ => None,
+    if let Verdict::Unjudged(violation) = &report.verdict {
+        return Some(violation.to_string());
     }
+    let is_structural = |violation: &Violation| violation.rule.is_structural();
+    let denied = findings.iter().filter(|finding| finding.is_denied).map(|finding| finding.violation);
+    let fatal = denied.chain(report.violation().copied()).find(is_structural).filter(|_| !document.ended)?;
+    // What an end is missing of may be repaired, or end earlier; whether that is enough, the verifier says.
+    let is_cut = fatal.rule == Rule::StreamTruncated && (what.repair || what.ends_at_checkpoint());
+    (!is_cut).then(|| fatal.to_string())
 }
 
 /// Makes the changes that were asked for.
 fn edit(
     document: &mut Document<'_>,
     findings: &[Finding],
+    report: &Report,
     to: Option<Target>,
     what: &Convert,
     log: &mut Log,
 ) -> Result<(), Error> {
-    if what.plain || what.checkpoint.is_some() {
+    if what.repair || what.normalise {
+        normalise::padding(document, findings, log);
+    }
+    if what.ends_at_checkpoint() {
         plain::plain(document, what.checkpoint, log);
+    }
+    if what.repair {
+        repair::ends(document, report.guest.kind, log)?;
     }
     if let Some(to) = to {
         target::patch(document, findings, log)?;
         target::cure(document, to, log)?;
     }
-    Ok(())
+    if what.normalise {
+        normalise::reserved(document, findings, log)?;
+        normalise::records(document, log)?;
+    }
+    if what.compact {
+        compact::compact(document, log)?;
+    }
+    match what.container {
+        Some(container) => container::contain(document, container, what.config.as_deref(), log),
+        None => Ok(()),
+    }
 }
 
 /// Says what of the input comes after the stream.
@@ -252,10 +354,11 @@ fn note_tail(document: &Document<'_>, log: &mut Log) -> Result<(), Error> {
 /// How the output is judged: as the input, and all that is wrong with it is listed.
 fn judging(options: &Options, what: &Convert) -> Options {
     let mut policy = options.policy.clone().with_keep_going(true);
-    if what.plain || what.checkpoint.is_some() {
+    if what.ends_at_checkpoint() {
         policy = policy.with_checkpointing(Checkpointing::Auto);
     }
-    Options { policy, decompress: false, ..options.clone() }
+    let format = what.container.map_or(options.format, Container::format);
+    Options { policy, format, decompress: false, ..options.clone() }
 }
 
 /// Says why the verifier refuses what would come out.
@@ -276,8 +379,8 @@ fn fact_of(violation: &Violation, target: Option<Target>) -> Option<Fact> {
     violation.fact.filter(|fact| target.is_some_and(|target| target.refuses(*fact)))
 }
 
-/// Writes what was judged, and for a file judges it once more as it was written.
-fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options) -> Result<u64, Error> {
+/// Writes what was judged, and for a file that is not compressed judges it once more as it was written.
+fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options, zstd: bool) -> Result<u64, Error> {
     let failure = |failure| match failure {
         write::Failure::Read(offset, source) => Error::Read { offset, source },
         write::Failure::Write(offset, source) => Error::of_output(offset, source),
@@ -285,13 +388,19 @@ fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options) -> Result
     match output {
         Output::Path { path, overwrite } => {
             let new = NewFile::create(path, overwrite)?;
-            let bytes = write::to_file(image, new.file()).map_err(failure)?;
-            if !verify(Input::Positioned(&write::Written(new.file())), judging, &mut ())?.is_valid() {
-                return Err(Error::Changed);
-            }
+            let bytes = if zstd {
+                write::compressed(image, &mut new.file()).map_err(failure)?
+            } else {
+                let bytes = write::to_file(image, new.file()).map_err(failure)?;
+                if !verify(Input::Positioned(&write::Written(new.file())), judging, &mut ())?.is_valid() {
+                    return Err(Error::Changed);
+                }
+                bytes
+            };
             new.publish()?;
             Ok(bytes)
         }
+        Output::Writer(writer) if zstd => write::compressed(image, writer).map_err(failure),
         Output::Writer(writer) => write::to_writer(image, writer).map_err(failure),
     }
 }

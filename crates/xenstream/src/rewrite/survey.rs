@@ -23,6 +23,8 @@ const FINDINGS_MOST: usize = Patches::MOST;
 pub(super) struct Finding {
     pub(super) violation: Violation,
     pub(super) is_denied: bool,
+    /// Absolute offset of the end of the record that it is in, padding included.
+    pub(super) record_end: u64,
 }
 
 /// What was read.
@@ -30,8 +32,8 @@ pub(super) struct Surveyed<'i> {
     pub(super) report: Report,
     pub(super) document: Document<'i>,
     pub(super) findings: Vec<Finding>,
-    /// From somewhere on it is not known what is what: a length or count is wrong.
-    pub(super) lost: bool,
+    /// The first length or count that is wrong: after it, it is not known what is what.
+    pub(super) lost: Option<Violation>,
     /// It has more pieces, or findings, than are kept.
     pub(super) overflows: bool,
 }
@@ -53,10 +55,13 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
         guest: None,
         version: 0,
         ended: false,
+        is_torn: false,
+        index: None,
         end: 0,
     };
     let overflows = Cell::new(false);
-    let mut surveyor = Surveyor { document, findings: Vec::new(), lost: false, overflows: &overflows };
+    let mut surveyor =
+        Surveyor { document, findings: Vec::new(), lost: None, record_end: 0, overflows: &overflows };
     let mut session = Session::new(&options, Some(&mut surveyor));
     let outcome = file::drive(input, &mut session);
     let (ended, end) = (session.is_ended(), session.position());
@@ -69,6 +74,7 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
     document.version = report.summary.libxc_version.unwrap_or(0);
     document.ended = ended;
     document.end = end.min(input.size().map_err(Error::Inspect)?);
+    document.is_torn = document.pieces.last().is_some_and(|last| last.range.end > document.end);
     for piece in &mut document.pieces {
         piece.range.end = piece.range.end.min(document.end);
     }
@@ -78,7 +84,8 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
 struct Surveyor<'i, 'o> {
     document: Document<'i>,
     findings: Vec<Finding>,
-    lost: bool,
+    lost: Option<Violation>,
+    record_end: u64,
     overflows: &'o Cell<bool>,
 }
 
@@ -93,12 +100,13 @@ impl Surveyor<'_, '_> {
 
     fn find(&mut self, violation: &Violation, is_denied: bool) {
         if matches!(violation.rule.entry().framing, Framing::Lost { .. }) && is_denied {
-            self.lost = true;
+            self.lost.get_or_insert(*violation);
         }
         if self.findings.len() >= FINDINGS_MOST {
             self.overflows.set(true);
         } else {
-            self.findings.push(Finding { violation: *violation, is_denied });
+            let record_end = self.record_end;
+            self.findings.push(Finding { violation: *violation, is_denied, record_end });
         }
     }
 }
@@ -140,6 +148,7 @@ impl Observer for Surveyor<'_, '_> {
             Layer::Xenopsd => Part::XenopsdRecord(record.kind),
             _ => return,
         };
+        self.record_end = record.end();
         if part == Part::Pages
             && let Some(last) = self.document.pieces.last_mut()
             && last.part == Part::Pages

@@ -35,7 +35,7 @@ fn patch_one(document: &mut Document<'_>, finding: &Finding, log: &mut Log) -> R
     }
     let order = if violation.layer() == xenstream_core::Layer::Hvm { Order::Little } else { document.libxc };
     let before = order.number(&bytes);
-    let after = before & field.keep | field.set;
+    let after = before & field.keep;
     if after != before
         && document.patches.put(violation.offset, &order.put_number(field.width, after)[..bytes.len()])
     {
@@ -45,19 +45,18 @@ fn patch_one(document: &mut Document<'_>, finding: &Finding, log: &mut Log) -> R
     Ok(())
 }
 
-/// A field of which bits are cleared, or set.
-struct Certain {
-    name: &'static str,
+/// A field of which bits are cleared.
+pub(super) struct Certain {
+    pub(super) name: &'static str,
     width: u32,
-    keep: u64,
-    set: u64,
+    pub(super) keep: u64,
 }
 
-/// The field at the violation of a rule, and what it must be.
-fn certain(rule: Rule) -> Option<Certain> {
+/// The field at the violation of a rule, and the bits of it that stay.
+pub(super) fn certain(rule: Rule) -> Option<Certain> {
     const LOW: u64 = 0xFFFF_FFFF;
-    let zero = |name, width| Some(Certain { name, width, keep: 0, set: 0 });
-    let keep = |name, width, keep| Some(Certain { name, width, keep, set: 0 });
+    let zero = |name, width| Some(Certain { name, width, keep: 0 });
+    let keep = |name, width, keep| Some(Certain { name, width, keep });
     match rule {
         // The hardware has no such bits.
         Rule::HvmCpuDebug | Rule::PvDebug => keep("debug register", 8, LOW),

@@ -44,6 +44,37 @@ pub(super) fn to_writer(image: &Image<'_>, out: &mut dyn Write) -> Result<u64, F
     Ok(position)
 }
 
+/// Writes to anything, compressed with zstd. Returns how many bytes that took.
+pub(super) fn compressed(image: &Image<'_>, out: &mut dyn Write) -> Result<u64, Failure> {
+    let failed = |error| Failure::Write(0, error);
+    let counted = Counted { out, bytes: 0 };
+    let mut encoder =
+        zstd::stream::write::Encoder::new(counted, zstd::DEFAULT_COMPRESSION_LEVEL).map_err(failed)?;
+    encoder.include_checksum(true).map_err(failed)?;
+    to_writer(image, &mut encoder)?;
+    let mut counted = encoder.finish().map_err(failed)?;
+    counted.flush().map_err(failed)?;
+    Ok(counted.bytes)
+}
+
+/// Counts what is written.
+struct Counted<'w> {
+    out: &'w mut dyn Write,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Writes into a new, empty file.
 pub(super) fn to_file(image: &Image<'_>, file: &File) -> Result<u64, Failure> {
     let source = image.input.in_system().and_then(|(fd, start)| Source::new(fd, start));

@@ -1,5 +1,8 @@
 //! What conversions make of streams: the verdict before and after, and that nothing else has changed.
 
 mod common;
+mod compact;
+mod container;
+mod normalise;
 mod plain;
 mod target;
