@@ -21,17 +21,17 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
+    ("docs/convert.md", "usr/share/doc/xenstream/convert.md"),
     ("docs/inspect.md", "usr/share/doc/xenstream/inspect.md"),
     ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
     ("docs/report.md", "usr/share/doc/xenstream/report.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
     ("docs/scrub.md", "usr/share/doc/xenstream/scrub.md"),
-    ("docs/convert.md", "usr/share/doc/xenstream/convert.md"),
     ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
 ];
 
