@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arbitrary_bytes;
+pub mod convert;
 pub mod inspect;
 pub mod relay;
 pub mod restorer;
@@ -18,6 +19,7 @@ pub mod structured;
 pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
+pub use convert::convert;
 pub use inspect::inspect;
 pub use relay::relay;
 pub use restorer::restorer;
@@ -31,12 +33,13 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 8] = [
+pub const TARGETS: [(&str, Property); 9] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
     ("relay", relay),
     ("scrub", scrub),
+    ("convert", convert),
     ("structured_valid", structured_valid),
     ("structured_broken", structured_broken),
     ("restorer", restorer),

@@ -110,6 +110,8 @@ pub(super) struct Document<'i> {
     pub(super) version: u32,
     /// The stream came to its end.
     pub(super) ended: bool,
+    /// Where a stream without an end has bytes of another header; empty if it has none.
+    pub(super) stray: Range<u64>,
     /// The last piece is not all there.
     pub(super) is_torn: bool,
     /// Where the last copy of each page is, once only that is to come out. It comes in place of the one piece of pages.

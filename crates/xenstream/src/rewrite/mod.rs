@@ -40,7 +40,7 @@ use xenstream_core::{Checkpointing, Fact, Rule, Target, Violation};
 pub use self::container::Container;
 pub use self::log::{Change, Loss, Obstacle, UnknownLoss};
 
-use self::document::Document;
+use self::document::{Document, Part};
 use self::image::Image;
 use self::log::Log;
 use self::open::{Opened, open};
@@ -298,6 +298,9 @@ fn unusable(surveyed: &Surveyed<'_>, what: &Convert) -> Option<String> {
     if let Verdict::Unjudged(violation) = &report.verdict {
         return Some(violation.to_string());
     }
+    if document.pieces.iter().filter(|piece| piece.part == Part::Image).count() > 1 {
+        return Some("it holds more than one libxc stream: which of them is the guest, nobody knows".into());
+    }
     let is_structural = |violation: &Violation| violation.rule.is_structural();
     let denied = findings.iter().filter(|finding| finding.is_denied).map(|finding| finding.violation);
     let fatal = denied.chain(report.violation().copied()).find(is_structural).filter(|_| !document.ended)?;
@@ -343,6 +346,10 @@ fn edit(
 
 /// Says what of the input comes after the stream.
 fn note_tail(document: &Document<'_>, log: &mut Log) -> Result<(), Error> {
+    let stray = &document.stray;
+    if !document.ended && !stray.is_empty() {
+        log.change(stray.start, "after the last record", "bytes of a header", stray.end - stray.start, "absent");
+    }
     let size = document.input.size().map_err(Error::Inspect)?;
     if document.ended && size > document.end && document.input.ends_with_stream() {
         let bytes = size - document.end;

@@ -56,6 +56,7 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
         version: 0,
         ended: false,
         is_torn: false,
+        stray: 0..0,
         index: None,
         end: 0,
     };
@@ -74,6 +75,7 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
     document.version = report.summary.libxc_version.unwrap_or(0);
     document.ended = ended;
     document.end = end.min(input.size().map_err(Error::Inspect)?);
+    document.stray = document.pieces.last().map_or(end, |last| last.range.end)..document.end;
     document.is_torn = document.pieces.last().is_some_and(|last| last.range.end > document.end);
     for piece in &mut document.pieces {
         piece.range.end = piece.range.end.min(document.end);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile};
-use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, inspect, relay, scrub, source, splits};
+use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, convert, inspect, relay, scrub, source, splits};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -156,6 +156,19 @@ fn what_is_scrubbed_of_the_corpus_keeps_its_shape() {
 }
 
 #[test]
+fn what_is_converted_of_the_corpus_verifies() {
+    for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
+        // By turns everything that can be asked for, and every release.
+        for (container, wish) in (0..6u8).zip([0u8, 1, 2 | 1, 4 | 8, 16 | 8 | 1, 0xFF & !32]) {
+            let target = n.wrapping_mul(7).wrapping_add(container);
+            let data = [&bytes, &[wish, container, target, 0, n.wrapping_mul(37)][..]].concat();
+            let run = std::panic::catch_unwind(|| convert(&data));
+            assert!(run.is_ok(), "{name}, wish {wish}, container {container}, target {target}");
+        }
+    }
+}
+
+#[test]
 fn inspection_of_the_corpus_comes_to_the_verdict() {
     for (name, bytes) in everything() {
         for setup in setups() {
@@ -212,6 +225,18 @@ proptest! {
         let mut sizes = sizes.iter().copied().cycle();
         let setup = Setup { bodies, ..Setup::default() };
         splits::same_for_every_split(setup, &bytes, || sizes.next().unwrap_or(1));
+    }
+
+    /// Any stream of the corpus, whole or damaged, and anything that can be asked for.
+    #[test]
+    fn what_is_converted_of_a_damaged_stream_verifies(
+        which in any::<Index>(),
+        cut in any::<Index>(),
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..3),
+        whole in any::<bool>(),
+        wish in any::<[u8; 5]>(),
+    ) {
+        convert(&[damaged(which, (!whole).then_some(cut), &changes), wish.to_vec()].concat());
     }
 
     /// Any stream of the corpus, damaged in several places: where the policy keeps going, much of it is seen.

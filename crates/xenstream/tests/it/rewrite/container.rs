@@ -141,3 +141,13 @@ fn what_a_container_cannot_carry_is_named() {
     assert!(refused.obstacles[0].reason.starts_with("the device model is not QEMU"), "{refused:?}");
     assert_eq!(refused.report.format, Format::Libxl);
 }
+
+#[test]
+fn two_libxc_streams_are_not_converted() {
+    let twice = Machine::Pvh.libxl();
+    let context = twice.find(Part::libxl(1));
+    let guest = twice.items()[context..twice.items().len() - 1].to_vec();
+    let bytes = guest.into_iter().fold(twice, |stream, item| stream.before(Part::libxl(0), item)).bytes();
+    let (refused, _) = converted(&bytes, &options(), &to(Container::Libxc));
+    assert!(refused.obstacles[0].reason.starts_with("it holds more than one libxc stream"), "{refused:?}");
+}
