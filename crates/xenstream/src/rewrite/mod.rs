@@ -348,7 +348,13 @@ fn edit(
 fn note_tail(document: &Document<'_>, log: &mut Log) -> Result<(), Error> {
     let stray = &document.stray;
     if !document.ended && !stray.is_empty() {
-        log.change(stray.start, "after the last record", "bytes of a header", stray.end - stray.start, "absent");
+        log.change(
+            stray.start,
+            "after the last record",
+            "bytes of a header",
+            stray.end - stray.start,
+            "absent",
+        );
     }
     let size = document.input.size().map_err(Error::Inspect)?;
     if document.ended && size > document.end && document.input.ends_with_stream() {
