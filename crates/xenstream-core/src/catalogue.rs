@@ -875,10 +875,10 @@ catalogue! {
     LibxcPageDataPfnLimit "libxc::page-data-pfn-limit" D D D
         field: 8, framing: kept, by: core
         title: "pfn over the limit"
-        refuses: "A pfn in the stream of an HVM guest at or above the limit hvm-pfn; spec and restore judge those entries only that the restorer populates."
+        refuses: "A pfn in the stream of an HVM guest at or above the limit hvm-pfn, or at or above 2^30 for a release that cannot keep it; spec and restore judge those entries only that the restorer populates."
         why: "The restorer takes any 52-bit pfn and grows a bitmap up to it, so that a single entry can make it touch gigabytes or run the host out of memory."
         source: "restorer, pfn_set_populated(); limit of the policy"
-        message: "pfn {found:x} is not below the limit hvm-pfn of {expected:x}"
+        message: "pfn {found:x} is not below {expected:x}, the limit hvm-pfn or what the release can keep"
     LibxcPageDataTableType "libxc::page-data-table-type" W A W
         field: 8, framing: kept, by: core
         title: "page-table type in an HVM stream"
@@ -1674,7 +1674,7 @@ catalogue! {
     PvXsaveState "pv::xsave-state" W D D
         field: 8, framing: kept, by: core
         title: "extended processor state that no processor has"
-        refuses: "An X86_PV_VCPU_XSAVE whose xcr0 or xcr0_accum is no set of components that go together, whose xcr0 or xstate_bv goes beyond xcr0_accum, or with a word in the XSAVE header that is not zero."
+        refuses: "An X86_PV_VCPU_XSAVE whose xcr0 or xcr0_accum is no set of components that go together, whose xcr0 or xstate_bv goes beyond xcr0_accum, whose xcr0_accum has a component that X86_CPUID_POLICY of the same stream does not offer, or with a word in the XSAVE header that is not zero."
         why: "Xen refuses the vcpu, when all memory has been transferred: the processor would fault on the state."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_setvcpuextstate; validate_xstate()"
         message: "a field of the XSAVE state is {found:x}, which Xen does not take"

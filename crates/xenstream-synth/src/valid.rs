@@ -186,7 +186,10 @@ pub fn checkpointed(machine: Machine, kind: Kind, checkpoints: usize) -> Stream 
 fn static_data() -> [Item; 3] {
     /// The `subleaf` of a leaf that has none.
     const NONE: u32 = u32::MAX;
-    let leaves = [[0, NONE, 1, 0x756E_6547, 0x6C65_746E, 0x4965_6E69], [1, NONE, 0x0003_06A9, 0, 1 << 26, 0]];
+    let leaves = [
+        [0, NONE, 0xD, 0x756E_6547, 0x6C65_746E, 0x4965_6E69],
+        [1, NONE, 0x0003_06A9, 0, 1 << 26 | 1 << 28, 0],
+    ];
     [
         libxc::cpuid_policy(&leaves),
         libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]),

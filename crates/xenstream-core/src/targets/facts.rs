@@ -226,6 +226,13 @@ facts! {
         title: "any TSC frequency is safe; before, a multiple of 2^29 kHz hangs the host",
         advice: "Restore it on a newer release; no saver writes such a frequency, so find out where the image comes from",
 
+    Pfn31 "PFN31" Accepts A A A
+        since: [(15, 0)],
+        rules: [LibxcPageDataPfnLimit],
+        commit: "between 4.14 and 4.15",
+        title: "pfns may be 2^30 and above; before, the restorer's bitmap overflows, and from 2^31 on it is freed twice",
+        advice: "Restore it on a newer release; a guest of less than 4 TiB has no such pfn, so find out where the image comes from",
+
     // Releases that have these take less.
     Cr3w "CR3W" Refuses W D D
         since: [(14, 0)],

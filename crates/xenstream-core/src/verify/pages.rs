@@ -7,6 +7,7 @@ use crate::observer::{Observer, PageBatch, Pfns};
 use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Guest, Summary};
+use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::scan::{Scan, absent, exceeds, lower, over};
 use crate::verify::{self, Size, Stop};
@@ -40,6 +41,8 @@ pub(crate) struct State {
     /// Entries with data so far, in this record.
     pub(crate) with_data: u64,
     /// Largest pfn that an entry may have; -1 in two's complement where none may.
+    limit: u64,
+    /// The same, and no more than every release can restore.
     highest: u64,
     /// Do entries without data that make the restorer populate nothing have to keep to it?
     all_in_range: bool,
@@ -68,6 +71,7 @@ impl Default for State {
             words_left: 0,
             count: 0,
             with_data: 0,
+            limit: page::PFN,
             highest: page::PFN,
             all_in_range: true,
             start_pfn: 0,
@@ -88,11 +92,13 @@ impl State {
     /// The guest, its p2m or a limit has changed: which pfns are in range now?
     pub(crate) fn refresh(&mut self, policy: &Policy, summary: &Summary) {
         let pv = summary.guest == Some(Guest::Pv);
-        self.highest = if pv {
+        self.limit = if pv {
             summary.max_pfn.unwrap_or(page::PFN)
         } else {
             policy.limit(Limit::HvmPfn).min(1 << 52).wrapping_sub(1)
         };
+        // One comparison for the pfns of real guests: what lies above either bound is looked at again.
+        self.highest = lower(self.limit, page::PFN_OLD.wrapping_sub(1));
         self.all_in_range = pv || policy.profile() == Profile::Hardened;
     }
 }
@@ -330,15 +336,28 @@ impl Verifier {
         // For the other types the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
         if over(pfn, highest) && populates {
-            let pv = self.summary.guest == Some(Guest::Pv);
-            let rule = if pv { Rule::LibxcPageDataPfnRange } else { Rule::LibxcPageDataPfnLimit };
-            self.find(rule, at, pfn, highest.wrapping_add(1), o)?;
+            self.pages_pfn_high(at, pfn, o)?;
         }
         if page::is_table(kind) {
             self.pages_table(kind, at, o)?;
         }
         if pfn > self.pages.named {
             self.memory_gap(at, pfn, o)?;
+        }
+        Ok(())
+    }
+
+    /// A pfn above the limit, or one that old restorers cannot keep in their bitmap.
+    #[cold]
+    fn pages_pfn_high<O: Observer + ?Sized>(&mut self, at: u64, pfn: u64, o: &mut O) -> Result<(), Stop> {
+        let limit = self.pages.limit;
+        if over(pfn, limit) {
+            let pv = self.summary.guest == Some(Guest::Pv);
+            let rule = if pv { Rule::LibxcPageDataPfnRange } else { Rule::LibxcPageDataPfnLimit };
+            self.find(rule, at, pfn, limit.wrapping_add(1), o)?;
+        }
+        if pfn >= page::PFN_OLD {
+            self.fact(Fact::Pfn31, at, pfn, page::PFN_OLD, o)?;
         }
         Ok(())
     }

@@ -24,12 +24,19 @@ const FEATURES_MAX: u32 = 3;
 const EXTENDED_MAX: u32 = 0x8000_0021;
 /// First extended leaf.
 const EXTENDED: u32 = 0x8000_0000;
+/// Bits of an extended leaf that number it among them.
+const EXTENDED_NUMBER: u32 = 0xFFFF;
 /// Largest extended leaf without the fact E21.
 const EXTENDED_OLD: u32 = 0x8000_001C;
 /// `subleaf` of a leaf that has none.
 const NO_SUBLEAF: u32 = u32::MAX;
-/// Narrowest physical addresses that Xen assumes of a processor of 64 bits.
-const ADDRESS_BITS_MIN: u32 = 36;
+/// Narrowest physical addresses that Xen assumes, without and with the features PAE or PSE36.
+const ADDRESS_BITS_MIN: [u32; 2] = [32, 36];
+/// PAE or PSE36.
+const WIDE_ADDRESSES: Need = Need::either((Word::Leaf1Edx, 6), (Word::Leaf1Edx, 17));
+/// The feature XSAVE, which a guest has only with the leaf that describes it.
+const XSAVE: (Word, u8) = (Word::Leaf1Ecx, 26);
+const XSAVE_LEAF: u32 = 0xD;
 /// Widest physical addresses of any processor, in bits.
 pub(crate) const ADDRESS_BITS_MAX: u32 = 52;
 
@@ -73,6 +80,28 @@ impl Need {
     }
 }
 
+/// Features of XSAVE, and what the policy has to offer for each (`recalculate_xstate()` of Xen).
+pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
+    (xsave::X87 | xsave::SSE, Need::one(Word::Leaf1Ecx, 26)),
+    (xsave::AVX, Need::one(Word::Leaf1Ecx, 28)),
+    (xsave::MPX, Need::one(Word::Leaf7Ebx, 14)),
+    (xsave::AVX512, Need::one(Word::Leaf7Ebx, 16)),
+    (xsave::PKRU, Need::one(Word::Leaf7Ecx, 3)),
+    (xsave::TILE, Need::one(Word::Leaf7Edx, 24)),
+];
+
+/// MSRs, and what the policy has to offer for each (the MSR handlers of Xen).
+pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
+    (msr::SPEC_CTRL, Need::either((Word::Leaf7Edx, 26), (Word::Extended8Ebx, 14))),
+    (msr::PKRS, Need::one(Word::Leaf7Ecx, 31)),
+    (msr::BNDCFGS, Need::one(Word::Leaf7Ebx, 14)),
+    (msr::VIRT_SPEC_CTRL, Need::one(Word::Extended8Ebx, 25)),
+    (msr::DR0_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR1_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR1_ADDRESS_MASK + 1, Need::one(Word::Extended1Ecx, 26)),
+    (msr::DR3_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+];
+
 /// What the policy of the stream tells.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -87,6 +116,11 @@ pub(crate) struct State {
     /// Where each XSAVE component ends in the area of the saver's processor, by its number.
     xsave_ends: [u32; xsave::COMPONENTS],
     xsave_known: u32,
+    /// The first leaf, subleaf of leaf 7, and extended leaf beyond the largest that the policy names. Xen zeroes those
+    /// from there on, its own defaults included (`x86_cpu_policy_clear_out_of_range_leaves()`).
+    basic_end: Option<u32>,
+    features_end: Option<u32>,
+    extended_end: Option<u32>,
 }
 
 impl State {
@@ -96,12 +130,30 @@ impl State {
     }
 
     fn is_clear(&self, (word, bit): (Word, u8)) -> bool {
-        self.word(word).is_some_and(|word| word.checked_shr(u32::from(bit)).unwrap_or(0) & 1 == 0)
+        let has_no_leaf = (word, bit) == XSAVE && is_beyond(XSAVE_LEAF, self.basic_end);
+        has_no_leaf
+            || self.word(word).is_some_and(|word| word.checked_shr(u32::from(bit)).unwrap_or(0) & 1 == 0)
     }
 
     fn word(&self, word: Word) -> Option<u32> {
+        if self.is_zeroed(word) {
+            return Some(0);
+        }
         let known = self.known & word_bit(word) != 0;
         self.words.get(word as usize).copied().filter(|_| known)
+    }
+
+    /// Whether the word is of a leaf beyond the largest.
+    fn is_zeroed(&self, word: Word) -> bool {
+        let features = |subleaf| is_beyond(7, self.basic_end) || is_beyond(subleaf, self.features_end);
+        match word {
+            Word::Leaf1Ecx | Word::Leaf1Edx => is_beyond(1, self.basic_end),
+            Word::Leaf7Ebx | Word::Leaf7Ecx | Word::Leaf7Edx => features(0),
+            Word::Leaf7Sub1Eax => features(1),
+            Word::Extended1Ecx | Word::Extended1Edx => is_beyond(0x1, self.extended_end),
+            Word::Extended8Eax | Word::Extended8Ebx => is_beyond(0x8, self.extended_end),
+            Word::Extended21Eax => is_beyond(0x21, self.extended_end),
+        }
     }
 
     fn note(&mut self, word: Word, value: u32) {
@@ -113,7 +165,9 @@ impl State {
 
     /// Width of physical addresses in bits at most, if the policy tells it.
     pub(crate) fn address_bits(&self) -> Option<u32> {
-        self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).clamp(ADDRESS_BITS_MIN, ADDRESS_BITS_MAX))
+        let [narrow, wide] = ADDRESS_BITS_MIN;
+        let least = if self.lacks(WIDE_ADDRESSES) { narrow } else { wide };
+        self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).clamp(least, ADDRESS_BITS_MAX))
     }
 
     /// Size of an XSAVE area with these features in bytes, where it is known.
@@ -129,6 +183,11 @@ impl State {
         }
         Some(size)
     }
+}
+
+/// Whether a leaf lies beyond the largest one, if that is known.
+fn is_beyond(leaf: u32, end: Option<u32>) -> bool {
+    end.is_some_and(|end| leaf >= end)
 }
 
 impl Verifier {
@@ -270,10 +329,10 @@ impl Verifier {
 
     /// Some leaves tell the largest one, beyond which Xen has no room.
     fn cpuid_eax<O: Observer + ?Sized>(&mut self, at: u64, eax: u32, o: &mut O) -> Result<(), Stop> {
-        let largest = match (self.policies.leaf, self.policies.subleaf) {
-            (0, _) => BASIC_MAX,
-            (7, 0) => FEATURES_MAX,
-            (EXTENDED, _) => EXTENDED_MAX,
+        let (largest, end) = match (self.policies.leaf, self.policies.subleaf) {
+            (0, _) => (BASIC_MAX, &mut self.policies.basic_end),
+            (7, 0) => (FEATURES_MAX, &mut self.policies.features_end),
+            (EXTENDED, _) => (EXTENDED_MAX, &mut self.policies.extended_end),
             (7, 1) => {
                 self.policy_note(eax, |_, _| Some(Word::Leaf7Sub1Eax));
                 return Ok(());
@@ -294,8 +353,11 @@ impl Verifier {
             }
             _ => return Ok(()),
         };
-        // Xen clears what lies beyond the largest leaf first, from this number plus one on: of all ones it clears the
-        // whole range and then finds nothing to refuse.
+        // From this number plus one on, which for all ones is the whole range: then Xen finds nothing to refuse.
+        if self.policies.applies {
+            let number = if self.policies.leaf == EXTENDED { eax & EXTENDED_NUMBER } else { eax };
+            *end = Some(number.wrapping_add(1));
+        }
         let wraps = eax == u32::MAX && self.policies.leaf != EXTENDED;
         if eax > largest && !wraps {
             self.find(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;

@@ -14,6 +14,7 @@ use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::{PartOf, Value};
 use crate::verify::places::Seen;
+use crate::verify::policies::XSAVE_NEEDS;
 use crate::violation::{Layer, RecordRef};
 use crate::wire::layout::{Layout, PvHook};
 use crate::wire::libxc::{pte, types, vcpu};
@@ -372,6 +373,9 @@ impl Verifier {
         }
         if accum & xsave::TILE != 0 {
             self.flat_fact(Fact::Amx, at, accum, accum & !xsave::TILE, o)?;
+        }
+        if XSAVE_NEEDS.iter().any(|(bits, need)| accum & bits != 0 && self.policies.lacks(*need)) {
+            self.flat_find(Rule::PvXsaveState, at, accum, 0, o)?;
         }
         if !is_valid(accum) {
             self.flat_find(Rule::PvXsaveState, at, accum, accum & xsave::POSSIBLE, o)?;

@@ -142,6 +142,8 @@ pub mod page {
     pub const ENTRY: u64 = 8;
     /// Bits of an entry that hold the pfn.
     pub const PFN: u64 = (1 << 52) - 1;
+    /// First pfn that the restorer of releases before 4.15 cannot keep: it counts the bits of its bitmap in an `int`.
+    pub const PFN_OLD: u64 = 1 << 30;
     /// Bits of an entry that the specification reserves.
     pub const RESERVED: u64 = 0xFF << 52;
     /// How far the type lies up.

@@ -6,7 +6,7 @@ use xenstream_core::{Fact, Target, TargetSet};
 
 /// The releases that refuse a stream for each fact, in the table's order. Those of a fact that depends on the host
 /// refuse nothing for sure.
-const REFUSED: [(&str, &str); 38] = [
+const REFUSED: [(&str, &str); 39] = [
     ("V3", "Xen 4.13, XCP-ng 8.2"),
     ("RTC24", "Xen 4.13, XCP-ng 8.2"),
     (
@@ -34,6 +34,7 @@ const REFUSED: [(&str, &str); 38] = [
     ("VIR13", "Xen 4.13 to 4.14, XCP-ng 8.2"),
     ("PVMSR7", "no release"),
     ("TSC64", "Xen 4.13 to 4.15, 4.16.0 to 4.16.3, 4.17.0"),
+    ("PFN31", "Xen 4.13 to 4.14, XCP-ng 8.2"),
     ("CR3W", "any release from 4.14"),
     ("VMA", "Xen 4.13.1+, 4.14+, XCP-ng 8.2, XCP-ng 8.3 of 2024, XCP-ng 8.3"),
     ("DR32", "Xen 4.18+"),

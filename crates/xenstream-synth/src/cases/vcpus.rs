@@ -126,7 +126,18 @@ fn xsave() -> Vec<Case> {
         record(Rule::PvXsaveArea, "masks-alone", [longer, xsave_state(XSAVE_MIN)].map(xsave_item), LENGTH),
         area("avx", 7, [856, 848]),
         xsave_length(),
+        xsave_policy(),
     ]
+}
+
+/// Protection keys, which the stream's own policy does not offer.
+fn xsave_policy() -> Case {
+    let policy = libxc::cpuid_policy(&[[7, 0, 0, 0, 0, 0]]);
+    let base = minimal::pv32().before(Part::libxc(STATIC_DATA_END), policy);
+    let items = [(0x207, 856), (7, 848)].map(|(accum, size)| {
+        libxc::vcpu_xsave(0, size).edited(BLOB, Field::le64(1)).edited(BLOB + 8, Field::le64(accum))
+    });
+    either(Rule::PvXsaveState, "policy", &base, BASIC, items, BLOB + 8)
 }
 
 /// Against the stream's own policy, which says where the protection keys lie.

@@ -175,8 +175,8 @@ fn leaves(guest: Guest) -> Vec<[u32; 6]> {
     for leaf in &mut leaves {
         match leaf[0] {
             0 => leaf[2..].copy_from_slice(&[0xD, vendor[0], vendor[1], vendor[2]]),
-            // XSAVE.
-            1 => leaf[4] = 1 << 26,
+            // XSAVE and AVX.
+            1 => leaf[4] = 1 << 26 | 1 << 28,
             0x8000_0000 => leaf[2] = 0x8000_0021,
             _ => {}
         }

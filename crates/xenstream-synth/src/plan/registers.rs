@@ -196,9 +196,9 @@ impl Leaf {
         let (leaf, subleaves) = LEAVES[usize::from(self.leaf) % LEAVES.len()];
         let [a, b, c, d] = self.registers;
         let subleaf = self.subleaf.checked_rem(subleaves).unwrap_or(NONE);
-        // The largest leaf of each range.
+        // The largest leaf of each range, which for the vcpus of a plan goes up to XSAVE.
         let a = match (leaf, subleaf) {
-            (0, _) => a % 0xE,
+            (0, _) => 0xD,
             (7, 0) => a % 3,
             (0x8000_0000, _) => 0x8000_0000 + a % 0x22,
             _ => a,

@@ -2,11 +2,11 @@
 
 use xenstream_core::wire::hvm::types::{LAPIC, RTC};
 use xenstream_core::wire::libxc::image_at;
-use xenstream_core::wire::libxc::types::{HVM_CONTEXT, HVM_PARAMS, STATIC_DATA_END};
+use xenstream_core::wire::libxc::types::{HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, STATIC_DATA_END};
 use xenstream_core::wire::libxl::types::EMULATOR_CONTEXT;
 use xenstream_core::{Fact, FactSet, Policy, Summary, Target, Verifier, Violation};
 use xenstream_synth::hvm::{Chain, Entry};
-use xenstream_synth::{Body, Field, Item, Part, Stream, libxc, libxl, minimal};
+use xenstream_synth::{Body, Field, Item, Page, Part, Stream, libxc, libxl, minimal};
 
 const NO_SUBLEAF: u32 = u32::MAX;
 
@@ -38,6 +38,11 @@ fn param(index: u64, value: u64) -> Stream {
     )
 }
 
+/// A guest with a page that stands for a guest of that size.
+fn page(pfn: u64) -> Stream {
+    minimal::hvm().replaced(Part::libxc(PAGE_DATA), libxc::page_data(&[Page::normal(pfn)]))
+}
+
 /// A guest with the state of this device model.
 fn emulator(id: u32) -> Stream {
     let item = libxl::emulator(EMULATOR_CONTEXT, id, Body::new().zeros(64));
@@ -62,6 +67,7 @@ fn streams() -> Vec<(Fact, Stream, Stream)> {
         (Fact::L73, leaf(7, 3), leaf(7, 1)),
         (Fact::E21, leaf(0x8000_0021, NO_SUBLEAF), leaf(0x8000_001C, NO_SUBLEAF)),
         (Fact::Vir13, param(9, 0x1001), param(9, 0x3FF)),
+        (Fact::Pfn31, page(1 << 30), page((1 << 30) - 1)),
         (Fact::Altp2m, param(35, 0), param(36, 0)),
         (Fact::Nest, param(24, 0), param(4, 0)),
         (Fact::Qtrad, emulator(1), emulator(0)),

@@ -5,7 +5,7 @@ use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::flat::Value;
-use crate::verify::policies::{Need, Word};
+use crate::verify::policies::{MSR_NEEDS, XSAVE_NEEDS};
 use crate::verify::{self, Stop};
 use crate::wire::hvm::{self, vcpus};
 use crate::wire::layout::canonical;
@@ -14,28 +14,6 @@ use crate::wire::{msr, xsave};
 /// Most variable ranges that Xen has room for.
 const MTRR_RANGES_MAX: u64 = 8;
 const MTRR_RANGES: u64 = 0xFF;
-
-/// Features of XSAVE, and what the policy has to offer for each (`recalculate_xstate()` of Xen).
-pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
-    (xsave::X87 | xsave::SSE, Need::one(Word::Leaf1Ecx, 26)),
-    (xsave::AVX, Need::one(Word::Leaf1Ecx, 28)),
-    (xsave::MPX, Need::one(Word::Leaf7Ebx, 14)),
-    (xsave::AVX512, Need::one(Word::Leaf7Ebx, 16)),
-    (xsave::PKRU, Need::one(Word::Leaf7Ecx, 3)),
-    (xsave::TILE, Need::one(Word::Leaf7Edx, 24)),
-];
-
-/// MSRs, and what the policy has to offer for each (the MSR handlers of Xen).
-pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
-    (msr::SPEC_CTRL, Need::either((Word::Leaf7Edx, 26), (Word::Extended8Ebx, 14))),
-    (msr::PKRS, Need::one(Word::Leaf7Ecx, 31)),
-    (msr::BNDCFGS, Need::one(Word::Leaf7Ebx, 14)),
-    (msr::VIRT_SPEC_CTRL, Need::one(Word::Extended8Ebx, 25)),
-    (msr::DR0_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
-    (msr::DR1_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
-    (msr::DR1_ADDRESS_MASK + 1, Need::one(Word::Extended1Ecx, 26)),
-    (msr::DR3_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
-];
 
 /// Fields of a vcpu's entries that later ones are compared with.
 #[derive(Clone, Debug, Default)]

@@ -215,6 +215,15 @@ fn policy() -> Vec<Case> {
             &xsave,
             xsave.offset_of("xcr0_accum"),
         ),
+        // Without the leaf that describes it there is no XSAVE.
+        build(
+            Rule::HvmXsavePolicy,
+            "leaf",
+            [0, NONE, 0xC, 0, 0, 0],
+            [0, NONE, 0xD, 0, 0, 0],
+            &xsave,
+            xsave.offset_of("xcr0_accum"),
+        ),
         build(
             Rule::HvmMsrPolicy,
             "",

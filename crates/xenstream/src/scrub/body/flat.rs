@@ -317,6 +317,13 @@ impl Flat {
             {
                 Some(if value <= XSAVE_MAX { value } else { 0 })
             }
+            // The number of the last leaf, which hides those beyond it. One that is none of those that Xen knows may be
+            // anything; all ones hide every leaf.
+            Hook::Policy(PolicyHook::Eax) if self.what.damaged && last_leaf(self.leaf).is_some() => {
+                let last = last_leaf(self.leaf)?;
+                let hides_all = value == u64::from(u32::MAX);
+                Some(if value <= last || hides_all { value } else { last + 1 })
+            }
             // A processor that has everything: what the registers, blanked, have in use, and any MSR.
             Hook::Policy(PolicyHook::Ebx | PolicyHook::Ecx | PolicyHook::Edx) if self.what.damaged => {
                 Some(u64::from(u32::MAX))
@@ -330,6 +337,16 @@ impl Flat {
 /// Whether a leaf of CPUID tells of a component of XSAVE that follows the header.
 fn is_component((leaf, subleaf): (u64, u64)) -> bool {
     leaf == 0xD && subleaf > 1
+}
+
+/// The largest number of a leaf or subleaf that any release knows, where the leaf tells which one is the last.
+fn last_leaf((leaf, subleaf): (u64, u64)) -> Option<u64> {
+    match (leaf, subleaf) {
+        (0, _) => Some(0xD),
+        (7, 0) => Some(3),
+        (0x8000_0000, _) => Some(0x8000_0021),
+        _ => None,
+    }
 }
 
 /// Offset of the first field of an element.
