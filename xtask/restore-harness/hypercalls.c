@@ -2,8 +2,8 @@
  * The hypercalls that a restore makes, answered by the stand-in: the functions of libxencall, and the two of
  * libxendevicemodel without which no handle can be had.
  *
- * By default every well-formed call succeeds, so that a refusal is the restore code's own. A strict domain adds some
- * refusals of the hypervisor.
+ * By default every well-formed call succeeds, so that a refusal is the restore code's own. A strict domain adds the
+ * refusals of the hypervisor, see values.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,10 +14,9 @@
 #include <xenctrl.h>
 #include <xencall.h>
 #include <xen/hvm/hvm_op.h>
-#include <xen/hvm/params.h>
-#include <xen/sched.h>
 
 #include "standin.h"
+#include "values.h"
 
 struct standin_domain standin_domain = { .hvm = true };
 static struct standin_trace private_trace;
@@ -30,11 +29,6 @@ static int unmodelled(const char *call, unsigned long number)
     standin_trace->unmodelled++;
     snprintf(standin_trace->last_unmodelled, sizeof(standin_trace->last_unmodelled), "%s %lu", call, number);
     return -ENOSYS;
-}
-
-static bool vcpu_unknown(uint32_t vcpu)
-{
-    return standin_domain.strict && vcpu >= STANDIN_VCPUS;
 }
 
 static int get_domain_info(struct xen_domctl *op)
@@ -53,7 +47,9 @@ static int get_domain_info(struct xen_domctl *op)
         .shared_info_frame = standin_shared_info_mfn(),
         .nr_online_vcpus = STANDIN_VCPUS,
         .max_vcpu_id = STANDIN_VCPUS - 1,
+#if XEN_MINOR >= 16
         .gpaddr_bits = 46,
+#endif
     };
     return 0;
 }
@@ -73,12 +69,37 @@ static int set_guest_width(unsigned int bits)
 
 static int set_hvm_context(const struct xen_domctl_hvmcontext *context)
 {
-    const uint8_t *typecode = context->buffer.p;
+    return standin_domain.strict ? values_context(context->buffer.p, context->size, STANDIN_VCPUS) : 0;
+}
 
-    /* hvm_load() begins with HEADER, whose typecode is 1, and refuses a blob without it. */
-    if (standin_domain.strict && (context->size < 8 || !typecode || typecode[0] != 1 || typecode[1] != 0))
-        return -EINVAL;
-    return 0;
+static int set_cpu_policy(const struct xen_domctl_cpu_policy *policy)
+{
+    if (!standin_domain.strict)
+        return 0;
+    return values_policy(policy->leaves.p, policy->nr_leaves, policy->msrs.p, policy->nr_msrs);
+}
+
+/* The state of a PV guest's vcpu, which the hypervisor has for every id below its number. */
+static int set_vcpu(const struct xen_domctl *op)
+{
+    if (!standin_domain.strict)
+        return 0;
+    switch (op->cmd) {
+    case XEN_DOMCTL_setvcpucontext:
+        if (op->u.vcpucontext.vcpu >= STANDIN_VCPUS)
+            return -EINVAL;
+        return values_vcpu(op->u.vcpucontext.vcpu, op->u.vcpucontext.ctxt.p, guest_width == 8);
+    case XEN_DOMCTL_set_ext_vcpucontext:
+        return op->u.ext_vcpucontext.vcpu >= STANDIN_VCPUS ? -ESRCH : values_extended(&op->u.ext_vcpucontext);
+    case XEN_DOMCTL_setvcpuextstate:
+        if (op->u.vcpuextstate.vcpu >= STANDIN_VCPUS)
+            return -ESRCH;
+        return values_xsave((const uint8_t *)op->u.vcpuextstate.buffer.p, op->u.vcpuextstate.size);
+    default:
+        if (op->u.vcpu_msrs.vcpu >= STANDIN_VCPUS)
+            return -ESRCH;
+        return values_msrs(op->u.vcpu_msrs.msrs.p, op->u.vcpu_msrs.msr_count);
+    }
 }
 
 static int domctl(struct xen_domctl *op)
@@ -96,17 +117,18 @@ static int domctl(struct xen_domctl *op)
         return set_guest_width(op->u.address_size.size);
     case XEN_DOMCTL_sethvmcontext:
         return set_hvm_context(&op->u.hvmcontext);
+    case XEN_DOMCTL_set_cpu_policy:
+        return set_cpu_policy(&op->u.cpu_policy);
     case XEN_DOMCTL_setvcpucontext:
-        return vcpu_unknown(op->u.vcpucontext.vcpu) ? -EINVAL : 0;
     case XEN_DOMCTL_set_ext_vcpucontext:
-        return vcpu_unknown(op->u.ext_vcpucontext.vcpu) ? -ESRCH : 0;
+    case XEN_DOMCTL_setvcpuextstate:
+    case XEN_DOMCTL_set_vcpu_msrs:
+        return set_vcpu(op);
     case XEN_DOMCTL_shadow_op:
         op->u.shadow_op.stats.dirty_count = 0;
         return 0;
     case XEN_DOMCTL_settscinfo:
-    case XEN_DOMCTL_set_cpu_policy:
-    case XEN_DOMCTL_setvcpuextstate:
-    case XEN_DOMCTL_set_vcpu_msrs:
+        return standin_domain.strict ? values_tsc(op->u.tsc_info.tsc_mode, op->u.tsc_info.gtsc_khz) : 0;
     case XEN_DOMCTL_cacheflush:
         return 0;
     default:
@@ -147,47 +169,11 @@ static long memory_op(unsigned long cmd, void *arg)
     }
 }
 
-/* hvm_allow_set_param() and hvm_set_param() in xen/arch/x86/hvm/hvm.c. */
-static bool param_refused(const struct xen_hvm_param *param)
-{
-    uint64_t value = param->value;
-
-    switch (param->index) {
-    case HVM_PARAM_VIRIDIAN:
-        return value && !(value & HVMPV_base_freq);
-    case HVM_PARAM_TIMER_MODE:
-        return value > HVMPTM_one_missed_tick_pending;
-    case HVM_PARAM_ACPI_S_STATE:
-        return value != 0 && value != 3;
-    case HVM_PARAM_VM86_TSS:
-        return value > UINT32_MAX;
-    case HVM_PARAM_TRIPLE_FAULT_REASON:
-        return value > SHUTDOWN_MAX;
-    case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
-        return value == 0 || value > 64;
-    case HVM_PARAM_X87_FIP_WIDTH:
-        return value != 0 && value != 4 && value != 8;
-    case HVM_PARAM_PAE_ENABLED:
-    case HVM_PARAM_DM_DOMAIN:
-    case HVM_PARAM_MEMORY_EVENT_CR0:
-    case HVM_PARAM_MEMORY_EVENT_CR3:
-    case HVM_PARAM_MEMORY_EVENT_CR4:
-    case HVM_PARAM_MEMORY_EVENT_INT3:
-    case HVM_PARAM_NESTEDHVM:
-    case HVM_PARAM_MEMORY_EVENT_SINGLE_STEP:
-    case HVM_PARAM_BUFIOREQ_EVTCHN:
-    case HVM_PARAM_MEMORY_EVENT_MSR:
-        return true;
-    default:
-        return param->index >= HVM_NR_PARAMS;
-    }
-}
-
 static int hvm_op(unsigned long cmd, struct xen_hvm_param *param)
 {
     switch (cmd) {
     case HVMOP_set_param:
-        return standin_domain.strict && param_refused(param) ? -EINVAL : 0;
+        return standin_domain.strict ? values_param(param->index, param->value) : 0;
     case HVMOP_get_param:
         param->value = 0;
         return 0;

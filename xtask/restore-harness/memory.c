@@ -66,6 +66,11 @@ unsigned long standin_shared_info_mfn(void)
     return FIRST_MFN;
 }
 
+bool standin_is_mfn(uint64_t frame)
+{
+    return frame >= FIRST_MFN && frame < FIRST_MFN + (uint64_t)slots;
+}
+
 uint64_t standin_populated(void)
 {
     return slots - 1;
@@ -122,7 +127,7 @@ static bool find(uint32_t domid, uint64_t frame, struct place *place)
         return true;
     }
     *place = (struct place){ pages_fd, (frame - FIRST_MFN) * PAGE };
-    return frame >= FIRST_MFN && frame < FIRST_MFN + (uint64_t)slots;
+    return standin_is_mfn(frame);
 }
 
 /* One mapping of `count` pages; those that cannot be found stay inaccessible and are told in `errors`. */

@@ -126,6 +126,8 @@ static enum verdict judge(int status, const struct watch *seen)
         return WTERMSIG(status) == SIGALRM ? TIMEOUT : CRASH;
     if (WEXITSTATUS(status) != EXIT_SUCCESS)
         return BROKEN;
+    if (seen->trace.host_hangs)
+        return CRASH;
     if (seen->result == 0)
         return ACCEPT;
     if (seen->trace.out_of_pages || (seen->allocation_failed && seen->error == ENOMEM))
@@ -145,6 +147,8 @@ static const char *explain(enum verdict verdict, int status, const struct watch 
     case CRASH:
         if (seen->assertion[0])
             return seen->assertion;
+        if (seen->trace.host_hangs)
+            return "the hypervisor hangs";
         snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
         return text;
     case BROKEN:
@@ -280,7 +284,7 @@ _Noreturn static void usage(void)
     fputs("usage: restore-harness [--stream plain|remus|colo] [--type hvm|pv|auto] [--strict] [FILE...]\n"
           "  --stream  what the caller of xc_domain_restore() says of the stream (plain)\n"
           "  --type    what the domain was created as (auto: as the domain header has it)\n"
-          "  --strict  add some refusals of the hypervisor's own\n"
+          "  --strict  add the hypervisor's own refusals of values\n"
           "Without FILEs, paths are read from stdin, one a line.\n",
           stderr);
     exit(2);

@@ -23,12 +23,13 @@ enum {
 
 struct standin_domain {
     bool hvm;    /* what the domain was created as, whatever the stream says */
-    bool strict; /* refuse what Xen refuses: HVM parameters, a context without header, vcpu ids */
+    bool strict; /* refuse the values that the hypervisor refuses, see values.h */
 };
 
 /* What the stand-in was asked for. */
 struct standin_trace {
     bool out_of_pages;       /* the domain wanted more than STANDIN_PAGES */
+    bool host_hangs;         /* the hypervisor would not come back from a call */
     uint32_t unmodelled;     /* calls that nobody taught the stand-in: their answer was ENOSYS */
     char last_unmodelled[32];
 };
@@ -40,10 +41,11 @@ extern struct standin_trace *standin_trace;
 /* Makes the domain's memory. Once per process, after standin_domain is set. */
 void standin_create(void);
 
-/* memory.c, for hypercalls.c: machine frames of a PV guest, populated pages of either. */
+/* memory.c: machine frames of a PV guest, populated pages of either. */
 unsigned long standin_max_mfn(void);
 unsigned long standin_m2p_chunks(uint64_t *mfns, unsigned long room);
 unsigned long standin_shared_info_mfn(void);
+bool standin_is_mfn(uint64_t frame);
 uint64_t standin_populated(void);
 bool standin_populate(uint64_t *extent, unsigned int order);
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use xenstream_peer::Packages;
+use xenstream_peer::{Packages, Release};
 
 use crate::{root, scratch};
 
@@ -128,7 +128,7 @@ const ROWS: &[Row] = {
 };
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let xen = match Packages::fetch(&scratch("peer")) {
+    let xen = match Packages::fetch(&scratch("peer"), Release::V4_17) {
         Ok(packages) => Some(packages),
         Err(error) => {
             println!("bench: without Xen's verifier, {error}");

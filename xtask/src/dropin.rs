@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
 use xenstream_core::{Format, Policy};
 use xenstream_peer::{
-    Comparison, Differences, Disagreement, Error, Packages, Recorded, Verdict, Verifier, judge,
+    Comparison, Differences, Disagreement, Error, Packages, Recorded, Release, Verdict, Verifier, judge,
 };
 use xenstream_synth::Stream;
 use xenstream_synth::{cases, corpus, valid};
@@ -29,7 +29,7 @@ const BEHIND: &[u8] = b"behind it";
 pub(crate) fn run() -> Result<()> {
     let directory = scratch("dropin");
     fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    let packages = match Packages::fetch(&scratch("peer")) {
+    let packages = match Packages::fetch(&scratch("peer"), Release::V4_17) {
         Ok(packages) => packages,
         // A machine that tests every change and could have Xen's tool must not pass without.
         Err(error @ Error::Unavailable { .. }) if !(crate::peer::is_ci() && crate::peer::has_apt()) => {

@@ -16,7 +16,7 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
 use xenstream_core::{Checkpointing, Format, Guest, Policy, Verifier, Violation};
-use xenstream_peer::{Domain, Error, Harness, Packages, Recorded, Row};
+use xenstream_peer::{Domain, Error, Harness, Packages, Recorded, Release, Row};
 
 use crate::{root, scratch};
 
@@ -97,8 +97,8 @@ struct Restored {
 impl Helpers {
     fn get() -> Result<Helpers> {
         let directory = scratch("peer");
-        let packages = Packages::fetch(&directory)?;
-        let harness = Harness::build(&packages, &directory)?;
+        let packages = Packages::fetch(&directory, Release::V4_17)?;
+        let harness = Harness::build(&packages)?;
         let ours = build("dev")?;
         // The stand-in is for Xen's helper only.
         let real = directory.join("save-helper");

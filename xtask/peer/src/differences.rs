@@ -8,11 +8,11 @@ use std::path::Path;
 use serde::Deserialize;
 use xenstream_core::{Level, Policy, Profile, Rule, Violation};
 
-use crate::{Answer, Error, Verdict};
+use crate::{Answer, Error, Release, Verdict};
 
 /// A profile, and the tool that it is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String")]
 pub enum Comparison {
     /// `spec` and Xen's verifier.
     SpecVerifier,
@@ -20,6 +20,8 @@ pub enum Comparison {
     SpecRestorer,
     /// `restore` and Xen's restorer.
     RestoreRestorer,
+    /// `restore` with a target, and the restorer of that release. The reasons for `restore` hold here too.
+    TargetRestorer(Release),
 }
 
 impl Comparison {
@@ -28,18 +30,52 @@ impl Comparison {
     pub fn profile(self) -> Profile {
         match self {
             Comparison::SpecVerifier | Comparison::SpecRestorer => Profile::Spec,
-            Comparison::RestoreRestorer => Profile::Restore,
+            Comparison::RestoreRestorer | Comparison::TargetRestorer(_) => Profile::Restore,
+        }
+    }
+
+    /// The policy that is compared.
+    #[must_use]
+    pub fn policy(self) -> Policy {
+        let target = match self {
+            Comparison::TargetRestorer(release) => Some(release.target()),
+            Comparison::SpecVerifier | Comparison::SpecRestorer | Comparison::RestoreRestorer => None,
+        };
+        Policy::new(self.profile()).with_target(target)
+    }
+
+    /// Those whose reasons hold for it.
+    fn with_reasons(self) -> impl Iterator<Item = Comparison> {
+        let wider = matches!(self, Comparison::TargetRestorer(_)).then_some(Comparison::RestoreRestorer);
+        [self].into_iter().chain(wider)
+    }
+}
+
+impl TryFrom<String> for Comparison {
+    type Error = String;
+
+    /// What a table of a file is called.
+    fn try_from(name: String) -> Result<Comparison, String> {
+        match name.as_str() {
+            "spec-verifier" => Ok(Comparison::SpecVerifier),
+            "spec-restorer" => Ok(Comparison::SpecRestorer),
+            "restore-restorer" => Ok(Comparison::RestoreRestorer),
+            other => match other.strip_prefix("target-") {
+                Some(release) => release.parse().map(Comparison::TargetRestorer),
+                None => Err(format!("{other} is no comparison")),
+            },
         }
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Comparison::SpecVerifier => "spec and Xen's verifier",
-            Comparison::SpecRestorer => "spec and Xen's restorer",
-            Comparison::RestoreRestorer => "restore and Xen's restorer",
-        })
+        match self {
+            Comparison::SpecVerifier => f.write_str("spec and Xen's verifier"),
+            Comparison::SpecRestorer => f.write_str("spec and Xen's restorer"),
+            Comparison::RestoreRestorer => f.write_str("restore and Xen's restorer"),
+            Comparison::TargetRestorer(release) => write!(f, "restore for {release} and its restorer"),
+        }
     }
 }
 
@@ -154,25 +190,12 @@ impl Differences {
 
     /// The reason for a disagreement, `None` if none is known. What has explained something is not stale.
     pub fn explain(&mut self, stream: &str, disagreement: &Disagreement) -> Option<&str> {
-        let comparison = disagreement.comparison;
-        let table = self.file.tables.get(&comparison)?;
-        let (kind, key) = match table.streams.get_key_value(stream) {
-            Some((name, _)) => (Kind::Stream, name),
-            None => match &disagreement.ours {
-                Some(violation) => {
-                    let layer = format!("{}::*", violation.rule.layer());
-                    let names = [violation.rule.name(), &layer];
-                    let found = names.into_iter().find_map(|name| table.we_refuse.get_key_value(name));
-                    (Kind::WeRefuse, found?.0)
-                }
-                None => {
-                    let words = &disagreement.theirs.message;
-                    (Kind::TheyRefuse, table.they_refuse.keys().find(|part| words.contains(part.as_str()))?)
-                }
-            },
-        };
+        let (comparison, kind, key) = disagreement.comparison.with_reasons().find_map(|comparison| {
+            let (kind, key) = self.file.tables.get(&comparison)?.find(stream, disagreement)?;
+            Some((comparison, kind, key.to_owned()))
+        })?;
         self.used.insert((comparison, kind, key.clone()));
-        Some(&table.of(kind)[key])
+        Some(&self.file.tables[&comparison].of(kind)[&key])
     }
 
     /// Entries that have explained nothing so far.
@@ -194,6 +217,26 @@ impl Differences {
 }
 
 impl Table {
+    /// The entry that is about this disagreement.
+    fn find(&self, stream: &str, disagreement: &Disagreement) -> Option<(Kind, &str)> {
+        if let Some((name, _)) = self.streams.get_key_value(stream) {
+            return Some((Kind::Stream, name));
+        }
+        match &disagreement.ours {
+            Some(violation) => {
+                let layer = format!("{}::*", violation.rule.layer());
+                let names = [violation.rule.name(), &layer];
+                let found = names.into_iter().find_map(|name| self.we_refuse.get_key_value(name));
+                Some((Kind::WeRefuse, found?.0))
+            }
+            None => {
+                let words = &disagreement.theirs.message;
+                let part = self.they_refuse.keys().find(|part| words.contains(part.as_str()));
+                Some((Kind::TheyRefuse, part?))
+            }
+        }
+    }
+
     fn of(&self, kind: Kind) -> &BTreeMap<String, String> {
         match kind {
             Kind::WeRefuse => &self.we_refuse,
@@ -265,6 +308,27 @@ mod tests {
         for name in ["stream::truncated", "libxc::*", "no such rule"] {
             assert!(Differences::parse(&format!("[not-compared]\n{name:?} = \"\"")).is_err());
         }
+    }
+
+    #[test]
+    fn target_has_its_own_reasons_and_those_of_restore() {
+        let text = r#"
+            [restore-restorer.they-refuse]
+            "truncated" = "any release"
+            ["target-4.14".they-refuse]
+            "bitmap" = "that one"
+        "#;
+        let mut table = Differences::parse(text).unwrap();
+        let mut explain = |release, message| {
+            let comparison = Comparison::TargetRestorer(release);
+            let theirs = answer(Verdict::Reject, message);
+            let disagreement = Disagreement::between(comparison, None, &theirs).unwrap();
+            table.explain("any", &disagreement).map(str::to_owned)
+        };
+        assert_eq!(explain(Release::V4_14, "the bitmap").as_deref(), Some("that one"));
+        assert_eq!(explain(Release::V4_17, "the bitmap"), None);
+        assert_eq!(explain(Release::V4_20, "truncated").as_deref(), Some("any release"));
+        assert!(table.stale().is_empty());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use xenstream_core::{Follows, Format, Policy, Violation};
 
 pub use differences::{Comparison, Differences, Disagreement};
-pub use packages::Packages;
+pub use packages::{Packages, Release};
 pub use recorded::{Recorded, Row};
 pub use restorer::{Domain, Harness, Restorer};
 pub use verifier::Verifier;
@@ -67,7 +67,7 @@ pub enum Error {
     #[error("{what} cannot be had: {why}")]
     Unavailable {
         /// What is missing.
-        what: &'static str,
+        what: String,
         /// What was tried.
         why: String,
     },

@@ -8,12 +8,14 @@ use std::path::Path;
 use serde::Deserialize;
 use xenstream_core::{Checkpointing, Format};
 
-use crate::{Answer, Domain, Error, Verdict};
+use crate::{Answer, Domain, Error, Release, Verdict};
 
 /// Every stream on record, and what Xen's tools said of it.
 #[derive(Debug)]
 pub struct Recorded {
     rows: Vec<Row>,
+    /// By the stream's name.
+    releases: HashMap<String, RecordedReleases>,
     streams: HashMap<String, Vec<u8>>,
 }
 
@@ -33,6 +35,28 @@ pub struct Row {
     by_reading: Option<String>,
     #[serde(default)]
     depends_on_uninitialised_memory: bool,
+}
+
+/// What the restorers of several releases did with a bare libxc stream.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedReleases {
+    name: String,
+    #[serde(rename = "4.14.6")]
+    v4_14: RecordedRelease,
+    #[serde(rename = "4.17.7")]
+    v4_17: RecordedRelease,
+    #[serde(rename = "4.20.4")]
+    v4_20: RecordedRelease,
+}
+
+#[derive(Debug, Deserialize)]
+struct RecordedRelease {
+    verdict: Verdict,
+    message: String,
+    /// Over a stand-in for the hypervisor that was strict with parameters, vcpu ids and the context's header, where that
+    /// changed the verdict.
+    strict: Option<RecordedAnswer>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -80,24 +104,67 @@ impl Recorded {
     /// A file is missing or not what it should be, or a stream is not as long as the table says.
     pub fn load(directory: &Path) -> Result<Recorded, Error> {
         let table = directory.join("verdicts.jsonl");
-        let text = fs::read_to_string(&table).map_err(Error::file(&table))?;
-        let rows: Vec<Row> = text
-            .lines()
-            .map(serde_json::from_str)
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::Form { path: table.clone(), why: error.to_string() })?;
+        let rows: Vec<Row> = read_lines(&table)?;
+        let releases: Vec<RecordedReleases> = read_lines(&directory.join("releases.jsonl"))?;
+        let releases = releases.into_iter().map(|row| (row.name.clone(), row)).collect();
         let streams = unpack(&directory.join("streams.tar.zst"))?;
         if let Some(row) = rows.iter().find(|row| streams.get(&row.path).map(Vec::len) != Some(row.size)) {
             let why = format!("{} is not in the archive, or has another size there", row.path);
             return Err(Error::Form { path: table, why });
         }
-        Ok(Recorded { rows, streams })
+        Ok(Recorded { rows, releases, streams })
     }
 
     /// Every stream: its row, its bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Row, &[u8])> {
         self.rows.iter().map(|row| (row, self.streams[&row.path].as_slice()))
     }
+
+    /// What the restorer of a release did with a bare libxc stream. `None` where that is not on record, or depends on
+    /// memory that the restorer never wrote.
+    #[must_use]
+    pub fn released(&self, row: &Row, release: Release) -> Option<Answer> {
+        let answer = self.releases.get(&row.name)?.of(release);
+        let lenient =
+            || Answer { verdict: answer.verdict, message: answer.message.clone(), largest_allocation: 0 };
+        let answer = answer.strict.as_ref().map_or_else(lenient, RecordedAnswer::answer);
+        Some(answer).filter(|_| !row.is_unsteady())
+    }
+
+    /// Verdicts of a release's restorer when it ran: was the stand-in for the hypervisor strict, and what came of it.
+    pub fn ran(&self, row: &Row, release: Release) -> impl Iterator<Item = (bool, Verdict)> {
+        let answer = self.releases.get(&row.name).map(|answers| answers.of(release));
+        let lenient = answer.map(|answer| (false, answer.verdict));
+        let strict = answer.and_then(|answer| answer.strict.as_ref()).map(|answer| (true, answer.verdict));
+        lenient.into_iter().chain(strict)
+    }
+
+    /// The releases to which the stream did harm, before anything imitated the hypervisor's own refusals, which come too
+    /// late to prevent it.
+    #[must_use]
+    pub fn harmed(&self, row: &Row) -> Vec<Release> {
+        let releases = self.releases.get(&row.name);
+        let is_harmed = |release: &Release| releases.is_some_and(|row| row.of(*release).verdict.is_harm());
+        Release::ALL.into_iter().filter(is_harmed).collect()
+    }
+}
+
+impl RecordedReleases {
+    fn of(&self, release: Release) -> &RecordedRelease {
+        match release {
+            Release::V4_14 => &self.v4_14,
+            Release::V4_17 => &self.v4_17,
+            Release::V4_20 => &self.v4_20,
+        }
+    }
+}
+
+fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
+    let text = fs::read_to_string(path).map_err(Error::file(path))?;
+    text.lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Form { path: path.to_owned(), why: error.to_string() })
 }
 
 impl Row {
@@ -147,12 +214,6 @@ impl Row {
         }
         let ran = self.restorer_strict.as_ref().or(self.restorer.as_ref()).map(RecordedAnswer::answer);
         ran.or_else(|| self.by_reading.as_deref().map(read))
-    }
-
-    /// Verdicts of the restorer when it ran: was the stand-in for the hypervisor strict, and what came of it.
-    pub fn ran(&self) -> impl Iterator<Item = (bool, Verdict)> {
-        let lenient = self.restorer.as_ref().map(|answer| (false, answer.verdict));
-        lenient.into_iter().chain(self.restorer_strict.as_ref().map(|answer| (true, answer.verdict)))
     }
 
     /// Does the restorer's verdict depend on memory that it never wrote, so that it may be another one each time?

@@ -1,6 +1,5 @@
 //! Xen's own restore code, live.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,49 +7,70 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::Deserialize;
 use xenstream_core::Checkpointing;
 
-use crate::{Answer, Error, Packages, Verdict};
+use crate::{Answer, Error, Packages, Release, Verdict};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../restore-harness");
 const TOOL: &str = "the restore harness";
 
-/// The compiled harness.
+/// The stand-in for the hypervisor.
+const STANDIN: [&str; 6] =
+    ["hypercalls.c", "memory.c", "values-context.c", "values-params.c", "values-policy.c", "values-vcpu.c"];
+
+/// The compiled harness of one release.
 #[derive(Clone, Debug)]
 pub struct Harness {
+    release: Release,
     program: PathBuf,
     preload: PathBuf,
 }
 
 impl Harness {
-    /// Compiles it into this directory, against the unpacked packages.
+    /// Compiles it against the unpacked packages, beside them.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where there is no gcc.
-    pub fn build(packages: &Packages, directory: &Path) -> Result<Harness, Error> {
-        fs::create_dir_all(directory).map_err(Error::file(directory))?;
+    pub fn build(packages: &Packages) -> Result<Harness, Error> {
+        let (release, directory) = (packages.release(), packages.directory());
         let libraries = packages.libraries();
-        let harness =
-            Harness { program: directory.join("restore-harness"), preload: directory.join("libstandin.so") };
+        let harness = Harness {
+            release,
+            program: directory.join("restore-harness"),
+            preload: directory.join("libstandin.so"),
+        };
         let mut program = compiler(packages);
         // The libraries must find the stand-in's functions in the program, and each other without being installed.
         program
             .args(["-rdynamic", "-fno-builtin-malloc", "-o"])
             .arg(&harness.program)
-            .args(["restore-harness.c", "watch.c", "hypercalls.c", "memory.c"])
+            .args(["restore-harness.c", "watch.c"])
+            .args(STANDIN)
             .args(
-                ["libxenguest.so.4.17", "libxenctrl.so.4.17", "libxentoollog.so.1"]
-                    .map(|name| libraries.join(name)),
+                [
+                    format!("libxenguest.so.{release}"),
+                    format!("libxenctrl.so.{release}"),
+                    "libxentoollog.so.1".to_owned(),
+                ]
+                .map(|name| libraries.join(name)),
             )
             .args(["-Wl,--disable-new-dtags".to_owned()])
             .args(["-rpath", "-rpath-link"].map(|option| format!("-Wl,{option},{}", libraries.display())));
+        if let Some(loader) = packages.loader() {
+            // What the libraries want of their own C library is found when the program starts.
+            program
+                .arg("-Wl,--allow-shlib-undefined,--unresolved-symbols=ignore-in-shared-libs")
+                .arg(format!("-Wl,--dynamic-linker={}", loader.display()));
+        }
         compile(&mut program)?;
         let mut preload = compiler(packages);
-        preload.args(["-shared", "-fPIC", "-o"]).arg(&harness.preload).args([
-            "preload.c",
-            "hypercalls.c",
-            "memory.c",
-        ]);
+        preload.args(["-shared", "-fPIC", "-o"]).arg(&harness.preload).arg("preload.c").args(STANDIN);
         compile(&mut preload)?;
         Ok(harness)
+    }
+
+    /// Whose restore code it runs.
+    #[must_use]
+    pub fn release(&self) -> Release {
+        self.release
     }
 
     /// The library that lets Xen's own restore helper run without a hypervisor; see `preload.c`.
@@ -158,13 +178,16 @@ fn compiler(packages: &Packages) -> Command {
         .args(["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror"])
         // Functions that stand for a library's have its parameters, wanted or not.
         .args(["-Wno-unused-parameter", "-Wno-missing-field-initializers"])
+        .arg(format!("-DXEN_MINOR={}", packages.release().minor()))
         .arg("-isystem")
         .arg(packages.root().join("usr/include"));
     gcc
 }
 
 fn compile(gcc: &mut Command) -> Result<(), Error> {
-    let output = gcc.output().map_err(|error| Error::Unavailable { what: "gcc", why: error.to_string() })?;
+    let output = gcc
+        .output()
+        .map_err(|error| Error::Unavailable { what: "gcc".to_owned(), why: error.to_string() })?;
     if output.status.success() {
         Ok(())
     } else {

@@ -38,7 +38,7 @@ impl Verifier {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| Error::Unavailable { what: "python3", why: error.to_string() })?;
+            .map_err(|error| Error::Unavailable { what: "python3".to_owned(), why: error.to_string() })?;
         let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::tool(TOOL, "it has no pipes"));
         };

@@ -93,10 +93,10 @@ fn static_data(rng: &mut Rng) -> Vec<Item> {
     if rng.bool() {
         let mut leaves: Vec<_> =
             (0..rng.u32(1..5)).map(|leaf| [leaf, u32::MAX, rng.u32(..), 0, 0, 0]).collect();
-        // Leaf 0 names the largest leaf; leaf 1 says that the guest has XSAVE.
-        leaves[0][2] %= 0xE;
+        // Leaf 0 names the largest leaf, which is that of XSAVE; leaf 1 says that the guest has XSAVE and AVX.
+        leaves[0][2] = 0xD;
         if let Some(features) = leaves.get_mut(1) {
-            features[4] = 1 << 26;
+            features[4] = 1 << 26 | 1 << 28;
         }
         records.push(libxc::cpuid_policy(&leaves));
         records.push(libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]));

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use xenstream::logs::find;
-use xenstream::{Options, Policy, Report, Violation};
-use xenstream_peer::{Answer, Comparison, Differences, Disagreement, Recorded, Row};
+use xenstream::{Fact, Level, Options, Policy, Report, Rule, Violation};
+use xenstream_peer::{Answer, Comparison, Differences, Disagreement, Recorded, Release, Row};
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/verdicts").join(name)
@@ -20,14 +20,18 @@ fn refusal(row: &Row, bytes: &[u8], policy: Policy) -> Option<Violation> {
 }
 
 /// What there is to compare a stream's verdict with.
-fn answers(row: &Row) -> impl Iterator<Item = (Comparison, Answer)> {
+fn answers(recorded: &Recorded, row: &Row) -> impl Iterator<Item = (Comparison, Answer)> {
     let restorer = row.restorer();
+    let releases = Release::ALL.map(|release| {
+        recorded.released(row, release).map(|answer| (Comparison::TargetRestorer(release), answer))
+    });
     [
         Some((Comparison::SpecVerifier, row.verifier())),
         restorer.clone().map(|answer| (Comparison::SpecRestorer, answer)),
         restorer.map(|answer| (Comparison::RestoreRestorer, answer)),
     ]
     .into_iter()
+    .chain(releases)
     .flatten()
 }
 
@@ -44,8 +48,8 @@ fn every_difference_from_xens_tools_has_a_reason() {
             .into_iter()
             .chain(report.findings.listed())
             .for_each(|found| differences.saw(found));
-        for (comparison, answer) in answers(row) {
-            let ours = refusal(row, bytes, differences.lowered(Policy::new(comparison.profile())));
+        for (comparison, answer) in answers(&recorded, row) {
+            let ours = refusal(row, bytes, differences.lowered(comparison.policy()));
             if let Some(disagreement) = Disagreement::between(comparison, ours, &answer)
                 && differences.explain(&row.name, &disagreement).is_none()
             {
@@ -63,7 +67,8 @@ fn hardened_refuses_whatever_does_harm() {
     let recorded = Recorded::load(&corpus("")).unwrap();
     let differences = Differences::load(&corpus("differences.toml")).unwrap();
     let hardened = differences.lowered(Policy::hardened());
-    let harmful: Vec<_> = recorded.iter().filter(|(row, _)| row.harm().is_some()).collect();
+    let is_harmful = |row: &Row| row.harm().is_some() || !recorded.harmed(row).is_empty();
+    let harmful: Vec<_> = recorded.iter().filter(|(row, _)| is_harmful(row)).collect();
     assert!(harmful.len() > 20, "only {} harmful streams on record", harmful.len());
     let let_through: Vec<_> = harmful
         .iter()
@@ -71,6 +76,28 @@ fn hardened_refuses_whatever_does_harm() {
         .map(|(row, _)| &row.name)
         .collect();
     assert!(let_through.is_empty(), "{let_through:?}");
+}
+
+#[test]
+fn releases_before_4_15_refuse_pfns_of_2_to_the_30() {
+    let recorded = Recorded::load(&corpus("")).unwrap();
+    let allowing = |policy: Policy| {
+        let lowered = [Rule::LibxcHvmContextMissing, Rule::LibxcMemoryGap, Rule::LibxcMemoryShort];
+        lowered.into_iter().fold(policy, |policy, rule| policy.with_level(rule, Level::Allow).unwrap())
+    };
+    // Below the limit of `restore`.
+    let names = ["page-pfn-2^30", "page-pfn-2^32", "page-pfn-2^33"];
+    for (row, bytes) in recorded.iter().filter(|(row, _)| names.contains(&row.name.as_str())) {
+        let ours = |release: Release| {
+            let policy = allowing(Policy::restore().with_target(Some(release.target())));
+            refusal(row, bytes, policy).map(|violation| (violation.rule, violation.fact))
+        };
+        let refused = Some((Rule::LibxcPageDataPfnLimit, Some(Fact::Pfn31)));
+        assert_eq!(ours(Release::V4_14), refused, "{}", row.name);
+        assert_eq!([ours(Release::V4_17), ours(Release::V4_20)], [None, None], "{}", row.name);
+        // The double free is no refusal but harm, and a gate has no target.
+        assert!(refusal(row, bytes, allowing(Policy::hardened())).is_some(), "{}", row.name);
+    }
 }
 
 /// Streams that Xen's restorer refuses for something after that which we refuse them for.
