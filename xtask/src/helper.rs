@@ -98,7 +98,7 @@ impl Helpers {
     fn get() -> Result<Helpers> {
         let directory = scratch("peer");
         let packages = Packages::fetch(&directory, Release::V4_17)?;
-        let harness = Harness::build(&packages)?;
+        let harness = Harness::build(&packages, packages.directory())?;
         let ours = build("dev")?;
         // The stand-in is for Xen's helper only.
         let real = directory.join("save-helper");

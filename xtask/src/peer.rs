@@ -65,7 +65,10 @@ impl Tools {
         let releases: BTreeSet<_> = releases.iter().copied().collect();
         let harnesses = releases
             .into_iter()
-            .map(|release| Harness::build(&Packages::fetch(directory, release)?))
+            .map(|release| {
+                let packages = Packages::fetch(directory, release)?;
+                Harness::build(&packages, packages.directory())
+            })
             .collect::<Result<_, _>>()?;
         // Started once before anything depends on it, so that a missing Python is told like a missing package.
         Verifier::start(&packages)?;

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::{Checkpointing, Format, Limit, Policy, Profile, Rule, Violation};
 use xenstream_peer::{
-    Answer, Comparison, Differences, Disagreement, Domain, Error, Harness, Packages, Restorer, Verdict, judge,
+    Answer, Comparison, Differences, Disagreement, Domain, Error, Harness, Packages, Release, Restorer,
+    Verdict, judge,
 };
 use xenstream_synth::broken::Broken;
 use xenstream_synth::plan::{Container, Plan};
@@ -97,8 +98,14 @@ struct Tools {
     /// Plain and Remus.
     lenient: [Restorer; 2],
     strict: Restorer,
-    differences: [Differences; 2],
+    differences: Differences,
 }
+
+/// The release whose restorer it is.
+const RELEASE: Release = Release::V4_17;
+
+/// What is compared.
+const COMPARISON: Comparison = Comparison::TargetRestorer(RELEASE);
 
 impl Tools {
     /// Starts it, if what it is made of is there.
@@ -116,28 +123,25 @@ impl Tools {
         let failed = |source| Error::File { path: std::env::temp_dir(), source };
         let scratch = tempfile::tempdir().map_err(failed)?;
         let file = tempfile::tempfile().map_err(failed)?;
-        let harness = Harness::build(&Packages::fetch(&peer)?, scratch.path())?;
+        let harness = Harness::build(&Packages::fetch(&peer, RELEASE)?, scratch.path())?;
         let start = |kind, strict| harness.start(kind, Domain::AsTheStreamSays, strict);
         Ok(Some(Tools {
             path: format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
             file,
             lenient: [start(Checkpointing::Plain, false)?, start(Checkpointing::Remus, false)?],
             strict: start(Checkpointing::Plain, true)?,
-            differences: [
-                Differences::load(&root.join("corpus/verdicts/differences.toml"))?,
-                Differences::load(&root.join("xtask/peer/differences.toml"))?,
-            ],
+            differences: Differences::load(&root.join("xtask/peer/differences.toml"))?,
         }))
     }
 
     fn compare(&mut self, bytes: &[u8], checkpointing: Checkpointing) -> Result<(), Error> {
         let remus = checkpointing != Checkpointing::Auto;
         let checkpointing = if remus { Checkpointing::Remus } else { Checkpointing::Plain };
-        let [on_record, _] = &self.differences;
-        let lowered = |profile| on_record.lowered(Policy::new(profile));
-        let policy =
-            |profile| lowered(profile).with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS);
-        let [restore, hardened] = [Profile::Restore, Profile::Hardened].map(policy);
+        let lowered = |policy| {
+            let policy = self.differences.lowered(policy);
+            policy.with_checkpointing(checkpointing).with_limit(Limit::HvmPfn, PFNS)
+        };
+        let (restore, hardened) = (lowered(COMPARISON.policy()), lowered(Policy::new(Profile::Hardened)));
         let ours = judge(bytes, Format::Libxc, &restore);
         let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcP2mFramesRange];
         if ours.is_some_and(|violation| balloons.contains(&violation.rule)) {
@@ -168,15 +172,15 @@ impl Tools {
     }
 
     fn agree(&mut self, ours: Option<Violation>, answer: &Answer) {
-        let Some(disagreement) = Disagreement::between(Comparison::RestoreRestorer, ours, answer) else {
+        let Some(disagreement) = Disagreement::between(COMPARISON, ours, answer) else {
             return;
         };
-        let known = self.differences.iter_mut().any(|table| table.explain("fuzz", &disagreement).is_some());
-        assert!(known, "a difference without a reason: {disagreement}");
+        let is_known = self.differences.explain("fuzz", &disagreement).is_some();
+        assert!(is_known, "a difference without a reason: {disagreement}");
     }
 }
 
 /// Has everything been downloaded here?
 fn is_unpacked(peer: &Path) -> bool {
-    peer.join("unpacked").exists()
+    peer.join(RELEASE.to_string()).join("unpacked").exists()
 }

@@ -1,5 +1,6 @@
 //! Xen's own restore code, live.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -25,12 +26,13 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Compiles it against the unpacked packages, beside them.
+    /// Compiles it into this directory, against the unpacked packages.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where there is no gcc.
-    pub fn build(packages: &Packages) -> Result<Harness, Error> {
-        let (release, directory) = (packages.release(), packages.directory());
+    pub fn build(packages: &Packages, directory: &Path) -> Result<Harness, Error> {
+        fs::create_dir_all(directory).map_err(Error::file(directory))?;
+        let release = packages.release();
         let libraries = packages.libraries();
         let harness = Harness {
             release,
