@@ -25,6 +25,12 @@ const XZ_OVERHEAD: u64 = 1 << 20;
 /// Bytes of decompressed data that are judged together.
 const CHUNK: usize = 64 << 10;
 
+/// How much is decompressed once the verdict is fixed, to learn from a checksum whether the data was damaged: this many
+/// bytes, and for each byte of the input [`AFTER_RATIO`] more. Images compress less than that; a bomb does not, and must
+/// not take time out of proportion to its size.
+const AFTER_MIN: u64 = 64 << 20;
+const AFTER_RATIO: u64 = 16;
+
 /// A compression method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -170,11 +176,19 @@ fn decode(
     let mut start = true;
     // What follows the stream.
     let mut follows = None;
+    // Bytes that could no longer change the verdict.
+    let mut after: u64 = 0;
     loop {
+        if after > AFTER_MIN.saturating_add(decompressor.bytes_read().saturating_mul(AFTER_RATIO)) {
+            break;
+        }
         let bytes = match decompressor.read(&mut chunk)? {
             0 => break,
             n => &chunk[..n],
         };
+        if verdict.is_err() || follows.is_some() {
+            after += bytes.len() as u64;
+        }
         if verdict.is_ok() {
             verdict = judge(bytes, &mut follows, session);
             if std::mem::take(&mut start) && session.asks_for_start(&verdict) {

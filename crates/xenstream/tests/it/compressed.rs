@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use xenstream::{
-    Compression, Error, Input, Options, Policy, ReadAt, Report, Rule, verify, verify_fd, verify_path,
+    Compression, Error, Input, Level, Options, Policy, ReadAt, Report, Rule, verify, verify_fd, verify_path,
     verify_reader, verify_slice,
 };
 use xenstream_synth::valid;
@@ -205,5 +205,26 @@ fn memory_is_bounded() {
             Err(Error::Decompress { .. }) if !taken => {}
             other => panic!("{dictionary}: {other:?}"),
         }
+    }
+}
+
+/// A gzip member of 1 MiB of zeros is about 1 KiB long; here are 300 of them.
+#[test]
+fn decompression_ends_in_proportion_after_the_verdict() {
+    let member = pack(Compression::Gzip, &vec![0; 1 << 20]);
+    let bomb = member.repeat(300);
+    for (start, rule) in
+        [(b"no image".to_vec(), Rule::StreamUnrecognised), (image(), Rule::StreamTrailingZeros)]
+    {
+        let packed = [pack(Compression::Gzip, &start), bomb.clone()].concat();
+        let options = Options::new(Policy::restore().with_level(rule, Level::Deny).unwrap());
+        let report = verify_slice(&packed, &options).unwrap();
+        assert_eq!(report.violation().map(|violation| violation.rule), Some(rule));
+        assert!(
+            report.bytes_read < packed.len() as u64 / 2,
+            "{rule}: {} of {}",
+            report.bytes_read,
+            packed.len()
+        );
     }
 }
