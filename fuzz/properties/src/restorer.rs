@@ -143,7 +143,7 @@ impl Tools {
         };
         let (restore, hardened) = (lowered(COMPARISON.policy()), lowered(Policy::new(Profile::Hardened)));
         let ours = judge(bytes, Format::Libxc, &restore);
-        let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcP2mFramesRange];
+        let balloons = [Rule::LibxcPageDataPfnRange, Rule::LibxcPageDataPfnLimit, Rule::LibxcP2mFramesRange];
         if ours.is_some_and(|violation| balloons.contains(&violation.rule)) {
             return Ok(());
         }
