@@ -2,7 +2,7 @@
 //! records in an order that savers do not write.
 
 use xenstream_core::wire::libxc::{page, types, vcpu};
-use xenstream_core::wire::{Order, libxl, xl};
+use xenstream_core::wire::{Order, libvirt, libxl, xl};
 use xenstream_core::{Layer, Level, Policy, Rule};
 
 use crate::Error;
@@ -15,9 +15,8 @@ use crate::rewrite::target::certain;
 pub(super) const PADDING: [Rule; 2] = [Rule::LibxcPadding, Rule::LibxlPadding];
 
 /// Rules on words that nobody reads, and the bits that stay.
-const RESERVED: [(Rule, u64); 12] = [
+const RESERVED: [(Rule, u64); 11] = [
     (Rule::XlOptionalFlags, 0),
-    (Rule::LibvirtReserved, 0),
     (Rule::LibxlOptionsReserved, libxl::OPTION_BIG_ENDIAN as u64 | libxl::OPTION_LEGACY as u64),
     (Rule::LibxcOptionsReserved, 1),
     (Rule::LibxcHeaderReserved, 0),
@@ -32,7 +31,7 @@ const RESERVED: [(Rule, u64); 12] = [
 
 /// The policy under which what is normalised is heard of.
 pub(super) fn listening(policy: Policy) -> Policy {
-    let rules = PADDING.into_iter().chain(RESERVED.map(|(rule, _)| rule));
+    let rules = PADDING.into_iter().chain(RESERVED.map(|(rule, _)| rule)).chain([Rule::LibvirtReserved]);
     rules.fold(policy, |policy, rule| match policy.level(rule) {
         // None of them is structural, so each may be lowered and raised.
         Level::Allow => policy.clone().with_level(rule, Level::Warn).unwrap_or(policy),
@@ -67,6 +66,13 @@ pub(super) fn reserved(
 ) -> Result<(), Error> {
     for finding in findings {
         let violation = finding.violation;
+        if violation.rule == Rule::LibvirtReserved {
+            // Of its unused words the first that is not zero is reported.
+            let unused = libvirt::HEADER.saturating_sub(violation.offset).min(4 * libvirt::UNUSED_WORDS);
+            document.patches.put(violation.offset, &vec![0; unused as usize]);
+            log.change(violation.offset, "libvirt header", "reserved", hex(violation.found), "0x0");
+            continue;
+        }
         let known = RESERVED.into_iter().find(|(rule, _)| *rule == violation.rule).map(|(_, keep)| keep);
         let pad = || certain(violation.rule).filter(|field| field.keep == 0 && field.name != "int_output");
         let Some(keep) = known.or_else(|| pad().map(|_| 0)) else { continue };

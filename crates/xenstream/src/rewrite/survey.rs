@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::{libxl, xenopsd};
 use xenstream_core::{Framing, Header, Layer, Observer, Record, Violation};
 
 use crate::rewrite::document::{Document, Part, Piece};
@@ -65,7 +66,7 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
         Surveyor { document, findings: Vec::new(), lost: None, record_end: 0, overflows: &overflows };
     let mut session = Session::new(&options, Some(&mut surveyor));
     let outcome = file::drive(input, &mut session);
-    let (ended, end) = (session.is_ended(), session.position());
+    let end = session.position();
     let mut report = session.into_report(outcome)?;
     let Surveyor { mut document, findings, lost, .. } = surveyor;
     // The target is what comes out.
@@ -73,14 +74,25 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
     document.format = report.format;
     document.guest = report.summary.guest;
     document.version = report.summary.libxc_version.unwrap_or(0);
-    document.ended = ended;
     document.end = end.min(input.size().map_err(Error::Inspect)?);
     document.stray = document.pieces.last().map_or(end, |last| last.range.end)..document.end;
     document.is_torn = document.pieces.last().is_some_and(|last| last.range.end > document.end);
+    document.ended = !document.is_torn && ends(&document.pieces);
     for piece in &mut document.pieces {
         piece.range.end = piece.range.end.min(document.end);
     }
     Ok(Surveyed { report, document, findings, lost, overflows: overflows.get() })
+}
+
+/// Whether the last piece is what ends the outermost stream. A verifier that has found something wrong does not say.
+fn ends(pieces: &[Piece]) -> bool {
+    let end = pieces.iter().find_map(|piece| match piece.part {
+        Part::Libxl => Some(Part::LibxlRecord(libxl::types::END)),
+        Part::Image => Some(Part::LibxcRecord(types::END)),
+        Part::Xenopsd => Some(Part::XenopsdRecord(xenopsd::types::END_OF_IMAGE)),
+        _ => None,
+    });
+    end.is_some() && pieces.last().map(|piece| piece.part) == end
 }
 
 struct Surveyor<'i, 'o> {

@@ -1,14 +1,17 @@
 //! Guests that move from one container to another.
 
 use xenstream::rewrite::{Container, Convert, Loss};
+use xenstream::wire::hvm::types::LAPIC;
+use xenstream::wire::libxc::types::HVM_CONTEXT;
 use xenstream::wire::libxl::types::EMULATOR_CONTEXT;
 use xenstream::wire::xl;
 use xenstream::{Format, Layer, Options, Policy};
+use xenstream_synth::hvm::{Chain, Entry};
 use xenstream_synth::minimal::Kind;
 use xenstream_synth::valid::{self, Machine};
-use xenstream_synth::{Body, Part, libxl};
+use xenstream_synth::{Body, Part, libxc, libxl};
 
-use super::common::{converted, records};
+use super::common::{converted, for_target, records};
 use crate::scrub::common::corpus;
 
 const XML: &[u8] = b"<domain type='xen'><name>guest</name></domain>";
@@ -150,4 +153,20 @@ fn two_libxc_streams_are_not_converted() {
     let bytes = guest.into_iter().fold(twice, |stream, item| stream.before(Part::libxl(0), item)).bytes();
     let (refused, _) = converted(&bytes, &options(), &to(Container::Libxc));
     assert!(refused.obstacles[0].reason.starts_with("it holds more than one libxc stream"), "{refused:?}");
+}
+
+#[test]
+fn what_a_target_refuses_is_cured_on_the_way() {
+    let lapic = Entry::new(LAPIC, 0, vec![0; 32]);
+    let chain = Chain::around([lapic]);
+    let stream = valid::pvh().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&chain));
+    let bytes = [stream.in_libxl().bytes(), b"tail".to_vec()].concat();
+    let (moved, out) = converted(&bytes, &for_target("4.17"), &to(Container::Libvirt));
+    assert_eq!(moved.obstacles, []);
+    let fields: Vec<&str> = moved.changes.iter().map(|change| &*change.field).collect();
+    assert_eq!(fields, ["length", "container", "bytes"]);
+    let (bare, _) = converted(&out, &for_target("4.17"), &to(Container::Libxc));
+    assert_eq!(bare.obstacles, []);
+    let (bare, _) = converted(&bytes, &for_target("4.17"), &to(Container::Libxc));
+    assert_eq!(bare.obstacles, []);
 }
