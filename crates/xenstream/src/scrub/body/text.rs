@@ -84,17 +84,29 @@ fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> 
 /// it that this does not know how to blank.
 fn blank_xml(text: &mut [u8]) -> bool {
     let Some(blanks) = xml_blanks(text) else { return false };
-    for range in blanks {
+    for Blanked { range, letter } in blanks {
         for byte in &mut text[range] {
             if !byte.is_ascii_whitespace() {
-                *byte = BLANK;
+                *byte = letter;
             }
         }
     }
     xml_fault(text).is_none()
 }
 
-fn xml_blanks(text: &[u8]) -> Option<Vec<Range<usize>>> {
+/// Bytes that become this letter.
+struct Blanked {
+    range: Range<usize>,
+    letter: u8,
+}
+
+impl From<Range<usize>> for Blanked {
+    fn from(range: Range<usize>) -> Blanked {
+        Blanked { range, letter: BLANK }
+    }
+}
+
+fn xml_blanks(text: &[u8]) -> Option<Vec<Blanked>> {
     let mut blanks = Vec::new();
     let mut reader = Reader::from_str(std::str::from_utf8(text).ok()?);
     let mut counts = false;
@@ -104,40 +116,111 @@ fn xml_blanks(text: &[u8]) -> Option<Vec<Range<usize>>> {
         let end = usize::try_from(reader.buffer_position()).ok()?;
         let inner = |lead: &str, tail: &str| {
             let range = start + lead.len()..end.checked_sub(tail.len())?;
-            (range.start <= range.end).then_some(range)
+            (range.start <= range.end).then(|| Blanked::from(range))
         };
         match event {
             Event::Eof => return Some(blanks),
             Event::Start(tag) => {
                 counts = is_quantity(tag.local_name().as_ref());
-                attributes(text, start..end, counts, &mut blanks)?;
+                attributes(text, start + 1 + tag.name().as_ref().len()..end, counts, &mut blanks)?;
             }
             Event::Empty(tag) => {
-                attributes(text, start..end, is_quantity(tag.local_name().as_ref()), &mut blanks)?;
+                let counts = is_quantity(tag.local_name().as_ref());
+                attributes(text, start + 1 + tag.name().as_ref().len()..end, counts, &mut blanks)?;
             }
             Event::End(_) => counts = false,
             Event::Text(_) if counts && is_number(&text[start..end]) => {}
-            Event::Text(_) | Event::GeneralRef(_) => blanks.push(start..end),
+            Event::Text(_) | Event::GeneralRef(_) => blanks.push((start..end).into()),
             Event::CData(_) => blanks.push(inner("<![CDATA[", "]]>")?),
             Event::Comment(_) => blanks.push(inner("<!--", "-->")?),
-            // It says which version and encoding of XML this is.
-            Event::Decl(_) => {}
+            // Any other may hold anything.
+            Event::Decl(_) if DECLARATIONS.contains(&&text[start..end]) => {}
             // Entities and instructions are nothing that libvirt writes.
-            Event::PI(_) | Event::DocType(_) => return None,
+            Event::Decl(_) | Event::PI(_) | Event::DocType(_) => return None,
         }
     }
 }
 
-/// The values of a tag's attributes: whatever is between quotes.
-fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Range<usize>>) -> Option<()> {
+/// What a document may begin with: the version and encoding of XML, as programs write it.
+const DECLARATIONS: [&[u8]; 6] = [
+    b"<?xml version='1.0'?>",
+    b"<?xml version=\"1.0\"?>",
+    b"<?xml version='1.0' encoding='UTF-8'?>",
+    b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+    b"<?xml version='1.0' encoding='utf-8'?>",
+    b"<?xml version=\"1.0\" encoding=\"utf-8\"?>",
+];
+
+/// Attributes that libvirt writes for domains of Xen. The name of any other may be the guest's.
+const ATTRIBUTES: [&[u8]; 48] = [
+    b"action",
+    b"address",
+    b"arch",
+    b"autoport",
+    b"bridge",
+    b"bus",
+    b"cache",
+    b"check",
+    b"controller",
+    b"cores",
+    b"cpuset",
+    b"current",
+    b"dev",
+    b"domain",
+    b"file",
+    b"function",
+    b"heads",
+    b"id",
+    b"index",
+    b"keymap",
+    b"listen",
+    b"loader",
+    b"mac",
+    b"machine",
+    b"managed",
+    b"max",
+    b"mode",
+    b"model",
+    b"multifunction",
+    b"name",
+    b"offset",
+    b"passwd",
+    b"path",
+    b"placement",
+    b"policy",
+    b"port",
+    b"present",
+    b"primary",
+    b"readonly",
+    b"slot",
+    b"sockets",
+    b"target",
+    b"threads",
+    b"type",
+    b"unit",
+    b"value",
+    b"vram",
+    b"xmlns",
+];
+
+/// The attributes of a tag, after its name: the values, which are whatever is between quotes, and the names that are not
+/// libvirt's. The nth of these is filled with the nth letter, since no two may be the same.
+fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Blanked>) -> Option<()> {
     const UNITS: [&[u8]; 5] = [b"b", b"KiB", b"MiB", b"GiB", b"TiB"];
     let tag_end = tag.end;
     let mut at = tag.start;
+    let mut letters = b'a'..=b'z';
     while let Some(open) = find(&text[..tag_end], at, |byte| matches!(byte, b'"' | b'\'')) {
+        let before = &text[at..open];
+        let name = at + before.len() - before.trim_ascii_start().len();
+        let name_end = name + text[name..open].iter().position(|byte| b"= \t\r\n".contains(byte))?;
+        if !ATTRIBUTES.contains(&&text[name..name_end]) {
+            blanks.push(Blanked { range: name..name_end, letter: letters.next()? });
+        }
         let close = find(&text[..tag_end], open + 1, |byte| byte == text[open])?;
         let value = &text[open + 1..close];
         if !counts || !(is_number(value) || UNITS.contains(&value)) {
-            blanks.push(open + 1..close);
+            blanks.push((open + 1..close).into());
         }
         at = close + 1;
     }
@@ -260,6 +343,8 @@ mod tests {
             ),
             ("<d><memory/>12<!-- c --><![CDATA[<x>]]></d>", "<d><memory/>xx<!-- x --><![CDATA[xxx]]></d>"),
             ("<?xml version='1.0'?>\n<d a=\"x>'y\"/>", "<?xml version='1.0'?>\n<d a=\"xxxx\"/>"),
+            ("<d my-name='1' n:other = 'b' id='c'/>", "<d aaaaaaa='x' bbbbbbb = 'x' id='x'/>"),
+            ("<?xml version='1.0' encoding='name'?><d/>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
             ("<d>&#233;é</d>\n\0", "<d>xxxxxxxx</d>\n\0"),
             ("<?pi x?><d/>", "xxxxxxxxxxxx"),
             ("<!DOCTYPE d [<!ENTITY e 'name'>]><d/>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
