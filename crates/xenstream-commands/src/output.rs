@@ -87,6 +87,10 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     if report.is_valid() {
         releases::takers(out, report)?;
     }
+    // A gate has to say what it lets through unseen.
+    if report.profile == Profile::Hardened {
+        unchecked(out, report)?;
+    }
     for derived in report.notable_limits() {
         let limit = derived.limit;
         match derived.memory_kib {
@@ -104,6 +108,14 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
         }
     }
     Ok(())
+}
+
+/// What a valid stream was not checked for.
+pub(crate) fn unchecked(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    match report.unchecked_note() {
+        Some(note) => writeln!(out, "  {ASIDE}note{ASIDE:#}: {note}"),
+        None => Ok(()),
+    }
 }
 
 /// A path as people can read it: what is not UTF-8, and what would steer a terminal, is replaced.

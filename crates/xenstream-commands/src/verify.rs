@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::{ArgAction, Args};
 use xenstream::batch::{Outcome, Target, verify_all};
-use xenstream::{Error, Options, Report, json};
+use xenstream::{Error, Options, Profile, Report, json};
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::descriptor::is_unusable;
@@ -165,6 +165,9 @@ fn print(
         (_, Ok(report)) => {
             output::report(out, path, report)?;
             if arguments.verbose {
+                if report.profile != Profile::Hardened {
+                    output::unchecked(out, report)?;
+                }
                 output::guest(out, report)?;
             }
             if arguments.verbose && report.is_valid() { releases::reasons(out, report) } else { Ok(()) }

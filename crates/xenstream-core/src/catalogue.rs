@@ -1745,16 +1745,16 @@ catalogue! {
         field: word, framing: kept, by: std
         title: "cr3 names no top-level page table"
         refuses: "A cr3 that names a page whose last entry in PAGE_DATA is not that of a top-level page table: L4TAB of a 64-bit guest, L3TAB of a 32-bit guest."
-        why: "The vcpu would run on tables that are none. The restorer compares the type and fails, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        why: "The vcpu would run on tables that are none. The restorer compares the type and fails, when all memory has been transferred. Of an input that comes in order the types of these tables are kept, up to 131072 of them."
         source: "restorer, process_vcpu_basic()"
-        message: "cr3 names a page of type {found:x}; a top-level page table is of type {expected:x}"
+        message: "cr3 names a page {of-type}; a top-level page table is of type {expected:x}"
     PvCr1Type "pv::cr1-type" W D D
         field: word, framing: kept, by: std
         title: "cr1 names no top-level page table"
         refuses: "A cr1 in use that names a page whose last entry in PAGE_DATA is not L4TAB."
-        why: "It holds the page tables of user mode. The restorer compares the type and fails, when all memory has been transferred. Types are known only once all of memory has passed, so the rule is checked in files alone."
+        why: "It holds the page tables of user mode. The restorer compares the type and fails, when all memory has been transferred. Of an input that comes in order the types of these tables are kept, up to 131072 of them."
         source: "restorer, process_vcpu_basic()"
-        message: "cr1 names a page of type {found:x}; a top-level page table is of type {expected:x}"
+        message: "cr1 names a page {of-type}; a top-level page table is of type {expected:x}"
     PvP2mType "pv::p2m-type" W D D
         field: 8, framing: kept, by: std
         title: "p2m frame of another type"

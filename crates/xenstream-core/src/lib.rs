@@ -66,4 +66,4 @@ pub use targets::{
 };
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use verify::detect::Follows;
-pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};
+pub use violation::{Layer, Message, RecordRef, TypeLabel, UNKNOWN_TYPE, Violation};

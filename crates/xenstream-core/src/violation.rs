@@ -224,6 +224,8 @@ impl fmt::Display for Message<'_> {
                 "lack" => write!(f, ", of which {} are missing", ByteSize(expected))?,
                 "type" => f.write_str(domain_type(expected).map_or("unknown", DomainType::name))?,
                 "shown" => f.write_str(Shown::of(found).text())?,
+                "of-type" if found == UNKNOWN_TYPE => f.write_str("of another type")?,
+                "of-type" => write!(f, "of type {found:#x}")?,
                 "found:viridian" => viridian(f, found)?,
                 "expected:viridian" => viridian(f, expected)?,
                 "torn" if expected == 0 => {}
@@ -247,6 +249,9 @@ impl fmt::Display for Message<'_> {
         }
     }
 }
+
+/// A page's type that was not kept, as `pv::cr3-type` and `pv::cr1-type` have it for `found`.
+pub const UNKNOWN_TYPE: u64 = u64::MAX;
 
 /// Features of Viridian that are none, since the stream has an entry of HVM_CONTEXT instead.
 pub(crate) const VIRIDIAN_STATE: u64 = u64::MAX;

@@ -112,7 +112,9 @@ pub(crate) struct Entry<'r> {
 pub(crate) fn tell(entry: &Entry<'_>) {
     let Entry { operation, action, .. } = entry;
     let whose = entry.domid.map_or_else(|| "a domain".to_owned(), |domid| format!("domain {domid}"));
-    let message = format!("{} of {whose}: {}", operation.name(), action.sentence());
+    let unchecked = entry.result.and_then(|result| result.as_ref().ok()).and_then(Report::unchecked_note);
+    let aside = unchecked.map_or_else(String::new, |note| format!("; {note}"));
+    let message = format!("{} of {whose}: {}{aside}", operation.name(), action.sentence());
     if !matches!(action, Action::Passed) {
         complain(&message);
     }

@@ -9,6 +9,7 @@ use crate::Options;
 use crate::config::hvm::Settings;
 use crate::config::{Collector, Domain, Judgement};
 use crate::guest::Portrait;
+use crate::pv_walk::roots::Roots;
 use crate::report::{DerivedLimit, Findings};
 
 /// Collects what goes into the report and passes every event on.
@@ -19,6 +20,8 @@ pub(crate) struct Listener<'o> {
     pub(crate) warnings: Findings,
     pub(crate) findings: Findings,
     pub(crate) config: Collector,
+    /// Types of a PV guest's page tables, of an input that comes in order.
+    pub(crate) roots: Roots,
     /// What is known of the guest.
     pub(crate) portrait: Portrait,
     /// A rule of this crate's own was broken at deny.
@@ -43,6 +46,7 @@ impl<'o> Listener<'o> {
             warnings: Findings::default(),
             findings: Findings::default(),
             config: Collector::new(options),
+            roots: Roots::new(&options.policy),
             portrait: Portrait::default(),
             denied: None,
             limits: Vec::new(),
@@ -88,17 +92,21 @@ impl<'o> Listener<'o> {
 
 impl Observer for Listener<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
-        let own = self.config.wants(record);
+        let own = self.config.wants(record) | self.roots.wants(record);
         self.passes_body_on = self.observer.wants_body(record);
         self.passes_body_on || own
     }
 
     fn header(&mut self, header: &Header) {
         self.config.header(header);
+        self.roots.header(header);
         self.observer.header(header);
     }
 
     fn record(&mut self, record: &Record) {
+        for violation in self.roots.record(record) {
+            self.judged_to_break(violation);
+        }
         self.portrait.record(record);
         self.observer.record(record);
     }
@@ -113,9 +121,13 @@ impl Observer for Listener<'_> {
         if let Some(judgement) = self.config.body(bytes) {
             self.judged(judgement);
         }
+        for violation in self.roots.body(bytes) {
+            self.judged_to_break(violation);
+        }
     }
 
     fn pfns(&mut self, entries: Pfns<'_>) {
+        self.roots.pfns(entries);
         self.observer.pfns(entries);
     }
 

@@ -3,7 +3,7 @@
 //! Registers name pages, and what type a page has is known only after all of PAGE_DATA has passed, before the registers
 //! come. So the types are read once more, of the few pages that matter: once for the names, once for the types. Contents
 //! of pages are passed over, but for the start-info page. That takes an input that can be read at any place; of any other
-//! these rules are [unchecked](crate::Report::unchecked).
+//! these rules are [unchecked](crate::Report::unchecked), but for those on [page tables](roots).
 //!
 //! Source: `x86_pv_stream_complete()` of libxenguest. What a checkpoint leaves standing counts, and nothing after the
 //! last one.
@@ -20,6 +20,8 @@ use crate::session::{Session, Stop};
 use crate::source::ahead::read_at;
 use crate::source::file::{self, ReadAt};
 use crate::{Error, Options};
+
+pub(crate) mod roots;
 
 /// The rules that take a second walk.
 pub(crate) const RULES: [Rule; 7] = [
@@ -68,6 +70,14 @@ fn lower(policy: Policy, rule: Rule) -> Policy {
 fn pass(file: &dyn ReadAt, options: &Options, observer: &mut dyn Observer) -> Result<(), Stop> {
     let mut session = Session::new(options, Some(observer));
     file::drive_once(file, &mut session)
+}
+
+/// The bits of a type that tell a page table's level, pinned or not.
+const LEVEL: u64 = 7;
+
+/// The level of a guest's top-level page tables.
+const fn root_level(narrow: bool) -> u64 {
+    if narrow { page::L4TAB - 1 } else { page::L4TAB }
 }
 
 /// A pfn that is named, and where.
@@ -121,7 +131,7 @@ impl Names {
         let body = std::mem::take(&mut self.body);
         if let Some(record) =
             self.record.take().filter(|record| record.kind == u64::from(types::X86_PV_VCPU_BASIC))
-            && let Some((id, basic)) = self.basic(&record, &body)
+            && let Some((id, basic)) = basic(self.order, self.narrow, &record, &body)
         {
             self.current().basics.insert(id, basic);
         }
@@ -160,43 +170,44 @@ impl Names {
             frames.pfns.extend(words.map(|word| u32::try_from(order.u64(word)).unwrap_or(u32::MAX)));
         }
     }
+}
 
-    fn basic(&self, record: &Record, body: &[u8]) -> Option<(u32, Basic)> {
-        let (header, blob) = body.split_first_chunk::<8>()?;
-        let (id, _) = self.order.pair(*header);
-        let layout = if self.narrow { &vcpu::LAYOUT_32 } else { &vcpu::LAYOUT_64 };
-        let word = |at: u64| {
-            let bytes = blob.get(at as usize..)?;
-            if self.narrow {
-                Some(u64::from(u32::from_le_bytes(*bytes.first_chunk()?)))
-            } else {
-                Some(u64::from_le_bytes(*bytes.first_chunk()?))
-            }
-        };
-        let named = |pfn, at| {
-            let at = record.body_offset + vcpu::HEADER + at;
-            Named { pfn, at, record: record.reference() }
-        };
-        let entries = word(layout.gdt_ents)? & u64::from(u32::MAX);
-        let frames = entries.div_ceil(vcpu::GDT_ENTRIES_PER_FRAME).min(vcpu::GDT_FRAMES);
-        let gdt = (0..frames).filter_map(|n| {
-            let at = layout.gdt_frames + n * u64::from(layout.word);
-            Some(named(word(at)?, at))
-        });
-        let cr3 = word(layout.cr3)?;
-        let cr3 = if self.narrow { u64::from((cr3 as u32).rotate_left(20)) } else { cr3 >> pte::FRAME_SHIFT };
-        let cr1 = layout.cr1.and_then(|at| {
-            let cr1 = word(at)?;
-            (cr1 & pte::PRESENT != 0).then(|| named(cr1 >> pte::FRAME_SHIFT, at))
-        });
-        let basic = Basic {
-            start_info: named(word(layout.edx)?, layout.edx),
-            gdt: gdt.collect(),
-            cr3: named(cr3, layout.cr3),
-            cr1,
-        };
-        Some((id, basic))
-    }
+/// The pages that a BASIC names, and its vcpu.
+fn basic(order: Order, narrow: bool, record: &Record, body: &[u8]) -> Option<(u32, Basic)> {
+    let (header, blob) = body.split_first_chunk::<8>()?;
+    let (id, _) = order.pair(*header);
+    let layout = if narrow { &vcpu::LAYOUT_32 } else { &vcpu::LAYOUT_64 };
+    let word = |at: u64| {
+        let bytes = blob.get(at as usize..)?;
+        if narrow {
+            Some(u64::from(u32::from_le_bytes(*bytes.first_chunk()?)))
+        } else {
+            Some(u64::from_le_bytes(*bytes.first_chunk()?))
+        }
+    };
+    let named = |pfn, at| {
+        let at = record.body_offset + vcpu::HEADER + at;
+        Named { pfn, at, record: record.reference() }
+    };
+    let entries = word(layout.gdt_ents)? & u64::from(u32::MAX);
+    let frames = entries.div_ceil(vcpu::GDT_ENTRIES_PER_FRAME).min(vcpu::GDT_FRAMES);
+    let gdt = (0..frames).filter_map(|n| {
+        let at = layout.gdt_frames + n * u64::from(layout.word);
+        Some(named(word(at)?, at))
+    });
+    let cr3 = word(layout.cr3)?;
+    let cr3 = if narrow { u64::from((cr3 as u32).rotate_left(20)) } else { cr3 >> pte::FRAME_SHIFT };
+    let cr1 = layout.cr1.and_then(|at| {
+        let cr1 = word(at)?;
+        (cr1 & pte::PRESENT != 0).then(|| named(cr1 >> pte::FRAME_SHIFT, at))
+    });
+    let basic = Basic {
+        start_info: named(word(layout.edx)?, layout.edx),
+        gdt: gdt.collect(),
+        cr3: named(cr3, layout.cr3),
+        cr1,
+    };
+    Some((id, basic))
 }
 
 impl NamedSoFar {
@@ -388,11 +399,8 @@ fn findings(
             found.push(violation(rule, named, kind, page::NOTAB));
         }
     };
-    // The top-level table of a 32-bit guest is of level 3.
-    let root = if narrow { page::L4TAB - 1 } else { page::L4TAB };
+    let root = root_level(narrow);
     let table = |rule, named: &Named, found: &mut Vec<Violation>| {
-        /// The bits of a type that tell a page table's level, pinned or not.
-        const LEVEL: u64 = 7;
         let kind = types.kind(named.pfn);
         if named.pfn <= largest && kind & LEVEL != root {
             found.push(violation(rule, named, kind, root));

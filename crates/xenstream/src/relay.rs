@@ -161,6 +161,7 @@ fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observe
 
 /// Passes on the stream, up to its end or the first thing wrong with it.
 fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Result<(), Stop> {
+    session.comes_in_order();
     let mut window = vec![0; WINDOW];
     while !session.is_ended() {
         let need = session.need();

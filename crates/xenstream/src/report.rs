@@ -34,7 +34,7 @@ pub struct Report {
     /// Bytes of the input, where that is known and it is not compressed.
     pub size: Option<u64>,
     /// Rules that could not be checked: those that take a second walk through a PV guest's image, where the input is no
-    /// file or is compressed.
+    /// file or is compressed. Of these, those on page tables are checked in one pass unless there are too many tables.
     pub unchecked: Vec<Rule>,
     /// What the input seems to be, where it is not what was expected from its first bytes on.
     pub(crate) hint: Option<Hint>,
@@ -76,6 +76,18 @@ impl Report {
     pub fn has_qemu_traditional(&self) -> bool {
         let rule = Rule::LibxlEmulatorTraditional;
         self.warnings.count(rule) > 0 || self.violation().is_some_and(|violation| violation.rule == rule)
+    }
+
+    /// What a valid stream was not checked for, in a sentence without an end: the [rules](Report::unchecked) that take an
+    /// input that can be read at any place.
+    #[must_use]
+    pub fn unchecked_note(&self) -> Option<String> {
+        if !self.is_valid() || self.unchecked.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = self.unchecked.iter().map(|rule| rule.name()).collect();
+        let (n, names) = (names.len(), names.join(", "));
+        Some(format!("{n} rules take a file that is not compressed, and were not checked: {names}"))
     }
 
     /// The derived limits that a person should hear of. Nearly every configuration has a number of vcpus: that limit is

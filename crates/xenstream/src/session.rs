@@ -4,15 +4,16 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use xenstream_core::wire::xl;
-use xenstream_core::{Follows, Guest, Level, Need, Observer, Summary, Verifier, Violation};
+use xenstream_core::{Follows, Guest, Level, Need, Observer, Rule, Summary, Verifier, Violation};
 
 use crate::config::hvm::Settings;
 use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
+use crate::pv_walk::{self, roots};
 use crate::report::{DerivedLimit, Report, Verdict};
 use crate::source::compressed::Compression;
-use crate::{Error, Options, pv_walk};
+use crate::{Error, Options};
 
 /// Why a source stops before the end of its input.
 #[derive(Debug)]
@@ -217,6 +218,11 @@ impl<'o> Session<'o> {
         Ok(())
     }
 
+    /// The input comes in order, so that no second walk will take place.
+    pub(crate) fn comes_in_order(&mut self) {
+        self.listener.roots.switch_on(&self.options.policy);
+    }
+
     /// The second walk has taken place.
     pub(crate) fn walked(&mut self) {
         self.is_walked = true;
@@ -238,7 +244,9 @@ impl<'o> Session<'o> {
         let unchecked = if self.is_walked || self.verifier.summary().guest != Some(Guest::Pv) {
             Vec::new()
         } else {
-            pv_walk::RULES.into_iter().filter(|rule| policy.level(*rule) != Level::Allow).collect()
+            let done = |rule: &Rule| self.listener.roots.is_done() && roots::RULES.contains(rule);
+            let unchecked = pv_walk::RULES.into_iter().filter(|rule| !done(rule));
+            unchecked.filter(|rule| policy.level(*rule) != Level::Allow).collect()
         };
         let hint = match &verdict {
             Verdict::Invalid(violation) | Verdict::Unjudged(violation)

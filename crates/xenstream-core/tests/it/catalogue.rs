@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xenstream_core::{Entry, Format, Framing, Grade, Layer, Limit, Profile, RecordRef, Rule, Violation};
 
 /// What may stand between the braces of a message.
-const PLACEHOLDERS: [&str; 21] = [
+const PLACEHOLDERS: [&str; 22] = [
     "missing",
     "lack",
     "found",
@@ -22,6 +22,7 @@ const PLACEHOLDERS: [&str; 21] = [
     "range",
     "reading",
     "shown",
+    "of-type",
     "found:viridian",
     "expected:viridian",
     "to",
@@ -189,6 +190,7 @@ fn messages_render() {
                 "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
                 "type" => "unknown",
                 "shown" => "the stream is of",
+                "of-type" => "of type 0x10",
                 "found:viridian" | "expected:viridian" => "features 0x",
                 _ => "a header",
             })

@@ -194,7 +194,8 @@ fn notes(report: &Report) -> Vec<String> {
             grouped(report.summary.bytes)
         )
     });
-    derived.chain(stopped).collect()
+    let unchecked = report.unchecked_note().map(|note| format!("{note}."));
+    derived.chain(unchecked).chain(stopped).collect()
 }
 
 fn duration(seconds: f64) -> String {

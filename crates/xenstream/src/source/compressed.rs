@@ -102,6 +102,7 @@ pub(crate) fn drive(
     session: &mut Session<'_>,
 ) -> Result<(), Stop> {
     session.compression = Some(compression);
+    session.comes_in_order();
     let mut decompressor = Decompressor::new(compression, input)?;
     let outcome = decode(&mut decompressor, ends_with_stream, session);
     session.bytes_read = decompressor.bytes_read();

@@ -56,6 +56,7 @@ pub(crate) trait Stream {
 
 /// Reads a stream up to its end and not beyond.
 pub(crate) fn drive(stream: &mut dyn Stream, session: &mut Session<'_>) -> Result<(), Stop> {
+    session.comes_in_order();
     let mut window = vec![0; WINDOW];
     let start = take_magic(stream, &mut window, session)?;
     if let Some(compression) = session.recognise(start) {

@@ -117,7 +117,11 @@ fn memory_bounds_the_pfns_of_a_hardened_guest() {
 fn memory_bounds_the_p2m_of_a_hardened_guest() {
     let config = b"{\"b_info\": {\"max_memkb\": 8192}}\0";
     let limit = (1 << 20) + 2048;
-    let policy = |policy: Policy| policy.with_level(Rule::LibxcMemoryShort, Level::Allow).unwrap();
+    // Its registers name no page table.
+    let policy = |policy: Policy| {
+        let policy = policy.with_level(Rule::LibxcMemoryShort, Level::Allow).unwrap();
+        policy.with_level(Rule::PvCr3Type, Level::Allow).unwrap()
+    };
     for (end_pfn, refused) in [(limit - 1, false), (limit, true)] {
         let frames = vec![1; (end_pfn / 512 + 1) as usize];
         let guest = minimal::pv64()

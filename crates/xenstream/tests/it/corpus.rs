@@ -86,12 +86,11 @@ fn every_source_says_the_same() {
         let options = options(&case, policy.clone());
         let name = format!("{} {}", case.rule.layer(), case.name());
         let whole = verify_slice(&case.stream, &options).unwrap();
-        let drops = verify_reader(Drops(&case.stream), &options).unwrap();
-        assert_eq!(drops.unchecked, whole.unchecked, "{name}, byte by byte");
-        // Only what can be read at any place is walked a second time.
+        // What can be read at any place is walked a second time, and what comes in order is judged on page tables.
         let lowered = |policy: Policy, rule: &Rule| policy.with_level(*rule, Level::Allow).unwrap();
         let mut walked_once = options.clone();
         walked_once.policy = whole.unchecked.iter().fold(policy, lowered);
+        let drops = verify_reader(Drops(&case.stream), &walked_once).unwrap();
         let pieces = verify(Input::Positioned(&Pieces(&case.stream)), &walked_once, &mut ()).unwrap();
         for (report, how) in [(drops, "byte by byte"), (pieces, "by positioned reads")] {
             assert_eq!(report.verdict, whole.verdict, "{name}, {how}");

@@ -2,12 +2,11 @@
 
 use std::io::Cursor;
 
-use xenstream::wire::libxc::types::{END, PAGE_DATA, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC};
+use xenstream::wire::libxc::types::{END, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC};
 use xenstream::{Input, Options, Policy, Report, Rule, verify, verify_reader};
 use xenstream_synth::minimal::{Kind, checkpointed_guest};
 use xenstream_synth::{Basic, Page, Part, Stream, libxc, valid};
 
-const PAGES: Part = Part::libxc(PAGE_DATA);
 const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
 /// The top-level page table of [`valid::pv64`].
 const ROOT: u64 = 1;
@@ -75,16 +74,54 @@ fn frames_that_are_named_again_count_once() {
     assert_eq!(found.violation().map(|found| (found.rule, found.offset)), Some((Rule::PvP2mType, at)));
 }
 
+/// Of a pipe, types are known of the page tables alone.
+fn of_pipe(stream: &Stream, policy: Policy) -> Report {
+    let options = Options::new(policy).with_format(stream.format());
+    verify_reader(Cursor::new(stream.bytes()), &options).unwrap()
+}
+
 #[test]
-fn a_pipe_leaves_the_rules_unchecked() {
+fn a_pipe_leaves_other_rules_unchecked() {
+    let unchecked =
+        [Rule::PvStartInfoType, Rule::PvStoreRange, Rule::PvConsoleRange, Rule::PvGdtType, Rule::PvP2mType];
+    for policy in [Policy::spec(), Policy::restore(), Policy::hardened()] {
+        for guest in [valid::pv64(), valid::pv32(), valid::pv64().in_libxl().in_xl()] {
+            let report = of_pipe(&guest, policy.clone());
+            assert!(report.is_valid() && report.warnings.is_empty(), "{report:?}");
+            assert_eq!(report.unchecked, unchecked);
+            let note = report.unchecked_note().unwrap();
+            assert!(note.starts_with("5 rules take a file") && note.contains("pv::gdt-type"), "{note}");
+        }
+        let report = of_pipe(&valid::hvm(), policy);
+        assert_eq!((report.unchecked.as_slice(), report.unchecked_note()), (&[][..], None));
+    }
+}
+
+#[test]
+fn the_types_of_page_tables_are_judged_on_a_pipe() {
     let stream = retyped(Page::normal(ROOT));
-    let options = Options::new(Policy::restore()).with_format(stream.format());
-    let report = verify_reader(Cursor::new(stream.bytes()), &options).unwrap();
-    assert!(report.is_valid() && report.unchecked.contains(&Rule::PvCr3Type));
-    let guest = valid::hvm();
-    let options = options.with_format(guest.format());
-    assert_eq!(verify_reader(Cursor::new(guest.bytes()), &options).unwrap().unchecked, []);
-    assert!(stream.has(PAGES));
+    let again = retyped(Page::normal(ROOT)).before(BASIC, libxc::page_data(&[Page::pinned(4, ROOT, &[])]));
+    for policy in [Policy::restore(), Policy::hardened()] {
+        let (file, pipe) = (report(&stream, policy.clone()), of_pipe(&stream, policy.clone()));
+        let place =
+            |report: &Report| report.violation().map(|found| (found.rule, found.offset, found.record));
+        assert_eq!(place(&pipe), place(&file));
+        assert_eq!(place(&pipe).map(|(rule, ..)| rule), Some(Rule::PvCr3Type));
+        assert!(pipe.violation().unwrap().message().to_string().contains("of another type"));
+        assert!(of_pipe(&again, policy).is_valid());
+    }
+    assert_eq!(of_pipe(&stream, Policy::spec()).warnings.count(Rule::PvCr3Type), 1);
+}
+
+/// Under restore the last record of a vcpu counts; any other profile judges each as it comes.
+#[test]
+fn registers_on_a_pipe_may_be_replaced_under_restore() {
+    let bad = libxc::vcpu_basic(0, &Basic::pv64().cr3(0));
+    let stream = valid::pv64().before(BASIC, bad.clone());
+    assert!(of_pipe(&stream, Policy::restore()).is_valid());
+    assert_eq!(of_pipe(&stream, Policy::spec()).warnings.count(Rule::PvCr3Type), 1);
+    let last = of_pipe(&valid::pv64().after(BASIC, bad), Policy::restore());
+    assert_eq!(last.violation().map(|found| found.rule), Some(Rule::PvCr3Type));
 }
 
 #[test]
