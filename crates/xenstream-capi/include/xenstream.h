@@ -419,9 +419,15 @@ xs_status xs_verifier_finish(xs_verifier *verifier);
 // Says that the input goes on behind the stream's end, where it should not: in a file. On a pipe or socket what follows
 // is the caller's business, and this is not called. At most once for a stream.
 //
+// `bytes` are what follows, or the first `length` bytes of it. They tell zeros, which do no harm, from another image and
+// from anything else: zeros are taken for zeros to the end, so of a long tail give what was found after them, if
+// anything was. `bytes` may be null if `length` is 0: then something follows of which nothing is known.
+//
 // Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
-// XS_STATUS_ERROR_STATE if the stream has not ended.
-xs_status xs_verifier_trailing_data(xs_verifier *verifier);
+// XS_STATUS_ERROR_SIZE if no object can be as long as `length`; XS_STATUS_ERROR_STATE if the stream has not ended.
+xs_status xs_verifier_trailing_data(xs_verifier *verifier,
+                                    const void *bytes,
+                                    size_t length);
 
 // Changes a limit for what is still to come, such as "hvm-pfn" once the guest's memory is known. See
 // xs_policy_set_limit() for the names.

@@ -185,13 +185,23 @@ pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_st
 /// Says that the input goes on after the stream's end, where it should not: in a file. On a pipe or socket what follows
 /// is the caller's business, and this is not called. At most once for a stream.
 ///
+/// `bytes` are what follows, or the first `length` bytes of it. They tell zeros, which do no harm, from another image and
+/// from anything else: zeros are taken for zeros to the end, so of a long tail give what was found after them, if
+/// anything was. `bytes` may be null if `length` is 0: then something follows of which nothing is known.
+///
 /// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
-/// XS_STATUS_ERROR_STATE if the stream has not ended.
+/// XS_STATUS_ERROR_SIZE if no object can be as long as `length`; XS_STATUS_ERROR_STATE if the stream has not ended.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn xs_verifier_trailing_data(verifier: *mut xs_verifier) -> xs_status {
-    // SAFETY: the caller promises what the header asks of a verifier.
-    let opened = unsafe { open(verifier) };
-    told((|| opened?.state().trailing_data())())
+pub unsafe extern "C" fn xs_verifier_trailing_data(
+    verifier: *mut xs_verifier,
+    bytes: *const c_void,
+    length: usize,
+) -> xs_status {
+    told((|| {
+        // SAFETY: the caller promises what the header asks of a verifier and of bytes.
+        let (mut opened, bytes) = unsafe { (open(verifier)?, pointer::bytes(bytes, length)?) };
+        opened.state().trailing_data(bytes)
+    })())
 }
 
 /// Changes a limit for what is still to come, such as "hvm-pfn" once the guest's memory is known. See
@@ -347,14 +357,15 @@ impl State {
         self.violation.as_ref().map_or(xs_status::Ok, refusal)
     }
 
-    fn trailing_data(&mut self) -> Result<xs_status, xs_status> {
+    fn trailing_data(&mut self, bytes: &[u8]) -> Result<xs_status, xs_status> {
         if let Some(violation) = &self.violation {
             return Ok(refusal(violation));
         }
         if !self.verifier.is_ended() {
             return Err(xs_status::ErrorState);
         }
-        Ok(match self.verifier.trailing_data(Follows::Data, &mut self.warnings) {
+        let follows = if bytes.is_empty() { Follows::Data } else { Follows::of(bytes) };
+        Ok(match self.verifier.trailing_data(follows, &mut self.warnings) {
             Ok(()) => xs_status::Ok,
             Err(violation) => self.refuse(violation),
         })

@@ -889,14 +889,14 @@ catalogue! {
     LibxcMemoryGap "libxc::memory-gap" W D D
         field: 8, framing: kept, by: core
         title: "memory with a gap"
-        refuses: "An entry of PAGE_DATA with a pfn above one that no entry before it has named; in a stream that was converted from a legacy image it is a warning."
+        refuses: "An entry of PAGE_DATA with a pfn above one that no entry before it has named; in a stream that says it was converted from a legacy image it is a warning, but under hardened."
         why: "Savers begin with a pass over every pfn from 0 to the highest, absent pages included. Where some are left out the image was damaged, and the guest wakes up with pages of zeros in place of its own; the restorer does not notice."
         source: "libxc specification, \"PAGE_DATA\"; send_all_pages() of libxenguest; what 38 of 38 images of Xen 4.14 to 4.20 have"
         message: "{missing} of the guest's memory"
     LibxcMemoryShort "libxc::memory-short" W D D
         field: 8, framing: kept, by: core
         title: "memory that ends too early"
-        refuses: "Memory that ends below the largest pfn of P2M_FRAMES (PV) or a page that HVM_PARAMS name (HVM); in a stream that was converted from a legacy image it is a warning."
+        refuses: "Memory that ends below the largest pfn of P2M_FRAMES (PV) or a page that HVM_PARAMS name (HVM); in a stream that says it was converted from a legacy image it is a warning, but under hardened."
         why: "The last part of the guest's memory is not there. A PV guest wakes up with pages of zeros; for an HVM guest the pages that it shares with the host are missing, and Xen cannot set them up."
         source: "send_all_pages() of libxenguest, which goes on to the highest pfn; restorer, handle_hvm_params() clears pages that the parameters name"
         message: "{missing} of the guest's memory, at most (absent pages are named as well)"

@@ -126,7 +126,7 @@ fn a_refusal_is_final() {
         assert_eq!(push(verifier, &[0xFF; 8]), (xs_status::Invalid, 0));
         assert_eq!(push(verifier, &[]), (xs_status::Invalid, 0));
         assert_eq!(unsafe { xs_verifier_skip(verifier, 0) }, xs_status::Invalid);
-        assert_eq!(unsafe { xs_verifier_trailing_data(verifier) }, xs_status::Invalid);
+        assert_eq!(unsafe { xs_verifier_trailing_data(verifier, null(), 0) }, xs_status::Invalid);
         assert_eq!(need(verifier), (xs_status::Invalid, xs_need::default()));
         assert_eq!(unsafe { xs_verifier_finish(verifier) }, xs_status::Invalid);
     }
@@ -246,7 +246,7 @@ fn statuses(verifier: *mut xs_verifier) -> [xs_status; 9] {
             xs_verifier_skip(verifier, 0),
             need(verifier).0,
             xs_verifier_finish(verifier),
-            xs_verifier_trailing_data(verifier),
+            xs_verifier_trailing_data(verifier, null(), 0),
             xs_verifier_set_limit(verifier, c"vcpus".as_ptr(), 1),
             xs_verifier_on_warning(verifier, None, null_mut()),
             xs_verifier_violation(verifier, violation.as_mut_ptr()),
@@ -282,7 +282,7 @@ fn arguments_have_to_be_right() {
         assert_eq!(xs_verifier_violation(verifier, null_mut()), xs_status::ErrorNull);
         assert_eq!(xs_verifier_summary(verifier, null_mut()), xs_status::ErrorNull);
         assert_eq!(xs_verifier_skip(verifier, 1), xs_status::ErrorSkip);
-        assert_eq!(xs_verifier_trailing_data(verifier), xs_status::ErrorState);
+        assert_eq!(xs_verifier_trailing_data(verifier, null(), 0), xs_status::ErrorState);
         assert_eq!(xs_verifier_set_limit(verifier, c"vcpu".as_ptr(), 1), xs_status::ErrorName);
         assert_eq!(xs_verifier_set_limit(verifier, null(), 1), xs_status::ErrorNull);
     }
@@ -437,14 +437,20 @@ fn pages_can_be_skipped_and_limits_changed() {
 #[test]
 fn trailing_data_is_for_the_policy_to_judge() {
     let stream = minimal::hvm().bytes();
-    for (profile, expected) in
-        [(XS_PROFILE_HARDENED, xs_status::Invalid), (XS_PROFILE_RESTORE, xs_status::Ok)]
-    {
+    let (ok, invalid) = (xs_status::Ok, xs_status::Invalid);
+    for (profile, follows, expected) in [
+        (XS_PROFILE_HARDENED, &b"other data"[..], invalid),
+        (XS_PROFILE_HARDENED, &stream[..], invalid),
+        (XS_PROFILE_HARDENED, &[], invalid),
+        (XS_PROFILE_HARDENED, &[0; 4096], ok),
+        (XS_PROFILE_RESTORE, b"other data", ok),
+    ] {
         let policy = policy(profile);
         let mut memory = Memory::new();
         let verifier = memory.verifier(XS_FORMAT_LIBXC, &raw const policy);
         assert_eq!(push(verifier, &stream).0, xs_status::Ended);
-        assert_eq!(unsafe { xs_verifier_trailing_data(verifier) }, expected);
+        let (bytes, length) = (follows.as_ptr().cast(), follows.len());
+        assert_eq!(unsafe { xs_verifier_trailing_data(verifier, bytes, length) }, expected);
         assert_eq!(unsafe { xs_verifier_finish(verifier) }, expected);
     }
 }

@@ -7,7 +7,7 @@
 //! guest's HVM_PARAMS afterwards, by the special pages at its top.
 
 use crate::observer::Observer;
-use crate::policy::Level;
+use crate::policy::{Level, Profile};
 use crate::rule::Rule;
 use crate::summary::Guest;
 use crate::verifier::Verifier;
@@ -73,7 +73,8 @@ impl Verifier {
         self.memory_missing(Rule::LibxcMemoryShort, at, named, extent, o)
     }
 
-    /// A converter of legacy images copies their batches, which may fill a gap later: there it is a warning.
+    /// A converter of legacy images copies their batches, which may fill a gap later: there it is a warning. That it was
+    /// converted the stream says of itself, which is nothing to a gate.
     #[cold]
     #[inline(never)]
     fn memory_missing<O: Observer + ?Sized>(
@@ -85,7 +86,10 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let converted = self.libxl.converted || self.libxc.xen_major == 0;
-        let level = if converted { self.policy.level_or(rule, Level::Warn) } else { self.policy.level(rule) };
+        let level = match self.policy.profile() {
+            Profile::Spec | Profile::Restore if converted => self.policy.level_or(rule, Level::Warn),
+            Profile::Spec | Profile::Restore | Profile::Hardened => self.policy.level(rule),
+        };
         let violation = Violation {
             rule,
             offset,

@@ -58,7 +58,7 @@ fn gaps() -> Vec<Case> {
         let legacy = Field::U32(libxl::OPTION_LEGACY);
         stream.in_libxl().edited(Part::Libxl, libxl::at::OPTIONS, legacy)
     };
-    let warned = |case: Case| case.warned(Profile::Restore).warned(Profile::Hardened);
+    let warned = |case: Case| case.warned(Profile::Restore);
     let without_second = hvm(&[first, third]);
     vec![
         gap("", &[second, third], 0, 0).note("the first batch is gone; every profile took it before"),
