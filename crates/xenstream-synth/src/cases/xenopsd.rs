@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
         missing_libxc(),
         extra(Rule::XenopsdOpaque, "", &base, Part::xenopsd(END_OF_IMAGE), blob(DEMU, Body::new())),
         // As XenServer writes it: metadata, memory, the state of a vGPU, that of QEMU.
-        extra(Rule::XenopsdOpaque, "vgpu", &full, Part::xenopsd(QEMU_TRAD), text(DEMU)),
+        extra(Rule::XenopsdOpaque, "vgpu", &full, Part::xenopsd(VARSTORED), text(DEMU)),
         extra(Rule::XenopsdOpaque, "legacy", &base, Part::xenopsd(LIBXC), blob(LIBXC_LEGACY, Body::new())),
         either(
             Rule::XenopsdOrder,

@@ -6,6 +6,7 @@ mod compressed;
 mod config;
 mod corpus;
 mod extract;
+mod field;
 mod hostile;
 mod inspect;
 mod pv_walk;
