@@ -14,6 +14,8 @@ use crate::descriptor::is_unusable;
 use crate::{output, status};
 
 const HELP: &str = "\
+A stream that is compressed by zstd is passed on as it is, and what it decompresses to is verified.
+
 Examples:
   cat guest.save | xenstream relay > copy.save
   cat guest.save | xenstream relay --json --report relay.json > copy.save

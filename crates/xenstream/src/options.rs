@@ -21,8 +21,9 @@ pub struct Options {
     /// from the memory under [`Profile::Hardened`], and the number of vcpus under [`Profile::Restore`] too, since every
     /// released Xen goes by it. A limit that was [set by hand](Policy::is_limited) stays as it is.
     pub derive_limits: bool,
-    /// Is compressed input decompressed? Otherwise it is judged as it is, and no format begins like that. Who hands the
-    /// input on to a reader that does not decompress it must not do so either.
+    /// Whether compressed input is decompressed. Otherwise it is judged as it is, and no format begins like that. A program
+    /// that hands the input on to a reader that does not decompress it must not do so either. A relay passes on zstd as
+    /// it is, and takes no other method.
     pub decompress: bool,
 }
 

@@ -5,9 +5,12 @@
 //! is under `restore` with the state of a PV vcpu, which a later record may replace until END or CHECKPOINT comes.
 //! Bytes are read, judged, and only then written. Contents of pages and other bytes at which no rule looks are moved
 //! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
-//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing after the stream's end is taken from the input, so
-//! that the next reader finds it.
+//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing
+//! after the stream's end is taken from the input, so that the next reader finds it.
+//!
+//! Of a stream in zstd frames the original bytes are passed on, and [what they decompress to](compressed) is judged.
 
+mod compressed;
 mod descriptors;
 
 use std::io::{self, Read, Write};
@@ -19,7 +22,7 @@ use crate::relay::descriptors::Descriptors;
 use crate::session::{Session, Stop};
 use crate::source::file::overfull;
 use crate::source::stream::{HEAD, WINDOW, WORTH_SPLICING};
-use crate::{Error, Options, Report};
+use crate::{Compression, Error, Options, Report};
 
 /// What came of a relay.
 #[derive(Debug)]
@@ -163,6 +166,13 @@ fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observe
 fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Result<(), Stop> {
     session.comes_in_order();
     let mut window = vec![0; WINDOW];
+    let start = take_start(ends, &mut window[..compressed::FRAME_MIN], session, *passed)?;
+    if let Some(Compression::Zstd) = session.recognise(start) {
+        return compressed::drive(ends, session, start, passed);
+    }
+    session.bytes_read += start.len() as u64;
+    judge(start, session)?;
+    write(ends, start, passed).map_err(|fault| fault.at(session.position(), *passed))?;
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && ends.moves() {
@@ -190,6 +200,30 @@ fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Re
         write(ends, bytes, passed).map_err(|fault| fault.at(session.position(), *passed))?;
     }
     session.finish()
+}
+
+/// Waits for the first bytes of the input, as many as tell whether it is compressed.
+fn take_start<'w>(
+    ends: &mut dyn Ends,
+    window: &'w mut [u8],
+    session: &Session<'_>,
+    passed: u64,
+) -> Result<&'w [u8], Stop> {
+    let certain = usize::try_from(session.need().certain).unwrap_or(usize::MAX);
+    let most = window.len().min(certain);
+    let mut have = 0;
+    while have < most {
+        let room = &mut window[have..most];
+        let n = ends.read(room).map_err(|fault| fault.at(have as u64, passed))?;
+        if n > room.len() {
+            return Err(Fault::Read(overfull()).at(have as u64, passed).into());
+        }
+        if n == 0 {
+            break;
+        }
+        have += n;
+    }
+    Ok(&window[..have])
 }
 
 /// Judges bytes, and the whole stream where they end it.

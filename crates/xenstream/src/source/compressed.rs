@@ -17,7 +17,7 @@ use crate::source::file::overfull;
 
 /// How far back compressed data may reach, as a power of two: 128 MiB, which is what the programs `zstd` and `xz` take
 /// unless they are asked for more. It bounds the memory that an image can make us use.
-const WINDOW_LOG_MAX: u32 = 27;
+pub(crate) const WINDOW_LOG_MAX: u32 = 27;
 
 /// What `xz` needs beside its window.
 const XZ_OVERHEAD: u64 = 1 << 20;
@@ -207,7 +207,12 @@ fn decode(
     session.finish()
 }
 
-fn judge(bytes: &[u8], follows: &mut Option<Follows>, session: &mut Session<'_>) -> Result<(), Stop> {
+/// Judges decompressed bytes, and notes what they say of what follows the stream.
+pub(crate) fn judge(
+    bytes: &[u8],
+    follows: &mut Option<Follows>,
+    session: &mut Session<'_>,
+) -> Result<(), Stop> {
     let taken = session.push(bytes)?;
     let rest = bytes.get(taken..).unwrap_or_default();
     *follows = match *follows {

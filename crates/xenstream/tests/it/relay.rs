@@ -14,8 +14,8 @@ use xenstream::wire::libxc::types::{
 };
 use xenstream::wire::{Order, padding};
 use xenstream::{
-    Error, Format, Guest, Layer, Level, Observer, Options, Policy, Profile, Record, Relay, Relayed, Rule,
-    Violation, relay, relay_with, verify_fd, verify_reader, verify_slice,
+    Compression, Error, Format, Guest, Layer, Level, Observer, Options, Policy, Profile, Record, Relay,
+    Relayed, Rule, Violation, relay, relay_with, verify_fd, verify_reader, verify_slice,
 };
 use xenstream_synth::cases::{self, Case};
 use xenstream_synth::{Page, Part, libxc, minimal, valid};
@@ -182,25 +182,110 @@ fn a_policy_that_keeps_going_stops_all_the_same() {
     assert!((passed.len() as u64) < case.offset + 4);
 }
 
+/// A consumer that decompresses by another method is not known of.
 #[test]
-fn nobody_decompresses_for_a_consumer_who_does_not() {
-    let packed = zstd::encode_all(&valid::hvm().bytes()[..], 1).unwrap();
-    let options = libxc_options();
-    let mut passed = Vec::new();
-    let relayed = relay_with(&packed[..], &mut passed, &options).result.unwrap();
-    assert_eq!(relayed.violation().unwrap().rule, Rule::LibxcMarker);
-    assert!(passed.is_empty());
-
-    assert!(verify_slice(&packed, &options).unwrap().is_valid());
-    let options = options.with_decompression(false);
-    let (mut producer, file) = Kind::File.open();
-    producer.write_all(&packed).unwrap();
-    for report in
-        [verify_slice(&packed, &options), verify_reader(&packed[..], &options), verify_fd(&file, &options)]
+fn compressed_input_is_refused_with_the_tool() {
+    let stream = valid::hvm().bytes();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&stream).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let packed = zstd::encode_all(&stream[..], 1).unwrap();
+    let any = Options::new(Policy::spec());
+    for (packed, options, tool) in
+        [(&gzip, any.clone(), "gzip -dc"), (&packed, any.with_decompression(false), "zstd -dc")]
     {
-        let report = report.unwrap();
-        assert_eq!((report.violation(), report.compression), (relayed.violation(), None));
+        let mut passed = Vec::new();
+        let report = relay_with(&packed[..], &mut passed, &options).result.unwrap();
+        assert_eq!(report.violation().unwrap().rule, Rule::StreamUnrecognised);
+        assert!(report.hint().unwrap().to_string().contains(tool), "{:?}", report.hint());
+        assert!(passed.is_empty());
+        let options = options.with_decompression(false);
+        let (mut producer, file) = Kind::File.open();
+        producer.write_all(packed).unwrap();
+        for other in
+            [verify_slice(packed, &options), verify_reader(&packed[..], &options), verify_fd(&file, &options)]
+        {
+            let other = other.unwrap();
+            assert_eq!((other.violation(), other.compression), (report.violation(), None));
+        }
     }
+}
+
+/// The stream in frames of so many bytes, each of blocks of so many.
+fn frames(stream: &[u8], frame: usize, block: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in stream.chunks(frame) {
+        let mut encoder = zstd::Encoder::new(&mut out, 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        for block in part.chunks(block) {
+            encoder.write_all(block).unwrap();
+            encoder.flush().unwrap();
+        }
+        encoder.finish().unwrap();
+    }
+    out
+}
+
+/// As many bytes as a consumer can decompress.
+fn decompressed(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    // A frame that is cut is an error, and what came before it is there all the same.
+    let _ = zstd::Decoder::new(bytes).and_then(|mut decoder| decoder.read_to_end(&mut out));
+    out
+}
+
+#[test]
+fn zstd_is_passed_on_as_it_is() {
+    let stream = guest_of(300);
+    for (frame, block) in [(stream.len(), stream.len()), (stream.len(), 1000), (50_000, 7_000)] {
+        let packed = frames(&stream, frame, block);
+        // What follows the last frame stays where it is.
+        let input = [&packed[..], b"handshake"].concat();
+        let mut rest = &input[..];
+        let mut passed = Vec::new();
+        let relayed = relay_with(&mut rest, &mut passed, &libxc_options());
+        let report = relayed.result.unwrap();
+        assert!(report.is_valid(), "{report:?}");
+        assert_eq!((report.compression, report.bytes_read), (Some(Compression::Zstd), packed.len() as u64));
+        assert_eq!(report.summary.bytes, stream.len() as u64);
+        assert!(passed == packed && rest == b"handshake", "{frame} {block}");
+        for cut in [packed.len() - 1, packed.len() - 4, packed.len() / 2, 20, 5] {
+            let mut passed = Vec::new();
+            let cut = relay_with(&packed[..cut], &mut passed, &libxc_options());
+            assert!(!cut.result.is_ok_and(|report| report.is_valid()));
+            assert!(packed.starts_with(&passed));
+        }
+    }
+}
+
+#[test]
+fn the_last_byte_of_a_broken_record_cannot_be_decompressed() {
+    for case in cases::all().into_iter().filter(|case| !case.is_for_std()) {
+        let options = Options::new(case.policy(Profile::Hardened)).with_format(case.format);
+        let plain = relay_with(Pieces::new(&case.stream, 1), Vec::new(), &options);
+        let Some(violation) = plain.result.unwrap().violation().copied() else { continue };
+        for block in [1, 13, 100_000] {
+            let mut passed = Vec::new();
+            let input = frames(&case.stream, case.stream.len().max(1), block);
+            let relayed = relay_with(&input[..], &mut passed, &options);
+            let name = format!("{} in blocks of {block}", case.name());
+            let report = relayed.result.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(report.violation(), Some(&violation), "{name}");
+            // The first word of a stream is waited for, and of a compressed one seven bytes may come out.
+            assert!(decompressed(&passed).len() as u64 <= plain.bytes.max(7), "{name}");
+        }
+    }
+}
+
+#[test]
+fn data_in_the_frame_after_the_end_is_refused_by_a_gate() {
+    let stream = valid::hvm().bytes();
+    let packed = zstd::encode_all(&[&stream[..], b"more"].concat()[..], 1).unwrap();
+    let mut passed = Vec::new();
+    let hardened = Options::new(Policy::hardened()).with_format(Format::Libxc);
+    let report = relay_with(&packed[..], &mut passed, &hardened).result.unwrap();
+    assert_eq!(report.violation().unwrap().rule, Rule::StreamTrailingData);
+    assert!(passed.len() < packed.len());
 }
 
 #[test]
