@@ -4,6 +4,7 @@
 
 mod batch;
 mod compressed;
+mod convert;
 mod file;
 mod memory;
 mod pipe;
@@ -23,5 +24,6 @@ fn main() {
     pipe::run(&mut criterion, &images);
     relay::run(&mut criterion, &images);
     compressed::run(&mut criterion, &images);
+    convert::run(&mut criterion, &images);
     criterion.final_summary();
 }
