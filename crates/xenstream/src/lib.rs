@@ -11,6 +11,7 @@
 //! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
 //!   [`verify()`] tells an [`Observer`] what is in it besides.
 //! * [`relay()`] passes a stream on while it verifies it.
+//! * [`mod@diff`] compares two images.
 //! * [`mod@extract`] writes the guest's memory to a file that debuggers read.
 //! * [`scrub`] blanks what a stream holds of its guest, so that it can be shown to others.
 //! * [`batch`] verifies many on all cores, directories included.
@@ -26,6 +27,7 @@
 
 pub mod batch;
 mod config;
+pub mod diff;
 mod error;
 pub mod extract;
 mod guest;

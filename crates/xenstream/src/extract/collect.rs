@@ -16,7 +16,7 @@ use crate::extract::state::State;
 use crate::inspect::tap::Tap;
 
 /// Where the contents of pages are read from later.
-pub(super) enum Place<'a> {
+pub(crate) enum Place<'a> {
     /// From the input, of this size.
     Input {
         /// Bytes of the input.
@@ -32,7 +32,7 @@ pub(super) enum Place<'a> {
 }
 
 /// Hears of pages and vcpus. Its memory is bounded by the number of page runs, and of vcpus.
-pub(super) struct Collector<'a> {
+pub(crate) struct Collector<'a> {
     place: Place<'a>,
     /// The checkpoint that is asked for; the last complete one otherwise.
     wanted: Option<u64>,
@@ -78,16 +78,16 @@ struct Vcpu {
 }
 
 /// What a stream held.
-pub(super) struct Collected {
-    pub(super) state: State,
+pub(crate) struct Collected {
+    pub(crate) state: State,
     /// Pages that came after the last complete checkpoint, which do not count.
-    pub(super) uncounted: u64,
-    pub(super) checkpoints: u64,
-    pub(super) failed: Option<Error>,
+    pub(crate) uncounted: u64,
+    pub(crate) checkpoints: u64,
+    pub(crate) failed: Option<Error>,
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(place: Place<'a>, wanted: Option<u64>) -> Collector<'a> {
+    pub(crate) fn new(place: Place<'a>, wanted: Option<u64>) -> Collector<'a> {
         Collector {
             place,
             wanted,
@@ -104,7 +104,7 @@ impl<'a> Collector<'a> {
     }
 
     /// The stream has ended, or is read no further.
-    pub(super) fn finish(mut self) -> Collected {
+    pub(crate) fn finish(mut self) -> Collected {
         self.end_record();
         Collected {
             uncounted: self.pending.as_ref().map_or(0, |pending| pending.pages.pages(0..u64::MAX)),

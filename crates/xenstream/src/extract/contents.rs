@@ -36,9 +36,7 @@ impl<'a> Contents<'a> {
 
     /// Contents in a file of the system, of which the first byte lies at this offset.
     pub(super) fn of_file(fd: BorrowedFd<'a>, start: u64) -> Contents<'a> {
-        // Seeking is for an open file description of our own.
-        let seeker = File::open(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
-        Contents::File(KernelFile { fd, start, seeker, data: 0..0, copies: true })
+        Contents::File(KernelFile { fd, start, holes: Holes::of_file(fd, start), copies: true })
     }
 
     /// Copies this many bytes from `at` to `to`. Holes stay holes.
@@ -52,31 +50,41 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// A file of the system, and what is known of its holes.
+/// A file of the system that the kernel can copy from.
 pub(super) struct KernelFile<'a> {
     fd: BorrowedFd<'a>,
     start: u64,
-    seeker: Option<File>,
-    /// Bytes between two holes.
-    data: Range<u64>,
+    holes: Holes,
     /// The kernel has not refused to copy.
     copies: bool,
 }
 
-impl KernelFile<'_> {
-    fn copy(&mut self, at: u64, bytes: u64, out: &File, to: u64) -> Result<(), Error> {
-        let end = at.saturating_add(bytes);
-        let mut next = at;
-        while let Some(data) = self.data_within(next..end) {
-            let to = to.saturating_add(data.start - at);
-            self.copy_data(data.clone(), out, to)?;
-            next = data.end;
+/// What is known of the holes of a file. Of what is no file of the system nothing is.
+pub(crate) struct Holes {
+    start: u64,
+    seeker: Option<File>,
+    /// Bytes between two holes.
+    data: Range<u64>,
+}
+
+impl Holes {
+    /// The holes of what can be read at any place.
+    pub(crate) fn of(file: &dyn ReadAt) -> Holes {
+        match file.in_system() {
+            Some((fd, start)) => Holes::of_file(fd, start),
+            None => Holes { start: 0, seeker: None, data: 0..u64::MAX },
         }
-        Ok(())
+    }
+
+    /// The holes of a file, from this offset on.
+    fn of_file(fd: BorrowedFd<'_>, start: u64) -> Holes {
+        // Seeking is for an open file description of our own.
+        let seeker = File::open(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
+        Holes { start, seeker, data: 0..0 }
     }
 
     /// The next bytes of this range that are no hole.
-    fn data_within(&mut self, range: Range<u64>) -> Option<Range<u64>> {
+    pub(crate) fn data_within(&mut self, range: Range<u64>) -> Option<Range<u64>> {
         if range.is_empty() {
             return None;
         }
@@ -99,6 +107,19 @@ impl KernelFile<'_> {
             Err(Errno::NXIO) => u64::MAX,
             Err(_) => otherwise,
         }
+    }
+}
+
+impl KernelFile<'_> {
+    fn copy(&mut self, at: u64, bytes: u64, out: &File, to: u64) -> Result<(), Error> {
+        let end = at.saturating_add(bytes);
+        let mut next = at;
+        while let Some(data) = self.holes.data_within(next..end) {
+            let to = to.saturating_add(data.start - at);
+            self.copy_data(data.clone(), out, to)?;
+            next = data.end;
+        }
+        Ok(())
     }
 
     fn copy_data(&mut self, data: Range<u64>, out: &File, to: u64) -> Result<(), Error> {

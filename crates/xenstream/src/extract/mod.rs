@@ -21,15 +21,15 @@
 //! for each vcpu its registers. An input that is read from a pipe, or decompressed, is copied to a file without a name
 //! beside the output first.
 
-mod collect;
-mod contents;
+pub(crate) mod collect;
+pub(crate) mod contents;
 mod elf;
 pub(crate) mod extents;
 mod lime;
 mod raw;
 mod registers;
 mod spool;
-mod state;
+pub(crate) mod state;
 
 use std::cell::RefCell;
 use std::fs;

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::extract::extents::Extent;
 
 /// A file without a name, beside the output. Pages of zeros take no room in it, nor do those that are no longer needed.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     file: File,
     end: u64,
 }

@@ -9,11 +9,11 @@ use crate::extract::registers::Saved;
 
 /// Memory and vcpus at one time: at the end of the stream, or at a checkpoint.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Pages whose contents are there.
-    pub(super) pages: Extents,
+    pub(crate) pages: Extents,
     /// Pages of which the last copy did not arrive. Where the contents are told, they do not count.
-    pub(super) lost: Extents,
+    pub(crate) lost: Extents,
     /// Registers, by vcpu.
     pub(super) vcpus: BTreeMap<u32, Saved>,
 }

@@ -26,7 +26,7 @@ mod patches;
 mod plain;
 mod repair;
 pub(crate) mod sink;
-mod spool;
+pub(crate) mod spool;
 mod survey;
 mod target;
 mod write;

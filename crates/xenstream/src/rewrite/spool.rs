@@ -18,14 +18,14 @@ const WINDOW: usize = 64 << 10;
 const PIECE: usize = 4096;
 
 /// What was kept.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     file: File,
     size: u64,
 }
 
 /// Keeps a stream up to its end, in a directory. Of a stream that shares its descriptor with others only its own bytes
 /// are taken; `to_end` takes what follows something invalid, too.
-pub(super) fn spool(
+pub(crate) fn spool(
     input: &mut dyn Bytes,
     options: &Options,
     directory: Option<&Path>,

@@ -5,6 +5,7 @@ mod cases;
 mod compressed;
 mod config;
 mod corpus;
+mod diff;
 mod extract;
 mod field;
 mod hostile;

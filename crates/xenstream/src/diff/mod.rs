@@ -1,0 +1,157 @@
+//! What two images differ in: configuration, registers by name, the processor, parameters, devices, memory by pfn.
+//!
+//! ```
+//! use xenstream::diff::{Compare, diff};
+//! use xenstream::{Input, Options};
+//!
+//! # let image = xenstream_synth::valid::hvm().bytes();
+//! let same = diff([Input::Slice(&image), Input::Slice(&image)], &Options::default(), &Compare::default()).unwrap();
+//! assert!(same.is_empty() && same.pages.same == 1);
+//! ```
+//!
+//! Of a record that comes several times the last one counts, and of a page the last copy; of a Remus or COLO stream what
+//! came up to the last complete checkpoint. Memory is constant but for an index of the pages, as for
+//! [`mod@crate::extract`], and what is decoded of each record. An input that passes once is copied to a file without a
+//! name first.
+
+mod config;
+mod fields;
+mod pages;
+mod snapshot;
+
+use std::ops::RangeInclusive;
+
+use xenstream_core::Layer;
+
+use crate::rewrite::open::{Opened, open};
+use crate::rewrite::spool::spool;
+use crate::source::file::ReadAt;
+use crate::{Error, Input, Options, Report};
+
+use self::snapshot::Snapshot;
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compare {
+    /// Of how many pages that differ the first bytes that do are told.
+    pub samples: usize,
+}
+
+impl Compare {
+    /// The same, with the first bytes that differ of so many pages.
+    #[must_use]
+    pub const fn with_samples(mut self, samples: usize) -> Compare {
+        self.samples = samples;
+        self
+    }
+}
+
+/// What two images differ in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diff {
+    /// What each was found to be.
+    pub reports: [Report; 2],
+    /// Differences in headers, configuration and records.
+    pub records: Vec<Difference>,
+    /// Differences in memory.
+    pub pages: Pages,
+    /// There were more records than are compared.
+    pub is_cut: bool,
+}
+
+impl Diff {
+    /// Returns whether nothing differs. Images of which one is valid and one is not differ.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Pages { only, differing, .. } = &self.pages;
+        let [a, b] = &self.reports;
+        self.records.is_empty()
+            && differing.is_empty()
+            && only.iter().all(Vec::is_empty)
+            && a.verdict.name() == b.verdict.name()
+    }
+}
+
+/// A value that differs, or a record that only one image has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The layer of the header or record.
+    pub layer: Layer,
+    /// The header or record, with the vcpu or instance that it is about.
+    pub place: String,
+    /// The value's name; `None` if a whole record is meant.
+    pub field: Option<String>,
+    /// The values; `None` if it is not there. They are cut where they are long, and may hold anything.
+    pub values: [Option<String>; 2],
+    /// Of an area of bytes: how many differ, and the offset of the first in the record's body. The values are the bytes
+    /// from there on, in hex.
+    pub bytes: Option<(u64, u64)>,
+}
+
+/// Differences in memory, by pfn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pages {
+    /// Pages that both have, with the same contents.
+    pub same: u64,
+    /// Pages that both have, with other contents.
+    pub differing: Vec<RangeInclusive<u64>>,
+    /// Pages that only one of the images has.
+    pub only: [Vec<RangeInclusive<u64>>; 2],
+    /// The first bytes that differ, of as many pages as were asked for.
+    pub samples: Vec<Sample>,
+}
+
+/// The first bytes that differ in a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// The page.
+    pub pfn: u64,
+    /// Offset in the page of the first byte that differs.
+    pub offset: u64,
+    /// Bytes from there on, fewer at the page's end.
+    pub bytes: [[u8; Sample::BYTES]; 2],
+    /// How many of these there are.
+    pub length: usize,
+}
+
+impl Sample {
+    /// Most bytes of a sample.
+    pub const BYTES: usize = 16;
+}
+
+/// Compares two images. Invalid ones are compared as far as they go.
+///
+/// # Errors
+/// An input could not be opened, read or decompressed, or not be copied.
+pub fn diff(inputs: [Input<'_>; 2], options: &Options, what: &Compare) -> Result<Diff, Error> {
+    let [a, b] = inputs;
+    with_file(a, options, |a| with_file(b, options, |b| compare(a, b, options, what)))
+}
+
+/// Opens an input so that it can be read at any place.
+fn with_file<R>(
+    input: Input<'_>,
+    options: &Options,
+    then: impl FnOnce(&dyn ReadAt) -> Result<R, Error>,
+) -> Result<R, Error> {
+    open(input, None, options, |opened| match opened {
+        Opened::At(file) => then(file),
+        Opened::InOrder(bytes) => then(&spool(bytes, options, None, true)?),
+    })
+}
+
+fn compare(a: &dyn ReadAt, b: &dyn ReadAt, options: &Options, what: &Compare) -> Result<Diff, Error> {
+    let files = [a, b];
+    let [a, b] = [Snapshot::of(a, options)?, Snapshot::of(b, options)?];
+    let mut records = Vec::new();
+    for key in a.keys_with(&b) {
+        fields::compare(key, [a.record(key), b.record(key)], files, &mut records)?;
+    }
+    let pages = pages::compare([&a.pages, &b.pages], files, what.samples)?;
+    Ok(Diff { is_cut: a.is_cut || b.is_cut, reports: [a.report, b.report], records, pages })
+}

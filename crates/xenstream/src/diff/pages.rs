@@ -1,0 +1,126 @@
+//! Contents of pages, compared by reading both files where neither has a hole.
+
+use std::io;
+use std::ops::{Range, RangeInclusive};
+
+use xenstream_core::wire::PAGE_SIZE;
+
+use crate::Error;
+use crate::diff::{Pages, Sample};
+use crate::extract::contents::Holes;
+use crate::extract::extents::{Extent, Extents};
+use crate::source::ahead::read_at;
+use crate::source::file::ReadAt;
+
+/// Bytes that are read together.
+const WINDOW: u64 = 256 << 10;
+
+/// Compares the pages of two images.
+pub(super) fn compare(pages: [&Extents; 2], files: [&dyn ReadAt; 2], samples: usize) -> Result<Pages, Error> {
+    let mut found = Pages::default();
+    let [a, b] = pages;
+    let mut sides = files.map(|file| Side { file, holes: Holes::of(file), window: Vec::new() });
+    for extent in a.iter() {
+        for gap in b.gaps(extent.pfn..extent.end()) {
+            push(&mut found.only[0], gap);
+        }
+        for other in b.within(extent.pfn..extent.end()) {
+            let extent = extent.within(&(other.pfn..other.end()));
+            contents([extent, other], &mut sides, samples, &mut found)?;
+        }
+    }
+    for extent in b.iter() {
+        for gap in a.gaps(extent.pfn..extent.end()) {
+            push(&mut found.only[1], gap);
+        }
+    }
+    Ok(found)
+}
+
+/// Adds pfns that are not below those before, and joins neighbours.
+fn push(ranges: &mut Vec<RangeInclusive<u64>>, range: RangeInclusive<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+            *last = *last.start()..=*range.end();
+        }
+        _ => ranges.push(range),
+    }
+}
+
+/// One of the files.
+struct Side<'f> {
+    file: &'f dyn ReadAt,
+    holes: Holes,
+    window: Vec<u8>,
+}
+
+impl Side<'_> {
+    /// Bytes from the start of this range that are a hole.
+    fn hole(&mut self, range: Range<u64>) -> u64 {
+        let start = range.start;
+        let length = range.end - start;
+        self.holes.data_within(range).map_or(length, |data| data.start - start)
+    }
+
+    fn read(&mut self, at: u64, bytes: u64) -> Result<(), Error> {
+        self.window.resize(bytes as usize, 0);
+        let mut done = 0;
+        while done < self.window.len() {
+            let offset = at.saturating_add(done as u64);
+            match read_at(self.file, &mut self.window[done..], offset)?.len() {
+                0 => return Err(Error::Read { offset, source: io::ErrorKind::UnexpectedEof.into() }),
+                n => done += n,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares the contents of the same pages.
+fn contents(
+    extents: [Extent; 2],
+    sides: &mut [Side<'_>; 2],
+    samples: usize,
+    found: &mut Pages,
+) -> Result<(), Error> {
+    let [a, b] = extents;
+    let bytes = a.bytes();
+    let mut done = 0;
+    while done < bytes {
+        let [left, right] = &mut *sides;
+        let hole = left.hole(a.at + done..a.at + bytes).min(right.hole(b.at + done..b.at + bytes));
+        let skipped = hole / PAGE_SIZE;
+        found.same += skipped;
+        done += skipped * PAGE_SIZE;
+        let length = WINDOW.min(bytes - done);
+        if length == 0 {
+            break;
+        }
+        left.read(a.at + done, length)?;
+        right.read(b.at + done, length)?;
+        let pages = left.window.chunks(PAGE_SIZE as usize).zip(right.window.chunks(PAGE_SIZE as usize));
+        for (pfn, (one, other)) in (a.pfn + done / PAGE_SIZE..).zip(pages) {
+            if one == other {
+                found.same += 1;
+                continue;
+            }
+            push(&mut found.differing, pfn..=pfn);
+            if found.samples.len() < samples {
+                found.samples.push(sample(pfn, one, other));
+            }
+        }
+        done += length;
+    }
+    Ok(())
+}
+
+fn sample(pfn: u64, one: &[u8], other: &[u8]) -> Sample {
+    let offset = one.iter().zip(other).position(|(one, other)| one != other).unwrap_or(0);
+    let length = (one.len() - offset).min(Sample::BYTES);
+    let bytes = [one, other].map(|page| {
+        let mut bytes = [0; Sample::BYTES];
+        bytes[..length].copy_from_slice(&page[offset..offset + length]);
+        bytes
+    });
+    Sample { pfn, offset: offset as u64, bytes, length }
+}
