@@ -4,7 +4,8 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::{
-    convert, explain, extract, inspect, relay, report, rules, scrub, synth, targets, verify, verify_stream_v2,
+    convert, diff, explain, extract, inspect, relay, report, rules, scrub, synth, targets, verify,
+    verify_stream_v2,
 };
 
 // A test runs every example.
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Convert(Deferred<convert::Arguments>),
     /// Write the guest's memory to a file that debuggers and memory forensics read
     Extract(Deferred<extract::Arguments>),
+    /// Compare two images: configuration, registers, processor, devices, memory
+    Diff(Deferred<diff::Arguments>),
     /// Make a stream of a guest of a given shape and size, valid or broken
     Synth(Deferred<synth::Arguments>),
     /// List the rules

@@ -27,9 +27,6 @@ Exit status:
   2  usage, input or output error, or nothing was asked for that is there; there is no OUT
   3  the image cannot be judged; what could be read was extracted";
 
-/// Ranges of pfns that a line lists.
-const LISTED: usize = 8;
-
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
@@ -146,7 +143,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
     }
     writeln!(out)?;
     if !lost.is_empty() {
-        writeln!(out, "  lost: {}: announced, and the contents did not arrive whole", ranges(lost))?;
+        writeln!(out, "  lost: {}: announced, and the contents did not arrive whole", output::pfns(lost))?;
     }
     if let Some(configured) = report.guest.memory_kib
         && !report.is_valid()
@@ -164,24 +161,9 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
         )?;
     }
     if !missing.is_empty() {
-        writeln!(out, "  without contents: {}", ranges(missing))?;
+        writeln!(out, "  without contents: {}", output::pfns(missing))?;
     }
     out.flush()
-}
-
-/// How many pages there are in ranges of pfns, and the first of these.
-fn ranges(ranges: &[RangeInclusive<u64>]) -> String {
-    let pages = ranges.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
-    let shown = ranges.iter().take(LISTED).map(|range| match (range.start(), range.end()) {
-        (first, last) if first == last => format!("{first:#x}"),
-        (first, last) => format!("{first:#x}-{last:#x}"),
-    });
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = match ranges.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!(" and {more} more {}", output::plural(more as u64, "range")),
-    };
-    format!("{pages} {}, pfn {shown}{more}", output::plural(pages, "page"))
 }
 
 /// The object of `xenstream verify --json`, with what was extracted.
@@ -209,8 +191,6 @@ struct Memory<'a> {
 }
 
 fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result<()> {
-    let pairs =
-        |ranges: &[RangeInclusive<u64>]| ranges.iter().map(|range| [*range.start(), *range.end()]).collect();
     let profile: Profile = arguments.judging.profile;
     let report = result.as_ref().map(|extracted| &extracted.report);
     let object = Object {
@@ -220,8 +200,8 @@ fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result
             bytes: extracted.bytes,
             pages: extracted.pages,
             vcpus: &extracted.vcpus,
-            missing: pairs(&extracted.missing),
-            lost: pairs(&extracted.lost),
+            missing: output::pfn_pairs(&extracted.missing),
+            lost: output::pfn_pairs(&extracted.lost),
             checkpoints: extracted.checkpoints,
             left_out: extracted.uncounted,
             failure: extracted.failure.as_ref().map(Error::message),
@@ -264,15 +244,5 @@ mod tests {
         ] {
             assert_eq!(parse_pfns(text).ok(), pfns, "{text}");
         }
-    }
-
-    #[test]
-    fn long_lists_of_ranges_are_cut() {
-        let many: Vec<_> = (0..20).map(|n| 3 * n..=3 * n).collect();
-        assert_eq!(
-            ranges(&many),
-            "20 pages, pfn 0x0, 0x3, 0x6, 0x9, 0xc, 0xf, 0x12, 0x15 and 12 more ranges"
-        );
-        assert_eq!(ranges(&[0xa0..=0xbf]), "32 pages, pfn 0xa0-0xbf");
     }
 }

@@ -9,6 +9,7 @@ mod command;
 mod convert;
 mod date;
 mod descriptor;
+mod diff;
 mod explain;
 mod extract;
 mod files_from;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Scrub(Deferred(arguments)) => apart(scrub::run, &arguments),
         Command::Convert(Deferred(arguments)) => apart(convert::run, &arguments),
         Command::Extract(Deferred(arguments)) => apart(extract::run, &arguments),
+        Command::Diff(Deferred(arguments)) => apart(diff::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
         Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,6 +132,28 @@ pub(crate) fn bytes(n: u64) -> String {
 /// A noun in the singular or plural.
 pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// How many pages there are in ranges of pfns, and the first of these ranges.
+pub(crate) fn pfns(ranges: &[RangeInclusive<u64>]) -> String {
+    /// Ranges that a line lists.
+    const LISTED: usize = 8;
+    let pages = ranges.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
+    let shown = ranges.iter().take(LISTED).map(|range| match (range.start(), range.end()) {
+        (first, last) if first == last => format!("{first:#x}"),
+        (first, last) => format!("{first:#x}-{last:#x}"),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = match ranges.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more {}", plural(more as u64, "range")),
+    };
+    format!("{pages} {}, pfn {shown}{more}", plural(pages, "page"))
+}
+
+/// Ranges of pfns as JSON has them.
+pub(crate) fn pfn_pairs(ranges: &[RangeInclusive<u64>]) -> Vec<[u64; 2]> {
+    ranges.iter().map(|range| [*range.start(), *range.end()]).collect()
 }
 
 fn findings(
@@ -277,5 +300,12 @@ mod tests {
     #[test]
     fn names_do_not_steer_the_terminal() {
         assert_eq!(name("a\x1b[31m\nb"), "a\u{FFFD}[31m\u{FFFD}b");
+    }
+
+    #[test]
+    fn long_lists_of_ranges_are_cut() {
+        let many: Vec<_> = (0..20).map(|n| 3 * n..=3 * n).collect();
+        assert_eq!(pfns(&many), "20 pages, pfn 0x0, 0x3, 0x6, 0x9, 0xc, 0xf, 0x12, 0x15 and 12 more ranges");
+        assert_eq!(pfns(&[0xa0..=0xbf]), "32 pages, pfn 0xa0-0xbf");
     }
 }

@@ -5,6 +5,7 @@ mod catalogue;
 mod closed;
 mod common;
 mod convert;
+mod diff;
 mod extract;
 mod help;
 mod inspect;
