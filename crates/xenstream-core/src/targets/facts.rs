@@ -233,6 +233,13 @@ facts! {
         title: "pfns may be 2^30 and above; before, the restorer's bitmap overflows, and from 2^31 on it is freed twice",
         advice: "Restore it on a newer release; a guest of less than 4 TiB has no such pfn, so find out where the image comes from",
 
+    L7Sub2 "L7SUB2" Accepts A A A
+        since: [(13, 0), (14, 0), (15, 3), (16, 1), (17, 0)],
+        rules: [LibxcCpuidPolicyMax],
+        commit: "f3709b15fc",
+        title: "the highest subleaf of CPUID leaf 7 may be 2",
+        advice: "Restore it on a newer point release, or lower the limit in subleaf 0: the guest sees other processor features",
+
     // Releases that have these take less.
     Cr3w "CR3W" Refuses W D D
         since: [(14, 0)],
@@ -317,8 +324,8 @@ facts! {
         since: [(15, 0)],
         rules: [LibxcCpuidPolicyMax],
         commit: "e6e85b662b",
-        title: "the highest subleaf of CPUID leaf 7 is bounded",
-        advice: "Lower the limit in subleaf 0: the subleaves above it are not known to any release",
+        title: "the highest subleaf of CPUID leaf 7 is at most 2",
+        advice: "Restore it on XCP-ng or XenServer, or lower the limit in subleaf 0: Xen knows no subleaf above 2",
     Vendor "VENDOR" Refuses A A A
         since: [(22, 0)],
         rules: [],

@@ -42,14 +42,14 @@ static VENDORS: [VendorRelease; 3] = [
         label: "XCP-ng 8.3 of 2024",
         base: (17, 3),
         plus: &[Fact::Pkrs, Fact::Pks, Fact::L73],
-        minus: &[],
+        minus: &[Fact::L7Max],
     },
     VendorRelease {
         name: "xcp-ng-8.3",
         label: "XCP-ng 8.3",
         base: (17, 6),
         plus: &[Fact::Lapic32, Fact::Pkrs, Fact::Pks, Fact::Leaf, Fact::L73],
-        minus: &[],
+        minus: &[Fact::L7Max],
     },
 ];
 

@@ -362,10 +362,11 @@ impl Verifier {
         if eax > largest && !wraps {
             self.find(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;
         }
-        if self.policies.leaf == 7 && eax > 1 {
-            self.fact(Fact::L7Max, at, u64::from(eax), 1, o)?;
+        match (self.policies.leaf, eax) {
+            (7, 2) => self.fact(Fact::L7Sub2, at, u64::from(eax), 1, o),
+            (7, 3..=FEATURES_MAX) => self.fact(Fact::L7Max, at, u64::from(eax), 2, o),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn msr_policy_index<O: Observer + ?Sized>(&mut self, at: u64, index: u32, o: &mut O) -> Result<(), Stop> {

@@ -6,7 +6,7 @@ use xenstream_core::{Fact, Target, TargetSet};
 
 /// The releases that refuse a stream for each fact, in the table's order. Those of a fact that depends on the host
 /// refuse nothing for sure.
-const REFUSED: [(&str, &str); 39] = [
+const REFUSED: [(&str, &str); 40] = [
     ("V3", "Xen 4.13, XCP-ng 8.2"),
     ("RTC24", "Xen 4.13, XCP-ng 8.2"),
     (
@@ -35,6 +35,7 @@ const REFUSED: [(&str, &str); 39] = [
     ("PVMSR7", "no release"),
     ("TSC64", "Xen 4.13 to 4.15, 4.16.0 to 4.16.3, 4.17.0"),
     ("PFN31", "Xen 4.13 to 4.14, XCP-ng 8.2"),
+    ("L7SUB2", "Xen 4.15.0 to 4.15.2, 4.16.0"),
     ("CR3W", "any release from 4.14"),
     ("VMA", "Xen 4.13.1+, 4.14+, XCP-ng 8.2, XCP-ng 8.3 of 2024, XCP-ng 8.3"),
     ("DR32", "Xen 4.18+"),
@@ -48,7 +49,7 @@ const REFUSED: [(&str, &str); 39] = [
     ("ALTP2M", "Xen 4.19+"),
     ("NEST", "any release from 4.15"),
     ("VMXE", "no release"),
-    ("L7MAX", "any release from 4.15"),
+    ("L7MAX", "Xen 4.15+"),
     ("VENDOR", "no release"),
     ("NOVIR", "no release"),
     ("QTRAD", "Xen 4.21+"),

@@ -10,20 +10,18 @@ use crate::rewrite::log::{Log, Loss, hex};
 const EXTENDED: u32 = 0x8000_0000;
 /// Last extended leaf without the fact E21.
 const EXTENDED_OLD: u32 = 0x8000_001C;
-/// The leaf of features, and the highest of its subleaves that every release takes.
+/// The leaf of features.
 const FEATURES: u32 = 7;
-const FEATURES_OLD: u32 = 1;
 
 /// Drops leaves that the target does not know, and lowers the numbers that announce them.
 pub(super) fn cpuid(body: &[u8], base: u64, order: Order, target: Target, log: &mut Log) -> Option<Vec<u8>> {
     const LEAF: usize = policy::CPUID_LEAF as usize;
     let mut out = Vec::with_capacity(body.len());
-    let most_features = [(3, Fact::L73), (2, Fact::L72)]
+    // Each is about this subleaf, there or announced.
+    let most_features = [(3, Fact::L73), (3, Fact::L7Max), (2, Fact::L72), (2, Fact::L7Sub2)]
         .into_iter()
         .filter(|(_, fact)| target.refuses(*fact))
         .fold(u32::MAX, |most, (subleaf, _)| most.min(subleaf - 1));
-    let most_features =
-        if target.refuses(Fact::L7Max) { most_features.min(FEATURES_OLD) } else { most_features };
     let most_extended = if target.refuses(Fact::E21) { EXTENDED_OLD } else { u32::MAX };
     for (n, one) in body.chunks(LEAF).enumerate() {
         let (leaf, subleaf, eax) = (half(one, 0, order)?, half(one, 4, order)?, half(one, 8, order)?);
