@@ -251,6 +251,7 @@ static int load_xsave(const struct entry *entry)
 {
     const size_t head = offsetof(struct hvm_hw_cpu_xsave, save_area), least = head + XSAVE_AREA_LEAST;
     struct hvm_hw_cpu_xsave xsave;
+    uint32_t known;
     int rc;
 
     if (entry->length < least)
@@ -259,11 +260,15 @@ static int load_xsave(const struct entry *entry)
     rc = policy_xstate(xsave.xcr0, xsave.xcr0_accum, &xsave.save_area.xsave_hdr);
     if (rc)
         return rc;
-    /* How long the area of other components is depends on the processor; what follows the area is zero. */
-    if (xsave.xcr0_accum <= 3)
-        for (uint32_t i = least; i < entry->length; i++)
+    known = policy_xstate_size(xsave.xcr0_accum);
+    if (known) {
+        if (entry->length < head + known)
+            return -EINVAL;
+        /* Old releases wrote longer areas than they needed. */
+        for (uint32_t i = head + known; i < entry->length; i++)
             if (entry->payload[i])
                 return -EOPNOTSUPP;
+    }
     accumulated[entry->instance] = xsave.xcr0_accum;
     return 0;
 }

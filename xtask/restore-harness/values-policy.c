@@ -236,6 +236,15 @@ int policy_xstate(uint64_t xcr0, uint64_t xcr0_accum, const void *header)
     return 0;
 }
 
+uint32_t policy_xstate_size(uint64_t xcr0_accum)
+{
+    const uint32_t legacy = 576, ymm = 256;
+
+    if (xcr0_accum & ~(uint64_t)(XCR0_X87 | XCR0_SSE | XCR0_YMM))
+        return 0;
+    return xcr0_accum & XCR0_YMM ? legacy + ymm : legacy;
+}
+
 /* ---- guest_wrmsr() ---- */
 
 static uint64_t spec_ctrl_bits(void)

@@ -120,8 +120,9 @@ int values_xsave(const uint8_t *blob, uint64_t size)
         return rc;
     if (size < XSAVE_HEADER + XSAVE_AREA_LEAST)
         return -EINVAL;
-    /* How long the area of other components is depends on the processor. */
-    return masks[1] <= 3 && size != (masks[1] ? XSAVE_HEADER + XSAVE_AREA_LEAST : XSAVE_HEADER) ? -EINVAL : 0;
+    if (!masks[1])
+        return -EINVAL;
+    return policy_xstate_size(masks[1]) && size != XSAVE_HEADER + policy_xstate_size(masks[1]) ? -EINVAL : 0;
 }
 
 int values_msrs(const struct xen_domctl_vcpu_msr *msrs, uint32_t count)

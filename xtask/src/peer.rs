@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
-use xenstream_core::{Checkpointing, Format, Level, Policy, Profile, Rule};
+use xenstream_core::{Checkpointing, Format, Layer, Level, Policy, Profile, Rule, Violation};
 use xenstream_peer::{
     Answer, Comparison, Differences, Disagreement, Domain, Error, Harness, Packages, Recorded, Release,
     Restorer, Verdict, Verifier, judge,
@@ -235,9 +235,18 @@ impl Asker {
         }
         if case.format == Format::Libxc {
             let kind = usize::from(case.checkpointing == Checkpointing::Remus);
-            // What comes after the last checkpoint the restorer stores, and throws away unread.
-            let last = streams::last_checkpoint(&case.bytes).filter(|_| kind == 1);
-            let is_read = |at| last.is_none_or(|last| at < last);
+            // What comes after the last checkpoint the restorer stores, and throws away unread. Of what came before the one
+            // before it the hypervisor is told nothing.
+            let checkpoints = if kind == 1 { streams::checkpoints(&case.bytes) } else { Vec::new() };
+            let is_read = |violation: &Violation| {
+                let of_state = matches!(violation.rule.layer(), Layer::Hvm | Layer::Pv);
+                let (before, last) = match checkpoints[..] {
+                    [.., before, last] => (before, last),
+                    [last] => (0, last),
+                    [] => (0, u64::MAX),
+                };
+                violation.offset < last && !(of_state && violation.offset < before)
+            };
             let hardened = ours(self.made_up.lowered(Policy::new(Profile::Hardened)));
             for Restorers { release, lenient, strict } in &mut self.restorers {
                 let mut answer = lenient[kind].ask(&stream)?;
@@ -250,9 +259,7 @@ impl Asker {
                 }
                 let comparison = Comparison::TargetRestorer(*release);
                 let ours = ours(self.made_up.lowered(comparison.policy()));
-                if answer.verdict != Verdict::Timeout
-                    && ours.is_none_or(|violation| is_read(violation.offset))
-                {
+                if answer.verdict != Verdict::Timeout && ours.as_ref().is_none_or(is_read) {
                     disagreements.extend(Disagreement::between(comparison, ours, &answer));
                 }
             }

@@ -48,21 +48,21 @@ pub(super) fn case(seed: u64, number: u64) -> Case {
     Case { name: format!("{seed}-{number:05}"), format, checkpointing, bytes, is_checkpointed }
 }
 
-/// Where the last CHECKPOINT of a bare libxc stream lies, as a reader meets them who believes every length.
-pub(super) fn last_checkpoint(bytes: &[u8]) -> Option<u64> {
+/// Where the CHECKPOINT records of a bare libxc stream lie, as a reader meets them who believes every length.
+pub(super) fn checkpoints(bytes: &[u8]) -> Vec<u64> {
     let word = |at: u64| Some(u32::from_le_bytes(*bytes.get(usize::try_from(at).ok()?..)?.first_chunk()?));
     let mut at = IMAGE_HEADER + DOMAIN_HEADER;
-    let mut last = None;
+    let mut found = Vec::new();
     while let (Some(kind), Some(length)) = (word(at), word(at + 4)) {
         match kind {
             libxc_types::END => break,
-            libxc_types::CHECKPOINT => last = Some(at),
+            libxc_types::CHECKPOINT => found.push(at),
             _ => {}
         }
         let length = u64::from(length);
         at += RECORD_HEADER + length + padding(length);
     }
-    last
+    found
 }
 
 // ---- guests as savers write them ----
@@ -207,7 +207,12 @@ fn change(rng: &mut Rng, items: &mut Vec<Item>) {
         return;
     }
     let at = rng.usize(..items.len());
-    match rng.u8(..14) {
+    match rng.u8(..20) {
+        14.. => {
+            if let Some((at, changed)) = value(rng, items) {
+                items[at] = changed;
+            }
+        }
         0 => drop(items.remove(at)),
         1 => {
             let copy = items[at].clone();
@@ -223,6 +228,78 @@ fn change(rng: &mut Rng, items: &mut Vec<Item>) {
         7 => items[at] = pad(rng, &items[at]),
         _ => items[at] = edit(rng, &items[at]),
     }
+}
+
+/// A value that only a hypervisor looks at, in the last record that has one of a kind: a register, a state of a device,
+/// a leaf of CPUID, a parameter. In an earlier checkpoint it would count only for a restorer that goes back to that one.
+fn value(rng: &mut Rng, items: &[Item]) -> Option<(usize, Item)> {
+    let kind =
+        *pick(rng, &[HVM_CONTEXT, HVM_CONTEXT, HVM_PARAMS, CPUID, MSRS, BASIC, BASIC, EXTENDED, XSAVE, TSC]);
+    let at = items.iter().rposition(|item| item.part() == Part::libxc(kind))?;
+    let item = &items[at];
+    let bytes = item.bytes(Order::Little);
+    let body = RECORD_HEADER as usize;
+    let offset = match kind {
+        HVM_CONTEXT => body + context_offset(rng, bytes.get(body..)?)?,
+        HVM_PARAMS | CPUID | MSRS | TSC => body + rng.usize(..bytes.len().checked_sub(body)?.max(1)) / 4 * 4,
+        BASIC => {
+            let (wide, narrow) = (REGISTERS_64, REGISTERS_32);
+            // Vcpu id and a reserved word come first.
+            body + 8 + if bytes.len() > 5000 { *pick(rng, &wide) } else { *pick(rng, &narrow) }
+        }
+        _ => body + 8 + rng.usize(..16) * 4,
+    };
+    let old = u32::from_le_bytes(*bytes.get(offset..)?.first_chunk()?);
+    let new = match rng.u8(..4) {
+        0 => *pick(rng, &NUMBERS) as u32,
+        1 => u32::MAX,
+        _ => old ^ 1 << rng.u8(..32),
+    };
+    Some((at, item.clone().edited(offset as u64, Field::U32(new))))
+}
+
+const HVM_CONTEXT: u32 = libxc_types::HVM_CONTEXT;
+const HVM_PARAMS: u32 = libxc_types::HVM_PARAMS;
+const CPUID: u32 = libxc_types::X86_CPUID_POLICY;
+const MSRS: u32 = libxc_types::X86_MSR_POLICY;
+const BASIC: u32 = libxc_types::X86_PV_VCPU_BASIC;
+const EXTENDED: u32 = libxc_types::X86_PV_VCPU_EXTENDED;
+const XSAVE: u32 = libxc_types::X86_PV_VCPU_XSAVE;
+const TSC: u32 = libxc_types::X86_TSC_INFO;
+
+/// Registers in the blob of a 64-bit PV vcpu, both halves: flags, rip, rsp, two traps, LDT, GDT, stack, cr1, debug
+/// registers, callbacks, vm_assist, bases.
+const REGISTERS_64: [usize; 34] = [
+    512, 648, 652, 672, 676, 728, 732, 4808, 4812, 4816, 4820, 4824, 4960, 4964, 4976, 4980, 4992, 4996,
+    5048, 5052, 5072, 5076, 5096, 5100, 5104, 5108, 5112, 5116, 5124, 5132, 5136, 5140, 5148, 5164,
+];
+/// The same of a 32-bit one.
+const REGISTERS_32: [usize; 10] = [512, 548, 556, 2632, 2636, 2704, 2748, 2772, 2776, 2796];
+
+/// Where something of the chain lies that Xen may refuse: in CPU entries its control registers, in others anything.
+fn context_offset(rng: &mut Rng, chain: &[u8]) -> Option<usize> {
+    const CPU: u16 = 2;
+    const CONTROLS: [usize; 18] =
+        [656, 660, 672, 676, 680, 684, 720, 724, 728, 732, 992, 996, 1000, 1004, 1016, 1020, 1024, 1028];
+    let mut entries = Vec::new();
+    let mut at = 0;
+    while let (Some(kind), Some(length)) = (chain.get(at..at + 2), chain.get(at + 4..at + 8)) {
+        let kind = u16::from_le_bytes(*kind.first_chunk()?);
+        let length = u32::from_le_bytes(*length.first_chunk()?) as usize;
+        entries.push((kind, at, length));
+        at = at.checked_add(8)?.checked_add(length)?;
+        if kind == 0 {
+            break;
+        }
+    }
+    let (kind, at, length) = *pick(rng, &entries);
+    let inside = match kind {
+        CPU if rng.u8(..8) != 0 => *pick(rng, &CONTROLS),
+        // Areas of XSAVE and register pages are long, and what Xen looks at stands first or in the header.
+        _ if rng.bool() => rng.usize(..length.clamp(4, 64)) / 4 * 4,
+        _ => rng.usize(..length.max(4)) / 4 * 4,
+    };
+    Some(at + if rng.u8(..16) == 0 { 4 } else { 8 + inside })
 }
 
 /// A record that may have no business where it comes.
