@@ -12,10 +12,10 @@ pub(crate) enum Error {
     Configuration { path: PathBuf, source: io::Error },
     #[error("{} is no configuration: {why}", path.display())]
     Syntax { path: PathBuf, why: String },
-    #[error("{key} is {value:?}, and can only be {choices}")]
-    Setting { key: &'static str, value: String, choices: &'static str },
-    #[error("XENSTREAM_TARGET is {value:?}, and can only be auto, none or a release: {source}")]
-    Target { value: String, source: UnknownTarget },
+    #[error("{place} is {value:?}, and can only be {choices}")]
+    Setting { place: String, value: String, choices: &'static str },
+    #[error("{place} is {value:?}, and can only be auto, none or a release: {source}")]
+    Target { place: String, value: String, source: UnknownTarget },
     #[error("found no libxl-save-helper: name it in XENSTREAM_SAVE_HELPER_REAL")]
     NoReal,
     #[error("found several helpers ({found}): name one in XENSTREAM_SAVE_HELPER_REAL")]

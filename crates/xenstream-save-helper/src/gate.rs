@@ -45,7 +45,9 @@ pub(crate) fn open(
 
 /// Verifies a file that the real helper is to read itself.
 fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Passage {
-    let result = verify_fd(file, &settings.options(call.operation));
+    // Offsets count from the file's start, as those of `xenstream verify` do; libxl has read its own headers before.
+    let start = rustix::fs::tell(file).unwrap_or_default();
+    let result = verify_fd(file, &settings.options(call.operation)).map(|report| report.starting_at(start));
     let action = match &result {
         Ok(report) => match report.violation() {
             None => Action::Passed,

@@ -20,6 +20,7 @@ mod settings;
 mod stream;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::arguments::Task;
@@ -42,11 +43,46 @@ fn main() -> ExitCode {
     }
 }
 
+/// The answer to a person who asks what this program is. libxl asks neither.
+fn answer(word: &str) -> Option<&'static str> {
+    match word {
+        "--version" | "-V" => Some(concat!("xenstream-save-helper ", env!("CARGO_PKG_VERSION"))),
+        "--help" | "-h" => Some(HELP),
+        _ => None,
+    }
+}
+
+const HELP: &str = "\
+Verifies the streams that libxl restores and saves, in front of Xen's libxl-save-helper.
+
+libxl starts this program; it is not called by hand. To switch it on, name it in the environment of
+xl or of libvirt's daemon:
+
+  LIBXL_SAVE_HELPER=/usr/libexec/xenstream-save-helper
+
+Settings, in the environment or, without their prefix and in lower case, in /etc/xenstream.toml:
+
+  XENSTREAM_SAVE_HELPER_REAL  absolute path of the real helper; default: the installed one
+  XENSTREAM_PROFILE           hardened (default), restore or spec
+  XENSTREAM_MODE              enforce (default) or warn
+  XENSTREAM_TARGET            auto (default), none or a release of Xen
+  XENSTREAM_REPORT            a file, syslog or syslog:SOCKET; default: no report
+  XENSTREAM_CONFIG            another file than /etc/xenstream.toml
+
+Exit status: the real helper's; 1 if a stream was refused, 2 if it could not be verified.";
+
 /// Does what libxl asks for. Returns only if this process does not become the real helper, nor ends as that one did.
 fn run() -> Result<u8, Error> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(error) = handover::become_if_child(&arguments) {
         return Err(error);
+    }
+    if let [word] = arguments.as_slice()
+        && let Some(answer) = word.to_str().and_then(answer)
+    {
+        // Not being heard is no reason to fail.
+        let _ = writeln!(io::stdout(), "{answer}");
+        return Ok(0);
     }
     handover::check_mark()?;
     let settings = Settings::load()?;

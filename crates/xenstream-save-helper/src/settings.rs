@@ -100,31 +100,40 @@ impl Settings {
             .map_err(|error| Error::Syntax { path: path.to_owned(), why: error.message().to_owned() })?;
         // An empty one counts as none, and does not hide the file's.
         let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
+        // A word, and where it stands, so that an error leads there.
         let word = |key: &str, in_file: Option<String>| {
-            let value = environment(key).map(|value| value.to_string_lossy().into_owned()).or(in_file);
-            value.filter(|word| !word.is_empty())
+            let given = environment(key).map(|value| (value.to_string_lossy().into_owned(), key.to_owned()));
+            let written = in_file.filter(|word| !word.is_empty()).map(|word| {
+                let key = key.trim_start_matches("XENSTREAM_").to_lowercase();
+                (word, format!("{key} in {}", path.display()))
+            });
+            given.or(written)
         };
-        let wrong = |key, value, choices| Error::Setting { key, value, choices };
+        let wrong = |place, value, choices| Error::Setting { place, value, choices };
 
         let profile = match word("XENSTREAM_PROFILE", keys.profile) {
             None => Profile::Hardened,
-            Some(name) => Profile::ALL
+            Some((name, place)) => Profile::ALL
                 .into_iter()
                 .find(|profile| profile.name() == name)
-                .ok_or_else(|| wrong("XENSTREAM_PROFILE", name, "spec, restore or hardened"))?,
+                .ok_or_else(|| wrong(place, name, "spec, restore or hardened"))?,
         };
-        let mode = match word("XENSTREAM_MODE", keys.mode).as_deref() {
-            None | Some("enforce") => Mode::Enforce,
-            Some("warn") => Mode::Warn,
-            Some(name) => return Err(wrong("XENSTREAM_MODE", name.to_owned(), "enforce or warn")),
+        let mode = match word("XENSTREAM_MODE", keys.mode) {
+            None => Mode::Enforce,
+            Some((name, place)) => match &*name {
+                "enforce" => Mode::Enforce,
+                "warn" => Mode::Warn,
+                _ => return Err(wrong(place, name, "enforce or warn")),
+            },
         };
         let target = match word("XENSTREAM_TARGET", keys.target) {
             None => TargetChoice::Auto,
-            Some(name) if name == "auto" => TargetChoice::Auto,
-            Some(name) if name == "none" => TargetChoice::None,
-            Some(value) => {
-                value.parse().map(TargetChoice::Release).map_err(|source| Error::Target { value, source })?
-            }
+            Some((name, _)) if name == "auto" => TargetChoice::Auto,
+            Some((name, _)) if name == "none" => TargetChoice::None,
+            Some((value, place)) => match value.parse() {
+                Ok(target) => TargetChoice::Release(target),
+                Err(source) => return Err(Error::Target { place, value, source }),
+            },
         };
         let file = |key: &str, in_file: Option<PathBuf>| {
             environment(key).map(PathBuf::from).or(in_file).filter(|path| !path.as_os_str().is_empty())
@@ -249,9 +258,10 @@ mod tests {
         for (text, environment, told) in [
             ("profil = \"spec\"", None, "profil"),
             ("profile = spec", None, "test.toml"),
-            ("profile = \"lenient\"", None, "XENSTREAM_PROFILE is \"lenient\""),
+            ("profile = \"lenient\"", None, "profile in test.toml is \"lenient\""),
+            ("mode = \"off\"", None, "mode in test.toml is \"off\""),
             ("", Some(("XENSTREAM_MODE", "off")), "XENSTREAM_MODE is \"off\""),
-            ("target = \"4.23\"", None, "XENSTREAM_TARGET is \"4.23\""),
+            ("target = \"4.23\"", None, "target in test.toml is \"4.23\""),
             ("", Some(("XENSTREAM_TARGET", "4.20.9")), "the nearest are 4.20.2, 4.20.3, 4.20.4"),
         ] {
             let message = read(text, environment.as_slice()).unwrap_err();

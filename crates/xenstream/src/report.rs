@@ -47,6 +47,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// The same report on a stream that begins `start` bytes into its file: offsets count from the file's start. What
+    /// the summary counts is the stream's alone, and stays.
+    #[must_use]
+    pub fn starting_at(mut self, start: u64) -> Report {
+        let move_on = |violation: &mut Violation| {
+            violation.offset = violation.offset.saturating_add(start);
+            if let Some(record) = &mut violation.record {
+                record.offset = record.offset.saturating_add(start);
+            }
+        };
+        if let Verdict::Invalid(violation) | Verdict::Unjudged(violation) = &mut self.verdict {
+            move_on(violation);
+        }
+        self.warnings.listed.iter_mut().chain(&mut self.findings.listed).for_each(move_on);
+        self
+    }
+
     /// Whether the stream is valid.
     #[must_use]
     pub fn is_valid(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 
 use rustix::fs::{FileType, Mode};
 
@@ -13,6 +14,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("settings::the_file_is_read", file),
     ("settings::what_is_not_understood_lets_nothing_pass", wrong),
     ("settings::a_script_that_leads_back_to_us_is_noticed", loops),
+    ("settings::a_person_who_asks_gets_an_answer", asked),
     ("settings::a_report_file_gets_a_line_for_each_stream", report_file),
     ("settings::a_stream_that_is_not_verified_is_reported_as_well", report_unverified),
     ("settings::the_log_gets_a_message_for_each_stream", syslog),
@@ -50,6 +52,18 @@ fn wrong() {
     let (reader, _feeder) = Kind::File.holding(&guest_of(1));
     let ended = Libxl::restore(reader).configured("mode = warn").run();
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+}
+
+fn asked() {
+    let program = env!("CARGO_BIN_EXE_xenstream-save-helper");
+    for (word, told) in [
+        ("--version", concat!("xenstream-save-helper ", env!("CARGO_PKG_VERSION"), "\n")),
+        ("--help", "LIBXL_SAVE_HELPER=/usr/libexec/xenstream-save-helper\n"),
+    ] {
+        let output = Command::new(program).arg(word).env("XENSTREAM_MODE", "no mode").output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{word}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(told), "{word}");
+    }
 }
 
 fn loops() {
