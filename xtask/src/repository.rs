@@ -35,8 +35,9 @@ fn identifiers(source: &str) -> BTreeSet<&str> {
 }
 
 /// Rules on what only `xenstream` can read, which the core compares with the stream: by what it is told.
-const TOLD: [(Rule, &str); 3] = [
+const TOLD: [(Rule, &str); 4] = [
     (Rule::XlTypeMismatch, "set_domain_type"),
+    (Rule::XlMemoryMismatch, "set_memory"),
     (Rule::XlViridianMismatch, "set_viridian"),
     (Rule::XlEmulatorMismatch, "set_emulator"),
 ];

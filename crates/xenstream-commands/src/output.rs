@@ -241,7 +241,15 @@ fn stopped(report: &Report) -> String {
     let read = report.summary.bytes;
     match report.size {
         _ if report.violation().is_some_and(|violation| violation.rule == Rule::StreamTruncated) => {
-            format!("ends after {}", bytes(read))
+            match report.torn_memory() {
+                Some((arrived, whole)) => format!(
+                    "ends after {}, with {} of the guest's {} of memory",
+                    bytes(read),
+                    bytes(arrived),
+                    bytes(whole)
+                ),
+                None => format!("ends after {}", bytes(read)),
+            }
         }
         Some(size) if size > read => format!("stopped after {} of {}", bytes(read), bytes(size)),
         Some(_) => format!("read to the end, {}", bytes(read)),

@@ -179,6 +179,13 @@ catalogue! {
         why: "The toolstack builds the domain from the configuration and then cannot restore the stream into it: the restorer refuses a guest of the other kind, and libxl device-model records of a domain that has no device model."
         source: "xl header and libvirt XML, the domain's type; restorer, x86_pv_setup() and x86_hvm_setup(); libxl, process_record()"
         message: "the configuration says that the domain is {type}, and {shown}"
+    XlMemoryMismatch "xl::memory-mismatch" W W W
+        field: 4, framing: kept, by: std
+        title: "less memory than configured"
+        refuses: "A stream of an HVM guest that names fewer pfns than the configuration gives the guest pages of memory (target_memkb without video_memkb)."
+        why: "The upper part of the guest's memory may be missing. A guest above 4 GiB has more pfns than pages, for there are holes for devices; only one whose balloon has given up memory, and which was restored since, may have fewer."
+        source: "xl header, the domain's memory; send_all_pages() of libxenguest, which goes on to the highest pfn"
+        message: "{missing} at least, if the guest has the memory that the configuration gives it"
     XlViridianMismatch "xl::viridian-mismatch" W W W
         field: 8, framing: kept, by: std
         title: "configuration and stream disagree on Viridian"

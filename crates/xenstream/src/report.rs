@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use xenstream_core::wire::PAGE_SIZE;
 use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Target, Violation};
 
 use crate::guest::GuestDescription;
@@ -93,6 +94,20 @@ impl Report {
     pub fn has_qemu_traditional(&self) -> bool {
         let rule = Rule::LibxlEmulatorTraditional;
         self.warnings.count(rule) > 0 || self.violation().is_some_and(|violation| violation.rule == rule)
+    }
+
+    /// How much of a torn stream's memory arrived, and how much the guest has, in bytes: by the largest pfn of a PV guest,
+    /// or by the configuration. `None` where that is not known, or where as much arrived, as in the later passes of a
+    /// live migration.
+    #[must_use]
+    pub fn torn_memory(&self) -> Option<(u64, u64)> {
+        if self.violation()?.rule != Rule::StreamTruncated {
+            return None;
+        }
+        let pages = self.summary.max_pfn.map(|largest| largest.saturating_add(1).saturating_mul(PAGE_SIZE));
+        let configured = || self.guest.memory_kib.map(|kib| kib.saturating_mul(1024));
+        let arrived = self.summary.pages.bytes();
+        pages.or_else(configured).filter(|whole| arrived < *whole).map(|whole| (arrived, whole))
     }
 
     /// What a valid stream was not checked for, in a sentence without an end: the [rules](Report::unchecked) that take an

@@ -289,12 +289,15 @@ impl<'o> Session<'o> {
         if let Some(domain_type) = self.listener.domain_type.take() {
             self.verifier.set_domain_type(domain_type);
         }
-        let Settings { viridian, emulator } = std::mem::take(&mut self.listener.hvm);
+        let Settings { viridian, emulator, memory } = std::mem::take(&mut self.listener.hvm);
         if let Some(features) = viridian {
             self.verifier.set_viridian(features);
         }
         if let Some(emulator_id) = emulator {
             self.verifier.set_emulator(emulator_id);
+        }
+        if let Some(pages) = memory {
+            self.verifier.set_memory(pages);
         }
         for derived in self.listener.limits.drain(..) {
             if derived.value < self.verifier.policy().limit(derived.limit) {

@@ -365,3 +365,22 @@ fn verbose_describes_the_guest() {
     let expected = serde_json::json!({"kind": "pvh", "name": "web1", "memory_kib": 65536, "vcpus": 2});
     assert_eq!(object["guest"], expected);
 }
+
+#[test]
+fn a_torn_image_says_how_much_of_the_memory_arrived() {
+    let config = b"{\"c_info\": {\"type\": \"pvh\"}, \"b_info\": {\"max_memkb\": 65536}}\0";
+    let hvm = xenstream_synth::valid::pvh().in_libxl().in_xl_with(3, config);
+    let pv = xenstream_synth::valid::pv64();
+    let torn = |stream: &xenstream_synth::Stream, part| {
+        let end = stream.offset(stream.find(xenstream_synth::Part::libxc(part)));
+        stream.bytes()[..end as usize + 4].to_vec()
+    };
+    let files = directory(&[
+        ("hvm", &torn(&hvm, libxc::types::HVM_CONTEXT)),
+        ("pv", &torn(&pv, libxc::types::X86_PV_VCPU_BASIC)),
+    ]);
+    for (file, whole) in [("hvm", "of the guest's 64.0 MiB of memory"), ("pv", " KiB of memory")] {
+        let run = run_in(files.path(), ["verify", file]);
+        assert!(run.stdout.contains("ends after ") && run.stdout.contains(whole), "{run:?}");
+    }
+}

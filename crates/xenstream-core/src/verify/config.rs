@@ -15,6 +15,8 @@ pub(crate) struct State {
     viridian: Option<[u64; 2]>,
     /// The emulator that the configuration names.
     emulator: Option<u32>,
+    /// Pages of memory that the configuration gives an HVM guest, until the stream has shown fewer.
+    memory: Option<u64>,
 }
 
 impl Verifier {
@@ -27,6 +29,24 @@ impl Verifier {
     /// Says which emulator (`emulator_id`) the configuration names, once it is known.
     pub fn set_emulator(&mut self, emulator_id: u32) {
         self.config.emulator = Some(emulator_id);
+    }
+
+    /// Says how many pages of memory the configuration gives an HVM guest, once it is known: those that it is to have now,
+    /// and not those that it may grow to.
+    pub fn set_memory(&mut self, pages: u64) {
+        self.config.memory = Some(pages);
+    }
+
+    /// The memory of an HVM guest has come: all of it lies below the highest pfn, with holes for devices.
+    pub(crate) fn configured_memory<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+        let named = self.pages.named;
+        match self.config.memory {
+            Some(pages) if named < pages && named > 0 => {
+                self.config.memory = None;
+                self.find(Rule::XlMemoryMismatch, at, named, pages, o)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The stream gives the guest these features of Viridian.

@@ -325,6 +325,7 @@ impl Verifier {
         }
         if self.summary.guest == Some(Guest::Hvm) {
             self.params_missing(found, at, o)?;
+            self.configured_memory(at, o)?;
         }
         Ok(())
     }

@@ -93,6 +93,14 @@ pub(super) const BREAKS: &[Break] = &[
         let domain = fault.stream.offset(fault.stream.find(Part::Domain));
         Some(fault.found_at(domain))
     }),
+    Break::new(Rule::XlMemoryMismatch, HVM_JSON, |d| {
+        d.stream.has_devices().then_some(())?;
+        // No guest of a plan has so much.
+        let fault = hvm_config(d, r#""max_memkb": 17592186044416, "target_memkb": 17592186044416"#)?;
+        let ends = |item: &&Item| [END, CHECKPOINT].map(Part::libxc).contains(&item.part());
+        let index = fault.stream.items().iter().position(|item| ends(&item))?;
+        Some(Fault::in_item(fault.stream, index, 0))
+    }),
     Break::new(Rule::XlViridianMismatch, HVM_JSON, |d| {
         d.stream.has_devices().then_some(())?;
         (!names_viridian(d)).then_some(())?;

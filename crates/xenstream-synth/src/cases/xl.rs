@@ -68,6 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
         type_mismatch("pvh", "pvh", &minimal::pv64().in_libxl()),
         emulator_of_pvh(),
         devices_of_pvh(),
+        memory_mismatch(),
         viridian("", &[(9, 0x65)], r#"{"viridian_enable": [0, 1]}"#, r#"{"viridian": "True"}"#),
         viridian("not-configured", &[(9, 0x1865)], "{}", r#"{"viridian": "True"}"#),
         viridian("not-set", &[], r#"{"viridian": "True"}"#, r#"{"viridian": "False"}"#),
@@ -181,6 +182,15 @@ fn hvm_guest(params: &[(u64, u64)], chain: &Chain) -> Stream {
 fn built(libxl: &Stream, build: &str) -> Stream {
     let config = format!("{{\"c_info\": {{\"type\": \"hvm\"}}, \"b_info\": {{{build}}}}}\0");
     libxl.clone().in_xl_with(FLAGS, config.as_bytes())
+}
+
+/// The stream names two pfns.
+fn memory_mismatch() -> Case {
+    let libxl = hvm_guest(&[], &Chain::minimal());
+    let [broken, fine] = [12, 8]
+        .map(|kib| built(&libxl, &format!("\"max_memkb\": 16, \"target_memkb\": {kib}, \"video_memkb\": 0")));
+    let index = broken.find(Part::libxc(libxc_types::END));
+    Case::of(Rule::XlMemoryMismatch, "", &broken, &fine).in_item(&broken, index, 0)
 }
 
 /// Broken at the value of the third parameter, or where it is missed.

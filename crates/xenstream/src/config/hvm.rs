@@ -10,6 +10,8 @@ pub(crate) struct Settings {
     pub(crate) viridian: Option<[u64; 2]>,
     /// The `emulator_id` of the device model.
     pub(crate) emulator: Option<u32>,
+    /// Pages of memory that the guest is to have.
+    pub(crate) memory: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +29,9 @@ struct CreateInfo {
 #[derive(Deserialize)]
 struct BuildInfo {
     device_model_version: Option<String>,
+    max_memkb: Option<u64>,
+    target_memkb: Option<u64>,
+    video_memkb: Option<u64>,
     #[serde(rename = "type.hvm")]
     hvm: Option<HvmInfo>,
 }
@@ -56,19 +61,30 @@ pub(crate) fn settings(json: &[u8]) -> Settings {
     else {
         return Settings::default();
     };
+    let memory = if kind == "pv" { None } else { info.memory() };
     if kind != "hvm" {
-        return Settings::default();
+        return Settings { memory, ..Settings::default() };
     }
     let emulator = match info.device_model_version.as_deref() {
         Some("qemu_xen") => Some(EMULATOR_QEMU),
         Some("qemu_xen_traditional") => Some(EMULATOR_TRADITIONAL),
         // Such a guest was what is PVH today.
-        Some("none") => return Settings::default(),
+        Some("none") => return Settings { memory, ..Settings::default() },
         _ => None,
     };
     let hvm = info.hvm.unwrap_or_default();
     let [old, new] = DEFAULTS.map(|defaults| hvm.viridian(defaults));
-    Settings { viridian: old.zip(new).map(|(old, new)| [old, new]), emulator }
+    Settings { viridian: old.zip(new).map(|(old, new)| [old, new]), emulator, memory }
+}
+
+impl BuildInfo {
+    /// Pages that the guest is to have, where the balloon has not to give some up.
+    fn memory(&self) -> Option<u64> {
+        // libxl leaves a size that was not set at all ones.
+        let set = |size: Option<u64>| size.filter(|size| *size != u64::MAX);
+        let target = set(self.target_memkb)?.min(set(self.max_memkb)?);
+        Some(target.saturating_sub(set(self.video_memkb).unwrap_or(0)) / 4)
+    }
 }
 
 impl HvmInfo {
@@ -129,5 +145,21 @@ mod tests {
         assert_eq!(emulator("hvm", "none"), None);
         assert_eq!(emulator("pvh", "qemu_xen"), None);
         assert_eq!(settings(b"{}"), Settings::default());
+    }
+
+    #[test]
+    fn memory_is_what_the_guest_has_now() {
+        let memory = |kind, sizes| {
+            let json = format!(r#"{{"c_info": {{"type": "{kind}"}}, "b_info": {{{sizes}}}}}"#);
+            settings(json.as_bytes()).memory
+        };
+        let sizes = r#""max_memkb": 8192, "target_memkb": 4096, "video_memkb": 1024"#;
+        assert_eq!(
+            (memory("hvm", sizes), memory("pvh", sizes), memory("pv", sizes)),
+            (Some(768), Some(768), None)
+        );
+        assert_eq!(memory("hvm", r#""max_memkb": 8192"#), None);
+        let unset = r#""max_memkb": 8192, "target_memkb": 18446744073709551615"#;
+        assert_eq!(memory("hvm", unset), None);
     }
 }
