@@ -63,12 +63,19 @@ pub(crate) fn is_of_output(error: &Error) -> bool {
 
 /// What came of an image for which one was.
 pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::Result<()> {
+    // A gate has to say what it lets through unseen.
+    let unseen = report.unchecked.len() as u64;
+    let is_partly = report.is_valid() && report.profile == Profile::Hardened && unseen > 0;
     let style = match report.verdict {
+        Verdict::Valid if is_partly => DOUBTFUL,
         Verdict::Valid => GOOD,
         Verdict::Invalid(_) => BAD,
         Verdict::Unjudged(_) => DOUBTFUL,
     };
-    let verdict = report.verdict.name();
+    let mut verdict = report.verdict.name().to_owned();
+    if is_partly {
+        verdict += &format!(", {unseen} {} unchecked", plural(unseen, "rule"));
+    }
     writeln!(out, "{}: {style}{verdict}{style:#}: {}", name(path), description(report))?;
     match &report.verdict {
         Verdict::Unjudged(violation) => {
@@ -88,8 +95,7 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     if report.is_valid() {
         releases::takers(out, report)?;
     }
-    // A gate has to say what it lets through unseen.
-    if report.profile == Profile::Hardened {
+    if is_partly {
         unchecked(out, report)?;
     }
     for derived in report.notable_limits() {

@@ -137,3 +137,31 @@ fn each_way_to_fail_is_told_from_the_others() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write at offset 0"));
 }
+
+/// What only a second walk finds passes, and that is said.
+#[test]
+fn a_gate_says_what_it_could_not_check() {
+    let stream = xenstream_synth::valid::pv64().in_libxl().in_xl().bytes();
+    let note = "note: 5 rules take a file that is not compressed, and were not checked: pv::";
+    let run = relay(&stream, &[]);
+    let told = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success() && run.stdout == stream);
+    assert!(told.starts_with("-: valid, 5 rules unchecked: xl, pv64, ") && told.contains(note), "{told}");
+    for (arguments, said) in [(&["verify", "-v"][..], true), (&["verify"], false)] {
+        let run = output_with_stdin(&stream, arguments);
+        let told = String::from_utf8(run.stdout).unwrap();
+        assert!(told.starts_with("-: valid: xl") || told.contains("\n-: valid: xl"), "{told}");
+        assert_eq!(told.contains(note), said, "{told}");
+    }
+    let (path, _directory) = image_file(&stream);
+    let run = xenstream().args(["verify", "-v", "--profile", "hardened"]).arg(path).output().unwrap();
+    let told = String::from_utf8(run.stdout).unwrap();
+    assert!(told.contains(": valid: xl") && !told.contains("not checked"), "{told}");
+}
+
+fn image_file(bytes: &[u8]) -> (std::path::PathBuf, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("image");
+    fs::write(&path, bytes).unwrap();
+    (path, directory)
+}

@@ -372,7 +372,7 @@ fn a_torn_image_says_how_much_of_the_memory_arrived() {
     let hvm = xenstream_synth::valid::pvh().in_libxl().in_xl_with(3, config);
     let pv = xenstream_synth::valid::pv64();
     let torn = |stream: &xenstream_synth::Stream, part| {
-        let end = stream.offset(stream.find(xenstream_synth::Part::libxc(part)));
+        let end = stream.offset(stream.find(Part::libxc(part)));
         stream.bytes()[..end as usize + 4].to_vec()
     };
     let files = directory(&[
