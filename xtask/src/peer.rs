@@ -1,5 +1,6 @@
 //! `cargo xtask peer`: xenstream beside Xen's own verifier and restorer, on thousands of made-up streams.
 
+mod conversions;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     recorded(&tools, &directory)?;
+    conversions::conversions(&tools.harnesses, &directory)?;
     made_up(&tools, &directory, arguments)
 }
 

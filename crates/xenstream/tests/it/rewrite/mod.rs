@@ -3,6 +3,7 @@
 mod common;
 mod compact;
 mod container;
+mod files;
 mod normalise;
 mod plain;
 mod target;
