@@ -468,7 +468,7 @@ catalogue! {
     LibxlXenstoreCount "libxl::xenstore-count" D D D
         field: 1, framing: kept, by: core
         title: "too many xenstore pairs"
-        refuses: "An EMULATOR_XENSTORE_DATA with more pairs than the limit xenstore-pairs."
+        refuses: "More pairs in the EMULATOR_XENSTORE_DATA of a stream, or since its last checkpoint, than the limit xenstore-pairs."
         why: "libxl searches its list of all objects for each new one, so the time that it takes grows with the square of their number: 10 seconds for 400 KB of pairs, hours for 16 MiB."
         source: "libxl__restore_emulator_xenstore_data(), libxl__ptr_add(); limit of the policy"
         message: "xenstore pair {found} is over the limit xenstore-pairs of {expected}"
@@ -824,7 +824,7 @@ catalogue! {
     LibxcP2mFramesHoles "libxc::p2m-frames-holes" D D D
         field: 8, framing: kept, by: core
         title: "p2m that is mostly holes"
-        refuses: "An X86_PV_P2M_FRAMES with more frames that are the same as the one before than the limit p2m-holes."
+        refuses: "More frames in the X86_PV_P2M_FRAMES of a stream that are the same as the one before than the limit p2m-holes."
         why: "Each frame makes the restorer allocate some 6 KiB. A guest uses one frame again only for a range of pfns that it has no memory for, such as that of the devices below 4 GiB; 2 MiB of one and the same frame cost the restorer 3 GiB."
         source: "restorer, expand_p2m(); Linux, p2m_missing and p2m_identity; limit of the policy"
         message: "{found} frames of the p2m are the same as the one before, over the limit p2m-holes of {expected}"

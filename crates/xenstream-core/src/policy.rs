@@ -107,7 +107,7 @@ pub enum Limit {
     P2mHoles,
     /// Most bytes of xenstore data in one EMULATOR_XENSTORE_DATA.
     XenstoreBytes,
-    /// Most pairs of xenstore data in one EMULATOR_XENSTORE_DATA.
+    /// Most pairs of xenstore data in a stream, or since its last checkpoint.
     XenstorePairs,
     /// Most levels of nesting in a configuration.
     ConfigDepth,

@@ -435,6 +435,7 @@ impl Verifier {
             next => {
                 if self.libxl.kind == types::CHECKPOINT_END {
                     self.libxl.in_checkpoint = false;
+                    self.xenstore.keys = 0;
                     self.libxc_checkpoint_complete();
                 }
                 match next {

@@ -54,9 +54,11 @@ pub(crate) struct State {
     pub(crate) named: u64,
     /// HVM: the pfn after the highest one that HVM_PARAMS name.
     pub(crate) special_end: u64,
-    /// The frame before this one in the record, and how many were the same as the one before them.
+    /// The frame before this one, and how many were the same as the one before them; in records that name frames again
+    /// those are not counted a second time, and so many are still to come.
     frame_before: Option<u64>,
     holes: u64,
+    frames_again: u64,
     /// Which pages with data are page tables.
     tables: [u64; TABLE_WORDS],
     any_table: bool,
@@ -80,6 +82,7 @@ impl Default for State {
             special_end: 0,
             frame_before: None,
             holes: 0,
+            frames_again: 0,
             tables: [0; TABLE_WORDS],
             any_table: false,
             table_batch_told: false,
@@ -555,12 +558,11 @@ impl Verifier {
         }
         self.summary.max_pfn = Some(largest);
         self.pages.refresh(&self.policy, &self.summary);
+        self.pages.frames_again = self.pages.frames.saturating_sub(first).min(frames);
         if first <= self.pages.frames {
             self.pages.frames = self.pages.frames.max(last.saturating_add(1));
         }
         self.pages.words_left = frames;
-        self.pages.frame_before = None;
-        self.pages.holes = 0;
         self.pages_next(Field::P2mFrame);
         Ok(())
     }
@@ -577,7 +579,10 @@ impl Verifier {
             if frame > largest {
                 self.find(Rule::LibxcP2mFramesEntry, self.position, frame, largest, o)?;
             }
-            if self.pages.frame_before.replace(frame) == Some(frame) {
+            let repeats = self.pages.frame_before.replace(frame) == Some(frame);
+            if self.pages.frames_again > 0 {
+                self.pages.frames_again = self.pages.frames_again.saturating_sub(1);
+            } else if repeats {
                 self.pages.holes = self.pages.holes.saturating_add(1);
                 let limit = self.policy.limit(Limit::P2mHoles);
                 if self.pages.holes > limit {

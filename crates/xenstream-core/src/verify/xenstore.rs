@@ -14,15 +14,16 @@ pub(crate) struct State {
     string: u64,
     /// Absolute offset of the first byte of the last key.
     key: u64,
-    /// Keys so far.
-    keys: u64,
+    /// Keys since the stream or the last checkpoint began: libxl keeps what it makes of all records until then.
+    pub(crate) keys: u64,
 }
 
 impl Verifier {
     /// Pairs follow after `gap` bytes, up to the end of the body.
     pub(crate) fn xenstore_start(&mut self, gap: u64) {
         let start = self.position.saturating_add(gap);
-        self.xenstore = State { in_value: false, string: start, key: start, keys: 0 };
+        let keys = self.xenstore.keys;
+        self.xenstore = State { in_value: false, string: start, key: start, keys };
         self.next(gap, Field::Xenstore);
         if start >= self.body_end {
             self.rest_of_body();

@@ -81,6 +81,11 @@ fn p2m_frames() -> Vec<Case> {
         .limit(Limit::P2mHoles, 1)
         .allowing(Rule::LibxcMemoryShort)
         .beside(&pv.clone().replaced(P2M, libxc::p2m_frames(0, 4 * 512 - 1, &[1, 2, 2, 3]))),
+        // Frames that are named again are no more of them.
+        second(Rule::LibxcP2mFramesHoles, 512, 1, BODY + p2m::HEADER)
+            .limit(Limit::P2mHoles, 0)
+            .allowing(Rule::LibxcMemoryShort)
+            .beside(&pv.clone().after(P2M, libxc::p2m_frames(0, MAX_PFN_64, &[1]))),
         frames(Rule::LibxcP2mFramesGap, "", libxc::p2m_frames(512, 1023, &[1]), BODY)
             .allowing(Rule::LibxcMemoryShort),
         second(Rule::LibxcP2mFramesGap, 1024, 2, BODY).allowing(Rule::LibxcMemoryShort),

@@ -181,6 +181,10 @@ fn xenstore_limits() -> Vec<Case> {
     vec![
         other(Rule::LibxlXenstoreLength, "", &one, DATA, two(), LENGTH).limit(Limit::XenstoreBytes, 4),
         other(Rule::LibxlXenstoreCount, "", &one, DATA, two(), BODY + 8 + 4).limit(Limit::XenstorePairs, 1),
+        extra(Rule::LibxlXenstoreCount, "second-record", &one, STATE, xenstore_bytes(*b"l\0w\0"))
+            .in_record(BODY + 8)
+            .limit(Limit::XenstorePairs, 1)
+            .note("libxl keeps what it makes of all records"),
     ]
 }
 
