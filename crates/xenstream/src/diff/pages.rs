@@ -55,11 +55,11 @@ struct Side<'f> {
 }
 
 impl Side<'_> {
-    /// Bytes from the start of this range that are a hole.
-    fn hole(&mut self, range: Range<u64>) -> u64 {
-        let start = range.start;
-        let length = range.end - start;
-        self.holes.data_within(range).map_or(length, |data| data.start - start)
+    /// The next bytes of this range that are no hole, counted from its start.
+    fn data(&mut self, range: Range<u64>) -> Range<u64> {
+        let (start, length) = (range.start, range.end - range.start);
+        let data = self.holes.data_within(range);
+        data.map_or(length..length, |data| data.start - start..data.end - start)
     }
 
     fn read(&mut self, at: u64, bytes: u64) -> Result<(), Error> {
@@ -88,11 +88,15 @@ fn contents(
     let mut done = 0;
     while done < bytes {
         let [left, right] = &mut *sides;
-        let hole = left.hole(a.at + done..a.at + bytes).min(right.hole(b.at + done..b.at + bytes));
+        let data = [left.data(a.at + done..a.at + bytes), right.data(b.at + done..b.at + bytes)];
+        let hole = data[0].start.min(data[1].start);
         let skipped = hole / PAGE_SIZE;
         found.same += skipped;
         done += skipped * PAGE_SIZE;
-        let length = WINDOW.min(bytes - done);
+        // Up to where both have a hole again, as far as is known.
+        let known = data.iter().filter(|data| data.start < hole + PAGE_SIZE).map(|data| data.end).max();
+        let end = known.unwrap_or(0).next_multiple_of(PAGE_SIZE) - skipped * PAGE_SIZE;
+        let length = WINDOW.min(bytes - done).min(end);
         if length == 0 {
             break;
         }

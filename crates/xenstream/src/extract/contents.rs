@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::Error;
@@ -16,6 +16,9 @@ use crate::source::file::ReadAt;
 
 /// Bytes that are read and written together where the kernel does not move them.
 const WINDOW: usize = 256 << 10;
+
+/// Bytes of a copy that are needed no more and still there.
+const PIECE: u64 = 16 << 20;
 
 /// Where page contents lie.
 pub(super) enum Contents<'a> {
@@ -36,7 +39,19 @@ impl<'a> Contents<'a> {
 
     /// Contents in a file of the system, of which the first byte lies at this offset.
     pub(super) fn of_file(fd: BorrowedFd<'a>, start: u64) -> Contents<'a> {
-        Contents::File(KernelFile { fd, start, holes: Holes::of_file(fd, start), copies: true })
+        Contents::File(KernelFile {
+            fd,
+            start,
+            holes: Holes::of_file(fd, start),
+            copies: true,
+            forgets: false,
+        })
+    }
+
+    /// Contents in a file of our own, which gives its room back as it is copied.
+    pub(super) fn of_copy(file: &'a File) -> Contents<'a> {
+        let fd = file.as_fd();
+        Contents::File(KernelFile { fd, start: 0, holes: Holes::of_file(fd, 0), copies: true, forgets: true })
     }
 
     /// Copies this many bytes from `at` to `to`. Holes stay holes.
@@ -57,6 +72,8 @@ pub(super) struct KernelFile<'a> {
     holes: Holes,
     /// The kernel has not refused to copy.
     copies: bool,
+    /// What was copied is needed no more.
+    forgets: bool,
 }
 
 /// What is known of the holes of a file. Of what is no file of the system nothing is.
@@ -114,9 +131,15 @@ impl KernelFile<'_> {
     fn copy(&mut self, at: u64, bytes: u64, out: &File, to: u64) -> Result<(), Error> {
         let end = at.saturating_add(bytes);
         let mut next = at;
-        while let Some(data) = self.holes.data_within(next..end) {
+        while let Some(mut data) = self.holes.data_within(next..end) {
+            if self.forgets {
+                data.end = data.end.min(data.start.saturating_add(PIECE));
+            }
             let to = to.saturating_add(data.start - at);
             self.copy_data(data.clone(), out, to)?;
+            if self.forgets {
+                forget(self.fd, data.clone());
+            }
             next = data.end;
         }
         Ok(())
@@ -148,6 +171,13 @@ impl KernelFile<'_> {
         };
         through_memory(&read, data.start + done, length - done, out, to.saturating_add(done))
     }
+}
+
+/// Gives room in a file back.
+pub(super) fn forget(file: impl AsFd, bytes: Range<u64>) {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    // Where the file system cannot, the room is given back at the end.
+    let _ = rustix::fs::fallocate(file, flags, bytes.start, bytes.end - bytes.start);
 }
 
 /// Reads bytes from an offset on, and returns how many there were.

@@ -229,7 +229,7 @@ fn from_stream(
     let place = Place::Copy { spool: &mut spool, tap: &tap };
     let (collected, outcome) = collect(input, place, &tap, options, what)?;
     let copy = spool.into_file()?;
-    write(collected, &mut Contents::of_file(copy.as_fd(), 0), new, outcome, what)
+    write(collected, &mut Contents::of_copy(&copy), new, outcome, what)
 }
 
 /// What came of walking through an input.

@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::FallocateFlags;
 use xenstream_core::wire::PAGE_SIZE;
 
 use crate::Error;
+use crate::extract::contents::forget;
 use crate::extract::extents::Extent;
 
 /// A file without a name, beside the output. Pages of zeros take no room in it, nor do those that are no longer needed.
@@ -38,9 +38,7 @@ impl Spool {
 
     /// Gives room back that is no longer needed.
     pub(super) fn forget(&mut self, extent: Extent) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // Where the file system cannot, the room is given back at the end.
-        let _ = rustix::fs::fallocate(&self.file, flags, extent.at, extent.bytes());
+        forget(&self.file, extent.at..extent.at.saturating_add(extent.bytes()));
     }
 
     /// The file, as long as it is to be.

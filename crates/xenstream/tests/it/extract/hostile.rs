@@ -1,10 +1,13 @@
 //! Streams that mean harm: neither time nor memory nor disk out of proportion.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use xenstream::diff::{Compare, diff};
 use xenstream::extract::{Extract, OutputFormat};
 use xenstream::wire::libxc::types::X86_TSC_INFO;
-use xenstream::{Error, Input};
+use xenstream::{Error, Input, Options};
 use xenstream_synth::{Page, Part, libxc};
 
 use super::common::{extracted, guest, of_raw, page, raw};
@@ -56,4 +59,50 @@ fn entries_without_room_for_their_pages_are_not_kept() {
     assert_eq!(of_raw(&found, &out.unwrap()).len(), 1);
     // As many as there would be room for.
     assert_eq!(found.lost, [0..=7]);
+}
+
+/// Every small stream that there is: valid ones, ones that break a rule, and what once crashed something.
+fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
+    let mut files = Vec::new();
+    for directory in ["valid", "rules", "crashes"] {
+        for entry in walkdir::WalkDir::new(root.join(directory)) {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_some_and(|extension| extension == "bin") {
+                files.push((path.clone(), fs::read(path).unwrap()));
+            }
+        }
+    }
+    assert!(files.len() > 300);
+    files
+}
+
+#[test]
+fn whole_corpus_comes_to_the_same_from_file_and_stream() {
+    for (path, bytes) in corpus() {
+        let what = Extract::new(OutputFormat::Elf);
+        let from_file = extracted(Input::Positioned(&bytes), &what);
+        let from_stream = extracted(Input::Reader(&mut &bytes[..]), &what);
+        match (from_file, from_stream) {
+            (Ok((file, one)), Ok((stream, other))) => {
+                assert!(one == other, "{}", path.display());
+                assert_eq!((file.lost, file.vcpus), (stream.lost, stream.vcpus), "{}", path.display());
+            }
+            (file, stream) => assert_eq!(
+                file.map(|_| ()).map_err(|error| error.to_string()),
+                stream.map(|_| ()).map_err(|error| error.to_string()),
+                "{}",
+                path.display()
+            ),
+        }
+    }
+}
+
+#[test]
+fn whole_corpus_is_the_same_as_itself() {
+    for (path, bytes) in corpus() {
+        let inputs = [Input::Slice(&bytes), Input::Slice(&bytes)];
+        let same = diff(inputs, &Options::default(), &Compare::default()).unwrap();
+        assert!(same.is_empty(), "{}: {:?}", path.display(), same.records);
+    }
 }
