@@ -9,6 +9,7 @@ mod diff;
 mod extract;
 mod field;
 mod hostile;
+mod hypervisor;
 mod inspect;
 mod pv_walk;
 mod real;
