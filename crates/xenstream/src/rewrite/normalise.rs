@@ -112,9 +112,11 @@ pub(super) fn records(document: &mut Document<'_>, log: &mut Log) -> Result<(), 
             Part::LibxlRecord(kind) if kind >= libxl::types::OPTIONAL => true,
             // Erratum 1 of the specification.
             Part::LibxcRecord(
-                types::X86_PV_VCPU_EXTENDED | types::X86_PV_VCPU_XSAVE | types::X86_PV_VCPU_MSRS,
+                types::X86_PV_VCPU_EXTENDED
+                | types::X86_PV_VCPU_XSAVE
+                | types::X86_PV_VCPU_MSRS
+                | types::HVM_PARAMS,
             ) => length <= vcpu::HEADER,
-            Part::LibxcRecord(types::HVM_PARAMS) => length <= vcpu::HEADER,
             _ => false,
         };
         if is_void && piece.new.is_none() {

@@ -77,7 +77,7 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
     for (at, piece) in pieces.iter().enumerate() {
         match piece.part {
             Part::LibxcRecord(types::CHECKPOINT) | Part::LibxlRecord(libxl::types::CHECKPOINT_END) => {
-                start = at + 1
+                start = at + 1;
             }
             part => {
                 if let Some(kind) = registers(part) {
@@ -90,8 +90,8 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
     let (mut emulator, mut rest) = (BTreeMap::new(), Vec::new());
     for (at, piece) in pieces.into_iter().enumerate() {
         match piece.part {
-            Part::LibxcRecord(types::CHECKPOINT | types::END) => {}
-            Part::LibxlRecord(
+            Part::LibxcRecord(types::CHECKPOINT | types::END)
+            | Part::LibxlRecord(
                 libxl::types::CHECKPOINT_END | libxl::types::CHECKPOINT_STATE | libxl::types::END,
             ) => {}
             Part::LibxlRecord(

@@ -63,9 +63,8 @@ pub(super) fn certain(rule: Rule) -> Option<Certain> {
         Rule::PvEflagsVm => keep("eflags", 4, !(1 << 17) & LOW),
         // Xen computes it anew.
         Rule::HvmPicInit => zero("int_output", 1),
-        Rule::HvmPciLinkPad => zero("padding", 4),
+        Rule::HvmPciLinkPad | Rule::HvmCpuPad => zero("padding", 4),
         Rule::HvmViridianPad => zero("padding", 7),
-        Rule::HvmCpuPad => zero("padding", 4),
         Rule::HvmMsrReserved | Rule::LibxcVcpuMsrsReserved => zero("reserved", 4),
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! Cures inside HVM_CONTEXT.
 
 use xenstream_core::wire::hvm::pic::{ELCR_AT, INT_OUTPUT_AT, MASTER_LINES, SLAVE_LINES};
-use xenstream_core::wire::hvm::{self, ENTRY_HEADER, LAPIC_OLD, MSR, MSR_HEADER, RTC_OLD, types};
+use xenstream_core::wire::hvm::{self, ENTRY_HEADER, LAPIC_OLD, MSR, MSR_HEADER, RTC_OLD, cpu, types};
 use xenstream_core::wire::{Order, msr};
 use xenstream_core::{Fact, Target};
 
@@ -65,6 +65,7 @@ pub(super) fn context(body: &[u8], base: u64, target: Target, log: &mut Log) -> 
 /// What becomes of an entry: `None` leaves it as it is, `Some(None)` drops it.
 fn cured(entry: &Entry<'_>, target: Target, log: &mut Log) -> Option<Option<Vec<u8>>> {
     match entry.typecode {
+        types::CPU => cr0(entry, log).map(Some),
         types::LAPIC if target.refuses(Fact::Lapic32) => cut(entry, LAPIC_OLD, 4, Loss::PendingEsr, log),
         types::RTC if target.refuses(Fact::Rtc24) => cut(entry, RTC_OLD, 8, Loss::RtcOffset, log),
         types::PIC if target.refuses(Fact::PicChk) => pic(entry, log).map(Some),
@@ -86,6 +87,20 @@ fn cut(entry: &Entry<'_>, to: u64, telling: usize, loss: Loss, log: &mut Log) ->
         log.change(offset, entry.place(), "length", before, after);
     }
     Some(Some(kept.to_vec()))
+}
+
+/// A bit that every processor has set.
+fn cr0(entry: &Entry<'_>, log: &mut Log) -> Option<Vec<u8>> {
+    let at = cpu::CPU.find("cr0")?.offset;
+    let before = word(entry.body, at as usize, ORDER)?;
+    if before & cpu::cr0::ET != 0 {
+        return None;
+    }
+    let after = before | cpu::cr0::ET;
+    log.change(entry.at + at, entry.place(), "cr0", hex(before), hex(after));
+    let mut new = entry.body.to_vec();
+    new[at as usize..at as usize + 8].copy_from_slice(&ORDER.put_u64(after));
+    Some(new)
 }
 
 /// Level-triggered lines that the chip does not have.

@@ -3,11 +3,13 @@
 use xenstream::rewrite::{Convert, Loss};
 use xenstream::wire::hvm::types::{CPU, LAPIC, PCI_LINK, PIC, RTC};
 use xenstream::wire::libxc::types::{
-    HVM_CONTEXT, HVM_PARAMS, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY,
+    HVM_CONTEXT, HVM_PARAMS, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_VCPU_BASIC,
 };
+use xenstream::wire::pv::{BASIC_32, BASIC_64};
 use xenstream::{Options, Policy, Rule};
 use xenstream_synth::hvm::{Chain, Entry};
-use xenstream_synth::{Part, Stream, libxc, minimal, valid};
+use xenstream_synth::valid::Machine;
+use xenstream_synth::{Field, Part, Stream, libxc, minimal, valid};
 
 use super::common::{converted, entries, for_target, is_context, real, records};
 
@@ -59,7 +61,7 @@ fn same_but_lapics(before: &[u8], after: &[u8]) {
 
 #[test]
 fn what_the_target_takes_stays_as_it_is() {
-    for machine in valid::Machine::ALL {
+    for machine in Machine::ALL {
         let bytes = machine.libxl().in_xl().bytes();
         let (same, out) = converted(&bytes, &for_target("4.20"), &Convert::default());
         assert_eq!(same.changes, []);
@@ -88,13 +90,17 @@ fn exact() -> Vec<(Stream, &'static str, u32, Stream)> {
     const NONE: u32 = u32::MAX;
     let lapic = |length: usize| chain(Entry::new(LAPIC, 0, vec![0; length]));
     let link = |pad: u8| chain(Entry::new(PCI_LINK, 0, [0, 0, 0, 0, pad, 0, 0, 0]));
-    let pic = |elcr: u8, output: u8| {
-        let mut master = [0; 8];
-        // It has an interrupt to deliver, and is within an initialisation sequence.
-        (master[0], master[4], master[5], master[6], master[7]) =
-            (1, u8::from(output == 1), 0x40, elcr, output);
-        chain(Entry::new(PIC, 0, master))
+    // A master that has an interrupt to deliver, within an initialisation sequence or not.
+    let pic =
+        |init: u8, elcr: u8, output: u8| chain(Entry::new(PIC, 0, [1, 0, 0, 0, init, 0x40, elcr, output]));
+    let pv = |machine: Machine, field: &str, value: u32| {
+        let layout = if machine == Machine::Pv64 { &BASIC_64 } else { &BASIC_32 };
+        let at = 8 + 8 + layout.find(field).unwrap().offset;
+        // The upper half of a debug register, the whole of a flags register.
+        let at = if field == "dr7" { at + 4 } else { at };
+        machine.libxc().edited(Part::libxc(X86_PV_VCPU_BASIC), at, Field::U32(value))
     };
+    let cr0 = |value| chain(Entry::reset(CPU, 0).with("cr0", value));
     let dr7 = |high: u64| chain(Entry::reset(CPU, 0).with("dr7", high << 32 | 0x400));
     let pair = |first, others: &[(u32, u64)]| chain(Entry::msrs(0, &[&[first], others].concat()));
     vec![
@@ -103,7 +109,16 @@ fn exact() -> Vec<(Stream, &'static str, u32, Stream)> {
         (chain(Entry::new(RTC, 0, vec![0; 24])), "4.13", HVM_CONTEXT, chain(Entry::new(RTC, 0, vec![0; 16]))),
         (dr7(1), "4.18", HVM_CONTEXT, dr7(0)),
         (link(7), "4.19", HVM_CONTEXT, link(0)),
-        (pic(0xFF, 0), "4.19", HVM_CONTEXT, pic(0xFC, 0)),
+        (pic(0, 0xFF, 0), "4.19", HVM_CONTEXT, pic(0, 0xFC, 0)),
+        (pic(1, 0, 1), "4.19", HVM_CONTEXT, pic(1, 0, 0)),
+        (cr0(0), "4.17", HVM_CONTEXT, cr0(0x10)),
+        (pv(Machine::Pv64, "dr7", 1), "4.18", X86_PV_VCPU_BASIC, pv(Machine::Pv64, "dr7", 0)),
+        (
+            pv(Machine::Pv32, "eflags", 1 << 17 | 0x202),
+            "4.22",
+            X86_PV_VCPU_BASIC,
+            pv(Machine::Pv32, "eflags", 0x202),
+        ),
         (pair((0x6E1, 0), &[(0x140, 1)]), "4.17", HVM_CONTEXT, chain(Entry::msrs(0, &[(0x140, 1)]))),
         (msr_policy(&[(0xCE, 0), (0x10A, 0)]), "4.14.0", X86_MSR_POLICY, msr_policy(&[(0xCE, 0)])),
         (
