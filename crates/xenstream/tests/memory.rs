@@ -5,10 +5,11 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 
 use xenstream::batch::{Target, verify_all};
+use xenstream::extract::{Extract, OutputFormat, extract};
 use xenstream::wire::libxc::{page, types};
 use xenstream::wire::libxl;
 use xenstream::{Input, Level, Options, Policy, ReadAt, relay_with, verify, verify_reader};
-use xenstream_synth::{Body, Item, Part, Stream, libxc as records, valid};
+use xenstream_synth::{Body, Item, Page, Part, Stream, libxc as records, valid};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -159,6 +160,7 @@ fn memory_does_not_grow_with_the_input() {
         });
     }
     compressed();
+    extracted();
     directories();
 }
 
@@ -174,6 +176,27 @@ fn compressed() {
         let report = verify_reader(&packed[..], &options).unwrap();
         assert!(report.compression.is_some() && report.summary.bytes == length);
     });
+}
+
+/// Memory that is extracted: what is kept is bounded by the pages that there are, not by how often they come.
+fn extracted() {
+    let head = valid::hvm().until(Part::libxc(types::X86_TSC_INFO)).bytes();
+    let pages: Vec<_> = (0..8).map(|pfn| Page::normal(pfn).holding("contents")).collect();
+    let mut families = families();
+    families.push(Family { name: "pages", head, piece: bytes(records::page_data(&pages)) });
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let what = Extract::new(OutputFormat::Elf).with_overwrite(true);
+    let options = options(Level::Warn);
+    for Family { name, head, piece } in families {
+        let input = |length| Repeated::new(&head, &piece, length);
+        assert_constant(&format!("{name}, extracted in order"), |length| {
+            extract(Input::Reader(&mut input(length)), &out, &options, &what).unwrap();
+        });
+        assert_constant(&format!("{name}, extracted"), |length| {
+            extract(Input::Positioned(&input(length)), &out, &options, &what).unwrap();
+        });
+    }
 }
 
 /// Many images at once: what is kept of one is its report.
