@@ -244,13 +244,13 @@ catalogue! {
         why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies beyond it, and what it makes of that is luck."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
         message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
-    LibvirtXmlSyntax "libvirt::xml-syntax" W W W
+    LibvirtXmlSyntax "libvirt::xml-syntax" W D D
         field: 1, framing: kept, by: std
         title: "XML is not well formed"
-        refuses: "A domain XML that is not well formed."
+        refuses: "A domain XML that is not well formed, or has more than 256 levels of elements, which libvirt's parser does not take."
         why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream after it may be whole."
         source: "libvirt libxl driver, saved image; XML 1.0"
-        message: "the domain XML is not well formed"
+        message: "the domain XML is not well formed, or nested too deeply"
     LibvirtReserved "libvirt::reserved" W A D
         field: 4, framing: kept, by: core
         title: "unused words are not zero"

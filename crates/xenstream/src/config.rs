@@ -175,7 +175,10 @@ pub(crate) fn json_fault(text: &[u8]) -> Option<usize> {
     Some((line + error.column().saturating_sub(1)).min(text.len()))
 }
 
-/// Where the text stops being an XML document.
+/// Most levels of elements that libvirt's parser takes (`xmlParserMaxDepth` of libxml2).
+const XML_DEPTH_MAX: u64 = 256;
+
+/// Where the text stops being an XML document that libvirt's parser takes.
 pub(crate) fn xml_fault(text: &[u8]) -> Option<usize> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
@@ -198,7 +201,7 @@ pub(crate) fn xml_fault(text: &[u8]) -> Option<usize> {
                 if matches!(event, Event::Start(_)) {
                     open += 1;
                 }
-                roots == 1 && tag.attributes().all(|attribute| attribute.is_ok())
+                roots == 1 && open <= XML_DEPTH_MAX && tag.attributes().all(|attribute| attribute.is_ok())
             }
             Event::End(_) => {
                 open = open.saturating_sub(1);
@@ -424,6 +427,9 @@ mod tests {
             assert_eq!(xml_fault(text.as_bytes()), fault, "{text:?}");
         }
         assert_eq!(xml_fault(b"<a>\xFF</a>"), Some(3));
+        let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
+        assert_eq!(xml_fault(nested(256).as_bytes()), None);
+        assert_eq!(xml_fault(nested(257).as_bytes()), Some(3 * 256));
     }
 
     #[test]
