@@ -250,7 +250,7 @@ typedef struct {
 // Nothing.
 #define XS_LEVEL_ALLOW 0
 
-// Whoever asked for warnings is told, and the stream goes on.
+// The warning is reported, and the stream goes on.
 #define XS_LEVEL_WARN 1
 
 // The stream is refused.
@@ -416,7 +416,7 @@ xs_status xs_verifier_need(xs_verifier *verifier,
 // cannot be judged.
 xs_status xs_verifier_finish(xs_verifier *verifier);
 
-// Says that the input goes on behind the stream's end, where it should not: in a file. On a pipe or socket what follows
+// Says that the input goes on after the stream's end, where it should not: in a file. On a pipe or socket what follows
 // is the caller's business, and this is not called. At most once for a stream.
 //
 // `bytes` are what follows, or the first `length` bytes of it. They tell zeros, which do no harm, from another image and
@@ -482,7 +482,7 @@ int xs_violation_text(const xs_violation *violation,
 
 // Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
 // The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
-// stream's own bytes are taken, and none behind them. Compressed images are decompressed on the fly; of those the
+// stream's own bytes are taken, and none after them. Compressed images are decompressed on the fly; of those the
 // whole pipe is read. Waits for bytes even if the descriptor is non-blocking.
 //
 // `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
@@ -497,9 +497,9 @@ xs_status xs_verify_fd(int fd,
                        const xs_policy *policy,
                        xs_report *report);
 
-// Verifies a stream on its way from one descriptor to another, in constant memory. Whoever reads the output never gets
+// Verifies a stream on its way from one descriptor to another, in constant memory. A reader of the output never gets
 // the last byte of a record that broke a rule, nor an END that closes an incomplete stream, nor the END or CHECKPOINT
-// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing behind the stream's end is taken from the input.
+// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing after the stream's end is taken from the input.
 //
 // `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
 // may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
