@@ -17,8 +17,8 @@ const HELP: &str = "\
 Examples:
   xenstream extract guest.save guest.core                  a core file for gdb, crash and volatility
   xenstream extract broken.save guest.core                 of what is torn, what arrived
-  xenstream extract -O lime guest.save guest.lime          for volatility and others
-  xenstream extract -O raw --pfn 0-0xff guest.save low     the first MiB and nothing else
+  xenstream extract -f lime guest.save guest.lime          for volatility and others
+  xenstream extract -f raw --pfn 0-0xff guest.save low     the first MiB and nothing else
   cat guest.save | xenstream extract --json - guest.core   from a pipe, with what is missing as JSON
 
 Exit status:
@@ -28,7 +28,8 @@ Exit status:
   3  the image cannot be judged; what could be read was extracted";
 
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+// --format is that of OUT here, as a person expects who extracts; the other one is seldom needed.
+#[command(after_help = HELP, mut_arg("format", |arg| arg.short(None).long("input-format")))]
 pub(crate) struct Arguments {
     /// Image, compressed or not, or - for standard input
     #[arg(value_name = "IN|-")]
@@ -40,8 +41,9 @@ pub(crate) struct Arguments {
 
     /// Format of OUT: elf is a core file with the vcpus' registers, raw a sparse file by pfn, lime what LiME writes
     #[arg(
-        short = 'O',
-        long,
+        id = "output_format",
+        short = 'f',
+        long = "format",
         value_name = "FORMAT",
         default_value = "elf",
         value_parser = values(OutputFormat::ALL, OutputFormat::name)

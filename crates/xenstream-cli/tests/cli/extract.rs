@@ -89,7 +89,7 @@ fn where_there_is_nothing_there_is_no_file() {
 fn json_has_the_lists_whole() {
     let files = directory(&[]);
     let out = files.path().join("out");
-    let arguments = ["extract", "--json", "-O", "raw", "-", out.to_str().unwrap()];
+    let arguments = ["extract", "--json", "--format", "raw", "-", out.to_str().unwrap()];
     let run = run_with_stdin(&stream().bytes(), &arguments);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
