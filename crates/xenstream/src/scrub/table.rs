@@ -68,7 +68,7 @@ pub const TABLE: &[Part] = {
         ),
         part("Varstored, Swtpm", "UEFI variables, keys of a TPM", Always, In(Format::Xenopsd)),
         part("records of unknown types", "nobody knows what", Always, Everywhere),
-        part("padding, bytes behind the stream", "nothing, or nobody knows what", Always, Everywhere),
+        part("padding, bytes after the stream", "nothing, or nobody knows what", Always, Everywhere),
         libxc(
             "X86_PV_VCPU_BASIC, _EXTENDED, _XSAVE",
             "registers, but for the vcpu's number, its flags, the frames that it names and the masks of XSAVE",

@@ -55,8 +55,11 @@ fn goes(violation: &Violation, bytes: &[u8]) -> bool {
         return true;
     }
     // They compare what is kept with what is blanked: the length of an area with its features, an MSR with the policy,
-    // the kind of guest with a string of the configuration.
-    if matches!(violation.rule, Rule::HvmXsaveLength | Rule::HvmMsrPolicy | Rule::XlTypeMismatch) {
+    // the kind of guest or its device model with a string of the configuration.
+    if matches!(
+        violation.rule,
+        Rule::HvmXsaveLength | Rule::HvmMsrPolicy | Rule::XlTypeMismatch | Rule::XlEmulatorMismatch
+    ) {
         return true;
     }
     let field = violation.record.and_then(|record| field(&record, violation.offset, bytes));
