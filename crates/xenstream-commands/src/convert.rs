@@ -15,12 +15,12 @@ use crate::status;
 
 const HELP: &str = "\
 Examples:
-  xenstream convert --target 4.17 guest.save old.save     what Xen 4.17 refuses is cured, if that costs nothing
-  xenstream convert --plain remus.save guest.save         the guest at its last checkpoint, for xl restore
-  xenstream convert --dry-run --target 4.14 guest.save    what would be changed, and what is in the way
-  xenstream convert --container libvirt --config guest.xml guest.save out.save
-  xenstream convert --repair torn.save whole.save         what could be repaired; --write does it
-  ssh host cat guest.save | xenstream convert --target 4.17 - guest.save
+  xenstream convert --target 4.17 guest.save old.save          what Xen 4.17 refuses is cured
+  xenstream convert --dry-run --target 4.14 guest.save         what would be changed, and why
+  xenstream convert --plain guest.save plain.save              a Remus stream, at a checkpoint
+  xenstream convert --container libxl guest.save guest.libxl   for another toolstack
+  xenstream convert --repair guest.save whole.save             what could be; --write does it
+  cat guest.save | xenstream convert --compact - small.save
 
 Exit status:
   0  OUT is there, and verifies; with --dry-run, it would

@@ -22,7 +22,7 @@ Examples:
   xenstream verify guest.save                       one image
   xenstream verify -q saves                         all below a directory, silent if they are valid
   xenstream verify --target 4.20 guest.save         would this release restore it?
-  xenstream verify --profile hardened guest.save    is it safe to hand to Xen if you do not trust its maker?
+  xenstream verify --profile hardened guest.save    is it safe, though you do not trust its maker?
   find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
   xenstream verify --keep-going --json guest.save   everything there is to say, for a program
   cat guest.save | xenstream verify -               a stream on its way
