@@ -15,7 +15,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
-use xenstream_core::{Checkpointing, Format, Guest, Policy, Verifier, Violation};
+use xenstream_core::{Checkpointing, Format, Guest, Policy, RecordRef, Verifier, Violation};
 use xenstream_peer::{Domain, Error, Harness, Packages, Recorded, Release, Row};
 use xenstream_synth::valid::Machine;
 
@@ -198,7 +198,7 @@ impl Helpers {
         // Xen's helper ends in good order, with a status of its own; without it the status is ours.
         let code = ours.output.status.code();
         ensure!(code.is_some_and(|code| code != 0) && (kind != Kind::File || code == Some(1)), "{ours}");
-        let told = format!("refused: {violation}\n");
+        let told = format!("refused: {}\n", kind.seen(violation));
         ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&told), "should say {told:?}: {ours}");
         Ok(false)
     }
@@ -250,6 +250,17 @@ fn judge(bytes: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
 }
 
 impl Kind {
+    /// The violation with the offsets that a report has: in a file those of the file.
+    fn seen(self, mut violation: Violation) -> Violation {
+        if self == Kind::File {
+            violation.offset += BEFORE.len() as u64;
+            violation.record = violation
+                .record
+                .map(|record| RecordRef { offset: record.offset + BEFORE.len() as u64, ..record });
+        }
+        violation
+    }
+
     /// A descriptor from which these bytes are to be read, and one that they are still to be written to.
     fn open(self, bytes: &[u8]) -> io::Result<(File, Option<File>)> {
         Ok(match self {

@@ -18,7 +18,7 @@ use crate::{output, status};
 const HELP: &str = "\
 Examples:
   xenstream synth guest.img                                        a small HVM guest
-  xenstream synth --guest pv64 --memory 1T --sparse guest.img      as large as can be, in no space
+  xenstream synth --guest pv64 --memory 64G --sparse guest.img     large, in next to no space
   xenstream synth --guest pvh --live 3 --container libxl live.img
   xenstream synth --break libxc::page-data-count broken.img        broken in one way
   xenstream synth --memory 8M | xenstream verify -

@@ -58,7 +58,7 @@ pub struct Exception {
     pub offset: u64,
     /// In which record.
     pub record: Option<RecordRef>,
-    /// Whatever the profile, it is a warning in such a stream.
+    /// In such a stream it is a warning, under all profiles but `hardened`.
     pub warns: bool,
 }
 
@@ -68,7 +68,8 @@ impl Expected {
     pub fn outcome(&self, profile: Profile) -> Outcome {
         let mut outcome = Outcome::default();
         for Exception { rule, offset, warns, .. } in &self.exceptions {
-            match if *warns { Level::Warn } else { rule.grade(profile).level() } {
+            let excused = *warns && profile != Profile::Hardened;
+            match if excused { Level::Warn } else { rule.grade(profile).level() } {
                 Level::Deny => {
                     outcome.refused = Some((*rule, *offset));
                     break;

@@ -200,7 +200,8 @@ impl Leaf {
         let a = match (leaf, subleaf) {
             (0, _) => 0xD,
             (7, 0) => a % 3,
-            (0x8000_0000, _) => 0x8000_0000 + a % 0x22,
+            // With the leaf that tells of breakpoint masks.
+            (0x8000_0000, _) => 0x8000_0001 + a % 0x21,
             _ => a,
         };
         match (leaf, subleaf) {

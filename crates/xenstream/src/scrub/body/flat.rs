@@ -313,13 +313,15 @@ impl Flat {
             Hook::Hvm(HvmHook::Xcr0 | HvmHook::Accum) => Some(xsave::X87),
             // Size and offset of a component of XSAVE, which the length of an area has to agree with.
             Hook::Policy(PolicyHook::Eax | PolicyHook::Ebx)
-                if self.what.damaged && is_component(self.leaf) =>
+                if self.what.damaged && self.sound && is_component(self.leaf) =>
             {
                 Some(if value <= XSAVE_MAX { value } else { 0 })
             }
             // The number of the last leaf, which hides those beyond it. One that is none of those that Xen knows may be
             // anything; all ones hide every leaf.
-            Hook::Policy(PolicyHook::Eax) if self.what.damaged && last_leaf(self.leaf).is_some() => {
+            Hook::Policy(PolicyHook::Eax)
+                if self.what.damaged && self.sound && last_leaf(self.leaf).is_some() =>
+            {
                 let last = last_leaf(self.leaf)?;
                 let hides_all = value == u64::from(u32::MAX);
                 Some(if value <= last || hides_all { value } else { last + 1 })
