@@ -225,18 +225,12 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand convert" -l force -d
 complete -c xenstream -n "__fish_xenstream_using_subcommand convert" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand convert" -s q -l quiet -d 'Say nothing of a stream that is converted'
 complete -c xenstream -n "__fish_xenstream_using_subcommand convert" -s h -l help -d 'Print help'
-complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -s O -l output-format -d 'Format of OUT: elf is a core file with the vcpus\' registers, raw a sparse file by pfn, lime what LiME writes' -r -f -a "elf\t''
+complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -s f -l format -d 'Format of OUT: elf is a core file with the vcpus\' registers, raw a sparse file by pfn, lime what LiME writes' -r -f -a "elf\t''
 raw\t''
 lime\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l pfn -d 'Extract pages with these pfns only; a raw OUT begins with the first of them' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l vcpu -d 'Extract the registers of this vcpu only; may be given several times' -r
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l checkpoint -d 'Extract memory as it was at this checkpoint, counting from 1, and not at the last complete one' -r
-complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -s f -l format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
-xl\t''
-libvirt\t''
-xenopsd\t''
-libxl\t''
-libxc\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l profile -d 'How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from people you do not trust' -r -f -a "spec\t''
 restore\t''
 hardened\t''"
@@ -249,6 +243,12 @@ complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l checkpoi
 plain\t''
 remus\t''
 colo\t''"
+complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l input-format -d 'Format of the stream; auto goes by its first bytes' -r -f -a "auto\t''
+xl\t''
+libvirt\t''
+xenopsd\t''
+libxl\t''
+libxc\t''"
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l force -d 'Replace OUT if it exists'
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l strict -d 'Refuse what would only be warned about'
 complete -c xenstream -n "__fish_xenstream_using_subcommand extract" -l json -d 'Print a JSON object on standard output'
