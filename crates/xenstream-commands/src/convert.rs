@@ -148,7 +148,7 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
             convert(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, &what)
         }
         Some(PathOrDash::Dash) | None => {
-            if is_unusable(io::stdout()) {
+            if is_unusable(&io::stdout()) {
                 usage::<Arguments>("convert", "redirect standard output to where the stream is to go");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;

@@ -40,7 +40,7 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
 ///
 /// Rust's runtime opens the null device for reading and writing in place of a standard stream that is closed. A shell's
 /// redirection opens it for one of the two, and is left alone.
-pub(crate) fn is_unusable(stream: impl AsFd + IsTerminal) -> bool {
+pub(crate) fn is_unusable(stream: &(impl AsFd + IsTerminal)) -> bool {
     stream.is_terminal() || was_closed(stream.as_fd())
 }
 

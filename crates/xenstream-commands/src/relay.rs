@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
 
 /// Relays standard input to standard output. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    if is_unusable(io::stdin()) || is_unusable(io::stdout()) {
+    if is_unusable(&io::stdin()) || is_unusable(&io::stdout()) {
         usage::<Arguments>(
             "relay",
             "redirect standard input from a stream and standard output to its reader",

@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
 /// Makes a page about an image, invalid ones included. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let Arguments { image, output, .. } = arguments;
-    if output.is_dash() && is_unusable(io::stdout()) {
+    if output.is_dash() && is_unusable(&io::stdout()) {
         usage::<Arguments>(
             "report",
             "a page is for a browser: name a file for it, as in -o report.html, or redirect standard output",

@@ -90,7 +90,7 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
             scrub(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, what)
         }
         PathOrDash::Dash => {
-            if is_unusable(io::stdout()) {
+            if is_unusable(&io::stdout()) {
                 usage::<Arguments>("scrub", "redirect standard output to the reader of the stream");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         complain(&error.to_string());
         return Ok(status::FAILED);
     }
-    if arguments.output.is_dash() && is_unusable(io::stdout()) {
+    if arguments.output.is_dash() && is_unusable(&io::stdout()) {
         usage::<Arguments>("synth", "name a file, or redirect standard output to the reader of the stream");
     }
     let written = match &arguments.rule {

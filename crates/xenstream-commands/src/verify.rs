@@ -196,7 +196,7 @@ fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()>
 fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
     let Arguments { targets: names, files_from, null, .. } = arguments;
     if names.is_empty() && files_from.is_none() {
-        if is_unusable(io::stdin()) {
+        if is_unusable(&io::stdin()) {
             usage::<Arguments>(
                 "verify",
                 "name an image, or a directory of images, or redirect standard input from one",

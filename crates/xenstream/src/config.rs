@@ -143,7 +143,7 @@ impl Collector {
         }
         let limits = self.limits(record, text, domain.as_ref());
         let hvm = if record.layer == Layer::Xl { hvm::settings(text) } else { hvm::Settings::default() };
-        Judgement { violations, domain, limits, hvm }
+        Judgement { violations, limits, domain, hvm }
     }
 
     /// The limits that follow from the configuration.

@@ -56,7 +56,7 @@ impl PathOrDash {
 
     /// Returns whether this is standard input, and no image can come from there.
     pub(crate) fn is_unusable_input(&self) -> bool {
-        self.is_dash() && is_unusable(io::stdin())
+        self.is_dash() && is_unusable(&io::stdin())
     }
 
     /// What the system says of the input of this name.

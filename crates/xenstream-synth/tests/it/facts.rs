@@ -40,7 +40,7 @@ fn msr(index: u32, value: u64) -> Stream {
 }
 
 /// A PV guest's registers with two values of the word at this offset of their blob.
-fn vcpu(fact: Fact, registers: Basic, at: u64, values: [u64; 2]) -> (Fact, Stream, Stream) {
+fn vcpu(fact: Fact, registers: &Basic, at: u64, values: [u64; 2]) -> (Fact, Stream, Stream) {
     let base = if registers.is_wide() { minimal::pv64() } else { minimal::pv32() };
     let [shows, neighbour] = values.map(|value| {
         base.clone().replaced(
@@ -128,9 +128,9 @@ fn streams() -> Vec<(Fact, Stream, Stream)> {
         with(Fact::PicInit, &pic.clone().with("irr", 1).with("init_state", 1), "int_output", [1, 0]),
         with(Fact::PitChk, &Entry::reset(PIT, 0), "gate", [0, 1]),
         with(Fact::LinkPad, &Entry::reset(PCI_LINK, 0), "pad", [1, 0]),
-        vcpu(Fact::Vma, Basic::pv64(), 5136, [1 << 6, 1]),
-        vcpu(Fact::Gdt16, Basic::pv64(), 4960, [1 << 32, 0]),
-        vcpu(Fact::Pv32Vm, Basic::pv32(), 556, [1 << 17, 0]),
+        vcpu(Fact::Vma, &Basic::pv64(), 5136, [1 << 6, 1]),
+        vcpu(Fact::Gdt16, &Basic::pv64(), 4960, [1 << 32, 0]),
+        vcpu(Fact::Pv32Vm, &Basic::pv32(), 556, [1 << 17, 0]),
         (Fact::Tsc64, tsc(0x2000_0000), tsc(2_400_000)),
         (Fact::L7Sub2, last_subleaf(2), last_subleaf(1)),
         (Fact::L7Max, last_subleaf(3), last_subleaf(1)),

@@ -32,7 +32,7 @@ fn told(diff: &Diff) -> Vec<String> {
 }
 
 /// What the records of two guests differ in that are otherwise the same.
-fn records(a: Stream, b: Stream) -> Vec<String> {
+fn records(a: &Stream, b: &Stream) -> Vec<String> {
     let found = compared(&a.bytes(), &b.bytes());
     assert!(!found.is_empty() && found.pages.differing.is_empty());
     told(&found)
@@ -57,7 +57,7 @@ fn an_image_is_the_same_as_itself() {
 fn registers_differ_by_name() {
     let vcpu = |rip, fpu| hvm([Entry::reset(2, 0).with("rip", rip).with_byte(7, fpu)]);
     assert_eq!(
-        records(vcpu(0x1000, 0), vcpu(0x2000, 9)),
+        records(&vcpu(0x1000, 0), &vcpu(0x2000, 9)),
         [
             "CPU of vcpu 0: rip: 0x1000 -> 0x2000",
             "CPU of vcpu 0: fpu_regs: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> \
@@ -65,7 +65,7 @@ fn registers_differ_by_name() {
         ]
     );
     let none = valid::hvm().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&Chain::minimal()));
-    let only = records(none, hvm([Entry::reset(13, 0).with("tmr_val", 5)]));
+    let only = records(&none, &hvm([Entry::reset(13, 0).with("tmr_val", 5)]));
     assert_eq!(only.len(), 1, "{only:?}");
     assert!(only[0].starts_with("PMTIMER: record: (none) -> "), "{only:?}");
 }
@@ -77,7 +77,7 @@ fn leaves_and_parameters_are_found_by_their_index() {
     };
     let none = u32::MAX;
     let [one, seven] = [[1, none, 1, 2, 3, 4], [7, 0, 5, 6, 7, 8]];
-    let found = records(policy(&[one]), policy(&[seven, [1, none, 1, 2, 9, 4]]));
+    let found = records(&policy(&[one]), &policy(&[seven, [1, none, 1, 2, 9, 4]]));
     assert_eq!(
         found,
         [
@@ -88,7 +88,7 @@ fn leaves_and_parameters_are_found_by_their_index() {
     );
     let params =
         |port| valid::hvm().replaced(Part::libxc(HVM_PARAMS), libxc::hvm_params(&[(2, port), (1, 16)]));
-    let found = records(params(1), params(3));
+    let found = records(&params(1), &params(3));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("STORE_EVTCHN") && found[0].ends_with(" value: 0x1 -> 0x3"), "{found:?}");
 }
@@ -100,13 +100,13 @@ fn state_that_has_no_fields_differs_by_its_bytes() {
         let at = 8 + 8 + 16 + 512 + 64 + 100;
         stream.edited(Part::libxc(X86_PV_VCPU_XSAVE), at, Field::U8(byte))
     };
-    let found = records(xsave(0), xsave(1));
+    let found = records(&xsave(0), &xsave(1));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("X86_PV_VCPU_XSAVE of vcpu 0: extended: "), "{found:?}");
     let device =
         |stream: Stream, byte| stream.edited(Part::libxl(EMULATOR_CONTEXT), 8 + 8 + 12, Field::U8(byte));
     let image = || valid::hvm().in_libxl().with_device_model();
-    let found = records(device(image(), 1), device(image(), 2));
+    let found = records(&device(image(), 1), &device(image(), 2));
     assert!(found[0].starts_with("EMULATOR_CONTEXT of index 0: data: 01 "), "{found:?}");
 }
 
@@ -114,12 +114,12 @@ fn state_that_has_no_fields_differs_by_its_bytes() {
 fn configurations_differ_by_key() {
     let config = |name: &str| format!("{{\"c_info\":{{\"type\":\"hvm\",\"name\":\"{name}\"}}}}\0");
     let image = |name| valid::hvm().in_libxl().with_device_model().in_xl_with(3, config(name).as_bytes());
-    let found = records(image("a"), image("b with more"));
+    let found = records(&image("a"), &image("b with more"));
     assert_eq!(found, ["configuration: c_info.name: a -> b with more"]);
     let image = |name: &str| {
         valid::pvh().in_libxl().in_libvirt_with(format!("<domain><name>{name}</name></domain>\0").as_bytes())
     };
-    assert_eq!(records(image("a"), image("c")), ["configuration: /domain/name: a -> c"]);
+    assert_eq!(records(&image("a"), &image("c")), ["configuration: /domain/name: a -> c"]);
 }
 
 fn guest(pages: &[Page]) -> Stream {
