@@ -25,6 +25,8 @@ fn suffix(target: &str) -> Option<&'static [u8]> {
         "source" | "relay" => Some(&[0, 0, 0]),
         // And before that, what is to be blanked.
         "scrub" => Some(&[0, 0, 0, 0]),
+        // What is asked for: all losses allowed, the same container, the oldest release.
+        "convert" => Some(&[1, 0xFF, 0, 0, 0]),
         // Take it as it is.
         "restorer" => Some(&[0]),
         "structured_valid" | "structured_broken" => None,
