@@ -83,7 +83,7 @@ impl<'o> Listener<'o> {
             Level::Deny if self.policy.keeps_going() => self.finding(&violation),
             Level::Deny => {
                 self.denied = Some(violation);
-                // Nobody hears of what lies after the violation that is the verdict.
+                // What lies after the violation that is the verdict is not reported.
                 self.observer = None;
             }
         }

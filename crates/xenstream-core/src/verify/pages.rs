@@ -55,7 +55,7 @@ pub(crate) struct State {
     /// HVM: the pfn after the highest one that HVM_PARAMS name.
     pub(crate) special_end: u64,
     /// The frame before this one, and how many were the same as the one before them; in records that name frames again
-    /// those are not counted a second time, and so many are still to come.
+    /// those are not counted a second time, and this many are still to come.
     frame_before: Option<u64>,
     holes: u64,
     frames_again: u64,

@@ -39,7 +39,7 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// The same, with the first bytes that differ of so many pages.
+    /// The same, with the first bytes that differ of this many pages.
     #[must_use]
     pub const fn with_samples(mut self, samples: usize) -> Compare {
         self.samples = samples;

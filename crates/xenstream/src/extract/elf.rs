@@ -58,7 +58,7 @@ fn headers(runs: &[Range<u64>], notes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(Endianness::Little, true, &mut bytes);
     let segments =
         u32::try_from(runs.len() + 1).map_err(|error| Error::of_output(0, std::io::Error::other(error)))?;
-    // So many have no room in the file header, and stand in a section header.
+    // This number has no room in the file header, and stands in a section header.
     let overflows = segments >= u32::from(elf::PN_XNUM);
     writer.reserve_file_header();
     writer.reserve_program_headers(segments);

@@ -15,7 +15,7 @@ use crate::source::compressed::{Compression, WINDOW_LOG_MAX, judge};
 use crate::source::file::overfull;
 use crate::source::stream::WINDOW;
 
-/// Least bytes of a frame: reading so many at its beginning reads nothing that comes after it.
+/// Least bytes of a frame: reading this many at its beginning reads nothing that comes after it.
 pub(super) const FRAME_MIN: usize = 8;
 
 /// Passes on a compressed stream, of which `start` was read, up to the end of the frame that the stream ends in.

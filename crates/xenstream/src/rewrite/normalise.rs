@@ -14,7 +14,7 @@ use crate::rewrite::target::certain;
 /// Rules on padding.
 pub(super) const PADDING: [Rule; 2] = [Rule::LibxcPadding, Rule::LibxlPadding];
 
-/// Rules on words that nobody reads, and the bits that stay.
+/// Rules on words that no reader looks at, and the bits that stay.
 const RESERVED: [(Rule, u64); 11] = [
     (Rule::XlOptionalFlags, 0),
     (Rule::LibxlOptionsReserved, libxl::OPTION_BIG_ENDIAN as u64 | libxl::OPTION_LEGACY as u64),

@@ -211,7 +211,7 @@ fn compressed_input_is_refused_with_the_tool() {
     }
 }
 
-/// The stream in frames of so many bytes, each of blocks of so many.
+/// The stream in frames of this size in bytes, each of blocks of that size.
 fn frames(stream: &[u8], frame: usize, block: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for part in stream.chunks(frame) {

@@ -200,7 +200,7 @@ fn damaged(which: Index, cut: Option<Index>, changes: &[(Index, u8)]) -> Vec<u8>
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
-    /// Bytes that nobody has chosen, after the beginning of a stream or not.
+    /// Random bytes, after the beginning of a stream or not.
     #[test]
     fn every_target_holds_for_any_bytes(
         magic in prop::sample::select(vec![&b""[..], b"LibxlFmt", &[0xFF; 8], b"XenSavedDomv2-\n"]),
