@@ -16,17 +16,12 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-/// The sources below a folder in one string, without those of these names.
+/// The sources below a folder in one string, without those below folders of these names.
 fn sources(folder: &str, except: &[&str]) -> String {
-    let mut all = String::new();
-    for entry in WalkDir::new(root().join(folder)).sort_by_file_name() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().to_string_lossy();
-        if name.ends_with(".rs") && !except.contains(&&*name) {
-            all += &read(entry.path());
-        }
-    }
-    all
+    let entries = WalkDir::new(root().join(folder)).sort_by_file_name().into_iter();
+    let entries = entries.filter_entry(|entry| !except.iter().any(|name| entry.file_name() == *name));
+    let paths = entries.map(|entry| entry.unwrap().into_path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "rs")).map(read).collect()
 }
 
 /// The identifiers of a source.
@@ -46,7 +41,7 @@ const TOLD: [(Rule, &str); 4] = [
 #[test]
 fn every_rule_is_where_it_has_to_be() {
     let (core, std) =
-        (sources("crates/xenstream-core/src", &["catalogue.rs"]), sources("crates/xenstream/src", &[]));
+        (sources("crates/xenstream-core/src", &["catalogue"]), sources("crates/xenstream/src", &[]));
     let (core, std) = (identifiers(&core), identifiers(&std));
     let cases: BTreeSet<Rule> = cases::all().into_iter().map(|case| case.rule).collect();
     let breaks: BTreeSet<Rule> = BREAKS.iter().copied().flatten().map(|way| way.rule).collect();

@@ -229,9 +229,9 @@ pub(crate) const fn layer_of(rule: &str) -> Layer {
     panic!("a rule's name starts with its layer")
 }
 
-/// Builds the `Rule` enum and its tables from the catalogue's lines.
+/// Builds the `Rule` enum and its tables from the catalogue's rows.
 macro_rules! catalogue {
-    ($(
+    ([] $(
         $variant:ident $name:literal $spec:ident $restore:ident $hardened:ident
         field: $field:tt, framing: $framing:ident $(($($lost:tt)*))?, by: $by:ident
         title: $title:literal
@@ -253,7 +253,7 @@ macro_rules! catalogue {
             pub const COUNT: usize = ALL.len();
         }
 
-        /// Every rule, in the order of the lines below.
+        /// Every rule, in the catalogue's order.
         pub(crate) const ALL: &[Rule] = &[$(Rule::$variant,)*];
 
         /// What is said of each, in the same order.

@@ -10,7 +10,7 @@ use xenstream_synth::corpus::RULES;
 pub(super) fn rules(text: &mut String) -> fmt::Result {
     write!(
         text,
-        "<!-- Made by `cargo xtask docs` from crates/xenstream-core/src/catalogue.rs. -->\n\n\
+        "<!-- Made by `cargo xtask docs` from crates/xenstream-core/src/catalogue. -->\n\n\
          # The rules\n\n\
          {} named checks. In each profile a rule has a level: **D**eny refuses the stream, **W**arn reports it, **A**llow\n\
          passes it over. **S**tructural rules refuse in every profile, since past them nothing can be framed; any other\n\
