@@ -289,7 +289,7 @@ fn moved(
         return Ok(None);
     }
     let length = blob.end - blob.start;
-    let state = Piece { part: piece.part, range: blob.clone(), body: blob, records: 1, new: None };
+    let state = Piece { part: piece.part, range: blob.clone(), body: blob, records: 1, new: None, pad: 0 };
     Ok(Some(match to {
         Container::Xenopsd => {
             let bytes = xenopsd_header(xenopsd::types::QEMU_TRAD, length);

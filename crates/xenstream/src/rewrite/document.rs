@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use xenstream_core::wire::libxc::types;
+use xenstream_core::wire::libxc::{types, vcpu};
 use xenstream_core::wire::{Order, RECORD_HEADER, padding};
 use xenstream_core::{Format, Guest, Layer};
 
@@ -69,17 +69,42 @@ pub(super) struct Piece {
     pub(super) records: u64,
     /// New bytes in place of the input's.
     pub(super) new: Option<Vec<u8>>,
+    /// Zero bytes after it that the input does not have.
+    pub(super) pad: u8,
 }
 
 impl Piece {
     /// A piece that is not in the input.
     pub(super) fn made(part: Part, bytes: Vec<u8>) -> Piece {
-        Piece { part, range: 0..0, body: 0..0, records: 1, new: Some(bytes) }
+        Piece { part, range: 0..0, body: 0..0, records: 1, new: Some(bytes), pad: 0 }
     }
 
     /// A record that is not in the input.
     pub(super) fn record(part: Part, order: Order, body: &[u8]) -> Piece {
         Piece::made(part, record_bytes(part, order, body))
+    }
+
+    /// Bytes of the body as it is now; with the padding, if it is a new one.
+    pub(super) fn length(&self) -> u64 {
+        match &self.new {
+            Some(new) => (new.len() as u64).saturating_sub(RECORD_HEADER),
+            None => self.body.end - self.body.start,
+        }
+    }
+
+    /// Whether it is a record of a vcpu or of parameters that sets nothing: savers up to 4.12 write one where they have
+    /// nothing to say (erratum 1 of the specification).
+    pub(super) fn is_void(&self) -> bool {
+        let may_be = matches!(
+            self.part,
+            Part::LibxcRecord(
+                types::X86_PV_VCPU_EXTENDED
+                    | types::X86_PV_VCPU_XSAVE
+                    | types::X86_PV_VCPU_MSRS
+                    | types::HVM_PARAMS
+            )
+        );
+        may_be && self.length() <= vcpu::HEADER
     }
 }
 
@@ -180,7 +205,10 @@ impl Document<'_> {
                     self.index.iter().for_each(|index| index.write(self.libxc, &mut image));
                 }
                 Some(new) => image.bytes(new),
-                None => image.copy(piece.range.clone(), &self.patches),
+                None => {
+                    image.copy(piece.range.clone(), &self.patches);
+                    image.bytes(&[0; 8][..usize::from(piece.pad.min(8))]);
+                }
             }
         }
         image

@@ -327,12 +327,15 @@ fn edit(
     if what.repair {
         repair::ends(document, report.guest.kind, log)?;
     }
+    // In place first: a record that gets another body gets it from what is there by then.
+    if what.normalise {
+        normalise::reserved(document, findings, log)?;
+    }
     if let Some(to) = to {
         target::patch(document, findings, log)?;
         target::cure(document, to, log)?;
     }
     if what.normalise {
-        normalise::reserved(document, findings, log)?;
         normalise::records(document, log)?;
     }
     if what.compact {

@@ -1,7 +1,7 @@
 //! What a stream has that means nothing: padding and reserved words that are not zero, records that readers pass over,
 //! records in an order that savers do not write.
 
-use xenstream_core::wire::libxc::{page, types, vcpu};
+use xenstream_core::wire::libxc::{page, types};
 use xenstream_core::wire::{Order, libvirt, libxl, xl};
 use xenstream_core::{Layer, Level, Policy, Rule};
 
@@ -85,6 +85,9 @@ pub(super) fn reserved(
             _ => document.libxc,
         };
         let before = order.number(&bytes);
+        if before & keep == before {
+            continue;
+        }
         let after = order.put_number(width, before & keep);
         let Some(after) = after.get(..bytes.len()) else { continue };
         let place = violation.record.and_then(|record| record.type_name()).unwrap_or("header");
@@ -106,20 +109,13 @@ pub(super) fn reserved(
 pub(super) fn records(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
     let mut dropped = Vec::new();
     for (at, piece) in document.pieces.iter().enumerate() {
-        let length = piece.body.end - piece.body.start;
-        let is_void = match piece.part {
-            Part::LibxcRecord(kind) if kind >= types::OPTIONAL => true,
-            Part::LibxlRecord(kind) if kind >= libxl::types::OPTIONAL => true,
-            // Erratum 1 of the specification.
-            Part::LibxcRecord(
-                types::X86_PV_VCPU_EXTENDED
-                | types::X86_PV_VCPU_XSAVE
-                | types::X86_PV_VCPU_MSRS
-                | types::HVM_PARAMS,
-            ) => length <= vcpu::HEADER,
+        let length = piece.length();
+        let is_optional = match piece.part {
+            Part::LibxcRecord(kind) => kind >= types::OPTIONAL,
+            Part::LibxlRecord(kind) => kind >= libxl::types::OPTIONAL,
             _ => false,
         };
-        if is_void && piece.new.is_none() {
+        if is_optional || piece.is_void() {
             log.change(piece.range.start, name(piece.part), "record", format!("{length} bytes"), "absent");
             dropped.push(at);
         }

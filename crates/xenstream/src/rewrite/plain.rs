@@ -71,7 +71,7 @@ fn rounds(document: &Document<'_>) -> Vec<Round> {
 /// The pieces of a stream that ends here: registers and the device model as they were last, and the memory of all rounds.
 fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
     let in_libxl = pieces.iter().any(|piece| piece.part == Part::Libxl);
-    // Where the last round begins that has registers of a kind.
+    // Where the last round begins that has registers of a kind. Records that set nothing leave those of earlier rounds.
     let mut starts = BTreeMap::new();
     let mut start = 0;
     for (at, piece) in pieces.iter().enumerate() {
@@ -80,7 +80,7 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
                 start = at + 1;
             }
             part => {
-                if let Some(kind) = registers(part) {
+                if let Some(kind) = registers(part).filter(|_| !piece.is_void()) {
                     starts.insert(kind, start);
                 }
             }

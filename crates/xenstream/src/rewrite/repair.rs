@@ -49,13 +49,13 @@ pub(super) fn ends(document: &mut Document<'_>, kind: Option<GuestKind>, log: &m
         return Ok(());
     }
     if document.is_torn
-        && let Some(last) = document.pieces.last()
+        && let Some(last) = document.pieces.last_mut()
     {
         // Its body is there, and some of the padding.
         let missing = padding(last.body.end - last.body.start).saturating_sub(document.end - last.body.end);
         log.change(document.end, name(last.part), "padding", "cut off", "zero");
-        let piece = Piece::made(last.part, vec![0; missing as usize]);
-        document.pieces.push(piece);
+        // Padding is shorter than 8 bytes.
+        last.pad = missing as u8;
     }
     let has = |document: &Document<'_>, part| document.pieces.iter().any(|piece| piece.part == part);
     let mut append = |document: &mut Document<'_>, part, bytes: Vec<u8>| {

@@ -150,7 +150,7 @@ impl Observer for Surveyor<'_, '_> {
             _ => return,
         };
         let range = header.offset()..end;
-        self.add(Piece { part, body: header.end()..end, range, records: 0, new: None });
+        self.add(Piece { part, body: header.end()..end, range, records: 0, new: None, pad: 0 });
     }
 
     fn record(&mut self, record: &Record) {
@@ -175,7 +175,7 @@ impl Observer for Surveyor<'_, '_> {
         }
         let body = record.body_offset..record.body_offset.saturating_add(record.body_length);
         let range = record.offset..record.end();
-        self.add(Piece { part, range, body, records: 1, new: None });
+        self.add(Piece { part, range, body, records: 1, new: None, pad: 0 });
     }
 
     fn warning(&mut self, warning: &Violation) {

@@ -84,6 +84,7 @@ pub(super) fn cure(document: &mut Document<'_>, target: Target, log: &mut Log) -
     if target.refuses(Fact::V3) && document.version > 2 {
         version_2(document, log)?;
     }
+    let mut gone = Vec::new();
     for at in 0..document.pieces.len() {
         let Part::LibxcRecord(kind) = document.pieces[at].part else { continue };
         let cured = match kind {
@@ -102,10 +103,13 @@ pub(super) fn cure(document: &mut Document<'_>, target: Target, log: &mut Log) -
         };
         match cured {
             // A policy without an entry is no record.
-            Some(body) if body.is_empty() => document.pieces[at].new = Some(Vec::new()),
+            Some(body) if body.is_empty() => gone.push(at),
             Some(body) => document.set_body(at, &body),
             None => {}
         }
+    }
+    for at in gone.into_iter().rev() {
+        document.pieces.remove(at);
     }
     Ok(())
 }

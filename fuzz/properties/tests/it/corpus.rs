@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use xenstream_core::{Checkpointing, Format, Profile};
+use xenstream_core::{Checkpointing, Format, Profile, Target};
 use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, convert, inspect, relay, scrub, source, splits};
 
 fn root() -> PathBuf {
@@ -164,6 +164,19 @@ fn what_is_converted_of_the_corpus_verifies() {
             let data = [&bytes, &[wish, container, target, 0, n.wrapping_mul(37)][..]].concat();
             let run = std::panic::catch_unwind(|| convert(&data));
             assert!(run.is_ok(), "{name}, wish {wish}, container {container}, target {target}");
+        }
+    }
+}
+
+#[test]
+fn what_was_found_converts_for_every_release() {
+    for (name, bytes) in files("crashes") {
+        for target in 0..=Target::COUNT as u8 {
+            for wish in [8 | 1, 8 | 2 | 1, !32] {
+                let run =
+                    std::panic::catch_unwind(|| convert(&[&bytes, &[wish, 5, target, 0, 0][..]].concat()));
+                assert!(run.is_ok(), "{name}, wish {wish}, target {target}");
+            }
         }
     }
 }

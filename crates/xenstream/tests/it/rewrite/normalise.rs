@@ -6,9 +6,9 @@ use xenstream::wire::libxc::types::{
 };
 use xenstream::{Options, Policy};
 use xenstream_synth::valid::{self, Machine};
-use xenstream_synth::{Body, Field, Part, Stream, libxc};
+use xenstream_synth::{Body, Field, Part, Stream, libxc, minimal};
 
-use super::common::{converted, real};
+use super::common::{converted, for_target, real};
 
 fn normalise() -> Convert {
     Convert::default().with_normalise(true)
@@ -49,6 +49,43 @@ fn what_means_nothing_is_normalised() {
         assert!(normal.changes.iter().all(|change| change.field == field), "{n}: {:?}", normal.changes);
         assert!(out == good.bytes(), "{n}: {:?}", normal.changes);
     }
+}
+
+/// Converts twice: what comes of it the second time is the same.
+fn settled(bytes: &[u8], options: &Options, what: &Convert) -> Vec<u8> {
+    let (once, out) = converted(bytes, options, what);
+    assert_eq!(once.obstacles, []);
+    let (again, twice) = converted(&out, options, what);
+    assert_eq!((&again.changes[..], again.obstacles), (&[][..], vec![]), "after {:?}", once.changes);
+    assert!(out == twice);
+    out
+}
+
+#[test]
+fn what_a_cure_leaves_is_normalised_at_once() {
+    let params = Part::libxc(HVM_PARAMS);
+    let set = |entries: &[(u64, u64)]| valid::pvh().replaced(params, libxc::hvm_params(entries));
+    // The target refuses the parameters 13 and 20, whatever they are.
+    let refused = [(13, 0), (20, 0)];
+    let options = for_target("4.17");
+    for what in [normalise(), normalise().with_plain(true)] {
+        let none = settled(&set(&refused).bytes(), &options, &what);
+        assert!(none == valid::pvh().without(params).bytes());
+        // A reserved word in a record that is cured.
+        let both = set(&[&[(1, 16)], &refused[..]].concat()).edited(params, 12, Field::U32(7));
+        assert!(settled(&both.bytes(), &options, &what) == set(&[(1, 16)]).bytes());
+    }
+}
+
+#[test]
+fn an_emptied_policy_does_not_disturb_the_order() {
+    let policy = libxc::msr_policy(&[(0x10A, 0)]);
+    let end = Part::libxc(STATIC_DATA_END);
+    let leaves = libxc::cpuid_policy(&[[0, u32::MAX, 0, 0, 0, 0]]);
+    let stream = minimal::hvm().before(end, policy).before(end, leaves.clone());
+    let out = settled(&stream.bytes(), &for_target("4.14.0"), &normalise());
+    let without = minimal::hvm().before(end, leaves).bytes();
+    assert!(out == settled(&without, &for_target("4.14.0"), &normalise()));
 }
 
 #[test]

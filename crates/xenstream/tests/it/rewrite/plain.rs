@@ -1,9 +1,11 @@
 //! Checkpointed streams that become ordinary ones.
 
 use xenstream::rewrite::Convert;
+use xenstream::wire::libxc::types::HVM_PARAMS;
 use xenstream::{Options, Policy};
 use xenstream_synth::minimal::Kind;
 use xenstream_synth::valid::{self, Machine};
+use xenstream_synth::{Part, libxc};
 
 use super::common::{converted, is_pages, real, records};
 
@@ -63,6 +65,19 @@ fn a_stream_ends_at_the_checkpoint_asked_for() {
             assert_eq!(refused.obstacles[0].reason, reason);
         }
     }
+}
+
+#[test]
+fn a_record_that_sets_nothing_leaves_the_one_before() {
+    let params = Part::libxc(HVM_PARAMS);
+    let stream = valid::checkpointed(Machine::Hvm, Kind::Remus, 2);
+    let last = stream.items().iter().rposition(|item| item.part() == params).unwrap();
+    let void = stream.clone().with_item(last, libxc::hvm_params(&[]));
+    let options = Options::new(Policy::restore());
+    let (_, whole) = converted(&stream.bytes(), &options, &plain().with_normalise(true));
+    let (kept, out) = converted(&void.bytes(), &options, &plain().with_normalise(true));
+    assert_eq!(kept.obstacles, []);
+    assert!(out == whole, "{:?}", kept.changes);
 }
 
 #[test]
