@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use crate::targets::Releases;
 use crate::violation::Layer;
-use crate::wire::{Order, libxc, libxl};
+use crate::wire::{Order, libxc, libxl, types};
 
 /// Which format the input is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,9 +227,7 @@ impl RecordCounts {
 
     /// Layer, type name and count of every known type that occurs, in the order of the types.
     pub fn iter(&self) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
-        named(Layer::Libxl, libxl::name, &self.libxl)
-            .chain(named(Layer::Libxc, libxc::name, &self.libxc))
-            .filter(|(_, _, n)| *n > 0)
+        named(Layer::Libxl, &self.libxl).chain(named(Layer::Libxc, &self.libxc)).filter(|(_, _, n)| *n > 0)
     }
 
     pub(crate) fn count_xenopsd(&mut self) {
@@ -250,12 +248,9 @@ impl RecordCounts {
     }
 }
 
-fn named(
-    layer: Layer,
-    name: fn(u32) -> Option<&'static str>,
-    counts: &[u64],
-) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
-    (0u32..).zip(counts).filter_map(move |(kind, n)| Some((layer, name(kind)?, *n)))
+/// Counts of a layer whose types are numbered without a gap.
+fn named(layer: Layer, counts: &[u64]) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
+    types::all(layer).zip(counts).map(move |(known, n)| (layer, known.name, *n))
 }
 
 /// Entries of PAGE_DATA records by page type.

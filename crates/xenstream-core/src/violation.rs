@@ -7,7 +7,7 @@ use crate::size::ByteSize;
 use crate::summary::{DomainType, Format};
 use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
-use crate::wire::{PAGE_SIZE, hvm, libxc, libxl, xenopsd};
+use crate::wire::{PAGE_SIZE, libxc, types};
 
 /// A layer of the format, and the place in which a rule is at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,15 +86,7 @@ impl RecordRef {
     /// The type's name, `None` if it has none or is not known yet.
     #[must_use]
     pub fn type_name(&self) -> Option<&'static str> {
-        let kind = self.kind?;
-        match self.layer {
-            Layer::Xenopsd => xenopsd::name(kind),
-            Layer::Libxl => u32::try_from(kind).ok().and_then(libxl::name),
-            Layer::Hvm => u16::try_from(kind).ok().and_then(hvm::entry).map(|entry| entry.name),
-            Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Libxc | Layer::Pv | Layer::Qemu => {
-                u32::try_from(kind).ok().and_then(libxc::name)
-            }
-        }
+        types::name(self.layer, self.kind?)
     }
 
     /// The type for people: its name, its number in hex when it has none, `None` while it is not known.
@@ -198,9 +190,9 @@ impl fmt::Display for Message<'_> {
                 "found:x" => write!(f, "{found:#x}")?,
                 "expected" => write!(f, "{expected}")?,
                 "expected:x" => write!(f, "{expected:#x}")?,
-                "found:libxc" => named(f, found, libxc::name)?,
-                "found:xenopsd" => f.write_str(xenopsd::name(found).unwrap_or("the header"))?,
-                "found:libxl" => named(f, found, libxl::name)?,
+                "found:libxc" => named(f, Layer::Libxc, found)?,
+                "found:xenopsd" => f.write_str(types::name(Layer::Xenopsd, found).unwrap_or("the header"))?,
+                "found:libxl" => named(f, Layer::Libxl, found)?,
                 "reading" => f.write_str(match self.0.record {
                     Some(record) if record.kind.is_none() => "a record header",
                     Some(_) => "a record",
@@ -300,11 +292,8 @@ impl Shown {
     }
 }
 
-fn named(f: &mut fmt::Formatter<'_>, kind: u64, name: fn(u32) -> Option<&'static str>) -> fmt::Result {
-    match u32::try_from(kind).ok().and_then(name) {
-        Some(name) => f.write_str(name),
-        None => write!(f, "{kind:#x}"),
-    }
+fn named(f: &mut fmt::Formatter<'_>, layer: Layer, kind: u64) -> fmt::Result {
+    write!(f, "{}", TypeLabel { name: types::name(layer, kind), kind })
 }
 
 /// Pfns that are missing, from `first` to before `end`, and the memory that they stand for.

@@ -45,7 +45,8 @@ impl Entry {
     pub fn filled(typecode: u16, instance: u16, length: u64, fill: u8) -> Entry {
         let known = hvm::entry(typecode).expect("a typecode that Xen knows");
         let mut entry = Entry::new(typecode, instance, vec![fill; length as usize]);
-        for Placed { field, offset, .. } in known.layout.fields(length) {
+        let [layout] = known.body(length);
+        for Placed { field, offset, .. } in layout.fields(length) {
             if !field.checks.is_empty() {
                 entry.put(offset, field.width, after_reset(typecode, instance, field.name));
             }
@@ -85,7 +86,9 @@ impl Entry {
 
     fn field(&self, name: &str) -> (u64, u32) {
         let known = hvm::entry(self.typecode).expect("a typecode that Xen knows");
-        let mut fields = known.layout.fields(self.body.len() as u64);
+        let length = self.body.len() as u64;
+        let [layout] = known.body(length);
+        let mut fields = layout.fields(length);
         let placed = fields.find(|placed| placed.field.name == name).expect("a field of the structure");
         (placed.offset, placed.field.width)
     }

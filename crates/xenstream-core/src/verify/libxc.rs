@@ -7,11 +7,11 @@ use crate::rule::Rule;
 use crate::summary::{Format, Guest};
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
-use crate::verify::places::{Place, Seen};
+use crate::verify::places::Seen;
 use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers, vcpu};
 use crate::violation::{Layer, RecordRef, Shown};
-use crate::wire::libxc::{self, types};
-use crate::wire::{Order, RECORD_HEADER, records, xenopsd};
+use crate::wire::libxc::{self, Blob, Length, Place, types};
+use crate::wire::{Order, RECORD_HEADER, xenopsd};
 
 /// Fields of the headers and of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,70 +70,6 @@ impl Field {
             | Field::XenMinor => 4,
         })
     }
-}
-
-/// What is known of a record type.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// The only kind of guest that has it.
-    guest: Option<Guest>,
-    place: Place,
-    length: Length,
-}
-
-/// What a record type's body_length may be.
-#[derive(Clone, Copy)]
-enum Length {
-    Exactly(u64, Rule),
-    AtLeast(u64, Rule),
-    /// A multiple, and not 0.
-    Multiple(u64, Rule),
-    PvInfo,
-    /// A vcpu header and a blob.
-    Vcpu,
-    /// Refused by type; there is no length that it should have.
-    Any,
-}
-
-#[inline]
-fn shape(kind: u32) -> Option<Shape> {
-    use Place::{Memory, Own, Registers, Static, Vcpu};
-    const PV: Option<Guest> = Some(Guest::Pv);
-    const HVM: Option<Guest> = Some(Guest::Hvm);
-    let (guest, place, length) = match kind {
-        types::END => (None, Own, Length::Exactly(0, Rule::LibxcEndLength)),
-        types::PAGE_DATA => (None, Memory, Length::AtLeast(libxc::page::HEADER, Rule::LibxcPageDataLength)),
-        types::X86_PV_INFO => (PV, Static, Length::PvInfo),
-        types::X86_PV_P2M_FRAMES => {
-            (PV, Memory, Length::AtLeast(libxc::p2m::HEADER, Rule::LibxcP2mFramesLength))
-        }
-        types::X86_PV_VCPU_BASIC
-        | types::X86_PV_VCPU_EXTENDED
-        | types::X86_PV_VCPU_XSAVE
-        | types::X86_PV_VCPU_MSRS => (PV, Vcpu, Length::Vcpu),
-        types::SHARED_INFO => {
-            (PV, Registers, Length::Exactly(libxc::SHARED_INFO_LENGTH, Rule::LibxcSharedInfoLength))
-        }
-        types::X86_TSC_INFO => {
-            (None, Registers, Length::Exactly(libxc::tsc::LENGTH, Rule::LibxcTscInfoLength))
-        }
-        types::HVM_CONTEXT => (HVM, Registers, Length::AtLeast(1, Rule::LibxcHvmContextEmpty)),
-        types::HVM_PARAMS => {
-            (HVM, Registers, Length::AtLeast(libxc::params::HEADER, Rule::LibxcHvmParamsLength))
-        }
-        types::TOOLSTACK | types::CHECKPOINT_DIRTY_PFN_LIST => (None, Own, Length::Any),
-        types::VERIFY => (None, Own, Length::Exactly(0, Rule::LibxcVerifyLength)),
-        types::CHECKPOINT => (None, Own, Length::Exactly(0, Rule::LibxcCheckpointLength)),
-        types::STATIC_DATA_END => (None, Own, Length::Exactly(0, Rule::LibxcStaticDataEndLength)),
-        types::X86_CPUID_POLICY => {
-            (None, Static, Length::Multiple(libxc::policy::CPUID_LEAF, Rule::LibxcCpuidPolicyLength))
-        }
-        types::X86_MSR_POLICY => {
-            (None, Static, Length::Multiple(libxc::policy::MSR, Rule::LibxcMsrPolicyLength))
-        }
-        _ => return None,
-    };
-    Some(Shape { guest, place, length })
 }
 
 /// A record whose header has passed, as observers hear of it.
@@ -418,18 +354,14 @@ impl Verifier {
         let State { index, kind, length, .. } = self.libxc;
         let found = u64::from(kind);
         self.summary.records.count_libxc(kind);
-        let shape = shape(kind);
-        let mut unread = match shape {
-            Some(Shape { guest: Some(guest), .. }) if self.summary.guest != Some(guest) => {
+        let known = libxc::record(kind);
+        let mut unread = match known {
+            Some(libxc::Record { guest: Some(guest), .. }) if self.summary.guest != Some(*guest) => {
                 self.find(Rule::LibxcRecordGuest, at, found, 0, o)?;
                 true
             }
-            Some(Shape { length: Length::Any, .. }) => {
-                let rule = match kind {
-                    types::TOOLSTACK => Rule::LibxcToolstack,
-                    _ => Rule::LibxcDirtyPfnList,
-                };
-                self.find(rule, at, found, 0, o)?;
+            Some(libxc::Record { length: Length::Refused(rule), .. }) => {
+                self.find(*rule, at, found, 0, o)?;
                 true
             }
             Some(_) => false,
@@ -446,10 +378,10 @@ impl Verifier {
         if self.libxc.checkpoints > 0 {
             self.libxc_buffered(at, length, o)?;
         }
-        if let Some(shape) = shape {
-            self.libxc_place(kind, shape.place, at, o)?;
+        if let Some(known) = known {
+            self.libxc_place(kind, known.place, at, o)?;
         }
-        unread |= !self.libxc_length(kind, shape, at, length, o)?;
+        unread |= !self.libxc_length(kind, known, at, length, o)?;
         match kind {
             // They came with version 3, and newer restorers take them in older streams too.
             types::STATIC_DATA_END | types::X86_CPUID_POLICY | types::X86_MSR_POLICY
@@ -461,10 +393,9 @@ impl Verifier {
         }
         let tail = if kind == types::END { self.after_libxc_end() } else { RECORD_HEADER };
         self.begin_body(&libxc_begun(index.wrapping_sub(1), kind, at, length), tail, o);
-        if unread {
-            self.rest_of_body();
-        } else {
-            self.libxc_body(kind);
+        match known {
+            Some(known) if !unread => self.libxc_body(kind, known),
+            Some(_) | None => self.rest_of_body(),
         }
         Ok(())
     }
@@ -482,20 +413,14 @@ impl Verifier {
 
     /// What is looked at in the body.
     #[inline]
-    fn libxc_body(&mut self, kind: u32) {
-        match kind {
-            types::PAGE_DATA => self.next(0, verify::Field::Pages(pages::Field::Count)),
-            types::X86_PV_P2M_FRAMES => self.next(0, verify::Field::Pages(pages::Field::P2mStart)),
-            types::X86_PV_INFO => self.flat_body(&records::PV_INFO),
-            types::X86_TSC_INFO => self.flat_body(&records::TSC_INFO),
-            types::HVM_PARAMS => self.flat_body(&records::HVM_PARAMS),
-            types::X86_CPUID_POLICY => self.cpuid_start(),
-            types::X86_MSR_POLICY => self.flat_body(&records::MSR_POLICY),
-            types::X86_PV_VCPU_BASIC
-            | types::X86_PV_VCPU_EXTENDED
-            | types::X86_PV_VCPU_XSAVE
-            | types::X86_PV_VCPU_MSRS => self.vcpu_start(),
-            types::HVM_CONTEXT => self.hvm_start(),
+    fn libxc_body(&mut self, kind: u32, known: &'static libxc::Record) {
+        match (kind, known.record_type.body) {
+            (types::PAGE_DATA, _) => self.next(0, verify::Field::Pages(pages::Field::Count)),
+            (types::X86_PV_P2M_FRAMES, _) => self.next(0, verify::Field::Pages(pages::Field::P2mStart)),
+            (types::X86_CPUID_POLICY, _) => self.cpuid_start(),
+            (types::HVM_CONTEXT, _) => self.hvm_start(),
+            _ if known.place == Place::Vcpu => self.vcpu_start(),
+            (_, [layout]) => self.flat_body(layout),
             _ => self.rest_of_body(),
         }
     }
@@ -505,7 +430,7 @@ impl Verifier {
     fn libxc_length<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
-        shape: Option<Shape>,
+        known: Option<&'static libxc::Record>,
         at: u64,
         length: u64,
         o: &mut O,
@@ -516,21 +441,17 @@ impl Verifier {
             self.find(Rule::LibxcRecordLength, at, length, limit, o)?;
             return Ok(false);
         }
-        let (fits, rule, expected) = match shape {
-            None => (true, Rule::LibxcRecordLength, 0),
-            Some(shape) => match shape.length {
-                Length::Any => (true, Rule::LibxcRecordLength, 0),
-                Length::Exactly(n, rule) => (length == n, rule, n),
-                Length::AtLeast(n, rule) => (length >= n, rule, n),
-                Length::Multiple(n, rule) => (length != 0 && length.is_multiple_of(n), rule, n),
-                Length::PvInfo => {
-                    let n = libxc::pv_info::LENGTH;
-                    // The restorer reads the first bytes of a longer one.
-                    let longer = self.policy.profile() == Profile::Restore && length > n;
-                    (length == n || longer, Rule::LibxcPvInfoLength, n)
-                }
-                Length::Vcpu => return self.libxc_vcpu_length(kind, at, length, o),
-            },
+        let Some(known) = known else { return Ok(true) };
+        let (fits, rule, expected) = match known.length {
+            Length::Refused(_) => return Ok(true),
+            Length::Exactly(n, rule) => (length == n, rule, n),
+            Length::AtLeast(n, rule) => (length >= n, rule, n),
+            Length::Multiple(n, rule) => (length != 0 && length.is_multiple_of(n), rule, n),
+            Length::Start(n, rule) => {
+                let longer = self.policy.profile() == Profile::Restore && length > n;
+                (length == n || longer, rule, n)
+            }
+            Length::Vcpu(blob, rule) => return self.libxc_vcpu_length((blob, rule), at, length, o),
         };
         if !fits {
             self.find(rule, at, length, expected, o)?;
@@ -544,7 +465,7 @@ impl Verifier {
 
     fn libxc_vcpu_length<O: Observer + ?Sized>(
         &mut self,
-        kind: u32,
+        (kind, rule): (Blob, Rule),
         at: u64,
         length: u64,
         o: &mut O,
@@ -559,18 +480,12 @@ impl Verifier {
             self.find(Rule::LibxcVcpuEmpty, at, length, vcpu::HEADER, o)?;
             return Ok(true);
         }
-        let (fits, rule, expected) = match kind {
-            types::X86_PV_VCPU_BASIC => {
-                let n = if self.guest_width() == 4 { vcpu::BASIC_32 } else { vcpu::BASIC_64 };
-                (blob == n, Rule::LibxcVcpuBasicLength, n)
-            }
-            types::X86_PV_VCPU_EXTENDED => {
-                (blob <= vcpu::EXTENDED_MAX, Rule::LibxcVcpuExtendedLength, vcpu::EXTENDED_MAX)
-            }
-            types::X86_PV_VCPU_XSAVE => {
-                (blob >= vcpu::XSAVE_MIN, Rule::LibxcVcpuXsaveLength, vcpu::XSAVE_MIN)
-            }
-            _ => (blob.is_multiple_of(vcpu::MSR), Rule::LibxcVcpuMsrsLength, vcpu::MSR),
+        let (fits, expected) = match kind {
+            Blob::OfWidth { narrow, .. } if self.guest_width() == 4 => (blob == narrow, narrow),
+            Blob::OfWidth { wide, .. } => (blob == wide, wide),
+            Blob::AtMost(n) => (blob <= n, n),
+            Blob::AtLeast(n) => (blob >= n, n),
+            Blob::Multiple(n) => (blob.is_multiple_of(n), n),
         };
         if !fits {
             self.find(rule, at, length, expected.saturating_add(vcpu::HEADER), o)?;

@@ -73,30 +73,6 @@ impl Field {
     }
 }
 
-/// What a record type's body may be.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// Shortest body, and the rule for it.
-    least: (u64, Rule),
-    /// Longest body.
-    most: u64,
-}
-
-fn shape(kind: u32) -> Option<Shape> {
-    const ANY: u64 = u64::MAX;
-    let (least, most, rule) = match kind {
-        types::END => (0, 0, Rule::LibxlEndLength),
-        types::LIBXC_CONTEXT => (0, 0, Rule::LibxlLibxcContextLength),
-        types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
-            (libxl::EMULATOR_HEADER, ANY, Rule::LibxlEmulatorHeader)
-        }
-        types::CHECKPOINT_END => (0, 0, Rule::LibxlCheckpointEndLength),
-        types::CHECKPOINT_STATE => (4, ANY, Rule::LibxlCheckpointStateLength),
-        _ => return None,
-    };
-    Some(Shape { least: (least, rule), most })
-}
-
 /// The stream header.
 impl Verifier {
     /// A container's header has passed.
@@ -254,8 +230,8 @@ impl Verifier {
         self.libxl.kind = kind;
         self.summary.records.count_libxl(kind);
 
-        let shape = shape(kind);
-        match shape {
+        let known = libxl::record(kind);
+        match known {
             Some(_) => {}
             None if kind & types::OPTIONAL != 0 => {
                 self.find(Rule::LibxlRecordOptional, at, u64::from(kind), 0, o)?;
@@ -264,7 +240,7 @@ impl Verifier {
         }
         self.count_record(at, o)?;
         self.libxl_place(kind, at, came_for, o)?;
-        let unread = !self.libxl_length(kind, shape, at, length, o)?;
+        let unread = !self.libxl_length(kind, known, at, length, o)?;
 
         let tail = match kind {
             types::END => 0,
@@ -396,7 +372,7 @@ impl Verifier {
     fn libxl_length<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
-        shape: Option<Shape>,
+        known: Option<&'static libxl::Record>,
         at: u64,
         length: u64,
         o: &mut O,
@@ -407,7 +383,7 @@ impl Verifier {
             self.find(Rule::LibxlRecordLength, at, length, limit, o)?;
             return Ok(false);
         }
-        let Some(Shape { least: (least, rule), most }) = shape else { return Ok(false) };
+        let Some(libxl::Record { least, most, rule, .. }) = known.copied() else { return Ok(false) };
         if length < least || length > most {
             self.find(rule, at, length, least, o)?;
             return Ok(false);

@@ -14,7 +14,7 @@ use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::places::Seen;
 use crate::violation::Violation;
-use crate::wire::libxc::{params, types};
+use crate::wire::libxc::{Place, params, types};
 
 impl Verifier {
     /// An entry names a pfn after others that no entry has named.
@@ -33,11 +33,12 @@ impl Verifier {
     pub(crate) fn memory_end<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
+        place: Place,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
         let extent = match self.summary.guest {
-            Some(Guest::Pv) if ends_pv_memory(kind) => {
+            Some(Guest::Pv) if ends_pv_memory(kind, place) => {
                 self.summary.max_pfn.map_or(0, |pfn| pfn.saturating_add(1))
             }
             Some(Guest::Hvm) if matches!(kind, types::CHECKPOINT | types::END) => self.pages.special_end,
@@ -104,17 +105,7 @@ impl Verifier {
 }
 
 /// Whether memory that comes after this record repeats what came before it, for a PV guest.
-fn ends_pv_memory(kind: u32) -> bool {
-    matches!(
-        kind,
-        types::X86_TSC_INFO
-            | types::SHARED_INFO
-            | types::X86_PV_VCPU_BASIC
-            | types::X86_PV_VCPU_EXTENDED
-            | types::X86_PV_VCPU_XSAVE
-            | types::X86_PV_VCPU_MSRS
-            | types::VERIFY
-            | types::CHECKPOINT
-            | types::END
-    )
+fn ends_pv_memory(kind: u32, place: Place) -> bool {
+    let is_state = matches!(place, Place::Registers | Place::Vcpu);
+    is_state || matches!(kind, types::VERIFY | types::CHECKPOINT | types::END)
 }

@@ -7,7 +7,7 @@ use crate::summary::Guest;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::violation::Violation;
-use crate::wire::libxc::types;
+use crate::wire::libxc::{Place, types};
 use crate::wire::{RECORD_HEADER, padding};
 
 /// What a libxc stream has had so far, as bits.
@@ -50,21 +50,6 @@ impl Seen {
     const fn and(self, bits: Seen) -> Seen {
         Seen(self.0 | bits.0)
     }
-}
-
-/// Where a record type belongs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Before STATIC_DATA_END.
-    Static,
-    /// After STATIC_DATA_END: memory.
-    Memory,
-    /// After STATIC_DATA_END: registers.
-    Registers,
-    /// After STATIC_DATA_END and the first PAGE_DATA: registers of a PV vcpu.
-    Vcpu,
-    /// By rules of its own.
-    Own,
 }
 
 /// (2) of docs/rules.md: the records' places.
@@ -143,7 +128,7 @@ impl Verifier {
         if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
             self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
         }
-        self.memory_end(kind, at, o)?;
+        self.memory_end(kind, place, at, o)?;
         let now = match kind {
             types::PAGE_DATA => {
                 self.libxc_p2m_missing(found, at, o)?;

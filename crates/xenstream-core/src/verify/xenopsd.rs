@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::{self, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
-use crate::wire::xenopsd::{self, types};
+use crate::wire::xenopsd::{self, Contents, types};
 use crate::wire::{Order, libxc};
 
 /// Fields of a header, in their order.
@@ -23,31 +23,6 @@ pub(crate) struct State {
     /// Highest rank so far.
     rank: u8,
     libxc_seen: bool,
-}
-
-/// What a header's length may be.
-#[derive(Clone, Copy)]
-enum Fits {
-    /// Nothing follows, or contents without a length: xenopsd does not look at the number.
-    Ignored,
-    /// Up to the limit for blobs.
-    Blob,
-    /// Up to what xenopsd takes of device-model state.
-    QemuTrad,
-}
-
-/// (1) of docs/rules.md, and the length, by type; `None` for an unknown one.
-fn shape(kind: u64) -> Option<(Option<Rule>, Fits)> {
-    Some(match kind {
-        types::XENOPS | types::VARSTORED | types::SWTPM0 | types::SWTPM => (None, Fits::Blob),
-        types::LIBXC | types::END_OF_IMAGE => (None, Fits::Ignored),
-        types::QEMU_TRAD => (None, Fits::QemuTrad),
-        // xenopsd defines these and refuses them.
-        types::LIBXL | types::QEMU_XEN => (Some(Rule::XenopsdUnsupported), Fits::Blob),
-        // Their contents follow inline without a length.
-        types::DEMU | types::LIBXC_LEGACY => (Some(Rule::XenopsdOpaque), Fits::Ignored),
-        _ => return None,
-    })
 }
 
 impl Verifier {
@@ -89,26 +64,25 @@ impl Verifier {
         self.xenopsd.index = index.saturating_add(1);
         self.summary.records.count_xenopsd();
 
-        let Some((refusal, fits)) = shape(kind) else {
+        let Some(header) = xenopsd::header(kind) else {
             return self.find(Rule::XenopsdHeaderType, start, kind, 0, o);
         };
-        if let Some(rule) = refusal {
+        if let Some(rule) = header.refused {
             self.find(rule, start, kind, 0, o)?;
         }
         self.count_record(start, o)?;
-        let rank = xenopsd::rank(kind).unwrap_or(0);
         let may_repeat = matches!(kind, types::SWTPM | types::SWTPM0);
-        if rank < self.xenopsd.rank || rank == self.xenopsd.rank && !may_repeat {
+        if header.rank < self.xenopsd.rank || header.rank == self.xenopsd.rank && !may_repeat {
             self.find(Rule::XenopsdOrder, start, kind, 0, o)?;
         }
-        self.xenopsd.rank = rank.max(self.xenopsd.rank);
+        self.xenopsd.rank = header.rank.max(self.xenopsd.rank);
         if kind == types::END_OF_IMAGE && !self.xenopsd.libxc_seen {
             self.find(Rule::XenopsdMissingLibxc, start, kind, 0, o)?;
         }
         if i64::try_from(length).is_err() {
             return self.find(Rule::XenopsdLengthNegative, at, length, 0, o);
         }
-        let body_length = self.xenopsd_length(fits, at, length, o)?;
+        let body_length = self.xenopsd_length(header.contents, at, length, o)?;
 
         let record = Record {
             layer: Layer::Xenopsd,
@@ -135,15 +109,15 @@ impl Verifier {
     /// Judges a length; gives back how many bytes of the record's own follow.
     fn xenopsd_length<O: Observer + ?Sized>(
         &mut self,
-        fits: Fits,
+        contents: Contents,
         at: u64,
         length: u64,
         o: &mut O,
     ) -> Result<u64, Stop> {
         let rule = Rule::XenopsdLength;
         let blob = self.policy.limit(Limit::XenopsdBlob);
-        let limit = match fits {
-            Fits::Ignored => {
+        let limit = match contents {
+            Contents::Unmeasured => {
                 if length > 0 {
                     let level = match self.policy.profile() {
                         Profile::Restore => self.policy.level_or(rule, Level::Warn),
@@ -163,8 +137,8 @@ impl Verifier {
                 }
                 return Ok(0);
             }
-            Fits::Blob => blob,
-            Fits::QemuTrad => blob.min(xenopsd::QEMU_TRAD_MAX),
+            Contents::Blob => blob,
+            Contents::DeviceModel => blob.min(xenopsd::QEMU_TRAD_MAX),
         };
         if length > limit {
             self.find(rule, at, length, limit, o)?;

@@ -1,5 +1,11 @@
 //! The libxc stream, revision 3 (`docs/specs/libxc-migration-stream.pandoc`).
 
+use crate::rule::Rule;
+use crate::summary::Guest;
+use crate::wire::layout::Layout;
+use crate::wire::types::{RecordType, Topic};
+use crate::wire::{pv, records};
+
 /// Size of the image header, always big-endian.
 pub const IMAGE_HEADER: u64 = 24;
 /// Size of the domain header.
@@ -107,31 +113,273 @@ pub mod types {
     pub const OPTIONAL: u32 = 0x8000_0000;
 }
 
-/// Name of a record type, as the specification spells it.
+/// What is known of a record type.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Its name and its body.
+    pub record_type: RecordType,
+    /// The only kind of guest that has it.
+    pub guest: Option<Guest>,
+    /// Where it belongs.
+    pub place: Place,
+    /// What its body_length may be.
+    pub length: Length,
+}
+
+/// Where a record belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before STATIC_DATA_END.
+    Static,
+    /// After STATIC_DATA_END: memory.
+    Memory,
+    /// After STATIC_DATA_END: registers.
+    Registers,
+    /// After STATIC_DATA_END and the first PAGE_DATA: registers of a PV vcpu.
+    Vcpu,
+    /// By rules of its own.
+    Own,
+}
+
+/// What a record's body_length may be, and the rule that another one breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// This one.
+    Exactly(u64, Rule),
+    /// This one; of a longer body a restorer reads as much.
+    Start(u64, Rule),
+    /// At least this one.
+    AtLeast(u64, Rule),
+    /// A multiple of this one, and not 0.
+    Multiple(u64, Rule),
+    /// The header of a vcpu, and a blob of such a length.
+    Vcpu(Blob, Rule),
+    /// No length is right: the rule refuses the record.
+    Refused(Rule),
+}
+
+/// How long the blob of a VCPU record may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blob {
+    /// This long, by the width of the guest.
+    OfWidth {
+        /// For a 64-bit guest.
+        wide: u64,
+        /// For a 32-bit guest.
+        narrow: u64,
+    },
+    /// At most this long.
+    AtMost(u64),
+    /// At least this long.
+    AtLeast(u64),
+    /// A multiple of this.
+    Multiple(u64),
+}
+
+impl Record {
+    const fn new(
+        number: u32,
+        name: &'static str,
+        topic: Topic,
+        meaning: &'static str,
+        place: Place,
+        length: Length,
+    ) -> Record {
+        let record_type = RecordType::new(number as u64, name, topic, meaning);
+        Record { record_type, guest: None, place, length }
+    }
+
+    const fn of(self, guest: Guest) -> Record {
+        Record { guest: Some(guest), ..self }
+    }
+
+    const fn body(self, body: &'static [&'static Layout]) -> Record {
+        Record { record_type: RecordType { body, ..self.record_type }, ..self }
+    }
+}
+
+/// Every record type, by its number.
+pub static RECORDS: [Record; types::KNOWN as usize] = {
+    use Guest::{Hvm, Pv};
+    use Length::{AtLeast, Exactly, Multiple, Refused, Start};
+    use Place::{Memory, Own, Registers, Static, Vcpu};
+    use types as t;
+    [
+        Record::new(t::END, "END", Topic::Control, "the end", Own, Exactly(0, Rule::LibxcEndLength)),
+        Record::new(
+            t::PAGE_DATA,
+            "PAGE_DATA",
+            Topic::Memory,
+            "pages of guest memory",
+            Memory,
+            AtLeast(page::HEADER, Rule::LibxcPageDataLength),
+        ),
+        Record::new(
+            t::X86_PV_INFO,
+            "X86_PV_INFO",
+            Topic::Static,
+            "word size and page-table depth",
+            Static,
+            Start(pv_info::LENGTH, Rule::LibxcPvInfoLength),
+        )
+        .of(Pv)
+        .body(&[&records::PV_INFO]),
+        Record::new(
+            t::X86_PV_P2M_FRAMES,
+            "X86_PV_P2M_FRAMES",
+            Topic::Static,
+            "where its map of memory lies",
+            Memory,
+            AtLeast(p2m::HEADER, Rule::LibxcP2mFramesLength),
+        )
+        .of(Pv)
+        .body(&[&records::P2M_FRAMES]),
+        Record::new(
+            t::X86_PV_VCPU_BASIC,
+            "X86_PV_VCPU_BASIC",
+            Topic::Registers,
+            "registers of a vcpu",
+            Vcpu,
+            Length::Vcpu(
+                Blob::OfWidth { wide: vcpu::BASIC_64, narrow: vcpu::BASIC_32 },
+                Rule::LibxcVcpuBasicLength,
+            ),
+        )
+        .of(Pv)
+        .body(&[&records::VCPU_HEADER, &pv::BASIC_64]),
+        Record::new(
+            t::X86_PV_VCPU_EXTENDED,
+            "X86_PV_VCPU_EXTENDED",
+            Topic::Registers,
+            "extended state of a vcpu",
+            Vcpu,
+            Length::Vcpu(Blob::AtMost(vcpu::EXTENDED_MAX), Rule::LibxcVcpuExtendedLength),
+        )
+        .of(Pv)
+        .body(&[&records::VCPU_HEADER, &pv::EXTENDED]),
+        Record::new(
+            t::X86_PV_VCPU_XSAVE,
+            "X86_PV_VCPU_XSAVE",
+            Topic::Registers,
+            "FPU and vectors of a vcpu",
+            Vcpu,
+            Length::Vcpu(Blob::AtLeast(vcpu::XSAVE_MIN), Rule::LibxcVcpuXsaveLength),
+        )
+        .of(Pv)
+        .body(&[&records::VCPU_HEADER, &pv::XSAVE]),
+        Record::new(
+            t::SHARED_INFO,
+            "SHARED_INFO",
+            Topic::Registers,
+            "page shared with the hypervisor",
+            Registers,
+            Exactly(SHARED_INFO_LENGTH, Rule::LibxcSharedInfoLength),
+        )
+        .of(Pv),
+        Record::new(
+            t::X86_TSC_INFO,
+            "X86_TSC_INFO",
+            Topic::Registers,
+            "time-stamp counter",
+            Registers,
+            Exactly(tsc::LENGTH, Rule::LibxcTscInfoLength),
+        )
+        .body(&[&records::TSC_INFO]),
+        Record::new(
+            t::HVM_CONTEXT,
+            "HVM_CONTEXT",
+            Topic::Registers,
+            "vcpus and emulated platform",
+            Registers,
+            AtLeast(1, Rule::LibxcHvmContextEmpty),
+        )
+        .of(Hvm),
+        Record::new(
+            t::HVM_PARAMS,
+            "HVM_PARAMS",
+            Topic::Registers,
+            "HVM parameters",
+            Registers,
+            AtLeast(params::HEADER, Rule::LibxcHvmParamsLength),
+        )
+        .of(Hvm)
+        .body(&[&records::HVM_PARAMS]),
+        Record::new(
+            t::TOOLSTACK,
+            "TOOLSTACK",
+            Topic::Obsolete,
+            "deprecated",
+            Own,
+            Refused(Rule::LibxcToolstack),
+        ),
+        Record::new(
+            t::X86_PV_VCPU_MSRS,
+            "X86_PV_VCPU_MSRS",
+            Topic::Registers,
+            "MSRs of a vcpu",
+            Vcpu,
+            Length::Vcpu(Blob::Multiple(vcpu::MSR), Rule::LibxcVcpuMsrsLength),
+        )
+        .of(Pv)
+        .body(&[&records::VCPU_HEADER, &pv::MSRS]),
+        Record::new(
+            t::VERIFY,
+            "VERIFY",
+            Topic::Control,
+            "memory is repeated for comparison",
+            Own,
+            Exactly(0, Rule::LibxcVerifyLength),
+        ),
+        Record::new(
+            t::CHECKPOINT,
+            "CHECKPOINT",
+            Topic::Control,
+            "end of a checkpoint",
+            Own,
+            Exactly(0, Rule::LibxcCheckpointLength),
+        ),
+        Record::new(
+            t::CHECKPOINT_DIRTY_PFN_LIST,
+            "CHECKPOINT_DIRTY_PFN_LIST",
+            Topic::Obsolete,
+            "has no place in an image",
+            Own,
+            Refused(Rule::LibxcDirtyPfnList),
+        ),
+        Record::new(
+            t::STATIC_DATA_END,
+            "STATIC_DATA_END",
+            Topic::Control,
+            "end of the static data",
+            Own,
+            Exactly(0, Rule::LibxcStaticDataEndLength),
+        ),
+        Record::new(
+            t::X86_CPUID_POLICY,
+            "X86_CPUID_POLICY",
+            Topic::Static,
+            "what CPUID shows the guest",
+            Static,
+            Multiple(policy::CPUID_LEAF, Rule::LibxcCpuidPolicyLength),
+        )
+        .body(&[&records::CPUID_POLICY]),
+        Record::new(
+            t::X86_MSR_POLICY,
+            "X86_MSR_POLICY",
+            Topic::Static,
+            "what MSRs show the guest",
+            Static,
+            Multiple(policy::MSR, Rule::LibxcMsrPolicyLength),
+        )
+        .body(&[&records::MSR_POLICY]),
+    ]
+};
+
+/// What is known of a record type; `None` for one that no version has.
+#[inline]
 #[must_use]
-pub const fn name(record_type: u32) -> Option<&'static str> {
-    Some(match record_type {
-        types::END => "END",
-        types::PAGE_DATA => "PAGE_DATA",
-        types::X86_PV_INFO => "X86_PV_INFO",
-        types::X86_PV_P2M_FRAMES => "X86_PV_P2M_FRAMES",
-        types::X86_PV_VCPU_BASIC => "X86_PV_VCPU_BASIC",
-        types::X86_PV_VCPU_EXTENDED => "X86_PV_VCPU_EXTENDED",
-        types::X86_PV_VCPU_XSAVE => "X86_PV_VCPU_XSAVE",
-        types::SHARED_INFO => "SHARED_INFO",
-        types::X86_TSC_INFO => "X86_TSC_INFO",
-        types::HVM_CONTEXT => "HVM_CONTEXT",
-        types::HVM_PARAMS => "HVM_PARAMS",
-        types::TOOLSTACK => "TOOLSTACK",
-        types::X86_PV_VCPU_MSRS => "X86_PV_VCPU_MSRS",
-        types::VERIFY => "VERIFY",
-        types::CHECKPOINT => "CHECKPOINT",
-        types::CHECKPOINT_DIRTY_PFN_LIST => "CHECKPOINT_DIRTY_PFN_LIST",
-        types::STATIC_DATA_END => "STATIC_DATA_END",
-        types::X86_CPUID_POLICY => "X86_CPUID_POLICY",
-        types::X86_MSR_POLICY => "X86_MSR_POLICY",
-        _ => return None,
-    })
+pub fn record(number: u32) -> Option<&'static Record> {
+    RECORDS.get(number as usize)
 }
 
 /// PAGE_DATA: what one 64-bit entry says.

@@ -1,5 +1,9 @@
 //! The libxl stream, revision 2 (`docs/specs/libxl-migration-stream.pandoc`).
 
+use crate::rule::Rule;
+use crate::wire::records;
+use crate::wire::types::{RecordType, Topic};
+
 /// Size of the stream header: `u64 ident, u32 version, u32 options`, always big-endian.
 pub const HEADER: u64 = 16;
 
@@ -57,16 +61,63 @@ pub const CHECKPOINT_STATE_NEW: u32 = 0;
 /// Largest known `control_id`.
 pub const CHECKPOINT_STATE_MAX: u32 = 3;
 
-/// Name of a record type, as the specification spells it.
+/// What is known of a record type.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Its name and its body.
+    pub record_type: RecordType,
+    /// The shortest body.
+    pub least: u64,
+    /// The longest body.
+    pub most: u64,
+    /// The rule that another length breaks.
+    pub rule: Rule,
+}
+
+impl Record {
+    const fn marker(number: u32, name: &'static str, meaning: &'static str, rule: Rule) -> Record {
+        let record_type = RecordType::new(number as u64, name, Topic::Control, meaning);
+        Record { record_type, least: 0, most: 0, rule }
+    }
+
+    const fn emulator(number: u32, name: &'static str, meaning: &'static str) -> Record {
+        let record_type = RecordType::new(number as u64, name, Topic::Devices, meaning);
+        let record_type = RecordType { body: &[&records::EMULATOR], ..record_type };
+        Record { record_type, least: EMULATOR_HEADER, most: u64::MAX, rule: Rule::LibxlEmulatorHeader }
+    }
+}
+
+/// Every record type, by its number.
+pub static RECORDS: [Record; types::KNOWN as usize] = {
+    let state = Record::marker(
+        types::CHECKPOINT_STATE,
+        "CHECKPOINT_STATE",
+        "how two COLO hosts keep in step",
+        Rule::LibxlCheckpointStateLength,
+    );
+    let state_type = RecordType { body: &[&records::CHECKPOINT_STATE], ..state.record_type };
+    [
+        Record::marker(types::END, "END", "the end", Rule::LibxlEndLength),
+        Record::marker(
+            types::LIBXC_CONTEXT,
+            "LIBXC_CONTEXT",
+            "a libxc stream follows",
+            Rule::LibxlLibxcContextLength,
+        ),
+        Record::emulator(types::EMULATOR_XENSTORE_DATA, "EMULATOR_XENSTORE_DATA", "its xenstore keys"),
+        Record::emulator(types::EMULATOR_CONTEXT, "EMULATOR_CONTEXT", "state of the device model"),
+        Record::marker(
+            types::CHECKPOINT_END,
+            "CHECKPOINT_END",
+            "a checkpoint is complete",
+            Rule::LibxlCheckpointEndLength,
+        ),
+        Record { record_type: state_type, least: 4, most: u64::MAX, ..state },
+    ]
+};
+
+/// What is known of a record type; `None` for one that no version has.
 #[must_use]
-pub const fn name(record_type: u32) -> Option<&'static str> {
-    Some(match record_type {
-        types::END => "END",
-        types::LIBXC_CONTEXT => "LIBXC_CONTEXT",
-        types::EMULATOR_XENSTORE_DATA => "EMULATOR_XENSTORE_DATA",
-        types::EMULATOR_CONTEXT => "EMULATOR_CONTEXT",
-        types::CHECKPOINT_END => "CHECKPOINT_END",
-        types::CHECKPOINT_STATE => "CHECKPOINT_STATE",
-        _ => return None,
-    })
+pub fn record(number: u32) -> Option<&'static Record> {
+    RECORDS.get(number as usize)
 }

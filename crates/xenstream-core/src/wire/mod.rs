@@ -15,6 +15,7 @@ pub mod pv;
 pub mod qemu;
 pub mod records;
 pub mod structures;
+pub mod types;
 pub mod xenopsd;
 pub mod xl;
 pub mod xsave;

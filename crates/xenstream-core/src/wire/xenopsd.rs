@@ -1,6 +1,9 @@
 //! The suspend image of xenopsd (XenServer, XCP-ng): a signature, then `i64 type, i64 length` headers,
 //! little-endian, without alignment or padding (`xenopsd/lib/suspend_image.ml`).
 
+use crate::rule::Rule;
+use crate::wire::types::{RecordType, Topic};
+
 /// Signature of a structured image.
 pub const SIGNATURE: [u8; 15] = *b"XenSavedDomv2-\n";
 /// Signature of a legacy image.
@@ -38,36 +41,70 @@ pub mod types {
     pub const END_OF_IMAGE: u64 = 0xFFFF;
 }
 
-/// Name of a header type, as xenopsd spells it.
-#[must_use]
-pub const fn name(header_type: u64) -> Option<&'static str> {
-    Some(match header_type {
-        types::XENOPS => "Xenops",
-        types::LIBXC => "Libxc",
-        types::LIBXL => "Libxl",
-        types::LIBXC_LEGACY => "Libxc_legacy",
-        types::QEMU_TRAD => "Qemu_trad",
-        types::QEMU_XEN => "Qemu_xen",
-        types::DEMU => "Demu",
-        types::VARSTORED => "Varstored",
-        types::SWTPM0 => "Swtpm0",
-        types::SWTPM => "Swtpm",
-        types::END_OF_IMAGE => "End_of_image",
-        _ => return None,
-    })
+/// What is known of a header type.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Its name.
+    pub record_type: RecordType,
+    /// Its place in the order that xenopsd writes, counting from 1.
+    pub rank: u8,
+    /// What follows it.
+    pub contents: Contents,
+    /// The rule that every such header breaks.
+    pub refused: Option<Rule>,
 }
 
-/// Place of a header type in the order that xenopsd writes, counting from 1; `None` for an unknown type.
+/// What follows a header, and so what its length may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// Nothing, or contents without a length: xenopsd does not look at the number.
+    Unmeasured,
+    /// A blob, up to the limit for these.
+    Blob,
+    /// State of a device model, up to what xenopsd takes of it.
+    DeviceModel,
+}
+
+/// Every header type, by its number.
+pub static HEADERS: [Header; 11] = {
+    use Contents::{Blob, DeviceModel, Unmeasured};
+    use Topic::{Control, Devices};
+    const fn header(
+        number: u64,
+        name: &'static str,
+        rank: u8,
+        contents: Contents,
+        topic: Topic,
+        meaning: &'static str,
+    ) -> Header {
+        Header { record_type: RecordType::new(number, name, topic, meaning), rank, contents, refused: None }
+    }
+    const fn refused(header: Header, rule: Rule) -> Header {
+        Header { refused: Some(rule), ..header }
+    }
+    const UNSUPPORTED: Rule = Rule::XenopsdUnsupported;
+    const OPAQUE: Rule = Rule::XenopsdOpaque;
+    use types as t;
+    [
+        header(t::XENOPS, "Xenops", 1, Blob, Topic::Header, "the machine's metadata"),
+        header(t::LIBXC, "Libxc", 2, Unmeasured, Control, "a libxc stream follows"),
+        refused(header(t::LIBXL, "Libxl", 2, Blob, Control, "a libxl stream follows"), UNSUPPORTED),
+        refused(
+            header(t::LIBXC_LEGACY, "Libxc_legacy", 2, Unmeasured, Control, "a legacy stream follows"),
+            OPAQUE,
+        ),
+        header(t::QEMU_TRAD, "Qemu_trad", 6, DeviceModel, Devices, "state of the device model"),
+        refused(header(t::QEMU_XEN, "Qemu_xen", 6, Blob, Devices, "state of the device model"), UNSUPPORTED),
+        refused(header(t::DEMU, "Demu", 3, Unmeasured, Devices, "state of a virtual GPU"), OPAQUE),
+        header(t::VARSTORED, "Varstored", 4, Blob, Devices, "UEFI variables"),
+        header(t::SWTPM0, "Swtpm0", 5, Blob, Devices, "state of a virtual TPM"),
+        header(t::SWTPM, "Swtpm", 5, Blob, Devices, "state of a virtual TPM"),
+        header(t::END_OF_IMAGE, "End_of_image", 7, Unmeasured, Control, "the end"),
+    ]
+};
+
+/// What is known of a header type; `None` for one that xenopsd does not know.
 #[must_use]
-pub const fn rank(header_type: u64) -> Option<u8> {
-    Some(match header_type {
-        types::XENOPS => 1,
-        types::LIBXC | types::LIBXL | types::LIBXC_LEGACY => 2,
-        types::DEMU => 3,
-        types::VARSTORED => 4,
-        types::SWTPM0 | types::SWTPM => 5,
-        types::QEMU_TRAD | types::QEMU_XEN => 6,
-        types::END_OF_IMAGE => 7,
-        _ => return None,
-    })
+pub fn header(number: u64) -> Option<&'static Header> {
+    HEADERS.iter().find(|header| header.record_type.number == number)
 }

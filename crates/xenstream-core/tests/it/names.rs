@@ -1,7 +1,8 @@
 //! Numbers of the wire formats and their names, against the specifications' tables.
 
+use xenstream_core::Layer;
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::{libxc, libxl, xenopsd};
+use xenstream_core::wire::{hvm, libxc, libxl, types, xenopsd};
 
 /// libxc's types by number (`docs/specs/libxc-migration-stream.pandoc`).
 const LIBXC: [&str; 19] = [
@@ -74,18 +75,34 @@ const PAGES: [&str; 16] = [
 #[test]
 fn types_have_the_names_of_the_specifications() {
     for (number, expected) in (0..).zip(LIBXC.map(Some).into_iter().chain([None; 3])) {
-        assert_eq!(libxc::name(number), expected, "{number}");
+        assert_eq!(types::name(Layer::Libxc, number), expected, "{number}");
     }
     for (number, expected) in (0..).zip(LIBXL.map(Some).into_iter().chain([None; 3])) {
-        assert_eq!(libxl::name(number), expected, "{number}");
+        assert_eq!(types::name(Layer::Libxl, number), expected, "{number}");
     }
     for (number, expected) in (0..).zip(PAGES) {
         assert_eq!(page::name(number), expected, "{number}");
     }
     for number in 0..=0x1_0000 {
         let expected = XENOPSD.iter().find(|(known, ..)| *known == number);
-        assert_eq!(xenopsd::name(number), expected.map(|(_, name, _)| *name), "{number:#x}");
-        assert_eq!(xenopsd::rank(number), expected.map(|(.., rank)| *rank), "{number:#x}");
+        let known = xenopsd::header(number).map(|known| (known.record_type.name, known.rank));
+        assert_eq!(known, expected.map(|(_, name, rank)| (*name, *rank)), "{number:#x}");
+    }
+}
+
+/// Tables are searched by the number of a row, or have it as the index.
+#[test]
+fn types_stand_at_their_numbers() {
+    let dense = [
+        (Layer::Libxl, u64::from(libxl::types::KNOWN)),
+        (Layer::Libxc, u64::from(libxc::types::KNOWN)),
+        (Layer::Hvm, u64::from(hvm::types::KNOWN)),
+    ];
+    for (layer, known) in dense {
+        assert!(types::all(layer).map(|known| known.number).eq(0..known), "{layer}");
+    }
+    for known in Layer::ALL.into_iter().flat_map(types::all) {
+        assert!(!known.meaning.is_empty(), "{}", known.name);
     }
 }
 

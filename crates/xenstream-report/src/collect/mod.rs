@@ -6,12 +6,12 @@ mod rounds;
 mod runs;
 mod vcpus;
 
-use xenstream::wire::{libvirt, libxc, libxl, xenopsd, xl};
+use xenstream::wire::libxc;
 use xenstream::{Header, Observer, PageBatch, Pfns, Record};
 
 pub(crate) use memory::{Cell, Memory, halved};
 pub(crate) use rounds::{Round, Rounds};
-pub(crate) use runs::{Run, Runs, Sum, slot_label, slot_words};
+pub(crate) use runs::{Run, Runs, Sum, What, slot_label, slot_words};
 use vcpus::Vcpus;
 
 use crate::kinds::Lane;
@@ -46,25 +46,15 @@ impl Default for Collector {
 
 impl Observer for Collector {
     fn header(&mut self, header: &Header) {
-        let (lane, name, offset, bytes) = match *header {
-            Header::Xl { offset, optional_data_len, .. } => {
-                (Lane::Container, "xl header", offset, xl::HEADER + u64::from(optional_data_len))
-            }
-            Header::Libvirt { offset, xml_len, .. } => {
-                (Lane::Container, "libvirt header", offset, libvirt::HEADER + u64::from(xml_len))
-            }
-            Header::Xenopsd { offset } => {
-                (Lane::Container, "xenopsd signature", offset, xenopsd::SIGNATURE.len() as u64)
-            }
-            Header::Libxl { offset, .. } => (Lane::Libxl, "libxl header", offset, libxl::HEADER),
-            Header::LibxcImage { offset, .. } => (Lane::Libxc, "image header", offset, libxc::IMAGE_HEADER),
-            Header::LibxcDomain { offset, .. } => {
-                (Lane::Libxc, "domain header", offset, libxc::DOMAIN_HEADER)
-            }
-            // A header that this crate does not know has no place in its pictures.
-            _ => return,
+        let Some(lane) = Lane::of(header.layer()) else { return };
+        let configuration = match *header {
+            Header::Xl { optional_data_len, .. } => optional_data_len,
+            Header::Libvirt { xml_len, .. } => xml_len,
+            _ => 0,
         };
-        self.runs.header(Run::header(lane, name, offset, bytes));
+        let bytes = header.length() + u64::from(configuration);
+        let what = What::Header(header.layer(), header.name());
+        self.runs.header(Run::header(lane, what, header.offset(), bytes));
     }
 
     fn record(&mut self, record: &Record) {

@@ -1,6 +1,6 @@
 //! Runs of records of one type, one after the other in their layer.
 
-use xenstream::Record;
+use xenstream::{Layer, Record};
 
 use super::condensed::{Condensed, Span};
 use crate::kinds::{Group, Lane};
@@ -16,8 +16,8 @@ const UNKNOWN: usize = SLOTS - 1;
 /// What a run consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    /// A header outside any record, by this name.
-    Header(&'static str),
+    /// A header outside any record: its layer, and its name there.
+    Header(Layer, &'static str),
     /// Records of the type of this number.
     Kind(u64),
     /// Several things, each of them small.
@@ -44,13 +44,12 @@ pub(crate) struct Run {
 
 impl Run {
     /// A header. It is no record.
-    pub(crate) fn header(lane: Lane, name: &'static str, offset: u64, bytes: u64) -> Run {
-        let what = What::Header(name);
+    pub(crate) fn header(lane: Lane, what: What, offset: u64, bytes: u64) -> Run {
         Run { records: 0, ..Run::new(lane, what, HEADERS, 0, offset, bytes) }
     }
 
     fn record(lane: Lane, record: &Record) -> Run {
-        let slot = lane.kind(record.kind).map_or(UNKNOWN, |(index, _)| index);
+        let slot = lane.known(record.kind).map_or(UNKNOWN, |(index, _)| index);
         Run::new(
             lane,
             What::Kind(record.kind),
@@ -68,8 +67,10 @@ impl Run {
 
     pub(crate) fn group(&self) -> Group {
         match self.what {
-            What::Header(_) => Group::Header,
-            What::Kind(number) => self.lane.kind(number).map_or(Group::Unknown, |(_, kind)| kind.group),
+            What::Header(..) => Group::Header,
+            What::Kind(number) => {
+                self.lane.known(number).map_or(Group::Unknown, |(_, known)| Group::of(known))
+            }
             What::Mixed => Group::Mixed,
         }
     }
@@ -77,7 +78,9 @@ impl Run {
     /// What is in it, for people.
     pub(crate) fn label(&self) -> String {
         match self.what {
-            What::Header(name) => name.to_owned(),
+            // There are two in a libxc stream, which have names of their own.
+            What::Header(Layer::Libxc, name) => name.to_owned(),
+            What::Header(layer, name) => format!("{layer} {name}"),
             What::Kind(number) => self.lane.label(number),
             What::Mixed => self.names(),
         }
@@ -97,8 +100,8 @@ impl Run {
 
 /// What is in a slot, for people.
 pub(crate) fn slot_label(lane: Lane, slot: usize) -> String {
-    match lane.kinds().get(slot) {
-        Some(kind) => lane.label(kind.number),
+    match lane.types().nth(slot) {
+        Some(known) => known.name.to_owned(),
         None if slot == HEADERS => "header".to_owned(),
         None => "unknown types".to_owned(),
     }
@@ -106,8 +109,8 @@ pub(crate) fn slot_label(lane: Lane, slot: usize) -> String {
 
 /// What is in a slot, in a few words, and its color.
 pub(crate) fn slot_words(lane: Lane, slot: usize) -> (&'static str, Group) {
-    match lane.kinds().get(slot) {
-        Some(kind) => (kind.words, kind.group),
+    match lane.types().nth(slot) {
+        Some(known) => (known.meaning, Group::of(known)),
         None if slot == HEADERS => (lane.header_words(), Group::Header),
         None => ("types that no specification names", Group::Unknown),
     }

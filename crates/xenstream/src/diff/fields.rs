@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use xenstream_core::Layer;
 use xenstream_core::wire::layout::Show;
-use xenstream_core::wire::{hvm, libxc, libxl, structures};
+use xenstream_core::wire::{libxl, structures, types};
 
 use crate::Error;
 use crate::diff::snapshot::{Found, Key};
@@ -183,20 +183,12 @@ struct Area {
 /// The areas of a body, by ascending offset, as far as it is decoded.
 fn areas(key: &Key, length: u64) -> Vec<Area> {
     let layer = key.layer.0;
-    let kind = match layer {
-        Layer::Libxc => (0..libxc::types::KNOWN).find(|kind| libxc::name(*kind) == Some(&key.name)),
-        Layer::Libxl => (0..libxl::types::KNOWN).find(|kind| libxl::name(*kind) == Some(&key.name)),
-        Layer::Hvm => (0..hvm::types::KNOWN)
-            .find(|kind| hvm::entry(*kind).is_some_and(|entry| entry.name == key.name))
-            .map(u32::from),
-        _ => None,
-    };
-    let Some(kind) = kind else { return Vec::new() };
+    let Some(known) = types::all(layer).find(|known| known.name == key.name) else { return Vec::new() };
     // Keys and values are shown whole.
-    let is_text = layer == Layer::Libxl && kind == libxl::types::EMULATOR_XENSTORE_DATA;
+    let is_text = layer == Layer::Libxl && known.number == u64::from(libxl::types::EMULATOR_XENSTORE_DATA);
     let mut areas = Vec::new();
     let mut base = 0;
-    for layout in structures::of_body(layer, kind.into(), length) {
+    for layout in structures::of_body(layer, known.number, length) {
         let rest = length.saturating_sub(base);
         let fields = layout.fields(rest).take_while(|placed| base + placed.offset < DECODED);
         areas.extend(fields.map(|placed| {

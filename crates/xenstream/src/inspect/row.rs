@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use xenstream_core::wire::{hvm, libxc, libxl, xenopsd};
+use xenstream_core::wire::types;
 use xenstream_core::{Layer, TypeLabel};
 
 use crate::inspect::Content;
@@ -56,11 +56,8 @@ impl Kind {
 
     /// Every name that a type has, some of them in several layers.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let libxl = (0..libxl::types::KNOWN).filter_map(libxl::name);
-        let libxc = (0..libxc::types::KNOWN).filter_map(libxc::name);
-        let hvm = (0..hvm::types::KNOWN).filter_map(hvm::entry).map(|entry| entry.name);
-        let xenopsd = (0..=xenopsd::types::END_OF_IMAGE).filter_map(xenopsd::name);
-        Kind::HEADERS.into_iter().chain(libxl).chain(libxc).chain(hvm).chain(xenopsd)
+        let types = Layer::ALL.into_iter().flat_map(types::all);
+        Kind::HEADERS.into_iter().chain(types.map(|known| known.name))
     }
 }
 

@@ -2,7 +2,7 @@
 //! records in an order that savers do not write.
 
 use xenstream_core::wire::libxc::{page, types};
-use xenstream_core::wire::{Order, libvirt, libxl, xl};
+use xenstream_core::wire::{Order, libvirt, libxl, types as record_types, xl};
 use xenstream_core::{Layer, Level, Policy, Rule};
 
 use crate::Error;
@@ -175,9 +175,9 @@ fn names(pieces: &[Piece]) -> String {
 /// The name of a record.
 pub(super) fn name(part: Part) -> &'static str {
     match part {
-        Part::LibxcRecord(kind) => xenstream_core::wire::libxc::name(kind).unwrap_or("libxc record"),
-        Part::LibxlRecord(kind) => libxl::name(kind).unwrap_or("libxl record"),
-        Part::XenopsdRecord(kind) => xenstream_core::wire::xenopsd::name(kind).unwrap_or("xenopsd record"),
+        Part::LibxcRecord(kind) => record_types::name(Layer::Libxc, kind.into()).unwrap_or("libxc record"),
+        Part::LibxlRecord(kind) => record_types::name(Layer::Libxl, kind.into()).unwrap_or("libxl record"),
+        Part::XenopsdRecord(kind) => record_types::name(Layer::Xenopsd, kind).unwrap_or("xenopsd record"),
         Part::Pages => "PAGE_DATA",
         Part::Xl => "xl header",
         Part::Libvirt => "libvirt header",

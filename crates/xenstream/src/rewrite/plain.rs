@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use xenstream_core::wire::{libxc::types, libxl};
+use xenstream_core::wire::libxc::{self, types};
+use xenstream_core::wire::libxl;
+use xenstream_core::wire::types::Topic;
 
 use crate::rewrite::document::{Document, Part, Piece};
 use crate::rewrite::log::Log;
@@ -118,16 +120,10 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
 /// The kind of state that a record of the vcpus or the hypervisor's devices is, which each round sends anew.
 fn registers(part: Part) -> Option<u32> {
     match part {
-        Part::LibxcRecord(
-            kind @ (types::X86_TSC_INFO
-            | types::SHARED_INFO
-            | types::HVM_CONTEXT
-            | types::HVM_PARAMS
-            | types::X86_PV_VCPU_BASIC
-            | types::X86_PV_VCPU_EXTENDED
-            | types::X86_PV_VCPU_XSAVE
-            | types::X86_PV_VCPU_MSRS),
-        ) => Some(kind),
+        Part::LibxcRecord(kind) => {
+            let topic = libxc::record(kind).map(|known| known.record_type.topic);
+            (topic == Some(Topic::Registers)).then_some(kind)
+        }
         _ => None,
     }
 }

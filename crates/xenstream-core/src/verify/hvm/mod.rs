@@ -14,7 +14,6 @@ use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef, Shown};
 use crate::wire::Order;
-use crate::wire::hvm::cpu::{CPU_WITHOUT_TSC_AUX, LENGTH_WITHOUT_TSC_AUX};
 use crate::wire::hvm::{self, Instances, types};
 use crate::wire::layout::HvmHook;
 
@@ -249,10 +248,7 @@ impl Verifier {
         if typecode == types::RTC && length != hvm::RTC_OLD {
             self.hvm_fact(Fact::Rtc24, length_at, length, hvm::RTC_OLD, o)?;
         }
-        let layout = match (typecode, length) {
-            (types::CPU, LENGTH_WITHOUT_TSC_AUX) => &CPU_WITHOUT_TSC_AUX,
-            _ => known.layout,
-        };
+        let [layout] = known.body(length);
         self.flat_start(layout, length, PartOf::Entry);
         Ok(())
     }

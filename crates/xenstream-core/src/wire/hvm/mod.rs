@@ -6,6 +6,7 @@ pub mod pic;
 pub mod vcpus;
 
 use crate::wire::layout::{ByteOrder, Layout};
+use crate::wire::types::{RecordType, Topic};
 
 /// Size of an entry's header: `u16 typecode, u16 instance, u32 length`.
 pub const ENTRY_HEADER: u64 = 8;
@@ -35,6 +36,12 @@ pub mod types {
     pub const IOAPIC: u16 = 4;
     /// Local APIC of a vcpu.
     pub const LAPIC: u16 = 5;
+    /// Registers of the local APIC of a vcpu.
+    pub const LAPIC_REGS: u16 = 6;
+    /// Lines of PCI interrupts.
+    pub const PCI_IRQ: u16 = 7;
+    /// Lines of ISA interrupts.
+    pub const ISA_IRQ: u16 = 8;
     /// Routes of PCI interrupts.
     pub const PCI_LINK: u16 = 9;
     /// Timer of an HVM guest.
@@ -55,6 +62,8 @@ pub mod types {
     pub const VIRIDIAN_VCPU: u16 = 17;
     /// Machine-check state of a vcpu.
     pub const VMCE_VCPU: u16 = 18;
+    /// Offset of a vcpu's time-stamp counter.
+    pub const TSC_ADJUST: u16 = 19;
     /// MSRs of a vcpu.
     pub const CPU_MSR: u16 = 20;
     /// How many typecodes Xen knows.
@@ -112,14 +121,25 @@ impl Length {
 /// What is known of a typecode.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// Its name.
-    pub name: &'static str,
+    /// Its name and its body.
+    pub record_type: RecordType,
     /// Lengths that Xen takes.
     pub length: Length,
     /// What its instance counts.
     pub instances: Instances,
-    /// What is in it.
-    pub layout: &'static Layout,
+    body: &'static [&'static Layout; 1],
+}
+
+impl Entry {
+    /// What is in an entry of this length: CPU has one for which Xen takes another structure.
+    #[must_use]
+    pub fn body(&self, length: u64) -> &'static [&'static Layout; 1] {
+        if self.record_type.number == u64::from(types::CPU) && length == cpu::LENGTH_WITHOUT_TSC_AUX {
+            &[&cpu::CPU_WITHOUT_TSC_AUX]
+        } else {
+            self.body
+        }
+    }
 }
 
 /// What an entry's instance counts.
@@ -137,35 +157,56 @@ pub enum Instances {
 pub const PICS: u64 = 2;
 
 /// Every typecode that Xen knows, by its number.
-pub const ENTRIES: [Entry; types::KNOWN as usize] = {
+pub static ENTRIES: [Entry; types::KNOWN as usize] = {
     use Instances::{Any, Pics, Vcpus};
     use Length::{AtLeast, AtMost, Exactly};
-    const fn entry(layout: &'static Layout, length: Length, instances: Instances) -> Entry {
-        Entry { name: layout.name, length, instances, layout }
+    use types as t;
+    const fn entry(
+        typecode: u16,
+        body: &'static [&'static Layout; 1],
+        length: Length,
+        instances: Instances,
+        meaning: &'static str,
+    ) -> Entry {
+        let topic = match typecode {
+            t::END => Topic::Control,
+            t::HEADER => Topic::Header,
+            _ => Topic::Registers,
+        };
+        let [layout] = body;
+        let record_type =
+            RecordType { body, ..RecordType::new(typecode as u64, layout.name, topic, meaning) };
+        Entry { record_type, length, instances, body }
     }
     const END: Layout = Layout { name: "END", order: ByteOrder::Little, groups: &[] };
     [
-        entry(&END, Exactly(0), Any),
-        entry(&devices::HEADER, Exactly(HEADER_LENGTH), Any),
-        entry(&cpu::CPU, AtMost(cpu::LENGTH), Vcpus),
-        entry(&devices::PIC, Exactly(8), Pics),
-        entry(&devices::IOAPIC, Exactly(400), Any),
-        entry(&vcpus::LAPIC, AtMost(32), Vcpus),
-        entry(&vcpus::LAPIC_REGS, Exactly(1024), Vcpus),
-        entry(&devices::PCI_IRQ, Exactly(16), Any),
-        entry(&devices::ISA_IRQ, Exactly(8), Any),
-        entry(&devices::PCI_LINK, Exactly(8), Any),
-        entry(&devices::PIT, Exactly(56), Any),
-        entry(&devices::RTC, AtMost(24), Any),
-        entry(&devices::HPET, Exactly(1048), Any),
-        entry(&devices::PMTIMER, Exactly(8), Any),
-        entry(&vcpus::MTRR, Exactly(240), Vcpus),
-        entry(&devices::VIRIDIAN_DOMAIN, AtMost(32), Any),
-        entry(&vcpus::CPU_XSAVE, AtLeast(XSAVE_MIN), Vcpus),
-        entry(&vcpus::VIRIDIAN_VCPU, AtMost(216), Vcpus),
-        entry(&vcpus::VMCE_VCPU, AtMost(32), Vcpus),
-        entry(&vcpus::TSC_ADJUST, Exactly(8), Vcpus),
-        entry(&vcpus::CPU_MSR, AtLeast(MSR_HEADER + MSR), Vcpus),
+        entry(t::END, &[&END], Exactly(0), Any, "the end"),
+        entry(t::HEADER, &[&devices::HEADER], Exactly(HEADER_LENGTH), Any, "which hypervisor wrote it"),
+        entry(t::CPU, &[&cpu::CPU], AtMost(cpu::LENGTH), Vcpus, "registers of a vcpu"),
+        entry(t::PIC, &[&devices::PIC], Exactly(8), Pics, "legacy interrupt controller"),
+        entry(t::IOAPIC, &[&devices::IOAPIC], Exactly(400), Any, "I/O interrupt controller"),
+        entry(t::LAPIC, &[&vcpus::LAPIC], AtMost(32), Vcpus, "local interrupt controller"),
+        entry(t::LAPIC_REGS, &[&vcpus::LAPIC_REGS], Exactly(1024), Vcpus, "registers of the LAPIC"),
+        entry(t::PCI_IRQ, &[&devices::PCI_IRQ], Exactly(16), Any, "PCI interrupt lines"),
+        entry(t::ISA_IRQ, &[&devices::ISA_IRQ], Exactly(8), Any, "ISA interrupt lines"),
+        entry(t::PCI_LINK, &[&devices::PCI_LINK], Exactly(8), Any, "how PCI lines are routed"),
+        entry(t::PIT, &[&devices::PIT], Exactly(56), Any, "interval timer"),
+        entry(t::RTC, &[&devices::RTC], AtMost(24), Any, "real-time clock"),
+        entry(t::HPET, &[&devices::HPET], Exactly(1048), Any, "high-precision timer"),
+        entry(t::PMTIMER, &[&devices::PMTIMER], Exactly(8), Any, "power-management timer"),
+        entry(t::MTRR, &[&vcpus::MTRR], Exactly(240), Vcpus, "memory types of a vcpu"),
+        entry(t::VIRIDIAN_DOMAIN, &[&devices::VIRIDIAN_DOMAIN], AtMost(32), Any, "Hyper-V interface, domain"),
+        entry(t::CPU_XSAVE, &[&vcpus::CPU_XSAVE], AtLeast(XSAVE_MIN), Vcpus, "FPU and vectors of a vcpu"),
+        entry(t::VIRIDIAN_VCPU, &[&vcpus::VIRIDIAN_VCPU], AtMost(216), Vcpus, "Hyper-V interface, vcpu"),
+        entry(t::VMCE_VCPU, &[&vcpus::VMCE_VCPU], AtMost(32), Vcpus, "machine checks of a vcpu"),
+        entry(
+            t::TSC_ADJUST,
+            &[&vcpus::TSC_ADJUST],
+            Exactly(8),
+            Vcpus,
+            "offset of a vcpu's time-stamp counter",
+        ),
+        entry(t::CPU_MSR, &[&vcpus::CPU_MSR], AtLeast(MSR_HEADER + MSR), Vcpus, "MSRs of a vcpu"),
     ]
 };
 
@@ -173,6 +214,5 @@ pub const ENTRIES: [Entry; types::KNOWN as usize] = {
 #[inline]
 #[must_use]
 pub fn entry(typecode: u16) -> Option<&'static Entry> {
-    static TABLE: [Entry; types::KNOWN as usize] = ENTRIES;
-    TABLE.get(usize::from(typecode))
+    ENTRIES.get(usize::from(typecode))
 }

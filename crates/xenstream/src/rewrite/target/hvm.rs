@@ -21,7 +21,7 @@ struct Entry<'b> {
 
 impl Entry<'_> {
     fn place(&self) -> String {
-        let name = hvm::entry(self.typecode).map_or("entry", |entry| entry.name);
+        let name = hvm::entry(self.typecode).map_or("entry", |entry| entry.record_type.name);
         match hvm::entry(self.typecode).map(|entry| entry.instances) {
             Some(hvm::Instances::Vcpus) => format!("HVM_CONTEXT, {name} of vcpu {}", self.instance),
             Some(hvm::Instances::Pics) => format!("HVM_CONTEXT, {name} {}", self.instance),
