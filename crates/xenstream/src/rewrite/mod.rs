@@ -333,7 +333,7 @@ fn edit(
     }
     if let Some(to) = to {
         target::patch(document, findings, log)?;
-        target::cure(document, to, log)?;
+        target::cure(document, findings, to, log)?;
     }
     if what.normalise {
         normalise::records(document, log)?;

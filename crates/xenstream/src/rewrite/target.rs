@@ -2,17 +2,55 @@
 //! or whose cost is allowed by name.
 
 mod hvm;
+mod order;
 mod policies;
+mod pv;
+mod xsave;
 
+use std::collections::BTreeMap;
+
+use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::{self, types};
 use xenstream_core::wire::params::{Settable, index, param_at};
-use xenstream_core::wire::{Order, pv};
 use xenstream_core::{Fact, Rule, Target};
 
 use crate::Error;
 use crate::rewrite::document::{Document, Part};
 use crate::rewrite::log::{Log, Loss, hex};
 use crate::rewrite::survey::Finding;
+
+/// What is refused whose cure changes a length, or a whole header: the rule, and what it expects, by offset.
+pub(super) struct Refused(BTreeMap<u64, (Rule, u64)>);
+
+impl Refused {
+    const RULES: [Rule; 9] = [
+        Rule::XlBigEndian,
+        Rule::LibvirtBigEndian,
+        Rule::LibxlBigEndian,
+        Rule::HvmXsaveLength,
+        Rule::PvExtendedSize,
+        Rule::PvExtendedShort,
+        Rule::PvXsaveArea,
+        Rule::PvXsaveLength,
+        Rule::PvMsrsCount,
+    ];
+
+    fn of(findings: &[Finding]) -> Refused {
+        let denied = findings.iter().filter(|finding| finding.is_denied).map(|finding| finding.violation);
+        let cured = denied.filter(|violation| Refused::RULES.contains(&violation.rule));
+        Refused(cured.map(|violation| (violation.offset, (violation.rule, violation.expected))).collect())
+    }
+
+    /// Which of these rules is broken at an offset of the input.
+    fn rule(&self, offset: u64, rules: &[Rule]) -> Option<Rule> {
+        self.0.get(&offset).map(|(rule, _)| *rule).filter(|rule| rules.contains(rule))
+    }
+
+    /// What the rule that is broken there expects.
+    fn expected(&self, offset: u64) -> Option<u64> {
+        self.0.get(&offset).map(|(_, expected)| *expected)
+    }
+}
 
 /// Changes fields in place that are refused, where one value is certain.
 pub(super) fn patch(document: &mut Document<'_>, findings: &[Finding], log: &mut Log) -> Result<(), Error> {
@@ -75,12 +113,20 @@ fn is_control(offset: u64, document: &Document<'_>) -> bool {
     let basic = |part: Part| part.is_record(types::X86_PV_VCPU_BASIC);
     let piece = document.pieces.iter().find(|piece| basic(piece.part) && piece.body.contains(&offset));
     let at = piece.map(|piece| offset - piece.body.start - libxc::vcpu::HEADER);
-    let controls = ["dr6", "dr7"].map(|name| pv::BASIC_64.find(name).map(|placed| placed.offset));
+    let controls =
+        ["dr6", "dr7"].map(|name| xenstream_core::wire::pv::BASIC_64.find(name).map(|placed| placed.offset));
     at.is_some() && controls.contains(&at)
 }
 
 /// Changes records until the target takes them.
-pub(super) fn cure(document: &mut Document<'_>, target: Target, log: &mut Log) -> Result<(), Error> {
+pub(super) fn cure(
+    document: &mut Document<'_>,
+    findings: &[Finding],
+    target: Target,
+    log: &mut Log,
+) -> Result<(), Error> {
+    let refused = Refused::of(findings);
+    order::little(document, &refused, log)?;
     if target.refuses(Fact::V3) && document.version > 2 {
         version_2(document, log)?;
     }
@@ -88,15 +134,22 @@ pub(super) fn cure(document: &mut Document<'_>, target: Target, log: &mut Log) -
     for at in 0..document.pieces.len() {
         let Part::LibxcRecord(kind) = document.pieces[at].part else { continue };
         let cured = match kind {
-            types::HVM_CONTEXT | types::X86_CPUID_POLICY | types::X86_MSR_POLICY | types::HVM_PARAMS => {
+            types::HVM_CONTEXT
+            | types::X86_CPUID_POLICY
+            | types::X86_MSR_POLICY
+            | types::HVM_PARAMS
+            | types::X86_PV_VCPU_EXTENDED
+            | types::X86_PV_VCPU_XSAVE
+            | types::X86_PV_VCPU_MSRS => {
                 let piece = &document.pieces[at];
                 let Some(body) = document.body(piece)? else { continue };
                 let base = piece.body.start;
                 match kind {
-                    types::HVM_CONTEXT => hvm::context(&body, base, target, log),
+                    types::HVM_CONTEXT => hvm::context(&body, base, &refused, target, log),
                     types::X86_CPUID_POLICY => policies::cpuid(&body, base, document.libxc, target, log),
                     types::X86_MSR_POLICY => policies::msrs(&body, base, document.libxc, target, log),
-                    _ => params(&body, base, document.libxc, target, log),
+                    types::HVM_PARAMS => params(&body, base, document.libxc, target, log),
+                    _ => pv::vcpu(kind, &body, base, document.libxc, &refused, target, log),
                 }
             }
             _ => None,

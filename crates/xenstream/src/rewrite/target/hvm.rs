@@ -1,11 +1,13 @@
 //! Cures inside HVM_CONTEXT.
 
 use xenstream_core::wire::hvm::pic::{ELCR_AT, INT_OUTPUT_AT, MASTER_LINES, SLAVE_LINES};
-use xenstream_core::wire::hvm::{self, ENTRY_HEADER, LAPIC_OLD, MSR, MSR_HEADER, RTC_OLD, cpu, types};
+use xenstream_core::wire::hvm::{
+    self, ENTRY_HEADER, LAPIC_OLD, MSR, MSR_HEADER, RTC_OLD, cpu, devices, types, vcpus,
+};
 use xenstream_core::wire::{Order, msr};
-use xenstream_core::{Fact, Target};
+use xenstream_core::{Fact, Rule, Target};
 
-use super::{half, word};
+use super::{Refused, half, word, xsave};
 use crate::rewrite::log::{Log, Loss, hex};
 
 const ORDER: Order = Order::Little;
@@ -20,6 +22,11 @@ struct Entry<'b> {
 }
 
 impl Entry<'_> {
+    /// Offset of its length.
+    fn length_at(&self) -> u64 {
+        self.at - ENTRY_HEADER + hvm::LENGTH_AT
+    }
+
     fn place(&self) -> String {
         let name = hvm::entry(self.typecode).map_or("entry", |entry| entry.record_type.name);
         match hvm::entry(self.typecode).map(|entry| entry.instances) {
@@ -31,7 +38,13 @@ impl Entry<'_> {
 }
 
 /// The body that the target takes, if it is another one. A chain that cannot be walked is left to the verifier.
-pub(super) fn context(body: &[u8], base: u64, target: Target, log: &mut Log) -> Option<Vec<u8>> {
+pub(super) fn context(
+    body: &[u8],
+    base: u64,
+    refused: &Refused,
+    target: Target,
+    log: &mut Log,
+) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(body.len());
     let mut rest = body;
     loop {
@@ -43,7 +56,7 @@ pub(super) fn context(body: &[u8], base: u64, target: Target, log: &mut Log) -> 
         let (entry, after) = after.split_at_checked(length)?;
         rest = after;
         let entry = Entry { typecode, instance: ORDER.u16([i0, i1]), at: base + at, body: entry };
-        match cured(&entry, target, log) {
+        match cured(&entry, refused, target, log) {
             Some(None) => {}
             Some(Some(new)) => {
                 out.extend_from_slice(&header[..4]);
@@ -63,12 +76,14 @@ pub(super) fn context(body: &[u8], base: u64, target: Target, log: &mut Log) -> 
 }
 
 /// What becomes of an entry: `None` leaves it as it is, `Some(None)` drops it.
-fn cured(entry: &Entry<'_>, target: Target, log: &mut Log) -> Option<Option<Vec<u8>>> {
+fn cured(entry: &Entry<'_>, refused: &Refused, target: Target, log: &mut Log) -> Option<Option<Vec<u8>>> {
     match entry.typecode {
         types::CPU => cr0(entry, log).map(Some),
         types::LAPIC if target.refuses(Fact::Lapic32) => cut(entry, LAPIC_OLD, 4, Loss::PendingEsr, log),
         types::RTC if target.refuses(Fact::Rtc24) => cut(entry, RTC_OLD, 8, Loss::RtcOffset, log),
         types::PIC if target.refuses(Fact::PicChk) => pic(entry, log).map(Some),
+        types::PIT if target.refuses(Fact::PitChk) => pit(entry, log).map(Some),
+        types::CPU_XSAVE => xsave(entry, refused, log).map(Some),
         types::CPU_MSR => msrs(entry, target, log),
         _ => None,
     }
@@ -78,7 +93,7 @@ fn cured(entry: &Entry<'_>, target: Target, log: &mut Log) -> Option<Option<Vec<
 fn cut(entry: &Entry<'_>, to: u64, telling: usize, loss: Loss, log: &mut Log) -> Option<Option<Vec<u8>>> {
     let (kept, tail) = entry.body.split_at_checked(to as usize).filter(|(_, tail)| !tail.is_empty())?;
     let (before, after) = (entry.body.len(), kept.len());
-    let offset = entry.at - ENTRY_HEADER + hvm::LENGTH_AT;
+    let offset = entry.length_at();
     if tail.iter().take(telling).any(|byte| *byte != 0) {
         if !log.lossy(loss, offset, entry.place(), "length", before, after) {
             return None;
@@ -87,6 +102,22 @@ fn cut(entry: &Entry<'_>, to: u64, telling: usize, loss: Loss, log: &mut Log) ->
         log.change(offset, entry.place(), "length", before, after);
     }
     Some(Some(kept.to_vec()))
+}
+
+/// An area that is shorter than its masks ask for.
+fn xsave(entry: &Entry<'_>, refused: &Refused, log: &mut Log) -> Option<Vec<u8>> {
+    let offset = entry.length_at();
+    let length = refused.rule(offset, &[Rule::HvmXsaveLength]).and_then(|_| refused.expected(offset))?;
+    match xsave::resized(entry.body, vcpus::XSAVE_AREA_AT as usize, length) {
+        Ok(new) => {
+            log.change(offset, entry.place(), "length", entry.body.len(), length);
+            Some(new)
+        }
+        Err(reason) => {
+            log.obstacle(offset, entry.place(), reason, None);
+            None
+        }
+    }
 }
 
 /// A bit that every processor has set.
@@ -115,6 +146,16 @@ fn pic(entry: &Entry<'_>, log: &mut Log) -> Option<Vec<u8>> {
         return None;
     }
     log.change(entry.at + ELCR_AT, entry.place(), "elcr", hex(before.into()), hex(after.into()));
+    Some(new)
+}
+
+/// A word that no release looks at but to refuse it. What else is refused of a timer no saver writes.
+fn pit(entry: &Entry<'_>, log: &mut Log) -> Option<Vec<u8>> {
+    let at = devices::PIT.find("pad0")?.offset;
+    let before = half(entry.body, at as usize, ORDER).filter(|before| *before != 0)?;
+    log.change(entry.at + at, entry.place(), "padding", hex(before.into()), "0x0");
+    let mut new = entry.body.to_vec();
+    new.get_mut(at as usize..at as usize + 4)?.fill(0);
     Some(new)
 }
 

@@ -3,6 +3,7 @@
 mod common;
 mod compact;
 mod container;
+mod cures;
 mod files;
 mod normalise;
 mod plain;

@@ -1,7 +1,7 @@
 //! Cures of what a release refuses.
 
 use xenstream::rewrite::{Convert, Loss};
-use xenstream::wire::hvm::types::{CPU, LAPIC, PCI_LINK, PIC, RTC};
+use xenstream::wire::hvm::types::{CPU, LAPIC, PCI_LINK, PIC, PIT, RTC};
 use xenstream::wire::libxc::types::{
     HVM_CONTEXT, HVM_PARAMS, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_VCPU_BASIC,
 };
@@ -93,6 +93,7 @@ fn exact() -> Vec<(Stream, &'static str, u32, Stream)> {
     // A master that has an interrupt to deliver, within an initialisation sequence or not.
     let pic =
         |init: u8, elcr: u8, output: u8| chain(Entry::new(PIC, 0, [1, 0, 0, 0, init, 0x40, elcr, output]));
+    let pit = |pad| chain(Entry::reset(PIT, 0).with("pad0", pad));
     let pv = |machine: Machine, field: &str, value: u32| {
         let layout = if machine == Machine::Pv64 { &BASIC_64 } else { &BASIC_32 };
         let at = 8 + 8 + layout.find(field).unwrap().offset;
@@ -111,6 +112,7 @@ fn exact() -> Vec<(Stream, &'static str, u32, Stream)> {
         (link(7), "4.19", HVM_CONTEXT, link(0)),
         (pic(0, 0xFF, 0), "4.19", HVM_CONTEXT, pic(0, 0xFC, 0)),
         (pic(1, 0, 1), "4.19", HVM_CONTEXT, pic(1, 0, 0)),
+        (pit(7), "4.19", HVM_CONTEXT, pit(0)),
         (cr0(0), "4.17", HVM_CONTEXT, cr0(0x10)),
         (pv(Machine::Pv64, "dr7", 1), "4.18", X86_PV_VCPU_BASIC, pv(Machine::Pv64, "dr7", 0)),
         (
