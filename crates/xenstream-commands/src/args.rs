@@ -1,4 +1,4 @@
-//! What several subcommands take: how to judge a stream, numbers, paths.
+//! Arguments that several subcommands share: how to judge a stream, numbers, paths.
 
 mod levels;
 mod number;
@@ -15,46 +15,53 @@ use xenstream::{
 use levels::Levels;
 
 use crate::output;
+use crate::suggest::limits_like;
 
 pub(crate) use number::parse_number;
 pub(crate) use path::PathOrDash;
 
-/// How to judge a stream: its format, and the policy. The same for all subcommands that verify.
+/// The format of a stream and the policy to judge it by, the same for all subcommands that verify.
 #[derive(Debug, Args)]
 pub(crate) struct Judging {
-    /// Format of the stream; auto goes by its first bytes
+    /// Format of the stream; auto detects it from the first bytes
     #[arg(short, long, default_value = "auto", value_parser = format_parser())]
     pub(crate) format: Format,
 
-    /// How strict to be: spec is the written specification, restore what Xen restores, hardened a gate for images from
-    /// people you do not trust
+    /// How strict to be: the written specification (spec), what Xen restores, or hardened against untrusted senders
     #[arg(long, default_value = "restore", value_parser = profile_parser())]
     pub(crate) profile: Profile,
 
-    /// Release of Xen that the stream is to be restored on, such as 4.17.5, 4.20 (the newest known of its branch) or
-    /// xcp-ng-8.3; what it does not take is refused. `xenstream targets` lists them
+    /// Release of Xen to restore on, such as 4.17.5, 4.20 or xcp-ng-8.3: whatever it refuses is an error
+    ///
+    /// A branch such as 4.20 means its newest known point release. `xenstream targets` lists the releases.
     #[arg(id = "release", long = "target", value_name = "RELEASE", value_parser = parse_target)]
     target: Option<NamedTarget>,
 
     #[command(flatten)]
     levels: Levels,
 
-    /// Refuse what would only be warned about
-    #[arg(long)]
+    /// Treat warnings as errors
+    #[arg(long, hide_short_help = true)]
     strict: bool,
 
-    /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; none lifts it
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit)]
+    /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; the value none removes it
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit, hide_short_help = true)]
     limits: Vec<(Limit, u64)>,
 
-    /// What kind of stream it is, where that cannot be told from it
-    #[arg(long, default_value = "auto", value_parser = checkpointing_parser())]
+    /// Kind of stream, where the stream itself does not say
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "auto",
+        value_parser = checkpointing_parser(),
+        hide_short_help = true
+    )]
     checkpointing: Checkpointing,
 }
 
 impl Judging {
-    /// The format and the policy; `keep_going` goes on after what is wrong. Reports on standard error which release a
-    /// branch stands for.
+    /// Returns the format and the policy. With `keep_going`, verification continues after a finding. Reports on standard
+    /// error which release a branch name stands for.
     pub(crate) fn options(&self, keep_going: bool) -> Options {
         let policy =
             Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(keep_going);
@@ -62,7 +69,7 @@ impl Judging {
         let mut policy = self.levels.apply(policy);
         if self.strict {
             for rule in Rule::all().filter(|rule| policy.level(*rule) == Level::Warn).collect::<Vec<_>>() {
-                // A rule's own name is known, and nothing that is warned about is structural.
+                // A rule's own name is always known, and no structural rule is a warning.
                 let known = policy.set_level(rule.name(), Level::Deny);
                 debug_assert!(known.is_ok(), "{rule}");
             }
@@ -73,7 +80,7 @@ impl Judging {
     }
 }
 
-/// A release, and what it was called on the command line.
+/// A release, and the name by which the command line gave it.
 #[derive(Clone, Debug)]
 struct NamedTarget {
     name: String,
@@ -81,7 +88,7 @@ struct NamedTarget {
 }
 
 impl NamedTarget {
-    /// The release; says on standard error which it is, unless that was its own name.
+    /// Returns the release. Reports on standard error which one it is, unless its full name was given.
     fn announced(&self) -> Target {
         let ResolvedTarget { target, is_exact } = self.resolved;
         if !is_exact {
@@ -112,7 +119,7 @@ fn checkpointing_parser() -> impl TypedValueParser<Value = Checkpointing> {
     ])
 }
 
-/// Any of these values, by name.
+/// A parser that takes any of these values by name.
 pub(crate) fn values<T: Copy + Send + Sync + 'static, const N: usize>(
     values: [T; N],
     name: fn(T) -> &'static str,
@@ -121,29 +128,26 @@ pub(crate) fn values<T: Copy + Send + Sync + 'static, const N: usize>(
         .try_map(move |given| values.into_iter().find(|value| name(*value) == given).ok_or("no such value"))
 }
 
-/// One of a few names, each with its value.
+/// A parser that takes any of these names and returns its value.
 fn named<T: Copy + Default + Send + Sync + 'static, const N: usize>(
     values: [(&'static str, T); N],
 ) -> impl TypedValueParser<Value = T> {
     let names = values.map(|(name, _)| name);
     PossibleValuesParser::new(names).map(move |given| {
-        // No other name passes the parser in front.
+        // The inner parser lets no other name pass.
         values.iter().find(|(name, _)| *name == given).map_or_else(T::default, |(_, value)| *value)
     })
 }
 
 fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    let limit = name.parse::<Limit>().map_err(|_| {
-        let names = Limit::ALL.map(Limit::name).join(", ");
-        format!("no limit is called '{name}': there are {names}")
-    })?;
+    let limit = name.parse::<Limit>().map_err(|_| format!("unknown limit '{name}'{}", limits_like(name)))?;
     let value = parse_number(value)
-        .ok_or_else(|| format!("'{value}' is no number: try 4096, 0x1000, 4K (also M, G, T) or none"))?;
+        .ok_or_else(|| format!("'{value}' is not a number: use 4096, 0x1000, 4K (also M, G, T) or none"))?;
     Ok((limit, value))
 }
 
-/// Ends the program with a usage error of the subcommand of this name, one that no parser can see.
+/// Ends the program with a usage error of this subcommand that the parser cannot detect.
 pub(crate) fn usage<A: Args>(subcommand: &'static str, message: &str) -> ! {
     let command = Command::new(subcommand).bin_name(format!("xenstream {subcommand}"));
     A::augment_args(command).error(ErrorKind::MissingRequiredArgument, message).exit()

@@ -1,4 +1,4 @@
-//! The subcommands. Each one's arguments are in its own file.
+//! The subcommands. The arguments of each are in its own file.
 
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
@@ -12,16 +12,17 @@ use crate::{
 
 const HELP: &str = "\
 Examples:
-  xenstream verify guest.save           is it good, and if not, what is wrong?
-  xenstream verify -q saves             the bad ones of a directory
-  xenstream explain stream::truncated   what a message is about
+  xenstream verify guest.save           will this image restore, and if not, why not?
+  xenstream verify -q saves             report only the bad images in a directory
+  xenstream explain stream::truncated   explain a message
 
 Exit status:
   0  every image is valid
   1  an image is invalid
-  2  usage, input or output error, whatever the images are";
+  2  usage, input or output error
+  3  an image cannot be judged, and none is invalid";
 
-/// Verifies Xen saved domains and migration streams before anybody restores them.
+/// Verify Xen saved domains and migration streams before they are restored
 #[derive(Debug, Parser)]
 #[command(name = "xenstream", version, after_help = HELP)]
 pub(crate) struct Program {
@@ -37,33 +38,33 @@ pub(crate) enum Command {
     Relay(Deferred<relay::Arguments>),
     /// Show what is in an image, record by record
     Inspect(Deferred<inspect::Arguments>),
-    /// Make a page with pictures of an image, to be looked at in a browser
+    /// Draw an image as an HTML page for a browser
     Report(Deferred<report::Arguments>),
-    /// Write the same stream with the guest's memory blanked, so that it can be shown to others
+    /// Blank the guest's memory in a stream so that it can be shared
     Scrub(Deferred<scrub::Arguments>),
-    /// Write the same guest so that another release of Xen, another toolstack or a plain restorer takes it
+    /// Rewrite a guest for another release of Xen, another toolstack, or plain xl restore
     Convert(Deferred<convert::Arguments>),
-    /// Write the guest's memory to a file that debuggers and memory forensics read
+    /// Extract the guest's memory for debuggers and memory forensics
     Extract(Deferred<extract::Arguments>),
-    /// Compare two images: configuration, registers, processor, devices, memory
+    /// Compare two images: configuration, registers, CPU policy, devices, memory
     Diff(Deferred<diff::Arguments>),
-    /// Make a stream of a guest of a given shape and size, valid or broken
+    /// Generate a stream of a given shape and size, valid or broken
     Synth(Deferred<synth::Arguments>),
     /// List the rules
     Rules(Deferred<rules::Arguments>),
-    /// List the releases of Xen that are known, and what changed between them
+    /// List the known releases of Xen, and what changed between them
     Targets(Deferred<targets::Arguments>),
-    /// Explain a rule, or a change between releases of Xen
+    /// Explain a rule, a change between releases of Xen, or a line from a log
     Explain(Deferred<explain::Arguments>),
-    /// Take the options of Xen's verify-stream-v2, and answer with its exit status
+    /// Accept the options of Xen's verify-stream-v2, and return its exit status
     ///
-    /// Called by that name, the program does so too.
+    /// The program does the same when it is called by that name.
     #[command(name = verify_stream_v2::NAME)]
     VerifyStreamV2(Deferred<verify_stream_v2::Arguments>),
 }
 
-/// Arguments of a subcommand, described once it is called: a program that is started for each image does not describe
-/// those of all the others.
+/// Arguments of a subcommand, described only when it is called: a program that is started for each image does not spend
+/// time on the arguments of all the others.
 #[derive(Debug)]
 pub(crate) struct Deferred<A>(pub(crate) A);
 
@@ -81,8 +82,8 @@ impl<A: Args> Args for Deferred<A> {
     }
 }
 
-/// The command with these arguments, and with its own words of what it is about: arguments have some too, which are
-/// there for who reads the code.
+/// Adds the arguments to a command, but keeps the command's own description: the arguments' doc comment is for readers of
+/// the code.
 fn as_described(command: clap::Command, augment: fn(clap::Command) -> clap::Command) -> clap::Command {
     let about = command.get_about().cloned();
     let long_about = command.get_long_about().cloned();
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn command_line_is_sound() {
+    fn command_line_is_consistent() {
         Program::command().debug_assert();
     }
 

@@ -13,62 +13,64 @@ use crate::descriptor::{Stdout, is_unusable};
 use crate::output::{self, ASIDE, NAME};
 use crate::status;
 
-const HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  xenstream convert --target 4.17 guest.save old.save          what Xen 4.17 refuses is cured
-  xenstream convert --dry-run --target 4.14 guest.save         what would be changed, and why
-  xenstream convert --plain guest.save plain.save              a Remus stream, at a checkpoint
-  xenstream convert --container libxl guest.save guest.libxl   for another toolstack
-  xenstream convert --repair guest.save whole.save             what could be; --write does it
-  cat guest.save | xenstream convert --compact - small.save
+  xenstream convert --target 4.17 guest.save old.save          change what Xen 4.17 refuses
+  xenstream convert --dry-run --target 4.14 guest.save         list the changes, write nothing
+  xenstream convert --plain guest.save plain.save              restore a Remus stream with xl
+  xenstream convert --container libxl guest.save guest.libxl   move to another toolstack
+  xenstream convert --repair guest.save whole.save             list repairs; --write makes them
+  cat guest.save | xenstream convert --compact - small.save    drop superseded pages";
 
+const EXIT_STATUS: &str = "\
 Exit status:
-  0  OUT is there, and verifies; with --dry-run, it would
-  1  the stream is not converted: it is invalid, or something is in the way; there is no OUT
-  2  usage, input or output error; there is no OUT
-  3  the stream cannot be judged; there is no OUT";
+  0  OUT was written, and verifies; with --dry-run, it would be
+  1  the stream was not converted: it is invalid, or has something that cannot be converted
+  2  usage, input or output error
+  3  the stream cannot be judged
+
+With any status but 0, OUT is not written.";
 
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 pub(crate) struct Arguments {
-    /// The stream, compressed or not, or - for standard input
+    /// Input stream, compressed or not; - is standard input
     #[arg(value_name = "IN|-")]
     input: PathOrDash,
 
-    /// A new file for what comes of it, or - for standard output
+    /// Output file, which must not exist; - is standard output
     #[arg(value_name = "OUT|-", required_unless_present_any = ["dry_run", "repair"])]
     output: Option<PathOrDash>,
 
-    /// Make an ordinary stream of a Remus or COLO stream, which ends at its last complete checkpoint
+    /// Turn a Remus or COLO stream into an ordinary one, at its last complete checkpoint
     #[arg(long)]
     plain: bool,
 
-    /// The same, ending at this checkpoint; the first one is 1
+    /// Like --plain, but at this checkpoint; the first is 1
     #[arg(long, value_name = "N")]
     checkpoint: Option<u64>,
 
-    /// Put the guest into the container of another toolstack
+    /// Move the guest into another toolstack's container
     #[arg(long, value_parser = values(Container::ALL, Container::name))]
     container: Option<Container>,
 
-    /// The configuration for the container: libxl's JSON or a configuration file for xl, XML for libvirt, an s-expression for
-    /// xenopsd
+    /// Configuration for --container: JSON or xl.cfg for xl, XML for libvirt, an s-expression for xenopsd
     #[arg(long, value_name = "FILE", requires = "container")]
     config: Option<PathBuf>,
 
-    /// Leave the last copy of each page, in ascending order: takes 16 bytes of memory for each pfn
+    /// Keep only the last copy of each page, in pfn order; uses 16 bytes of memory per pfn
     #[arg(long)]
     compact: bool,
 
-    /// Zero padding and reserved words, drop what readers pass over, put records in the order of savers
+    /// Zero padding and reserved fields, drop records that readers skip, sort records as savers do
     #[arg(long)]
     normalise: bool,
 
-    /// Repair what is certain; without --write, report what that is
+    /// List the repairs that are certain to be right; --write makes them
     #[arg(long)]
     repair: bool,
 
-    /// With --repair, write OUT
+    /// Make the repairs that --repair lists, and write OUT
     #[arg(long, requires = "repair", requires = "output")]
     write: bool,
 
@@ -76,11 +78,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "METHOD", value_parser = ["zstd"])]
     compress: Option<String>,
 
-    /// Allow what costs the guest something
+    /// Allow changes that cost the guest something
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values(Loss::ALL, Loss::name))]
     lossy: Vec<Loss>,
 
-    /// Report what would be changed and write nothing
+    /// List the changes, and write nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -91,13 +93,13 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
-    /// Say nothing of a stream that is converted
+    /// Print nothing if the stream is converted
     #[arg(short, long)]
     quiet: bool,
 }
 
 impl Arguments {
-    /// Whether nothing is to be written.
+    /// Returns whether no output is to be written.
     fn is_dry(&self) -> bool {
         self.dry_run || self.repair && !self.write
     }
@@ -126,7 +128,7 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
     let Arguments { input, .. } = arguments;
     let options = arguments.judging.options(false);
     if input.is_unusable_input() {
-        usage::<Arguments>("convert", "redirect standard input from a stream");
+        usage::<Arguments>("convert", "IN is -: redirect standard input from a stream");
     }
     let what = Convert::default()
         .with_plain(arguments.plain)
@@ -149,7 +151,7 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
         }
         Some(PathOrDash::Dash) | None => {
             if is_unusable(&io::stdout()) {
-                usage::<Arguments>("convert", "redirect standard output to where the stream is to go");
+                usage::<Arguments>("convert", "OUT is -: redirect standard output to a file or a pipe");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;
             let written = stdout.file().metadata();
@@ -161,9 +163,9 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
     }
 }
 
-/// The configuration for the container.
+/// Reads the configuration for the container.
 fn config(arguments: &Arguments) -> Result<Option<Vec<u8>>, Error> {
-    /// One byte more than any container takes.
+    /// One byte more than any container allows.
     const MOST: u64 = (16 << 20) + 1;
     let Some(path) = &arguments.config else { return Ok(None) };
     let mut config = Vec::new();
@@ -194,13 +196,13 @@ fn tell(out: &mut impl Write, arguments: &Arguments, converted: &Converted) -> i
         _ => writeln!(out, "would be converted:")?,
     }
     if converted.changes.is_empty() {
-        writeln!(out, "  nothing had to be changed")?;
+        writeln!(out, "  no change was needed")?;
     }
     for change in &converted.changes {
         tell_change(out, change)?;
     }
     if converted.unlisted > 0 {
-        writeln!(out, "  {} changes more", converted.unlisted)?;
+        writeln!(out, "  {} more changes", converted.unlisted)?;
     }
     out.flush()
 }
@@ -221,7 +223,7 @@ fn tell_obstacle(out: &mut impl Write, obstacle: &Obstacle) -> io::Result<()> {
     let Obstacle { offset, place, reason, loss, .. } = obstacle;
     writeln!(out, "  {NAME}{place}{NAME:#}: {reason} {ASIDE}(offset {offset}, {offset:#x}){ASIDE:#}")?;
     match loss {
-        Some(loss) => writeln!(out, "    --lossy {loss} allows it: {}", loss.sentence()),
+        Some(loss) => writeln!(out, "    allowed by --lossy {loss}: {}", loss.sentence()),
         None => Ok(()),
     }
 }

@@ -1,13 +1,13 @@
-//! The date, for pages that are looked at later.
+//! The date, for reports that are read later.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The time now in UTC, such as `2024-02-29 12:34`.
+/// The current time, such as `2024-02-29 12:34 UTC`.
 pub(crate) fn now() -> String {
     minute(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-/// The minute that lies this many seconds after 1970 began.
+/// Formats the minute that lies this many seconds after the start of 1970.
 fn minute(seconds: u64) -> String {
     const DAY: u64 = 24 * 60 * 60;
     let (mut days, time) = (seconds / DAY, seconds % DAY);

@@ -1,4 +1,4 @@
-//! Descriptors: one of which only the number is known, and standard output.
+//! File descriptors: one known only by its number, and standard output.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Write};
@@ -12,15 +12,15 @@ use rustix::fs::{Dev, FileType, OFlags, fcntl_getfl, fstat, makedev};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-/// Major and minor number of the null device on Linux.
+/// The device number of `/dev/null` on Linux.
 fn null_device() -> Dev {
     makedev(1, 3)
 }
 
-/// A duplicate of the descriptor with this number, which the program that started this one left open. It shares its offset.
+/// Duplicates the inherited descriptor with this number. The duplicate shares its file offset.
 ///
-/// Only the system knows whether a number is an open descriptor. It looks when a descriptor is sent through a socket,
-/// so this one is sent from here to here, and what arrives is an owned one.
+/// Safe Rust cannot turn a number into a descriptor. The kernel checks it when it is sent through a socket, so this
+/// function sends it to itself, and receives an owned descriptor.
 pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     let (sender, receiver) = UnixStream::pair()?;
     let numbers = [number];
@@ -36,10 +36,10 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     descriptor.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Returns whether a standard stream can carry no image: it is a terminal, or was closed when the program started.
+/// Returns whether a standard stream cannot carry an image: it is a terminal, or was closed when the program started.
 ///
-/// Rust's runtime opens the null device for reading and writing in place of a standard stream that is closed. A shell's
-/// redirection opens it for one of the two, and is left alone.
+/// Rust's runtime replaces a closed standard stream by `/dev/null`, opened for reading and writing. A shell's redirection
+/// opens `/dev/null` for one of the two only, and is respected.
 pub(crate) fn is_unusable(stream: &(impl AsFd + IsTerminal)) -> bool {
     stream.is_terminal() || was_closed(stream.as_fd())
 }
@@ -51,8 +51,7 @@ fn was_closed(stream: BorrowedFd<'_>) -> bool {
     is_null && fcntl_getfl(stream).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::RDWR)
 }
 
-/// Standard output for a stream: bytes go out as they are written, not line by line, and are waited for where whoever
-/// started the program left the descriptor non-blocking.
+/// Standard output for a stream: unbuffered, and blocking even if the descriptor was inherited as non-blocking.
 pub(crate) struct Stdout(File);
 
 impl Stdout {
@@ -60,7 +59,7 @@ impl Stdout {
         Ok(Stdout(io::stdout().as_fd().try_clone_to_owned()?.into()))
     }
 
-    /// The file that it is, if it is one.
+    /// The descriptor as a file, to examine its metadata.
     pub(crate) fn file(&self) -> &File {
         &self.0
     }

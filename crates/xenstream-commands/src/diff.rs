@@ -13,47 +13,47 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream diff guest.save saves/guest.save             nothing, if they hold the same guest
-  xenstream diff --pages guest.save saves/guest.save     with the first bytes that differ of pages
-  xenstream diff guest.save broken.save                  as far as both go
-  xenstream diff --json guest.save saves/guest.save      for a program
+  xenstream diff guest.save saves/guest.save             print nothing if the guests are the same
+  xenstream diff --pages guest.save saves/guest.save     show the bytes of pages that differ
+  xenstream diff guest.save broken.save                  compare as far as both images go
+  xenstream diff --json guest.save saves/guest.save      for programs
 
 Exit status:
-  0  nothing differs
-  1  something differs
-  2  usage, input or output error, or an input that is no image";
+  0  the images hold the same guest
+  1  they differ
+  2  usage, input or output error, or an input that is not an image";
 
 /// The images are the same.
 const SAME: u8 = status::VALID;
 /// They are not.
 const DIFFERENT: u8 = status::INVALID;
 
-/// Pages of which --pages shows bytes.
+/// The number of pages for which `--pages` shows bytes.
 const SAMPLES: usize = 64;
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// An image, compressed or not, or - for standard input
+    /// First image, compressed or not; - is standard input
     #[arg(value_name = "A|-")]
     a: PathOrDash,
 
-    /// The image to compare it with
+    /// Second image; - is standard input
     #[arg(value_name = "B|-")]
     b: PathOrDash,
 
-    /// Show the first bytes that differ, of the first 64 pages that do
+    /// Show where the first 64 differing pages differ, and the bytes there
     #[arg(long)]
     pages: bool,
 
     #[command(flatten)]
     judging: Judging,
 
-    /// Print a JSON object
+    /// Print the differences as a JSON object
     #[arg(long)]
     json: bool,
 
-    /// Print nothing; the exit status tells
+    /// Print nothing, and return only the exit status
     #[arg(short, long, conflicts_with_all = ["json", "pages"])]
     quiet: bool,
 }
@@ -62,10 +62,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let Arguments { a, b, .. } = arguments;
     if a.is_dash() && b.is_dash() {
-        usage::<Arguments>("diff", "standard input can be read once");
+        usage::<Arguments>("diff", "standard input can be read only once");
     }
     if a.is_unusable_input() || b.is_unusable_input() {
-        usage::<Arguments>("diff", "redirect standard input from an image");
+        usage::<Arguments>("diff", "an input is -: redirect standard input from an image");
     }
     let what = Compare::default().with_samples(if arguments.pages { SAMPLES } else { 0 });
     let stdin = io::stdin();
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let diff = match diff([a.input(&stdin), b.input(&stdin)], &options, &what) {
         Ok(diff) => diff,
         Err(error) => {
-            // The error does not say which of them it is about.
+            // The error does not say which of the two it is about.
             output::complain(&format!("{} or {}: {}", name(a), name(b), error.message()));
             return Ok(status::FAILED);
         }
@@ -107,7 +107,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, diff: &Diff) -> io::Result<
     }
     records(out, &diff.records)?;
     if diff.is_cut {
-        writeln!(out, "{NAME}records{NAME:#}: there are more than are compared")?;
+        writeln!(out, "{NAME}records{NAME:#}: too many to compare them all")?;
     }
     let pages = &diff.pages;
     let [only_a, only_b] = &pages.only;
@@ -134,7 +134,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, diff: &Diff) -> io::Result<
     Ok(())
 }
 
-/// Differences in headers and records, those of one together.
+/// Prints the differences in headers and records, grouped by record.
 fn records(out: &mut impl Write, records: &[Difference]) -> io::Result<()> {
     for group in records.chunk_by(|one, other| one.layer == other.layer && one.place == other.place) {
         let Some(Difference { layer, place, .. }) = group.first() else { continue };
@@ -165,9 +165,9 @@ fn records(out: &mut impl Write, records: &[Difference]) -> io::Result<()> {
     Ok(())
 }
 
-/// A value as a line has room for it.
+/// Shortens a value so that it fits a line.
 fn shown(value: &str) -> String {
-    /// Characters of a value that a line shows.
+    /// The most characters of a value that a line shows.
     const SHOWN: usize = 160;
     let value = output::name(value);
     match value.char_indices().nth(SHOWN) {

@@ -13,33 +13,38 @@ use xenstream::{Error, Profile, json};
 use crate::args::{Judging, PathOrDash, parse_number, usage, values};
 use crate::{output, status};
 
-const HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  xenstream extract guest.save guest.core                  a core file for gdb, crash and volatility
-  xenstream extract broken.save guest.core                 of what is torn, what arrived
-  xenstream extract -f lime guest.save guest.lime          for volatility and others
-  xenstream extract -f raw --pfn 0-0xff guest.save low     the first MiB and nothing else
-  cat guest.save | xenstream extract --json - guest.core   from a pipe, with what is missing as JSON
+  xenstream extract guest.save guest.core                  a core file for gdb, crash, Volatility
+  xenstream extract broken.save guest.core                 all pages that a torn image holds
+  xenstream extract -f lime guest.save guest.lime          for Volatility and others
+  xenstream extract -f raw --pfn 0-0xff guest.save low     the first MiB only
+  cat guest.save | xenstream extract --json - guest.core   list missing pages as JSON";
 
+const EXIT_STATUS: &str = "\
 Exit status:
-  0  the image is valid and its memory was extracted
-  1  the image is invalid; what arrived was extracted, and what is missing is said
-  2  usage, input or output error, or nothing was asked for that is there; there is no OUT
-  3  the image cannot be judged; what could be read was extracted";
+  0  the image is valid, and its memory was extracted
+  1  the image is invalid; the pages before the fault were extracted
+  2  usage, input or output error, or the image has none of the requested pages; OUT is not written
+  3  the image cannot be judged; the pages that could be read were extracted";
 
 #[derive(Debug, Args)]
-// --format is that of OUT here, as a person expects who extracts; the other one is seldom needed.
-#[command(after_help = HELP, mut_arg("format", |arg| arg.short(None).long("input-format")))]
+// Here --format is the format of OUT, which is what people want to set; --input-format is seldom needed.
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
+    mut_arg("format", |arg| arg.short(None).long("input-format"))
+)]
 pub(crate) struct Arguments {
-    /// Image, compressed or not, or - for standard input
+    /// Image, compressed or not; - is standard input
     #[arg(value_name = "IN|-")]
     input: PathOrDash,
 
-    /// A new file for the guest's memory
+    /// Output file, which must not exist
     #[arg(value_name = "OUT")]
     output: PathBuf,
 
-    /// Format of OUT: elf is a core file with the vcpus' registers, raw a sparse file by pfn, lime what LiME writes
+    /// Format of OUT: an ELF core file with registers, a raw sparse file, or LiME
     #[arg(
         id = "output_format",
         short = 'f',
@@ -50,15 +55,15 @@ pub(crate) struct Arguments {
     )]
     output_format: OutputFormat,
 
-    /// Extract pages with these pfns only; a raw OUT begins with the first of them
+    /// Extract only these pages; a raw OUT starts at the first of them
     #[arg(long, value_name = "FIRST-LAST", value_parser = parse_pfns)]
     pfn: Option<RangeInclusive<u64>>,
 
-    /// Extract the registers of this vcpu only; may be given several times
+    /// Extract only this vcpu's registers; can be repeated
     #[arg(long, value_name = "N")]
     vcpu: Vec<u32>,
 
-    /// Extract memory as it was at this checkpoint, counting from 1, and not at the last complete one
+    /// Extract memory as of this checkpoint, counting from 1 [default: the last complete one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint: Option<u64>,
 
@@ -69,11 +74,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
-    /// Print a JSON object on standard output
+    /// Print the result as a JSON object on standard output
     #[arg(long)]
     json: bool,
 
-    /// Say nothing of a valid image
+    /// Print nothing if the image is valid
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
 }
@@ -81,7 +86,7 @@ pub(crate) struct Arguments {
 /// Extracts one guest's memory. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     if arguments.input.is_unusable_input() {
-        usage::<Arguments>("extract", "redirect standard input from an image");
+        usage::<Arguments>("extract", "IN is -: redirect standard input from an image");
     }
     let what = Extract::new(arguments.output_format)
         .with_pfns(arguments.pfn.clone())
@@ -100,14 +105,14 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         }
     }
     Ok(match &result {
-        // There is no OUT, whatever the image is.
+        // OUT was not written, whatever the verdict.
         Ok(Extracted { report, bytes: None, .. }) if report.is_valid() => status::FAILED,
         Ok(extracted) => status::of(&extracted.report),
         Err(_) => status::FAILED,
     })
 }
 
-/// The name of the file that an error is about.
+/// Returns the file that an error is about.
 fn at_fault<'a>(arguments: &'a Arguments, error: &Error) -> &'a Path {
     match error {
         Error::Create(_)
@@ -129,11 +134,11 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
     }
     output::report(out, arguments.input.name(), report)?;
     if let Some(error) = failure {
-        writeln!(out, "  stopped: {}; what comes before it is extracted", error.message())?;
+        writeln!(out, "  stopped: {}; the pages before that were extracted", error.message())?;
     }
     if bytes.is_none() {
         let place = if arguments.pfn.is_some() { " with these pfns" } else { "" };
-        writeln!(out, "not extracted: the image has no contents of pages{place}")?;
+        writeln!(out, "not extracted: the image has no page contents{place}")?;
         return out.flush();
     }
     let memory = pages.saturating_mul(PAGE_SIZE);
@@ -145,7 +150,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
     }
     writeln!(out)?;
     if !lost.is_empty() {
-        writeln!(out, "  lost: {}: announced, and the contents did not arrive whole", output::pfns(lost))?;
+        writeln!(out, "  lost: {}: announced, but the contents are incomplete", output::pfns(lost))?;
     }
     if let Some(configured) = report.guest.memory_kib
         && !report.is_valid()
@@ -168,7 +173,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
     out.flush()
 }
 
-/// The object of `xenstream verify --json`, with what was extracted.
+/// The object of `xenstream verify --json`, plus what was extracted.
 #[derive(Serialize)]
 struct Object<'a> {
     #[serde(flatten)]
@@ -180,7 +185,7 @@ struct Object<'a> {
 #[derive(Serialize)]
 struct Memory<'a> {
     output_format: &'static str,
-    /// Null where there is no OUT.
+    /// Null if OUT was not written.
     bytes: Option<u64>,
     pages: u64,
     vcpus: &'a [u32],
@@ -215,16 +220,16 @@ fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result
     out.flush()
 }
 
-/// One pfn, or the first and the last of some.
+/// Parses a pfn, or the first and the last pfn of a range.
 fn parse_pfns(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let number = |text: &str| {
         parse_number(text)
-            .ok_or_else(|| format!("'{text}' is no number: try 4096, 0x1000 or 4K (also M, G, T)"))
+            .ok_or_else(|| format!("'{text}' is not a number: use 4096, 0x1000 or 4K (also M, G, T)"))
     };
     let pfns = number(first)?..=number(last)?;
     if pfns.is_empty() {
-        return Err("the last pfn comes before the first".to_owned());
+        return Err("the last pfn is below the first".to_owned());
     }
     Ok(pfns)
 }

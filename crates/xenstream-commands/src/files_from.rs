@@ -1,4 +1,4 @@
-//! `--files-from`: names of images, from a file.
+//! `--files-from`: names of images, read from a file.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::args::PathOrDash;
 
-/// The names that a file lists, each ended by a line end, or by a zero byte as `find -print0` writes it.
+/// Reads a list of names. Each ends with a newline or, with `null`, with a zero byte, as `find -print0` writes it.
 pub(crate) fn read(list: &PathOrDash, null: bool) -> io::Result<Vec<PathBuf>> {
     let mut bytes = Vec::new();
     match list {
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_end_as_told() {
+    fn names_end_with_newline_or_nul() {
         assert_eq!(names(b"a b\n\nc\n", b'\n'), [PathBuf::from("a b"), PathBuf::from("c")]);
         assert_eq!(names(b"a\nb\0c", 0), [PathBuf::from("a\nb"), PathBuf::from("c")]);
         assert!(names(b"", 0).is_empty());

@@ -19,48 +19,49 @@ use choice::{Choice, Chosen};
 use objects::Objects;
 use table::Table;
 
-const HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  xenstream inspect guest.save                       every record, with what is in it
-  xenstream inspect broken.save                      up to what is wrong, and the bytes there
-  xenstream inspect --type HVM_CONTEXT guest.save    records of a type
+  xenstream inspect guest.save                       list every record with its contents
+  xenstream inspect broken.save                      up to the fault, and the bytes around it
+  xenstream inspect --type HVM_CONTEXT guest.save    only records of this type
   xenstream inspect --type CPU --fields guest.save   every register by name
-  xenstream inspect --record 3 --hex guest.save      the bytes of one
-  xenstream inspect --json guest.save | wc -l        for programs
+  xenstream inspect --record 3 --hex guest.save      the bytes of one record
+  xenstream inspect --json guest.save | wc -l        for programs";
 
+const EXIT_STATUS: &str = "\
 Exit status:
   0  the image is valid
-  1  the image is invalid; what was found up to there is shown
+  1  the image is invalid; everything up to the fault is shown
   2  usage, input or output error
-  3  the image cannot be judged; what was found up to there is shown";
+  3  the image cannot be judged; everything that can be read is shown";
 
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 pub(crate) struct Arguments {
-    /// Image, or - for standard input
+    /// Image; - is standard input
     #[arg(value_name = "FILE|-")]
     target: PathOrDash,
 
     #[command(flatten)]
     judging: Judging,
 
-    /// Go on after what is wrong, where the framing is intact
+    /// Continue after a violation, as long as the framing is intact
     #[arg(long)]
     keep_going: bool,
 
-    /// Print a line for each PAGE_DATA record, and not one for a run of them
+    /// Print each PAGE_DATA record on a line of its own
     #[arg(long)]
     pages: bool,
 
-    /// Print every field of what is shown, each on a line of its own; --json prints them always
+    /// Print every field on a line of its own; --json always includes them
     #[arg(long)]
     fields: bool,
 
-    /// Dump the bytes of each record that is shown
+    /// Dump the bytes of each record shown
     #[arg(long, conflicts_with = "json")]
     hex: bool,
 
-    /// Print a JSON object for each record, on a line of its own, and one for the verdict at the end
+    /// Print one JSON object per record and one for the verdict, each on its own line
     #[arg(long)]
     json: bool,
 
@@ -68,10 +69,10 @@ pub(crate) struct Arguments {
     choice: Choice,
 }
 
-/// Shows what is in the image that the command line names. Returns the exit status.
+/// Shows the contents of an image. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     if arguments.target.is_unusable_input() {
-        usage::<Arguments>("inspect", "redirect standard input from an image");
+        usage::<Arguments>("inspect", "FILE is -: redirect standard input from an image");
     }
     let options = arguments.judging.options(arguments.keep_going);
     let out = output::stdout();
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         let shown = rows.shown();
         let mut table = rows.finish()?;
         if shown == 0 && !arguments.choice.is_everything() {
-            table.note("no record is of this kind or in this place")?;
+            table.note("no record matches")?;
         }
         let out = table.into_out()?;
         tell(out, path, &result)?;
@@ -105,7 +106,7 @@ fn inspect_target<S: Sink>(
     inspect(target.input(&io::stdin()), options, sink)
 }
 
-/// Whether rows go out at once because they may be long in coming or a person waits for them.
+/// Returns whether each row is flushed at once: the input may be slow, or a person is watching.
 fn is_slow(path: &Path) -> bool {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     !is_file || io::stdout().is_terminal()
@@ -116,12 +117,12 @@ fn tell(mut out: impl Write, path: &Path, result: &Result<Inspection, Error>) ->
         Ok(Inspection { report, view, .. }) => {
             output::report(&mut out, path, report)?;
             if let (Some(view), Some(violation)) = (view, report.violation()) {
-                // Beside others it is to be told which one is shown.
+                // If there are several findings, the view says which one it shows.
                 hex::view(&mut out, view, violation, report.findings.listed().len() > 1)?;
             }
         }
         Err(error) => {
-            // After the rows, whatever order the two are read in.
+            // The rows come first, whichever of the two streams is read first.
             out.flush()?;
             output::failure(path, error);
         }

@@ -1,6 +1,6 @@
-//! The `xenstream` program: arguments in, text or JSON out. What it does is in the crate `xenstream`.
+//! The `xenstream` program: arguments in, text or JSON out. The work is done by the crate `xenstream`.
 //!
-//! A library so that its manual pages and completions can be made from the same definition of the command line.
+//! It is a library so that man pages and completions can be generated from the same definition of the command line.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ mod tally;
 mod targets;
 mod verify;
 mod verify_stream_v2;
+mod wrapped;
 
 use std::env;
 use std::io;
@@ -39,7 +40,7 @@ use clap::{CommandFactory, Parser};
 use crate::command::{Command, Deferred, Program};
 use crate::status::FAILED;
 
-/// Runs the program on this process's command line.
+/// Runs the program with the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     let command = if verify_stream_v2::is_name(env::args_os().next().as_deref()) {
@@ -63,22 +64,22 @@ pub fn main() -> ExitCode {
         Command::VerifyStreamV2(Deferred(arguments)) => apart(verify_stream_v2::run, &arguments),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
-        // Nobody is left to tell when the reader of a pipe has gone, as `head` does.
+        // If the reader of a pipe has gone, as `head` does, there is nothing to report.
         if error.kind() != io::ErrorKind::BrokenPipe {
-            output::complain(&format!("cannot write the report: {error}"));
+            output::complain(&format!("cannot write output: {error}"));
         }
         FAILED
     }))
 }
 
-/// Runs one of the subcommands that are not the main one. What they do would otherwise be made part of `main`, and lie in
-/// memory beside what `verify` uses.
+/// Runs a subcommand other than `verify`. Inlined into `main`, its code would be resident in memory beside that of
+/// `verify`.
 #[inline(never)]
 fn apart<A>(run: fn(&A) -> io::Result<u8>, arguments: &A) -> io::Result<u8> {
     run(arguments)
 }
 
-/// The command line, for what is made from it.
+/// Returns the definition of the command line, to generate man pages and completions from.
 #[must_use]
 pub fn command_line() -> clap::Command {
     Program::command()

@@ -1,4 +1,4 @@
-//! The records of an image, line by line as they pass. Runs of PAGE_DATA, of which an image has thousands, are one line.
+//! Lists the records of an image as they pass, one per line. A run of PAGE_DATA is one line, since an image has thousands.
 
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use xenstream::{Header, Layer, Observer, PageBatch, Record};
 
 use crate::output::{self, Out, plural};
 
-/// Lists what it observes.
+/// An observer that lists headers and records.
 pub(crate) struct Listing<W = Out> {
     out: W,
     title: Option<String>,
@@ -17,33 +17,33 @@ pub(crate) struct Listing<W = Out> {
     written: io::Result<()>,
 }
 
-/// PAGE_DATA records one after another.
+/// A run of consecutive PAGE_DATA records.
 struct Run {
     first: Record,
     indices: RangeInclusive<u64>,
-    /// Offset after the last one.
+    /// Offset after the last record.
     end: u64,
     entries: u64,
     pages: u64,
 }
 
 impl Listing {
-    /// A listing under this title, which is not printed before there is something to list.
+    /// Creates a listing with this title, which is printed together with the first line.
     pub(crate) fn new(path: &Path) -> Listing {
-        Listing { title: Some(output::name(path)), ..Listing::to(output::stdout()) }
+        Listing { title: Some(output::name(path)), ..Listing::to(output::text()) }
     }
 }
 
 impl<W: Write> Listing<W> {
-    /// A listing without a title.
+    /// Creates a listing without a title.
     pub(crate) fn to(out: W) -> Listing<W> {
         Listing { out, title: None, run: None, written: Ok(()) }
     }
 
-    /// Prints what is left.
+    /// Prints the last run.
     ///
     /// # Errors
-    /// Something could not be printed.
+    /// A line could not be printed.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.end_run();
         self.written?;
@@ -101,14 +101,14 @@ impl<W: Write> Observer for Listing<W> {
             Header::Libxl { order: o, options, .. } => format!("{}, options {options:#x}", order(o)),
             Header::LibxcImage { order: o, version, .. } => format!("{}, version {version}", order(o)),
             Header::LibxcDomain { guest, xen: (major, minor), .. } => format!("{guest}, Xen {major}.{minor}"),
-            // A header that this program does not know by name has nothing to be listed by.
+            // A kind of header that was added to the library later.
             _ => return,
         };
         self.line(header.offset(), header.layer(), "", header.name(), &rest);
     }
 
     fn record(&mut self, record: &Record) {
-        // Entries inside HVM_CONTEXT are no records of the stream.
+        // Entries inside HVM_CONTEXT are not records of the stream.
         if record.layer == Layer::Hvm {
             return;
         }

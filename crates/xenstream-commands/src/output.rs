@@ -1,4 +1,4 @@
-//! What people read: verdicts, in color where it helps.
+//! Text for people: verdicts and findings, in color on a terminal.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -7,12 +7,15 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::releases;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use rustix::termios::tcgetwinsize;
 use xenstream::{
     ByteSize, Error, Findings, Hint, Profile, Report, Rule, Summary, Untrusted, Verdict, Violation,
 };
+
+use crate::releases;
+use crate::wrapped::Wrapped;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -24,31 +27,44 @@ pub(crate) const ASIDE: Style = Style::new().dimmed();
 /// Standard output: with colors on a terminal, unless `NO_COLOR` or `CLICOLOR` say otherwise.
 pub(crate) type Out = AutoStream<Box<dyn Write + Send>>;
 
-/// Standard output.
+/// Returns standard output.
 pub(crate) fn stdout() -> Out {
     let stdout = io::stdout();
     let choice = AutoStream::choice(&stdout);
-    // What takes the colors out writes what is left piece by piece: the buffer is after it.
+    // Stripping colors writes many small pieces, so the buffer comes after it.
     AutoStream::new(Box::new(BufWriter::new(stdout)), choice)
 }
 
-/// A line on standard error.
+/// Returns standard output for text: on a terminal, long lines are wrapped.
+pub(crate) fn text() -> Out {
+    let Some(width) = terminal_width() else { return stdout() };
+    let stdout = io::stdout();
+    let choice = AutoStream::choice(&stdout);
+    AutoStream::new(Box::new(Wrapped::new(BufWriter::new(stdout), width)), choice)
+}
+
+/// Returns the width of the terminal that is standard output, in columns, or `None` if it is not a terminal.
+pub(crate) fn terminal_width() -> Option<usize> {
+    tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Prints an error on standard error.
 pub(crate) fn complain(message: &str) {
-    // There is nowhere to say that standard error cannot be written.
+    // If standard error cannot be written, there is nowhere to report that.
     let _ = writeln!(anstream::stderr(), "{BAD}xenstream{BAD:#}: {message}");
 }
 
-/// A line on standard error about what is not wrong.
+/// Prints a remark on standard error.
 pub(crate) fn remark(message: &str) {
     let _ = writeln!(anstream::stderr(), "{NAME}xenstream{NAME:#}: {message}");
 }
 
-/// What came of an image for which no verdict could be reached.
+/// Reports that there is no verdict on an image, and why.
 pub(crate) fn failure(path: &Path, error: &Error) {
     complain(&format!("{}: {}", name(path), error.message()));
 }
 
-/// Whether it is the output that is at fault, and not the input.
+/// Returns whether the output is at fault, and not the input.
 pub(crate) fn is_of_output(error: &Error) -> bool {
     matches!(
         error,
@@ -61,9 +77,9 @@ pub(crate) fn is_of_output(error: &Error) -> bool {
     )
 }
 
-/// What came of an image for which one was.
+/// Prints the verdict on an image and the findings.
 pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::Result<()> {
-    // A gate has to say what it lets through unseen.
+    // A gate must say which rules it could not check.
     let unseen = report.unchecked.len() as u64;
     let is_partly = report.is_valid() && report.profile == Profile::Hardened && unseen > 0;
     let style = match report.verdict {
@@ -117,7 +133,7 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     Ok(())
 }
 
-/// What a valid stream was not checked for.
+/// Prints which rules a valid stream could not be checked for.
 pub(crate) fn unchecked(out: &mut impl Write, report: &Report) -> io::Result<()> {
     match report.unchecked_note() {
         Some(note) => writeln!(out, "  {ASIDE}note{ASIDE:#}: {note}"),
@@ -125,24 +141,24 @@ pub(crate) fn unchecked(out: &mut impl Write, report: &Report) -> io::Result<()>
     }
 }
 
-/// A path as people can read it: what is not UTF-8, and what would steer a terminal, is replaced.
+/// Formats a path for people. Bytes that are not UTF-8 and characters that would control a terminal are replaced.
 pub(crate) fn name(path: impl AsRef<OsStr>) -> String {
     Untrusted::from(path.as_ref()).to_string()
 }
 
-/// Bytes in the unit that suits them.
+/// Formats a number of bytes in a suitable unit.
 pub(crate) fn bytes(n: u64) -> String {
     ByteSize(n).to_string()
 }
 
-/// A noun in the singular or plural.
+/// Returns the singular or plural of a noun.
 pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
-/// How many pages there are in ranges of pfns, and the first of these ranges.
+/// Formats ranges of pfns: the number of pages, and the first few ranges.
 pub(crate) fn pfns(ranges: &[RangeInclusive<u64>]) -> String {
-    /// Ranges that a line lists.
+    /// The most ranges that a line lists.
     const LISTED: usize = 8;
     let pages = ranges.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
     let shown = ranges.iter().take(LISTED).map(|range| match (range.start(), range.end()) {
@@ -157,7 +173,7 @@ pub(crate) fn pfns(ranges: &[RangeInclusive<u64>]) -> String {
     format!("{pages} {}, pfn {shown}{more}", plural(pages, "page"))
 }
 
-/// Ranges of pfns as JSON has them.
+/// Converts ranges of pfns for JSON.
 pub(crate) fn pfn_pairs(ranges: &[RangeInclusive<u64>]) -> Vec<[u64; 2]> {
     ranges.iter().map(|range| [*range.start(), *range.end()]).collect()
 }
@@ -179,7 +195,7 @@ fn findings(
     Ok(())
 }
 
-/// Prints a finding; `warned_by` is the profile that only warns of it.
+/// Prints a finding. `warned_by` is the profile that only warns about it.
 fn finding(
     out: &mut impl Write,
     style: Style,
@@ -200,7 +216,7 @@ fn finding(
     writeln!(out, "{ASIDE:#}")
 }
 
-/// What is to be done about it, if this program can do it.
+/// Returns advice on a hint that the program can act on.
 fn advice(hint: Hint) -> String {
     match hint {
         Hint::Format(format) => format!("; try --format {format}"),
@@ -208,7 +224,7 @@ fn advice(hint: Hint) -> String {
     }
 }
 
-/// What the image holds, in a line; of what is no image, how long it took to see that.
+/// Summarises an image in a line. If the input is not an image, there is only the time that it took.
 fn description(report: &Report) -> String {
     if report.is_unrecognised() {
         return duration(report.elapsed);
@@ -224,7 +240,7 @@ fn description(report: &Report) -> String {
     }
     words.extend(report.guest.kind.map(|kind| kind.to_string()));
     words.extend(xen.map(|version| match version {
-        // The converter of legacy streams puts its own version into the minor one.
+        // The converter of legacy streams stores its own version as the minor one.
         (0, converter) => format!("converted by version {converter}"),
         (major, minor) => format!("Xen {major}.{minor}"),
     }));
@@ -242,7 +258,7 @@ fn description(report: &Report) -> String {
     words.join(", ")
 }
 
-/// How far an invalid image was read.
+/// Returns how far an invalid image was read.
 fn stopped(report: &Report) -> String {
     let read = report.summary.bytes;
     match report.size {
@@ -263,7 +279,7 @@ fn stopped(report: &Report) -> String {
     }
 }
 
-/// The line about the guest, for those who want to know more.
+/// Prints the line about the guest for `--verbose`.
 pub(crate) fn guest(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut words = Vec::new();
     words.extend(report.guest.name.as_ref().map(|text| format!("name {}", name(text))));
@@ -291,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units() {
+    fn sizes_and_times_have_suitable_units() {
         for (n, text) in [
             (0, "0 bytes"),
             (1, "1 byte"),
@@ -312,12 +328,12 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_steer_the_terminal() {
+    fn control_characters_in_names_are_replaced() {
         assert_eq!(name("a\x1b[31m\nb"), "a\u{FFFD}[31m\u{FFFD}b");
     }
 
     #[test]
-    fn long_lists_of_ranges_are_cut() {
+    fn long_lists_of_ranges_are_truncated() {
         let many: Vec<_> = (0..20).map(|n| 3 * n..=3 * n).collect();
         assert_eq!(pfns(&many), "20 pages, pfn 0x0, 0x3, 0x6, 0x9, 0xc, 0xf, 0x12, 0x15 and 12 more ranges");
         assert_eq!(pfns(&[0xa0..=0xbf]), "32 pages, pfn 0xa0-0xbf");

@@ -1,4 +1,4 @@
-//! `xenstream verify --progress`: how far the work is, on standard error.
+//! `--progress`: shows progress on standard error.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -14,14 +14,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use xenstream::batch::Target;
 use xenstream::{Compression, Header, Observer, PageBatch, Pfns, Record, Violation};
 
-/// Work that takes no longer is not worth a word.
+/// How long the work must take before progress is shown.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often a terminal is drawn anew, and a line is written elsewhere.
+/// The intervals at which a terminal is redrawn, and a line is written elsewhere.
 const DRAWN: Duration = Duration::from_millis(100);
 const WRITTEN: Duration = Duration::from_secs(1);
 
-/// Bytes that pass before anybody is told: between threads that costs more than to verify a small record.
+/// Bytes between two updates. Updating a counter shared by threads costs more than verifying a small record.
 const STEP: u64 = 1 << 20;
 
 const MEASURED: &str = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
@@ -30,25 +30,25 @@ const UNMEASURED: &str = "{spinner} {binary_bytes}, {binary_bytes_per_sec}";
 /// When to show progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal, unless that is where records are listed.
+    /// On a terminal, unless it shows the list of records.
     Auto,
-    /// Always; line by line where it is no terminal.
+    /// Always; as separate lines if standard error is not a terminal.
     Always,
     /// Never.
     Never,
 }
 
-/// How many bytes have been verified, of all images together.
+/// Counts the bytes verified, over all images.
 pub(crate) struct Meter {
     passed: AtomicU64,
     bar: Option<ProgressBar>,
-    /// What was written last where it is written line by line: the bytes at that time. A state is written once, and none
-    /// after the verdict that it leads to. Held while something is written, so that lines do not mix.
+    /// The number of bytes in the line written last, if progress is written as lines. The same number is not written twice,
+    /// nor after the verdict that it leads to. Locked while anything is written, so that lines do not mix.
     written: Option<Mutex<Option<u64>>>,
 }
 
 impl Meter {
-    /// Verifies these targets by `work`, and shows how far it is. `lists` tells that records are listed as they pass.
+    /// Runs `work`, which verifies these targets, and shows its progress. `lists` says that it lists records.
     pub(crate) fn watch<T>(when: When, lists: bool, targets: &[Target], work: impl FnOnce(&Meter) -> T) -> T {
         let is_terminal = io::stderr().is_terminal();
         let shows = match when {
@@ -78,12 +78,12 @@ impl Meter {
         })
     }
 
-    /// An observer that tells of what another one observes.
+    /// Wraps an observer to count the bytes that it observes.
     pub(crate) fn observer<O>(&self, inner: O) -> Watched<'_, O> {
         Watched { meter: self, told: 0, inner }
     }
 
-    /// Prints something, out of the progress bar's way.
+    /// Prints something without disturbing the progress bar.
     pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
         match (&self.bar, &self.written) {
             (_, Some(written)) => {
@@ -97,7 +97,7 @@ impl Meter {
         }
     }
 
-    /// Shows it until the work is done.
+    /// Shows progress until the work is done.
     fn show(&self, bar: &ProgressBar, is_terminal: bool, done: &Receiver<()>) {
         if done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
             return;
@@ -130,7 +130,7 @@ impl Meter {
     }
 }
 
-/// An observer, and how far its image has been told of.
+/// An observer, and the number of bytes of its image that the meter has counted.
 pub(crate) struct Watched<'m, O> {
     meter: &'m Meter,
     told: u64,
@@ -138,7 +138,7 @@ pub(crate) struct Watched<'m, O> {
 }
 
 impl<O> Watched<'_, O> {
-    /// The other observer, once its image, of this many bytes, has been verified.
+    /// Counts the rest of the image, which has this many bytes, and returns the inner observer.
     pub(crate) fn into_inner(mut self, bytes: u64) -> O {
         self.tell(bytes);
         self.inner
@@ -191,7 +191,7 @@ impl<O: Observer> Observer for Watched<'_, O> {
     }
 }
 
-/// Bytes to verify, where all of it are files of which that can be told.
+/// Returns the number of bytes to verify, if all targets are files of known length.
 fn length(targets: &[Target]) -> Option<u64> {
     targets.iter().try_fold(0u64, |sum, target| match target {
         Target::File(path) => sum.checked_add(file_length(path)?),
@@ -200,7 +200,7 @@ fn length(targets: &[Target]) -> Option<u64> {
 }
 
 fn file_length(path: &Path) -> Option<u64> {
-    // To open a FIFO would take its writer by surprise.
+    // Opening a FIFO would unblock its writer.
     let length = path.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
     let mut start = Vec::new();
     File::open(path).ok()?.take(Compression::MAGIC_MAX as u64).read_to_end(&mut start).ok()?;
@@ -211,7 +211,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Standard error where it is no terminal: a bar is written line by line, and nothing is moved or cleared.
+/// Standard error that is not a terminal: each state of the bar is a line, and nothing is moved or cleared.
 #[derive(Debug)]
 struct Lines;
 
@@ -241,7 +241,7 @@ impl TermLike for Lines {
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        // What else comes is there to overwrite the line before.
+        // Blank writes only overwrite the previous line.
         match text.trim() {
             "" => Ok(()),
             text => writeln!(io::stderr(), "{text}"),
@@ -262,14 +262,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_are_sound() {
+    fn templates_are_valid() {
         for template in [MEASURED, UNMEASURED] {
             assert!(ProgressStyle::with_template(template).is_ok());
         }
     }
 
     #[test]
-    fn the_length_is_told_where_it_is_known() {
+    fn length_is_known_for_plain_files_only() {
         let plain = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(plain.path(), [7; 100]).unwrap();
         let zstd = tempfile::NamedTempFile::new().unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told_once() {
+    fn every_byte_is_counted_once() {
         let meter = Meter { passed: AtomicU64::new(0), bar: None, written: None };
         let mut observers = [meter.observer(()), meter.observer(())];
         for observer in &mut observers {

@@ -14,7 +14,7 @@ use crate::descriptor::is_unusable;
 use crate::{output, status};
 
 const HELP: &str = "\
-A stream that is compressed by zstd is passed on as it is, and what it decompresses to is verified.
+A stream compressed with zstd is passed on compressed, and its contents are verified.
 
 Examples:
   cat guest.save | xenstream relay > copy.save
@@ -22,9 +22,9 @@ Examples:
 
 Exit status:
   0  the stream is valid and was passed on
-  1  it is invalid; what was passed on ends in front of what is wrong
-  2  usage, input or output error, or nobody reads standard output any more
-  3  it cannot be judged; what was passed on ends before what cannot be";
+  1  the stream is invalid; the output ends before the fault
+  2  usage, input or output error, or the reader of standard output has gone
+  3  the stream cannot be judged; the output ends before the part that cannot be";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP, mut_arg("profile", |profile| profile.default_value("hardened")))]
@@ -32,15 +32,15 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
-    /// Print the report as a JSON object on a line
+    /// Print the verdict as a JSON object on one line
     #[arg(long)]
     json: bool,
 
-    /// Write the report to this file and not to standard error
+    /// Write the verdict to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Say nothing of a valid stream
+    /// Print nothing if the stream is valid
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
 }
@@ -50,12 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     if is_unusable(&io::stdin()) || is_unusable(&io::stdout()) {
         usage::<Arguments>(
             "relay",
-            "redirect standard input from a stream and standard output to its reader",
+            "redirect standard input from a stream, and standard output to its reader",
         );
     }
     let report = match &arguments.report {
         None => None,
-        // What cannot be reported on is not begun.
+        // Without a place for the verdict, nothing is relayed.
         Some(path) => match File::create(path) {
             Ok(file) => Some(file),
             Err(error) => {
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     Ok(status::of_result(relayed.result.as_ref()))
 }
 
-/// The object of `xenstream verify --json`, and how much was passed on.
+/// The object of `xenstream verify --json`, plus how much was passed on.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
@@ -93,7 +93,7 @@ fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &Arguments) -> io::R
         }
         Ok(report) if report.is_valid() && arguments.quiet => {}
         Ok(report) => output::report(out, path, report)?,
-        // That nothing came of it is said on standard error, wherever reports go.
+        // A failure goes to standard error, even if verdicts go to a file.
         Err(error) => output::failure(path, error),
     }
     out.flush()

@@ -1,4 +1,4 @@
-//! Which releases of Xen take an image, for people.
+//! Prints which releases of Xen accept an image.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use xenstream::{Refusal, Report};
 
 use crate::output::{ASIDE, NAME};
 
-/// The line that says who takes a valid image.
+/// Prints which releases accept a valid image.
 pub(crate) fn takers(out: &mut impl Write, report: &Report) -> io::Result<()> {
     match report.target {
         Some(target) => {
@@ -17,7 +17,7 @@ pub(crate) fn takers(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
 }
 
-/// Why the other releases refuse it, and what the host decides.
+/// Prints why the other releases refuse the image, and what depends on the host.
 pub(crate) fn reasons(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let releases = &report.summary.releases;
     for Refusal { fact, releases, rule, offset, record, .. } in releases.refusals() {

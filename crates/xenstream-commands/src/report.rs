@@ -16,45 +16,45 @@ use crate::{date, output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream report guest.save -o report.html
-  xenstream report --profile hardened guest.save > report.html
+  xenstream report guest.save -o report.html                     write a page
+  xenstream report --profile hardened guest.save > report.html   judge more strictly
 
 Exit status:
   0  the image is valid
-  1  it is invalid; the page says what is wrong
+  1  the image is invalid; the page shows what is wrong
   2  usage, input or output error
-  3  it cannot be judged; the page shows it up to there";
+  3  the image cannot be judged; the page shows the part that can be";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// The image, or - for standard input
+    /// Image; - is standard input
     #[arg(value_name = "FILE|-")]
     image: PathOrDash,
 
-    /// Where to put the page; - or nothing is standard output
+    /// File to write [default: standard output]
     #[arg(short, long, value_name = "FILE|-", default_value = "-", hide_default_value = true)]
     output: PathOrDash,
 
-    /// Replace the file of -o even if it is no page of an earlier report
+    /// Replace the output file even if it is not an earlier report
     #[arg(long)]
     force: bool,
 
     #[command(flatten)]
     judging: Judging,
 
-    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal
+    /// Show progress on standard error, after half a second [default: auto, on a terminal]
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     progress: Option<When>,
 }
 
-/// Makes a page about an image, invalid ones included. Returns the exit status.
+/// Writes a page about an image, valid or not. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let Arguments { image, output, .. } = arguments;
     if output.is_dash() && is_unusable(&io::stdout()) {
         usage::<Arguments>(
             "report",
-            "a page is for a browser: name a file for it, as in -o report.html, or redirect standard output",
+            "the report is an HTML page: name a file with -o report.html, or redirect standard output",
         );
     }
     if image.is_unusable_input() {
@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     Ok(status::of(&report))
 }
 
-/// Verifies the image, and collects what the page is made of.
+/// Verifies the image and collects the data for the page.
 fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
     let Arguments { image, judging, progress, .. } = arguments;
     let options = judging.options(true);
@@ -121,7 +121,7 @@ fn read(arguments: &Arguments) -> Result<(Report, Collector), Error> {
     })
 }
 
-/// Writes a file all at once: a reader sees what was there before, or all of the page.
+/// Writes a file atomically: a reader sees either the old contents or the whole page.
 fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let into = |file: &File| {
         let mut out = BufWriter::new(file);
@@ -131,7 +131,7 @@ fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> R
     if there.as_ref().is_some_and(is_written_through) {
         return into(&File::options().write(true).open(path).map_err(Error::Create)?);
     }
-    // Of a symbolic link it is the target that is replaced.
+    // If the path is a symbolic link, its target is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let new = NewFile::create(&path, true)?;
     into(new.file())?;
@@ -141,7 +141,7 @@ fn write_file(path: &Path, page: impl Fn(&mut dyn Write) -> io::Result<()>) -> R
     new.publish()
 }
 
-/// Returns whether a page may take the place of what has this name: nothing, an earlier page, or what is written through.
+/// Returns whether a page may be written to this path: there is nothing, an earlier page, or a pipe or device.
 fn may_replace(path: &Path) -> bool {
     let Ok(there) = fs::metadata(path) else { return true };
     if !there.is_file() {
@@ -152,10 +152,10 @@ fn may_replace(path: &Path) -> bool {
     read.is_ok() && is_page(&start)
 }
 
-/// Bytes at the start of a page by which it is known.
+/// The number of bytes at the start of a page that identify it.
 const START: u64 = 4096;
 
-/// Is this something that cannot be replaced, such as a pipe or a device?
+/// Returns whether this is written to rather than replaced: a pipe, a device or a socket.
 fn is_written_through(there: &Metadata) -> bool {
     let kind = there.file_type();
     kind.is_fifo() || kind.is_char_device() || kind.is_block_device() || kind.is_socket()

@@ -1,4 +1,4 @@
-//! `xenstream rules`: the catalogue.
+//! `xenstream rules`: lists the catalogue.
 
 use std::io::{self, Write};
 
@@ -10,43 +10,64 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream rules | grep hvm::
-  xenstream rules --json
+  xenstream rules | grep hvm::   the rules of one layer
+  xenstream rules --json         for programs
 
 Exit status:
-  0  they were listed
+  0  the rules were listed
   2  usage or output error";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// Print a JSON object for each rule, on a line of its own
+    /// Print one JSON object per rule, each on its own line
     #[arg(long)]
     json: bool,
 }
 
 /// Lists the rules. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    let mut out = output::stdout();
+    let mut out = if arguments.json { output::stdout() } else { output::text() };
     if arguments.json {
         for rule in Rule::all() {
             serde_json::to_writer(&mut out, &RuleObject::new(rule))?;
             writeln!(out)?;
         }
     } else {
-        let width = Rule::all().map(|rule| rule.name().len()).max().unwrap_or(0);
-        let [spec, restore, hardened] = Profile::ALL.map(Profile::name);
-        writeln!(out, "{:<width$}  {spec:<10}  {restore:<10}  {hardened:<10}  refuses", "rule")?;
-        for rule in Rule::all() {
-            let [spec, restore, hardened] = grades(rule);
-            let title = rule.entry().title;
-            writeln!(out, "{:<width$}  {spec:<10}  {restore:<10}  {hardened:<10}  {title}", rule.name())?;
-        }
+        table(&mut out)?;
     }
     out.flush()?;
     Ok(status::VALID)
 }
 
+/// Prints a line for each rule, or two on a terminal that is too narrow for one.
+fn table(out: &mut impl Write) -> io::Result<()> {
+    let longest =
+        |text: fn(Rule) -> &'static str| Rule::all().map(|rule| text(rule).len()).max().unwrap_or(0);
+    let name_width = longest(Rule::name);
+    let title_width = longest(|rule| rule.entry().title);
+    let row = |name: &str, [spec, restore, hardened]: [&str; 3], title: &str| {
+        format!("{name:<name_width$}  {spec:<10}  {restore:<10}  {hardened:<10}  {title}")
+    };
+    let is_narrow = output::terminal_width()
+        .is_some_and(|width| width < row("", Default::default(), "").len() + title_width);
+    if is_narrow {
+        writeln!(out, "rule\n  levels under spec, restore, hardened: what the rule refuses")?;
+    } else {
+        writeln!(out, "{}", row("rule", Profile::ALL.map(Profile::name), "refuses"))?;
+    }
+    for rule in Rule::all() {
+        let title = rule.entry().title;
+        if is_narrow {
+            writeln!(out, "{rule}\n  {}: {title}", grades(rule).join(", "))?;
+        } else {
+            writeln!(out, "{}", row(rule.name(), grades(rule), title))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the rule's level under each profile, by name.
 pub(crate) fn grades(rule: Rule) -> [&'static str; 3] {
     Profile::ALL.map(|profile| rule.grade(profile).name())
 }
@@ -89,7 +110,7 @@ impl RuleObject {
     }
 }
 
-/// The name of the smallest stream that breaks the rule, in the corpus.
+/// Returns the path of the smallest stream in the corpus that breaks the rule.
 pub(crate) fn example(rule: Rule) -> String {
     format!("corpus/rules/{}.bin", rule.name().replace("::", "/"))
 }

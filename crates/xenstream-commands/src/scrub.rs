@@ -12,38 +12,37 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream scrub guest.save public.save                       no memory of the guest is left
-  xenstream scrub --registers --names guest.save public.save   nor registers and names
-  xenstream scrub --damaged broken.save public.save            of what is broken, what can be told
-  cat guest.save | xenstream scrub - - | gzip > public.save.gz
+  xenstream scrub guest.save public.save                         blank the memory
+  xenstream scrub --registers --names guest.save public.save     and registers and names
+  xenstream scrub --damaged broken.save public.save              scrub a broken stream
+  cat guest.save | xenstream scrub - - | gzip > public.save.gz   in a pipeline
 
 Exit status:
   0  the stream is valid and was scrubbed
-  1  it is invalid; it was scrubbed only if --damaged was given
-  2  usage, input or output error; there is no OUT
-  3  it cannot be judged; it was scrubbed only if --damaged was given";
+  1  the stream is invalid; it was scrubbed only if --damaged was given
+  2  usage, input or output error; OUT is not written
+  3  the stream cannot be judged; it was scrubbed only if --damaged was given";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// The stream, compressed or not, or - for standard input
+    /// Input stream, compressed or not; - is standard input
     #[arg(value_name = "IN|-")]
     input: PathOrDash,
 
-    /// A new file for the scrubbed stream, which is not compressed, or - for standard output
+    /// Output file, not compressed, which must not exist; - is standard output
     #[arg(value_name = "OUT|-")]
     output: PathOrDash,
 
-    /// Blank registers and devices too: vcpu records, HVM_CONTEXT, the device model's state
+    /// Also blank registers and devices: vcpu records, HVM_CONTEXT, the device model's state
     #[arg(long)]
     registers: bool,
 
-    /// Blank names too: values in xenstore, strings of the configuration, xenopsd's metadata
+    /// Also blank names: xenstore values, strings in the configuration, xenopsd's metadata
     #[arg(long)]
     names: bool,
 
-    /// Scrub an invalid stream too, and everything that can be blanked; where it is not known any more what is what,
-    /// and after that, everything becomes zero
+    /// Scrub invalid streams too, and blank all that can be blanked; from where parsing fails, write zeros
     #[arg(long)]
     damaged: bool,
 
@@ -54,7 +53,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
-    /// Say nothing of a valid stream
+    /// Print nothing if the stream is valid
     #[arg(short, long)]
     quiet: bool,
 }
@@ -82,7 +81,7 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
     let Arguments { input, output, .. } = arguments;
     let options = arguments.judging.options(false);
     if input.is_unusable_input() {
-        usage::<Arguments>("scrub", "redirect standard input from a stream");
+        usage::<Arguments>("scrub", "IN is -: redirect standard input from a stream");
     }
     let stdin = io::stdin();
     match output {
@@ -91,7 +90,7 @@ fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
         }
         PathOrDash::Dash => {
             if is_unusable(&io::stdout()) {
-                usage::<Arguments>("scrub", "redirect standard output to the reader of the stream");
+                usage::<Arguments>("scrub", "OUT is -: redirect standard output to a file or a pipe");
             }
             let mut stdout = Stdout::new().map_err(Error::Create)?;
             let written = stdout.file().metadata();
@@ -111,9 +110,9 @@ fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scr
     output::report(out, arguments.input.name(), report)?;
     let Some(bytes) = scrubbed.bytes else {
         let why = if arguments.damaged {
-            "nothing is known of what is in no known format"
+            "the input is in no known format"
         } else {
-            "--damaged scrubs invalid and unjudged streams as far as it can be told what is what"
+            "--damaged scrubs invalid and unjudged streams as far as they can be parsed"
         };
         writeln!(out, "not scrubbed: {why}")?;
         return out.flush();

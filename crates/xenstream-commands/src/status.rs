@@ -6,17 +6,17 @@ use xenstream::{Report, Verdict};
 pub(crate) const VALID: u8 = 0;
 /// An image is invalid.
 pub(crate) const INVALID: u8 = 1;
-/// Usage, input, output.
+/// Usage, input or output error.
 pub(crate) const FAILED: u8 = 2;
 /// An image cannot be judged.
 pub(crate) const UNJUDGED: u8 = 3;
 
-/// The exit status for one image, or for what kept it from being read.
+/// Returns the exit status for one image, or for the error that kept it from being read.
 pub(crate) fn of_result<E>(result: Result<&Report, E>) -> u8 {
     result.map_or(FAILED, of)
 }
 
-/// The exit status for one image.
+/// Returns the exit status for one image.
 pub(crate) fn of(report: &Report) -> u8 {
     match report.verdict {
         Verdict::Valid => VALID,

@@ -1,10 +1,10 @@
-//! What may have been meant by a name that does not exist.
+//! Suggestions for a name that does not exist.
 
-use xenstream::{Fact, Rule};
+use xenstream::{Fact, Limit, Rule};
 
-/// Names of rules that are near this one, as the end of a sentence.
+/// Names of rules that resemble this one, as the end of an error message.
 pub(crate) fn rules_like(name: &str) -> String {
-    // The layer is often left out or mistaken: it only decides between rules of one name.
+    // The layer is often missing or wrong, so it only decides between rules of the same name.
     fn own(name: &str) -> (String, &str) {
         let (layer, own) = name.rsplit_once("::").unwrap_or(("", name));
         (own.replace(['-', '_', ' '], "").to_lowercase(), layer)
@@ -20,7 +20,17 @@ pub(crate) fn rules_like(name: &str) -> String {
     }
 }
 
-/// Names of rules or facts that are near this one, as the end of a sentence.
+/// Names of limits that resemble this one, as the end of an error message.
+pub(crate) fn limits_like(name: &str) -> String {
+    let wanted = name.to_lowercase().replace('_', "-");
+    let near = Limit::ALL.map(|limit| (strsim::jaro_winkler(&wanted, limit.name()), limit.name())).to_vec();
+    match did_you_mean(near) {
+        None => format!("; the limits are {}", Limit::ALL.map(Limit::name).join(", ")),
+        Some(names) => format!("; did you mean {names}?"),
+    }
+}
+
+/// Names of rules or facts that resemble this one, as the end of an error message.
 pub(crate) fn rules_or_facts_like(name: &str) -> String {
     let wanted = name.to_uppercase();
     let facts = Fact::all().map(|fact| (strsim::jaro_winkler(&wanted, fact.name()), fact.name())).collect();
@@ -30,7 +40,7 @@ pub(crate) fn rules_or_facts_like(name: &str) -> String {
     }
 }
 
-/// The names of greatest likeness, `None` if there is none to speak of.
+/// The most similar names, or `None` if no name is similar enough.
 pub(crate) fn did_you_mean(mut near: Vec<(f64, &'static str)>) -> Option<String> {
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let best = near.first().map_or(0.0, |(likeness, _)| *likeness);

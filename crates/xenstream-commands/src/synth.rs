@@ -17,60 +17,60 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream synth guest.img                                        a small HVM guest
-  xenstream synth --guest pv64 --memory 64G --sparse guest.img     large, in next to no space
-  xenstream synth --guest pvh --live 3 --container libxl live.img
-  xenstream synth --break libxc::page-data-count broken.img        broken in one way
-  xenstream synth --memory 8M | xenstream verify -
+  xenstream synth guest.img                                         a small HVM guest
+  xenstream synth --guest pv64 --memory 64G --sparse guest.img      large, but almost no disk space
+  xenstream synth --guest pvh --live 3 --container libxl live.img   a live migration
+  xenstream synth --break libxc::page-data-count broken.img         break one rule
+  xenstream synth --memory 8M | xenstream verify -                  in a pipeline
 
 Exit status:
-  0  it was written
-  2  usage or output error; there is no OUT";
+  0  the stream was written
+  2  usage or output error; OUT is not written";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// A new file for the stream, or - for standard output, where it also goes when nothing is named
+    /// Output file, which must not exist; - is standard output
     #[arg(value_name = "OUT|-", default_value = "-")]
     output: PathOrDash,
 
-    /// The kind of guest
+    /// Kind of guest
     #[arg(long, default_value = "hvm", value_parser = values(Machine::ALL, Machine::name))]
     guest: Machine,
 
-    /// The guest's memory, such as 4G
+    /// Memory of the guest, such as 4G
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
     memory: u64,
 
-    /// What is around the libxc stream
+    /// Container around the libxc stream
     #[arg(long, default_value = "xl", value_parser = values(Container::ALL, Container::name))]
     container: Container,
 
-    /// How many vcpus the guest has
+    /// Number of vcpus
     #[arg(long, value_name = "N", default_value_t = 1)]
     vcpus: u16,
 
-    /// Send memory as a live migration does: all of it, then less and less of it again in this many further passes
+    /// Send memory as a live migration does: all of it, then less in each of this many further passes
     #[arg(long, value_name = "PASSES", default_value_t = 0)]
     live: u32,
 
-    /// Take this many checkpoints, as Remus does, in libxl
+    /// Take this many checkpoints, as Remus does
     #[arg(long, value_name = "N", default_value_t = 0)]
     checkpoints: u32,
 
-    /// Version of the libxc stream: 3, or 2 as Xen wrote before 4.14
+    /// Version of the libxc stream: 3, or 2 as before Xen 4.14
     #[arg(long, default_value_t = 3)]
     version: u32,
 
-    /// What contents and names are made from
+    /// Seed for page contents and names
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Leave the guest's pages empty: in a file they are holes. Otherwise they are noise
+    /// Leave pages empty, as holes in the file, instead of filling them with noise
     #[arg(long)]
     sparse: bool,
 
-    /// Write a small stream that breaks this rule, and say where
+    /// Write a small stream that breaks this rule, and print where
     #[arg(long = "break", value_name = "RULE", conflicts_with_all = ["memory", "vcpus", "live", "sparse"])]
     rule: Option<String>,
 
@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     force: bool,
 
-    /// Say nothing of a stream that was written
+    /// Print nothing if the stream is written
     #[arg(short, long)]
     quiet: bool,
 }
@@ -98,7 +98,7 @@ impl Arguments {
     }
 }
 
-/// Makes one stream. Returns the exit status.
+/// Generates one stream. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let shape = arguments.shape();
     if let Err(error) = shape.check() {
@@ -106,14 +106,14 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         return Ok(status::FAILED);
     }
     if arguments.output.is_dash() && is_unusable(&io::stdout()) {
-        usage::<Arguments>("synth", "name a file, or redirect standard output to the reader of the stream");
+        usage::<Arguments>("synth", "name a file, or redirect standard output to a file or a pipe");
     }
     let written = match &arguments.rule {
         None => whole(arguments, &shape),
         Some(rule) => match rule.parse::<Rule>() {
             Ok(rule) => broken(arguments, &shape, rule),
             Err(_) => {
-                complain(&format!("no rule is called '{}'{}", name(rule), rules_like(rule)));
+                complain(&format!("unknown rule '{}'{}", name(rule), rules_like(rule)));
                 return Ok(status::FAILED);
             }
         },
@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             }
             Ok(status::VALID)
         }
-        // As when other output is not read to its end.
+        // Treated like any output whose reader has gone.
         Err(Error::ConsumerGone { .. }) => Err(io::ErrorKind::BrokenPipe.into()),
         Err(error) => {
             output::failure(arguments.output.name(), &error);
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     }
 }
 
-/// Writes a valid stream, and says what it is.
+/// Writes a valid stream. Returns the message that describes it.
 fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
     let size = match out(arguments)? {
         Out::File(new) => {
@@ -166,7 +166,7 @@ fn whole(arguments: &Arguments, shape: &Shape) -> Result<String, Error> {
     Ok(message)
 }
 
-/// Writes a broken stream, and says where it is.
+/// Writes a broken stream. Returns the message that says where it is broken.
 fn broken(arguments: &Arguments, shape: &Shape, rule: Rule) -> Result<String, Error> {
     let Some((actual, broken)) = shape.broken(rule) else {
         // A test walks the catalogue.
@@ -197,12 +197,12 @@ fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -
         let checkpoints = if actual.checkpoints > 0 { " with checkpoints" } else { "" };
         let _ = writeln!(
             message,
-            "  what was asked for has nothing to break it with: this is a {guest} guest in {}, version {}{checkpoints}",
+            "  the requested shape cannot break this rule, so this is a {guest} guest in {}, version {}{checkpoints}",
             actual.container.name(),
             actual.version
         );
     }
-    let _ = write!(message, "  seen by: xenstream verify -f {format} --profile spec --deny {rule}");
+    let _ = write!(message, "  reported by: xenstream verify -f {format} --profile spec --deny {rule}");
     let kind = match checkpointing {
         Checkpointing::Auto => None,
         Checkpointing::Plain => Some("plain"),
@@ -219,7 +219,7 @@ fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -
     message
 }
 
-/// Where a stream goes.
+/// The destination of a stream.
 enum Out {
     File(NewFile),
     Standard(Stdout),
@@ -232,11 +232,12 @@ fn out(arguments: &Arguments) -> Result<Out, Error> {
     }
 }
 
-/// What went wrong with writing; how far it had come nobody needs to know.
+/// Converts an error of writing. How far writing had come does not matter.
 fn failure(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::BrokenPipe { Error::of_output(0, error) } else { Error::Create(error) }
 }
 
 fn parse_bytes(text: &str) -> Result<u64, String> {
-    parse_number(text).ok_or_else(|| format!("'{text}' is no size: try 4G (also K, M, T)"))
+    parse_number(text)
+        .ok_or_else(|| format!("'{text}' is not a size: use a number such as 4G (also K, M, T)"))
 }

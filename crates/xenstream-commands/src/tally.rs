@@ -1,4 +1,4 @@
-//! How many images were verified, and what came of them.
+//! Counts the images that were verified, by outcome.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use xenstream::{Error, Report, Verdict};
 use crate::output::{name, plural};
 use crate::status::{FAILED, INVALID, UNJUDGED, VALID};
 
-/// The outcomes of a run.
+/// The number of images by outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     valid: u64,
@@ -32,7 +32,7 @@ impl Tally {
         }
     }
 
-    /// Notes a file that is no image. Returns why it was passed over.
+    /// Records a file that is not an image. Returns why it was passed over.
     pub(crate) fn pass_over(&mut self, path: &Path, report: &Report) -> &str {
         let reason =
             report.hint().map_or_else(|| "it is in no known format".to_owned(), |hint| hint.to_string());
@@ -40,7 +40,7 @@ impl Tally {
         self.passed_over.last().map_or("", |(_, reason)| reason)
     }
 
-    /// The exit status: a failure wins over an invalid image, and that over an unjudged one.
+    /// Returns the exit status. An error takes precedence over an invalid image, and that over an unjudged one.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Tally { errors: 1.., .. } => FAILED,
@@ -50,7 +50,7 @@ impl Tally {
         }
     }
 
-    /// The object that follows those of the images.
+    /// Returns the JSON object with the totals.
     pub(crate) fn object(&self) -> impl Serialize {
         let passed_over = self.passed_over.iter();
         Object {
@@ -99,7 +99,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The line of a file that was passed over.
+/// Formats the line about a file that was passed over.
 pub(crate) fn passed_over_line(path: &Path, reason: &str) -> String {
     format!("{}: passed over: {reason}", name(path))
 }

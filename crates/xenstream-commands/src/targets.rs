@@ -1,4 +1,4 @@
-//! `xenstream targets`: the releases of Xen that are known, and what changed between them.
+//! `xenstream targets`: lists the known releases of Xen, and what changed between them.
 
 use std::io::{self, Write};
 
@@ -10,25 +10,25 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream targets                         what changed, and the names that --target takes
-  xenstream targets --json | grep 4.20      for programs
-  xenstream explain LAPIC32                 what one change is about
+  xenstream targets                      the changes, and the names that --target takes
+  xenstream targets --json | grep 4.20   for programs
+  xenstream explain LAPIC32              explain one change
 
 Exit status:
-  0  they were listed
+  0  the releases were listed
   2  usage or output error";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// Print a JSON object for each fact, then one for each release, each on a line of its own
+    /// Print one JSON object per fact, then one per release, each on its own line
     #[arg(long)]
     json: bool,
 }
 
 /// Lists facts and releases. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    let mut out = output::stdout();
+    let mut out = if arguments.json { output::stdout() } else { output::text() };
     if arguments.json {
         for fact in Fact::all() {
             serde_json::to_writer(&mut out, &FactObject::new(fact))?;
@@ -74,7 +74,7 @@ fn text(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The releases in which the fact holds.
+/// Returns the releases in which the fact holds.
 pub(crate) fn releases_with(fact: Fact) -> TargetSet {
     Target::all().filter(|target| target.has(fact)).collect()
 }

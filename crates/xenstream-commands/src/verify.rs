@@ -17,69 +17,73 @@ use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
 use crate::{files_from, output, releases, status};
 
-const HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  xenstream verify guest.save                       one image
-  xenstream verify -q saves                         all below a directory, silent if they are valid
-  xenstream verify --target 4.20 guest.save         would this release restore it?
-  xenstream verify --profile hardened guest.save    is it safe, though you do not trust its maker?
-  find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
-  xenstream verify --keep-going --json guest.save   everything there is to say, for a program
-  cat guest.save | xenstream verify -               a stream on its way
+  xenstream verify guest.save                       will this image restore?
+  xenstream verify --target 4.20 guest.save         will this release of Xen restore it?
+  xenstream verify --profile hardened guest.save    is an image from a stranger safe to restore?
+  xenstream verify -q saves                         report only the bad images in a directory
+  cat guest.save | xenstream verify -               verify a stream from a pipe";
+
+const MORE: &str = "  xenstream verify --keep-going --json guest.save   report all findings, for programs
   xenstream verify --limit hvm-pfn=16M --allow libxc::padding guest.save
+  find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
 
 Exit status:
   0  every image is valid
   1  an image is invalid
-  2  usage, input or output error, whatever the images are
-  3  an image cannot be judged, and none is invalid: a legacy image, or one with state of a vGPU";
+  2  usage, input or output error
+  3  an image cannot be judged, and none is invalid: a legacy image, or vGPU state
+
+An error (2) takes precedence over an invalid image (1), and that over an unjudged one (3).";
 
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n{MORE}"))]
 pub(crate) struct Arguments {
-    /// Images, directories of images, or - for standard input, which is also read when nothing is named
+    /// Images or directories of images; - is standard input [default: -]
     #[arg(value_name = "FILE|DIR|-")]
     targets: Vec<PathOrDash>,
 
     #[command(flatten)]
     judging: Judging,
 
-    /// Judge every file in a directory, also those that are no images
+    /// Judge every file in a directory, even those that are not images
     #[arg(long)]
     all: bool,
 
-    /// Verify the images and directories that this file lists, one a line; - is standard input
+    /// Verify the images and directories listed in this file, one per line; - is standard input
     #[arg(long, value_name = "FILE|-")]
     files_from: Option<PathOrDash>,
 
-    /// Names in --files-from end with a zero byte, as find -print0 writes them
+    /// Names in --files-from end with a zero byte, as from find -print0
     #[arg(short = '0', long, requires = "files_from")]
     null: bool,
 
-    /// Report everything that is wrong with an image, not only the first thing
+    /// Report every violation, not only the first
     #[arg(long)]
     keep_going: bool,
 
-    /// Print a JSON object for each image, on a line of its own
+    /// Print one JSON object per image, each on its own line
     #[arg(long)]
     json: bool,
 
-    /// Report only images that are invalid, unjudged or warned about; twice: print nothing
+    /// Report only images that are invalid, unjudged or warned about; -qq: print nothing
     #[arg(short, long, action = ArgAction::Count, conflicts_with_all = ["verbose", "json"])]
     quiet: u8,
 
-    /// List the records of each image, and why releases of Xen refuse it
+    /// List the records, and why releases of Xen refuse the image
     #[arg(short, long, conflicts_with = "json")]
     verbose: bool,
 
-    /// Show on standard error how far the work is, once it has taken half a second; auto: on a terminal, unless that is
-    /// where records are listed
+    /// Show progress on standard error, after half a second [default: auto, on a terminal]
+    ///
+    /// With auto and --verbose, progress is not shown on the terminal that lists the records.
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     progress: Option<When>,
 }
 
 impl Arguments {
-    /// What the command line says of how to judge.
+    /// Returns the format and the policy that the command line asks for.
     pub(crate) fn options(&self) -> Options {
         self.judging.options(self.keep_going)
     }
@@ -99,17 +103,17 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         Ok(targets) => targets,
         Err(error) => {
             let list = arguments.files_from.as_ref().map_or(Path::new("-"), PathOrDash::name);
-            output::complain(&format!("{}: cannot read the names: {error}", output::name(list)));
+            output::complain(&format!("{}: cannot read the list of names: {error}", output::name(list)));
             return Ok(status::FAILED);
         }
     };
     let counts = arguments.files_from.is_some()
         || targets.iter().any(|target| matches!(target, Target::Directory(_) | Target::AllOf(_)));
     let options = arguments.options();
-    // The listing of one image at a time, in front of its verdict.
+    // A listing comes before its image's verdict, so images are verified one at a time.
     let threads = if arguments.verbose { NonZero::new(1) } else { None };
     Meter::watch(arguments.progress(), arguments.verbose, &targets, |meter| {
-        let mut out = output::stdout();
+        let mut out = if arguments.json { output::stdout() } else { output::text() };
         let mut tally = Tally::default();
         let mut written = Ok(());
         let observer = |path: &Path| meter.observer(arguments.verbose.then(|| Listing::new(path)));
@@ -148,7 +152,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     })
 }
 
-/// Prints what came of an image.
+/// Prints the result for one image.
 fn print(
     out: &mut Out,
     arguments: &Arguments,
@@ -179,7 +183,7 @@ fn print(
     }
 }
 
-/// Says how many images there were.
+/// Prints the totals.
 fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()> {
     if arguments.json {
         serde_json::to_writer(&mut *out, &tally.object())?;
@@ -192,30 +196,33 @@ fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()>
     Ok(())
 }
 
-/// What the command line names, and the files that it names list.
+/// Returns the images and directories that the command line names, directly or in a list.
 fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
     let Arguments { targets: names, files_from, null, .. } = arguments;
     if names.is_empty() && files_from.is_none() {
         if is_unusable(&io::stdin()) {
             usage::<Arguments>(
                 "verify",
-                "name an image, or a directory of images, or redirect standard input from one",
+                "name an image or a directory of images, or redirect standard input from an image",
             );
         }
         return Ok(vec![Target::Stdin]);
     }
     if names.iter().chain(files_from).filter(|name| name.is_dash()).count() > 1 {
-        usage::<Arguments>("verify", "standard input can be read once");
+        usage::<Arguments>("verify", "standard input can be read only once");
     }
     if names.iter().chain(files_from).any(PathOrDash::is_unusable_input) {
-        usage::<Arguments>("verify", "redirect standard input from an image, or from a list of names");
+        usage::<Arguments>(
+            "verify",
+            "an input is -: redirect standard input from an image or a list of names",
+        );
     }
     let listed = match files_from {
         Some(list) => files_from::read(list, *null)?,
         None => Vec::new(),
     };
     let targets = names.iter().map(|name| Target::from_path(name.name()));
-    // A listed name is a name: standard input is not listed.
+    // In a list, - is the name of a file.
     let targets = targets.chain(listed.iter().map(|path| match Target::from_path(path) {
         Target::Stdin => Target::File(path.clone()),
         target => target,

@@ -1,5 +1,5 @@
-//! The program under the name of Xen's own verifier, `verify-stream-v2`, or as `xenstream verify-stream-v2`: that
-//! tool's options in, its exit status out. What is said of a stream is ours.
+//! `xenstream verify-stream-v2`, or the program under that name: the options and the exit status of Xen's own verifier.
+//! The messages are xenstream's.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,25 +16,26 @@ use xenstream::{Error, Format, Hint, Input, Options, Policy, Report, Violation, 
 use crate::listing::Listing;
 use crate::{descriptor, output};
 
-/// The name, and what messages to the system's log begin with.
+/// The name of Xen's tool, which also begins each message to the system log.
 pub(crate) const NAME: &str = "verify-stream-v2";
 
 /// The stream is valid.
 const VALID: u8 = 0;
-/// It is not, or cannot be read: Xen's tool does not tell the two apart, and neither do those who call it.
+/// The stream is invalid or cannot be read. Xen's tool and its callers do not distinguish the two.
 const STREAM_ERROR: u8 = 1;
-/// Xen's tool uses 2 for errors of its own. Clap does for errors of usage, as that tool does too.
+
+// Xen's tool uses status 2 for its own errors and for usage errors; clap uses it for usage errors.
 const HELP: &str = "\
 Examples:
-  xenstream verify-stream-v2 -f xl -i guest.save
-  xenstream verify-stream-v2 -v -f xl < guest.save
+  xenstream verify-stream-v2 -f xl -i guest.save     verify a file
+  xenstream verify-stream-v2 -v -f xl < guest.save   list the records
 
 Exit status:
   0  the stream is valid
-  1  it is not, or it cannot be read
-  2  usage error, or an error of this program";
+  1  the stream is invalid or cannot be read
+  2  usage or output error";
 
-/// Verifies a stream as Xen's verify-stream-v2 does, with its options and its exit status.
+/// Verify a stream with the options and the exit status of Xen's verify-stream-v2
 #[derive(Debug, Parser)]
 #[command(name = NAME)]
 pub(crate) struct Program {
@@ -45,7 +46,7 @@ pub(crate) struct Program {
 #[derive(Debug, Args)]
 #[command(after_help = HELP, infer_long_args = true, args_override_self = true, disable_version_flag = true)]
 pub(crate) struct Arguments {
-    /// The stream: the number of an open descriptor, or a file
+    /// Stream: a file, or the number of an open descriptor
     #[arg(
         short = 'i',
         long = "in",
@@ -59,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     verbose: bool,
 
-    /// Say nothing at all
+    /// Print nothing
     #[arg(short, long)]
     quiet: bool,
 
@@ -67,16 +68,16 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_enum, default_value_t)]
     format: StreamFormat,
 
-    /// Talk to the system's log; errors go to standard error too
+    /// Log to syslog; errors also go to standard error
     #[arg(long)]
     syslog: bool,
 
-    /// Xen's tool passes over arguments that are no options.
+    /// Arguments that are not options, which Xen's tool ignores.
     #[arg(hide = true)]
     ignored: Vec<OsString>,
 }
 
-/// The formats that Xen's tool knows.
+/// The formats that Xen's tool supports.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum StreamFormat {
     #[default]
@@ -85,12 +86,12 @@ enum StreamFormat {
     Xl,
 }
 
-/// Was the program called by the name of Xen's tool?
+/// Returns whether the program was called by the name of Xen's tool.
 pub(crate) fn is_name(program: Option<&OsStr>) -> bool {
     program.and_then(|program| Path::new(program).file_name()).is_some_and(|name| name == NAME)
 }
 
-/// Verifies what the command line names. Returns the exit status.
+/// Verifies the stream. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let voice = Voice::of(arguments);
     let format = match arguments.format {
@@ -98,10 +99,10 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         StreamFormat::Libxl => Format::Libxl,
         StreamFormat::Xl => Format::Xl,
     };
-    // The written specification, and no more: as Xen's tool does not decompress, neither does what calls it.
+    // The written specification only. Callers of Xen's tool do not expect decompression.
     let options = Options::new(Policy::spec()).with_format(format).with_decompression(false);
     let result = match arguments.input.to_str().and_then(|text| text.parse::<RawFd>().ok()) {
-        // -1 is what Xen's tool takes for "no number".
+        // Xen's tool uses -1 for "not a number".
         Some(number) if number != -1 => verify_descriptor(number, &options, &voice)?,
         _ => read(Input::Path(Path::new(&arguments.input)), &options, &voice)?,
     };
@@ -114,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     })
 }
 
-/// Verifies what is in an open descriptor, and leaves its offset after the stream, as a reader does.
+/// Verifies the stream in an open descriptor, and leaves its offset after the stream, as a reader would.
 fn verify_descriptor(number: RawFd, options: &Options, voice: &Voice) -> io::Result<Result<Report, Error>> {
     let file = match descriptor::duplicate(number) {
         Ok(descriptor) => File::from(descriptor),
@@ -139,7 +140,7 @@ fn read(input: Input<'_>, options: &Options, voice: &Voice) -> io::Result<Result
     Ok(result)
 }
 
-/// Says what there is to say of a stream. Returns the exit status.
+/// Prints the result. Returns the exit status.
 fn tell(report: &Report, voice: &Voice) -> io::Result<u8> {
     if let Some(mut out) = voice.details() {
         for warning in report.warnings.listed() {
@@ -162,7 +163,7 @@ fn tell(report: &Report, voice: &Voice) -> io::Result<u8> {
     })
 }
 
-/// What is to be done about it.
+/// Returns advice on a hint.
 fn advice(hint: Hint) -> &'static str {
     match hint {
         Hint::Format(Format::Xl) => "; use -f xl",
@@ -178,14 +179,14 @@ fn stream_error(violation: &Violation) -> String {
     format!("Stream Error:\n{violation}")
 }
 
-/// Where the program talks to.
+/// The destination of messages.
 enum Voice {
     Nowhere,
     Terminal { verbose: bool },
     Syslog { verbose: bool, socket: PathBuf },
 }
 
-/// Severities, as syslog counts.
+/// Severities of syslog.
 const ERROR: u8 = 3;
 const INFORMATION: u8 = 6;
 
@@ -199,7 +200,7 @@ impl Voice {
         }
     }
 
-    /// Where details go, if they are wanted.
+    /// Returns the destination of details, if they are wanted.
     fn details(&self) -> Option<LineWriter<Box<dyn Write + '_>>> {
         let out: Box<dyn Write + '_> = match self {
             Voice::Terminal { verbose: true } => Box::new(stdout()),
@@ -209,7 +210,7 @@ impl Voice {
         Some(LineWriter::new(out))
     }
 
-    /// Says what is wrong. There is nowhere to say that it could not be said.
+    /// Reports an error. If that fails, there is nowhere to report it.
     fn error(&self, message: &str) {
         if let Voice::Syslog { socket, .. } = self {
             let _ = writeln!(Log { socket, severity: ERROR }, "{message}");
@@ -220,7 +221,7 @@ impl Voice {
     }
 }
 
-/// The system's log: each line that is written is a message. Where there is no log they are lost, as with syslog(3).
+/// The system log. Each line is a message. Without a log, messages are lost, as with syslog(3).
 struct Log<'a> {
     socket: &'a Path,
     severity: u8,
@@ -251,7 +252,7 @@ mod tests {
         Program::try_parse_from([NAME].into_iter().chain(words)).map(|program| program.arguments)
     }
 
-    /// What optparse takes.
+    /// The options that Python's optparse accepts.
     #[test]
     fn options_are_those_of_xens_tool() {
         for line in [
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn program_name_selects_the_mode() {
         for (name, is) in [
             ("verify-stream-v2", true),
             ("/usr/lib/xen/bin/verify-stream-v2", true),
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_gets_a_message_for_each_line() {
+    fn each_line_is_a_syslog_message() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("log");
         let log = UnixDatagram::bind(&socket).unwrap();
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_not_there_stops_nobody() {
+    fn missing_syslog_socket_is_ignored() {
         let voice = Voice::Syslog { verbose: true, socket: PathBuf::from("/nonexistent") };
         writeln!(voice.details().unwrap(), "a record").unwrap();
         voice.error("so and so");

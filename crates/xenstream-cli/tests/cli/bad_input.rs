@@ -170,7 +170,7 @@ fn output_that_cannot_be_written_is_an_error() {
         xenstream().current_dir(files.path()).args(["verify", "good"]).stdout(full).output().unwrap();
     let run = finished(output);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.starts_with("xenstream: cannot write the report: No space left on device"), "{run:?}");
+    assert!(run.stderr.starts_with("xenstream: cannot write output: No space left on device"), "{run:?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn an_unknown_rule_is_met_with_what_is_near() {
         let run = run(&["explain", name]);
         assert_eq!((run.status, run.stdout.as_str()), (2, ""));
         assert!(
-            run.stderr.starts_with(&format!("xenstream: no rule or fact is called '{name}'; {near}")),
+            run.stderr.starts_with(&format!("xenstream: unknown rule or fact '{name}'; {near}")),
             "{run:?}"
         );
     }
@@ -121,5 +121,5 @@ fn lines_of_logs_are_explained() {
     }
     let run = run_in(Path::new("."), ["explain", "no such line"]);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.contains("no message of Xen is known that has this in it"), "{run:?}");
+    assert!(run.stderr.contains("no known message of Xen matches 'no such line'"), "{run:?}");
 }

@@ -75,5 +75,5 @@ fn one_of_them_may_come_from_a_pipe() {
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
     let twice = run_with_stdin(b"", &["diff", "-", "-"]);
     assert_eq!(twice.status, 2);
-    assert!(twice.stderr.contains("standard input can be read once"), "{twice:?}");
+    assert!(twice.stderr.contains("standard input can be read only once"), "{twice:?}");
 }

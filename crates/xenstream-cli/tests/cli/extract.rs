@@ -56,7 +56,7 @@ fn torn_image_says_what_did_not_arrive() {
     let run = run_in(files.path(), ["extract", "in", "out"]);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.stderr.contains("error: stream::truncated: "), "{run:?}");
-    let lost = "\n  lost: 1 page, pfn 0x17: announced, and the contents did not arrive whole\n";
+    let lost = "\n  lost: 1 page, pfn 0x17: announced, but the contents are incomplete\n";
     assert!(run.stderr.contains("registers of 0 vcpus\n") && run.stderr.contains(lost), "{run:?}");
     assert_eq!(fs::metadata(files.path().join("out")).unwrap().len(), 4096 * 3);
 }
@@ -65,12 +65,8 @@ fn torn_image_says_what_did_not_arrive() {
 fn where_there_is_nothing_there_is_no_file() {
     let files = directory(&[("in", &stream().bytes()), ("none", b"not an image")]);
     for (arguments, status, last) in [
-        (&["none", "out"][..], 1, "not extracted: the image has no contents of pages\n"),
-        (
-            &["--pfn", "22", "in", "out"],
-            2,
-            "not extracted: the image has no contents of pages with these pfns\n",
-        ),
+        (&["none", "out"][..], 1, "not extracted: the image has no page contents\n"),
+        (&["--pfn", "22", "in", "out"], 2, "not extracted: the image has no page contents with these pfns\n"),
         (&["--vcpu", "2", "in", "out"], 2, "xenstream: in: there are no registers of vcpu 2\n"),
         (
             &["--checkpoint", "1", "in", "out"],

@@ -1,10 +1,11 @@
-//! What `--help` says is true.
+//! What `-h` and `--help` say is true, and fits the screen.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 use crate::common::{Run, directory, finished, image, run_in, xenstream};
+use crate::inspect::shown;
 
 /// The subcommands, as the help lists them.
 fn commands() -> Vec<String> {
@@ -61,10 +62,40 @@ fn every_example_works() {
 }
 
 #[test]
-fn the_help_fits_a_terminal() {
+fn help_fits_100_columns() {
     for command in [String::new()].into_iter().chain(commands()) {
         for line in help(&command).lines() {
             assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+    }
+}
+
+#[test]
+fn short_help_fits_one_screen() {
+    /// Lines of a terminal of ordinary size.
+    const LINES: usize = 50;
+    for command in [String::new()].into_iter().chain(commands()) {
+        let help = run_in(Path::new("."), command.split_whitespace().chain(["-h"])).stdout;
+        assert!(help.lines().count() <= LINES, "{command}: {} lines", help.lines().count());
+    }
+}
+
+#[test]
+fn text_fits_narrow_terminals() {
+    let files = directory(&[("guest.save", &image().bytes())]);
+    for columns in [60, 80, 100] {
+        for command in [
+            &["rules"][..],
+            &["targets"],
+            &["explain", "libxc::p2m-frames-length"],
+            &["explain", "LAPIC32"],
+            &["verify", "-v", "guest.save"],
+        ] {
+            let text = shown(columns, files.path(), command);
+            assert!(text.lines().count() > 3, "{command:?}: {text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= usize::from(columns), "{columns}, {command:?}: {line}");
+            }
         }
     }
 }

@@ -161,7 +161,7 @@ fn records_are_chosen_by_index_type_layer_and_place() {
         }
     }
     let run = run_in(files.path(), ["inspect", "web", "--record", "99"]);
-    assert!(run.stdout.starts_with("no record is of this kind or in this place\n"), "{run:?}");
+    assert!(run.stdout.starts_with("no record matches\n"), "{run:?}");
     assert_eq!(run.status, 0);
 }
 
@@ -187,10 +187,13 @@ fn entries_of_hvm_context_are_its_own() {
 fn wrong_names_and_numbers_are_usage_errors() {
     let files = directory(&[("web", &guest().bytes())]);
     for (arguments, message) in [
-        (&["inspect", "web", "--type", "PAGEDATE"][..], "no type is called so; did you mean PAGE_DATA?"),
-        (&["inspect", "web", "--type", "??"], "no type is called so\n"),
+        (
+            &["inspect", "web", "--type", "PAGEDATE"][..],
+            "unknown record type 'PAGEDATE'; did you mean PAGE_DATA?",
+        ),
+        (&["inspect", "web", "--type", "??"], "unknown record type '??'\n"),
         (&["inspect", "web", "--layer", "libx"], "possible values: xl, libvirt, xenopsd, libxl, libxc, hvm"),
-        (&["inspect", "web", "--from", "here"], "'here' is no number"),
+        (&["inspect", "web", "--from", "here"], "'here' is not a number"),
         (&["inspect", "web", "--record", "-1"], "unexpected argument"),
         (&["inspect", "web", "--hex", "--json"], "cannot be used with"),
         (&["inspect"], "<FILE|->"),
@@ -386,7 +389,7 @@ fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
 }
 
 /// What a terminal of this many columns shows.
-fn shown(columns: u16, directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn shown(columns: u16, directory: &Path, arguments: &[&str]) -> String {
     let screen = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     rustix::pty::grantpt(&screen).unwrap();
     rustix::pty::unlockpt(&screen).unwrap();

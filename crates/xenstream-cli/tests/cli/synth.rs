@@ -98,7 +98,7 @@ fn what_cannot_be_is_a_usage_error() {
             "xenstream: only a libxl stream has checkpoints, and there is none in libxc\n",
         ),
         (&["--version", "1"], "xenstream: there are versions 2 and 3, not 1\n"),
-        (&["--break", "libxc::page-data-typ"], "xenstream: no rule is called 'libxc::page-data-typ'"),
+        (&["--break", "libxc::page-data-typ"], "xenstream: unknown rule 'libxc::page-data-typ'"),
         (&["--memory", "lots"], "error: invalid value 'lots'"),
         (&["--guest", "arm"], "error: invalid value 'arm'"),
         (
@@ -172,7 +172,7 @@ fn broken(directory: &Path, rule: Rule, shape: &[&str]) -> String {
     let line = |start: &str| told.lines().find_map(|line| line.strip_prefix(start)).unwrap();
     assert_eq!(line("image: written: breaks "), rule.name());
     let offset: u64 = line("  at offset ").split(' ').next().unwrap().parse().unwrap();
-    let command = line("  seen by: xenstream ");
+    let command = line("  reported by: xenstream ");
     let arguments = command.split(' ').chain(["--json"]);
     let run = run_in(directory, arguments);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();

@@ -181,19 +181,20 @@ fn usage_errors_are_not_verdicts() {
     for (arguments, message) in [
         (
             &["verify", "--deny", "libxc::paddin", "good"][..],
-            "no rule is called 'libxc::paddin'; did you mean libxc::padding",
+            "unknown rule 'libxc::paddin'; did you mean libxc::padding",
         ),
-        (&["verify", "--warn", "nonsense::*", "good"], "no rule is called 'nonsense::*'"),
+        (&["verify", "--warn", "nonsense::*", "good"], "unknown rule 'nonsense::*'"),
         (
             &["verify", "--allow", "stream::truncated", "good"],
             "stream::truncated is structural and cannot be lowered",
         ),
         (&["verify", "--limit", "records", "good"], "expected NAME=VALUE"),
-        (&["verify", "--limit", "nonsense=1", "good"], "no limit is called 'nonsense'"),
-        (&["verify", "--limit", "records=many", "good"], "'many' is no number"),
+        (&["verify", "--limit", "nonsense=1", "good"], "unknown limit 'nonsense'; the limits are "),
+        (&["verify", "--limit", "hvm-pfm=1", "good"], "unknown limit 'hvm-pfm'; did you mean hvm-pfn?"),
+        (&["verify", "--limit", "records=many", "good"], "'many' is not a number"),
         (&["verify", "--profile", "nonsense", "good"], "possible values: spec, restore, hardened"),
         (&["verify", "-q", "-v", "good"], "cannot be used with"),
-        (&["verify", "-", "-"], "standard input can be read once"),
+        (&["verify", "-", "-"], "standard input can be read only once"),
         (&["nonsense"], "unrecognized subcommand"),
         (&[], "Usage: xenstream"),
     ] {
@@ -325,9 +326,12 @@ fn files_are_listed_in_a_file() {
     assert_eq!((run.status, run.stderr.as_str()), (0, "1 image: 1 valid\n"), "{run:?}");
     let run = run_in(files.path(), ["verify", "--files-from", "absent"]);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.starts_with("xenstream: absent: cannot read the names: No such file"), "{run:?}");
+    assert!(
+        run.stderr.starts_with("xenstream: absent: cannot read the list of names: No such file"),
+        "{run:?}"
+    );
     let run = run_in(files.path(), ["verify", "--files-from", "-", "-"]);
-    assert!(run.stderr.contains("standard input can be read once"), "{run:?}");
+    assert!(run.stderr.contains("standard input can be read only once"), "{run:?}");
 }
 
 #[test]

@@ -6,16 +6,16 @@ use xenstream::{Level, LevelError, Policy};
 
 use crate::suggest::rules_like;
 
-/// Levels of rules, in the order of the command line: a later one overrides an earlier one, be it a rule's own or its
-/// layer's.
+/// Levels of rules, in the order of the command line. A later one overrides an earlier one, whether it names a rule or a
+/// whole layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels(Vec<(Level, String)>);
 
 impl Levels {
-    /// The policy with these levels.
+    /// Returns the policy with these levels.
     pub(crate) fn apply(&self, mut policy: Policy) -> Policy {
         for (level, name) in &self.0 {
-            // Names were looked up when the command line was read.
+            // The parser has already looked up the names.
             let known = policy.set_level(name, *level);
             debug_assert!(known.is_ok(), "{name}");
         }
@@ -24,15 +24,20 @@ impl Levels {
 }
 
 const LEVELS: [(&str, Level, &str); 3] = [
-    ("deny", Level::Deny, "Refuse images that break this rule, or any rule of a layer (libxl::*)"),
-    ("warn", Level::Warn, "Only warn when this rule is broken"),
+    ("deny", Level::Deny, "Refuse images that break this rule, or any rule of a layer ('libxl::*')"),
+    ("warn", Level::Warn, "Warn about images that break this rule"),
     ("allow", Level::Allow, "Ignore this rule"),
 ];
 
 impl Args for Levels {
     fn augment_args(command: Command) -> Command {
         command.args(LEVELS.map(|(name, _, help)| {
-            Arg::new(name).long(name).value_name("RULE").help(help).action(ArgAction::Append)
+            Arg::new(name)
+                .long(name)
+                .value_name("RULE")
+                .help(help)
+                .action(ArgAction::Append)
+                .hide_short_help(true)
         }))
     }
 
@@ -65,7 +70,7 @@ impl FromArgMatches for Levels {
 fn level_error(rule: &str, error: LevelError) -> clap::Error {
     let message = match error {
         LevelError::Structural(_) => error.to_string(),
-        LevelError::Unknown => format!("no rule is called '{rule}'{}", rules_like(rule)),
+        LevelError::Unknown => format!("unknown rule '{rule}'{}", rules_like(rule)),
     };
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }

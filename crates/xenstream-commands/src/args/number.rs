@@ -1,6 +1,6 @@
 //! Numbers on the command line.
 
-/// A number, in decimal or hex, with or without a power of 1024 after it.
+/// Parses a number in decimal or hex, with an optional suffix for a power of 1024. `none` is the largest number.
 pub(crate) fn parse_number(text: &str) -> Option<u64> {
     if text == "none" {
         return Some(u64::MAX);
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn numbers_have_hex_and_suffixes() {
         for (text, number) in [
             ("0", Some(0)),
             ("4096", Some(4096)),

@@ -1,4 +1,4 @@
-//! Paths on the command line, of which `-` is a standard stream.
+//! Paths on the command line; `-` is a standard stream.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -30,7 +30,7 @@ impl PathOrDash {
         *self == PathOrDash::Dash
     }
 
-    /// The name as it was given, for messages.
+    /// The path as the command line gave it, for messages.
     pub(crate) fn name(&self) -> &Path {
         match self {
             PathOrDash::Dash => Path::new("-"),
@@ -38,7 +38,7 @@ impl PathOrDash {
         }
     }
 
-    /// The input of this name.
+    /// The input that this path names.
     pub(crate) fn input<'a>(&'a self, stdin: &'a Stdin) -> Input<'a> {
         match self {
             PathOrDash::Dash => Input::Descriptor(stdin.as_fd()),
@@ -46,7 +46,7 @@ impl PathOrDash {
         }
     }
 
-    /// The one image of this name.
+    /// The single image that this path names.
     pub(crate) fn file(&self) -> Target {
         match self {
             PathOrDash::Dash => Target::Stdin,
@@ -54,12 +54,12 @@ impl PathOrDash {
         }
     }
 
-    /// Returns whether this is standard input, and no image can come from there.
+    /// Returns whether this is standard input and cannot carry an image.
     pub(crate) fn is_unusable_input(&self) -> bool {
         self.is_dash() && is_unusable(&io::stdin())
     }
 
-    /// What the system says of the input of this name.
+    /// The metadata of the input that this path names.
     pub(crate) fn input_metadata(&self) -> io::Result<Metadata> {
         match self {
             PathOrDash::Dash => fs::metadata("/dev/stdin"),
@@ -67,7 +67,7 @@ impl PathOrDash {
         }
     }
 
-    /// Returns whether the input of this name is the file with this metadata.
+    /// Returns whether this input is the file with this metadata.
     pub(crate) fn is_same_file(&self, other: &Metadata) -> bool {
         self.input_metadata().is_ok_and(|own| (own.dev(), own.ino()) == (other.dev(), other.ino()))
     }

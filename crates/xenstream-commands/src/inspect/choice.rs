@@ -1,4 +1,4 @@
-//! Which records are shown, and one row for a run of PAGE_DATA.
+//! Selects the records to show, and folds runs of PAGE_DATA into one row.
 
 use std::io;
 
@@ -10,36 +10,36 @@ use xenstream::inspect::{Fold, Head, Kind, Row, Sink};
 use crate::args::parse_number;
 use crate::suggest::did_you_mean;
 
-/// Layers that have records or headers.
+/// The layers that have records or headers.
 const LAYERS: [Layer; 6] =
     [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which records")]
+#[command(next_help_heading = "Filter options")]
 pub(crate) struct Choice {
-    /// Show the record with this index in the libxc layer, or in that of --layer
+    /// Show only the record with this index, in the libxc layer or in --layer
     #[arg(long, value_name = "INDEX", value_parser = number)]
     record: Option<u64>,
 
-    /// Show records of this type, such as PAGE_DATA or 0x80000001; may be given several times
+    /// Show only records of this type, such as PAGE_DATA or 0x80000001; can be repeated
     #[arg(long = "type", value_name = "NAME", value_parser = type_name)]
     types: Vec<String>,
 
-    /// Show records of this layer
+    /// Show only records of this layer
     #[arg(long, value_parser = layer_parser())]
     layer: Option<Layer>,
 
-    /// Show records that reach to this offset or beyond
+    /// Show only records that end after this offset
     #[arg(long, value_name = "OFFSET", value_parser = number)]
     from: Option<u64>,
 
-    /// Show records that begin at this offset or before
+    /// Show only records that begin at or before this offset
     #[arg(long, value_name = "OFFSET", value_parser = number)]
     to: Option<u64>,
 }
 
 impl Choice {
-    /// Is nothing left out?
+    /// Returns whether every record is selected.
     pub(crate) fn is_everything(&self) -> bool {
         self.record.is_none()
             && self.types.is_empty()
@@ -64,38 +64,38 @@ impl Choice {
         self.types.contains(&name)
     }
 
-    /// Do the entries of a record that is shown belong to it?
+    /// Returns whether the entries of a selected record are selected with it.
     fn takes_entries(&self) -> bool {
         self.layer.is_none() && (self.record.is_some() || !self.types.is_empty())
     }
 }
 
-/// Where rows that were chosen go.
+/// The destination of selected rows.
 pub(crate) trait Rows {
-    /// A row begins. Are its bytes wanted?
+    /// Begins a row. Returns whether its bytes are wanted.
     fn begin(&mut self, head: &Head) -> io::Result<bool> {
         let _ = head;
         Ok(false)
     }
 
-    /// Bytes of a row.
+    /// Takes bytes of the row.
     fn bytes(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let _ = (offset, bytes);
         Ok(())
     }
 
-    /// A row is complete.
+    /// Takes the complete row.
     fn row(&mut self, row: &Row) -> io::Result<()>;
 }
 
-/// Picks rows, and folds them.
+/// Selects rows and folds them.
 pub(crate) struct Chosen<'c, R> {
     choice: &'c Choice,
     fold: Option<Fold>,
     rows: R,
-    /// The row that has begun is shown.
+    /// Whether the current row is shown.
     shows: bool,
-    /// So is the record whose entries come.
+    /// Whether the record that the current entries belong to is shown.
     shows_record: bool,
     shown: u64,
     written: io::Result<()>,
@@ -114,12 +114,12 @@ impl<'c, R: Rows> Chosen<'c, R> {
         }
     }
 
-    /// How many rows were shown so far, records of a run counted each for itself.
+    /// The number of rows shown so far. Each record of a run counts.
     pub(crate) fn shown(&self) -> u64 {
         self.shown
     }
 
-    /// The rest is over, too.
+    /// Writes the last run.
     ///
     /// # Errors
     /// A row could not be written.
@@ -177,16 +177,17 @@ impl<R: Rows> Sink for Chosen<'_, R> {
 
 fn layer_parser() -> impl TypedValueParser<Value = Layer> {
     PossibleValuesParser::new(LAYERS.map(Layer::name)).map(|given| {
-        // No other name passes the parser in front.
+        // The inner parser lets no other name pass.
         LAYERS.into_iter().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
     })
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    parse_number(text).ok_or_else(|| format!("'{text}' is no number: try 4096, 0x1000 or 4K (also M, G, T)"))
+    parse_number(text)
+        .ok_or_else(|| format!("'{text}' is not a number: use 4096, 0x1000 or 4K (also M, G, T)"))
 }
 
-/// A name that a type has, as it is compared.
+/// Parses the name of a record type, normalised for comparison.
 fn type_name(text: &str) -> Result<String, String> {
     let wanted = plain(text);
     let is_number = wanted.strip_prefix("0x").is_some_and(|digits| u64::from_str_radix(digits, 16).is_ok());
@@ -195,12 +196,12 @@ fn type_name(text: &str) -> Result<String, String> {
     }
     let near = Kind::names().map(|name| (strsim::jaro_winkler(&wanted, &plain(name)), name)).collect();
     Err(match did_you_mean(near) {
-        Some(names) => format!("no type is called so; did you mean {names}?"),
-        None => "no type is called so".to_owned(),
+        Some(names) => format!("unknown record type '{text}'; did you mean {names}?"),
+        None => format!("unknown record type '{text}'"),
     })
 }
 
-/// A name without what people mistake.
+/// Normalises a name: hyphens, underscores, spaces and case do not matter.
 fn plain(name: &str) -> String {
     name.replace(['-', '_', ' '], "").to_lowercase()
 }

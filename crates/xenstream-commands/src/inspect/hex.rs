@@ -1,4 +1,4 @@
-//! Bytes as people read them: offset, hex, ASCII.
+//! Hex dumps: offset, hex, ASCII.
 
 use std::io::{self, Write};
 
@@ -10,23 +10,22 @@ use crate::output::{ASIDE, BAD};
 /// Bytes in a line.
 const LINE: usize = 16;
 
-/// What a line begins with.
+/// The start of each line.
 const INDENT: &str = "    ";
 
-/// Bytes that come in pieces, line by line. Lines that repeat the one before are left out, with an asterisk in their
-/// place.
+/// Prints bytes that arrive in pieces. Lines that repeat the previous one are replaced by an asterisk.
 #[derive(Default)]
 pub(crate) struct Dump {
-    /// The line that is not full yet.
+    /// The incomplete line.
     line: Vec<u8>,
     offset: u64,
-    /// The last line that was printed, or would have been.
+    /// The last line that was printed, or left out as a repetition.
     last: Option<[u8; LINE]>,
     repeats: bool,
 }
 
 impl Dump {
-    /// Bytes come at this offset; where it is not after the last ones, a new line begins.
+    /// Adds bytes at this offset. If it does not follow the previous bytes, a new line begins.
     pub(crate) fn push(&mut self, out: &mut impl Write, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         if offset != self.offset + self.line.len() as u64 {
             self.end(out)?;
@@ -43,7 +42,7 @@ impl Dump {
         Ok(())
     }
 
-    /// Nothing more comes: prints what is left. What comes next is shown, whatever it repeats.
+    /// Prints the rest. The next line is shown even if it repeats the last one.
     pub(crate) fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
         if let (true, Some(last)) = (self.repeats && self.line.is_empty(), self.last) {
             // The last line shows where the repetition ends.
@@ -76,7 +75,7 @@ impl Dump {
     }
 }
 
-/// The bytes around what is wrong, with arrows at the field. `named` tells that the rule is to stand beside them.
+/// Prints the bytes around a violation, with arrows at the field. With `named`, the rule stands beside the arrows.
 pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
     if let Some(field) = view.field {
         writeln!(out, "{INDENT}field: {field}")?;
@@ -84,7 +83,7 @@ pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, nam
     writeln!(out)?;
     let at = violation.offset;
     let end = view.offset.saturating_add(view.bytes.len() as u64);
-    // Bytes that are not there have no arrow, but for the one at which the input ends.
+    // Missing bytes have no arrow, except the one at which the input ends.
     let wrong = at..at.saturating_add(view.width).min(end.max(at.saturating_add(1)));
     let remark = match violation.rule {
         Rule::StreamTruncated | Rule::StreamFailover => " the input ends here".to_owned(),
@@ -92,7 +91,7 @@ pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, nam
         _ => String::new(),
     };
     let first = view.offset - view.offset % LINE as u64;
-    // The arrow has a line above it, be it empty.
+    // There is always a line above the arrows, even an empty one.
     for start in (first..=at.max(end.saturating_sub(1))).step_by(LINE) {
         let place = |offset: u64| (offset.clamp(view.offset, end) - view.offset) as usize;
         let next = start.saturating_add(LINE as u64);
@@ -113,17 +112,17 @@ pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, nam
     Ok(())
 }
 
-/// Where a byte of a line stands among the others.
+/// Returns the column of a byte in a line.
 fn column(byte: usize) -> usize {
     3 * byte + usize::from(byte >= LINE / 2)
 }
 
-/// Digits of an offset.
+/// The number of digits in an offset.
 fn offset_width(offset: u64) -> usize {
     format!("{offset:08x}").len()
 }
 
-/// A line whose first bytes are missing, as many as `blank` says.
+/// Formats a line whose first `blank` bytes are missing.
 fn line(out: &mut impl Write, offset: u64, blank: usize, bytes: &[u8]) -> io::Result<()> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hex = [b' '; 3 * LINE + 1];
@@ -149,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// What a view of these bytes shows.
+    /// Returns the view of these bytes as text.
     fn shown(bytes: &[u8], options: &Options) -> String {
         let inspection = inspect(Input::Slice(bytes), options, &mut |_| {}).unwrap();
         let mut out = anstream::StripStream::new(Vec::new());

@@ -1,4 +1,4 @@
-//! Rows as JSON, for `docs/inspect.md`.
+//! Prints rows as JSON, as documented in `docs/inspect.md`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -13,10 +13,10 @@ use xenstream::{Error, Profile, json};
 use crate::inspect::choice::Rows;
 use crate::output::Out;
 
-/// One object for each row, on a line of its own.
+/// Prints one object per row, each on its own line.
 pub(crate) struct Objects {
     out: Out,
-    /// Each object is to be seen at once.
+    /// Whether each object is flushed at once.
     prompt: bool,
 }
 
@@ -25,7 +25,7 @@ impl Objects {
         Objects { out, prompt }
     }
 
-    /// The last object, which is that of `xenstream verify --json`, with the bytes around what is wrong.
+    /// Prints the last object: that of `xenstream verify --json`, plus the bytes around the violation.
     pub(crate) fn verdict(
         mut self,
         path: &Path,
@@ -90,7 +90,7 @@ impl Bytes {
     }
 }
 
-/// Compact, and ASCII: what a guest put into a string may steer the terminal that shows it.
+/// Compact, ASCII-only JSON. A string from the guest might otherwise control the terminal that shows it.
 struct Ascii;
 
 impl Formatter for Ascii {

@@ -1,15 +1,14 @@
-//! Rows as a table.
+//! Prints rows as a table.
 
 use std::io::{self, Write};
 
-use rustix::termios::tcgetwinsize;
 use textwrap::core::Word;
 use textwrap::{WordSeparator, WordSplitter};
 use xenstream::inspect::{Content, Datum, Head, Row};
 
 use crate::inspect::choice::Rows;
 use crate::inspect::hex::Dump;
-use crate::output::{ASIDE, BAD, NAME, Out};
+use crate::output::{ASIDE, BAD, NAME, Out, terminal_width};
 
 /// Widths of the columns before the content.
 const OFFSET: usize = 11;
@@ -17,21 +16,21 @@ const INDEX: usize = 9;
 const LAYER: usize = 8;
 const TYPE: usize = 22;
 const LENGTH: usize = 11;
-/// Where the content begins.
+/// The column where the content begins.
 const CONTENT: usize = OFFSET + 2 + INDEX + 2 + LAYER + 1 + TYPE + 1 + LENGTH + 2;
-/// Where it begins on a line of its own.
+/// The column where it begins if it has a line of its own.
 const OWN_LINE: usize = OFFSET + 2 + INDEX + 2;
-/// Content is broken into lines where there is this much room for it.
+/// The least room for content beside the other columns; with less, it goes on a line of its own.
 const ROOM: usize = 40;
 
-/// Rows, aligned. On a terminal long ones are broken into lines, elsewhere each is one line.
+/// Aligned rows. On a terminal, long rows are wrapped; elsewhere each row is one line.
 pub(crate) struct Table {
     out: Out,
-    /// Bytes are dumped.
+    /// Whether bytes are dumped.
     hex: bool,
-    /// Every field is printed.
+    /// Whether every field is printed.
     fields: bool,
-    /// Each row is to be seen at once.
+    /// Whether each row is flushed at once.
     prompt: bool,
     width: Option<usize>,
     titled: bool,
@@ -40,16 +39,15 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(out: Out, hex: bool, fields: bool, prompt: bool) -> Table {
-        let width = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|n| *n > 0);
-        Table { out, hex, fields, prompt, width, titled: false, dump: Dump::default() }
+        Table { out, hex, fields, prompt, width: terminal_width(), titled: false, dump: Dump::default() }
     }
 
-    /// A remark in place of rows.
+    /// Prints a remark in place of rows.
     pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{ASIDE}{text}{ASIDE:#}")
     }
 
-    /// What the rows were written to, once they are over.
+    /// Ends the table and returns the output.
     pub(crate) fn into_out(mut self) -> io::Result<Out> {
         self.dump.end(&mut self.out)?;
         if self.titled {
@@ -71,7 +69,7 @@ impl Table {
         Ok(())
     }
 
-    /// The columns before the content.
+    /// Prints the columns before the content.
     fn columns(&mut self, head: &Head, last_index: Option<u64>) -> io::Result<()> {
         self.title()?;
         let Head { offset, layer, depth, kind, body_length, .. } = head;
@@ -87,7 +85,7 @@ impl Table {
         )
     }
 
-    /// The content, after the columns or below them.
+    /// Prints the content, beside the columns or below them.
     fn content(&mut self, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -109,7 +107,7 @@ impl Table {
         Ok(())
     }
 
-    /// A line for each field; elements of a list have one each.
+    /// Prints a line for each field and for each element of a list.
     fn every_field(&mut self, row: &Row) -> io::Result<()> {
         let Content::Values(values) = &row.content else { return Ok(()) };
         for value in &values.fields {
@@ -130,7 +128,7 @@ impl Table {
     }
 }
 
-/// Lines are broken between the items of a list.
+/// Breaks lines between the items of a list.
 fn items<'l>(line: &'l str) -> Box<dyn Iterator<Item = Word<'l>> + 'l> {
     Box::new(line.split_inclusive(", ").map(Word::from))
 }
