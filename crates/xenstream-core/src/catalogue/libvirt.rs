@@ -5,50 +5,50 @@ macro_rules! libvirt {
     LibvirtBigEndian "libvirt::big-endian" W D D
         field: 4, framing: kept, by: core
         title: "libvirt header in big-endian order"
-        refuses: "A libvirt header whose version is known only when it is read as big-endian."
-        why: "libvirt reads the header in the host's own order and, on x86, refuses a version that it does not know."
+        refuses: "A libvirt header whose version makes sense only in big-endian order."
+        why: "libvirt reads the header in the host's byte order. On x86 it sees an unknown version and refuses the image."
         source: "libvirt libxl driver, saved image header, version"
         message: "version reads {found:x}: the header is big-endian, and libvirt on x86 expects {expected}"
     LibvirtVersion "libvirt::version" D D D
         field: 4, framing: kept, by: core
         title: "unknown version of the libvirt header"
         refuses: "A libvirt header whose version is neither 1 nor 2."
-        why: "The version says what follows the XML. libvirt does not restore an image of a version newer than its own."
+        why: "The version says what follows the XML. libvirt refuses an image whose version is newer than its own."
         source: "libvirt libxl driver, saved image header, version"
         message: "version is {found}; 1 and {expected} are known"
     LibvirtVersionPayload "libvirt::version-payload" D D D
         field: 4, framing: kept, by: core
-        title: "version announces another payload"
-        refuses: "A libvirt header of version 1, which announces a legacy image, in front of a libxl stream."
-        why: "libvirt has libxl convert the stream as if Xen 4.5 or older had written it, and that fails. With version 2 in the header libvirt restores it."
+        title: "version does not match the payload"
+        refuses: "A libvirt header of version 1, which announces a legacy image, before a libxl stream."
+        why: "libvirt makes libxl convert the stream as if Xen 4.5 or older had written it, which fails. With version 2 in the header, libvirt restores it."
         source: "libvirt libxl driver, saved image header, version; libvirt wrote version 1 whatever libxl did until it knew version 2"
-        message: "version is {found} and announces a legacy image, but a libxl stream follows: set version to 2; libvirt before 1.3.5 writes such files with Xen 4.6 and later"
+        message: "version is {found} and announces a legacy image, but a libxl stream follows: set version to 2; libvirt before 1.3.5 wrote such files with Xen 4.6 and later"
     LibvirtXmlLength "libvirt::xml-length" D D D
         field: 4, framing: lost(4, small), by: core
         title: "impossible length of the XML"
-        refuses: "An xml_len of 0 or over the limit xml."
-        why: "libvirt allocates whatever the field says, up to 4 GiB, before it reads. And without XML it has no virtual machine to restore into."
+        refuses: "An xml_len of 0, or above the limit `xml`."
+        why: "libvirt allocates as much as the field says, up to 4 GiB, before it reads. Without XML, it has no configuration to restore into."
         source: "libvirt libxl driver, saved image header, xml_len; limit of the policy"
-        message: "xml_len is {found}; it must be at least 1 and not over the limit xml of {expected}"
+        message: "xml_len is {found}; it must be between 1 and the limit xml of {expected}"
     LibvirtXmlTerminator "libvirt::xml-terminator" W W D
         field: 1, framing: kept, by: core
         title: "XML without a final NUL"
         refuses: "A domain XML whose last byte is not NUL."
-        why: "libvirt hands the bytes to its XML parser as a C string, so without the NUL the parser goes on into whatever memory lies beyond it, and what it makes of that is luck."
+        why: "libvirt passes the bytes to its XML parser as a C string. Without the NUL, the parser reads whatever memory comes next."
         source: "libvirt libxl driver, saved image header, xml_len counts the NUL"
-        message: "the XML ends in {found:x}, not in NUL, and libvirt may read past it"
+        message: "the XML ends in {found:x}, not in NUL, so libvirt may read past its end"
     LibvirtXmlSyntax "libvirt::xml-syntax" W D D
         field: 1, framing: kept, by: std
-        title: "XML is not well formed"
-        refuses: "A domain XML that is not well formed, or has more than 256 levels of elements, which libvirt's parser does not take."
-        why: "libvirt cannot learn from it what virtual machine to build, so the restore stops before the stream is read. The stream after it may be whole."
+        title: "XML is not well-formed"
+        refuses: "A domain XML that is not well-formed, or has more than 256 levels of elements, which libvirt's parser does not accept."
+        why: "libvirt cannot read the configuration, so the restore stops before the stream is read. The stream after it may be intact."
         source: "libvirt libxl driver, saved image; XML 1.0"
-        message: "the domain XML is not well formed, or nested too deeply"
+        message: "the domain XML is not well-formed, or nested too deeply"
     LibvirtReserved "libvirt::reserved" W A D
         field: 4, framing: kept, by: core
         title: "unused words are not zero"
         refuses: "A libvirt header with an unused word that is not zero."
-        why: "libvirt writes zeros and does not look at them, so something else wrote this header, or a newer libvirt gave the words a meaning."
+        why: "libvirt writes zeros and ignores the words, so another program wrote this header, or a newer libvirt gave the words a meaning."
         source: "libvirt libxl driver, saved image header, unused"
         message: "an unused word of the header is {found:x}, not zero"
     } };

@@ -5,43 +5,43 @@ macro_rules! qemu {
     QemuShort "qemu::short" W D D
         field: 4, framing: kept, by: core
         title: "device state too short"
-        refuses: "A state of QEMU upstream of fewer bytes than its header, one section and the end take."
-        why: "QEMU stops at once, and the toolstack gives the restore up after it has moved all of the guest's memory. Most often the state was lost when the guest was saved."
+        refuses: "Upstream QEMU state that is too short for a header, one section and an end."
+        why: "QEMU stops at once, and the toolstack abandons the restore after all memory has been transferred. Most often, the state was lost when the guest was saved."
         source: "QEMU, qemu_save_device_state() and qemu_loadvm_state()"
-        message: "the device state is {found} bytes; header, one section and the end take {expected}"
+        message: "the device state has {found} bytes; a header, one section and an end need {expected}"
     QemuMagic "qemu::magic" W D D
         field: 4, framing: kept, by: core
-        title: "not a state of QEMU"
-        refuses: "A state of QEMU upstream that does not begin with the letters QEVM."
-        why: "QEMU takes it for something else and stops, and the toolstack gives the restore up after it has moved all of the guest's memory."
+        title: "not QEMU state"
+        refuses: "Upstream QEMU state that does not begin with the letters QEVM."
+        why: "QEMU does not recognise its state and stops, and the toolstack abandons the restore after all memory has been transferred."
         source: "QEMU, qemu_loadvm_state(), QEMU_VM_FILE_MAGIC"
         message: "the device state begins with {found:x}, not with the letters QEVM ({expected:x})"
     QemuVersion "qemu::version" W D D
         field: 4, framing: kept, by: core
         title: "unknown version of QEMU's state"
-        refuses: "A state of QEMU upstream of a version other than 3."
-        why: "QEMU refuses every other version, and the toolstack gives the restore up after it has moved all of the guest's memory."
+        refuses: "Upstream QEMU state of a version other than 3."
+        why: "QEMU refuses every other version, and the toolstack abandons the restore after all memory has been transferred."
         source: "QEMU, qemu_loadvm_state(), QEMU_VM_FILE_VERSION"
-        message: "the device state is of version {found}; QEMU reads {expected}"
+        message: "the device state has version {found}; QEMU reads version {expected}"
     QemuFirstSection "qemu::first-section" W W D
         field: 1, framing: kept, by: core
         title: "unexpected first section of QEMU's state"
-        refuses: "A state of QEMU upstream whose first section is not one with a device's whole state (type 4)."
-        why: "Under Xen QEMU writes no other. A configuration (7) comes from a QEMU that was not started for Xen, and a part of memory (1) would be loaded over the guest's own."
+        refuses: "Upstream QEMU state whose first section is not the full state of a device (type 4)."
+        why: "Under Xen, QEMU writes no other first section. A configuration section (7) comes from a QEMU that was not started for Xen, and a memory section (1) would overwrite the guest's memory."
         source: "QEMU, qemu_save_device_state(); QEMU's accelerator for Xen switches the configuration section off"
-        message: "the first section of the device state is of type {found}, not {expected}"
+        message: "the first section of the device state has type {found}, not {expected}"
     QemuName "qemu::name" W W D
         field: 1, framing: kept, by: core
-        title: "impossible name of a device"
-        refuses: "A first section of QEMU's state whose name is empty, does not fit, or is not printable ASCII."
-        why: "QEMU finds no device of that name and stops, and the toolstack gives the restore up after it has moved all of the guest's memory."
+        title: "impossible device name"
+        refuses: "A first section of QEMU state whose device name is empty, too long, or not printable ASCII."
+        why: "QEMU has no device of that name and stops, and the toolstack abandons the restore after all memory has been transferred."
         source: "QEMU, qemu_loadvm_section_start_full()"
-        message: "the name of the first device is empty, too long or not printable: the byte found is {found:x}"
+        message: "the name of the first device is empty, too long, or not printable: found byte {found:x}"
     QemuEnd "qemu::end" W W D
         field: 1, framing: kept, by: core
         title: "device state without an end"
-        refuses: "A state of QEMU upstream whose last byte is not 0."
-        why: "A section of that type is written last. Where it is missing the state was cut, or something was added to it."
+        refuses: "Upstream QEMU state whose last byte is not 0."
+        why: "The end marker is the last byte. If it is missing, the state was cut short, or something was appended."
         source: "QEMU, qemu_save_device_state(), QEMU_VM_EOF"
         message: "the last byte of the device state is {found:x}, not {expected}"
     } };

@@ -281,7 +281,7 @@ facts! {
         since: [(19, 0)],
         rules: [HvmPicInit],
         commit: "69c89dd787",
-        title: "a PIC whose output is asserted within an initialisation sequence is refused",
+        title: "a PIC whose output is asserted during an initialisation sequence is refused",
         advice: "Set int_output to 0: Xen computes it anew, so the guest cannot tell",
     PitChk "PITCHK" Refuses W W D
         since: [(19, 0)],
