@@ -260,11 +260,10 @@ static int load_xsave(const struct entry *entry)
     rc = policy_xstate(xsave.xcr0, xsave.xcr0_accum, &xsave.save_area.xsave_hdr);
     if (rc)
         return rc;
-    /* An area with further components that is too short is `hvm::xsave-length`, which the profile restore lets pass. */
-    known = xsave.xcr0_accum <= 3 ? policy_xstate_size(xsave.xcr0_accum) : 0;
+    if (entry->length < head + policy_xstate_size_least(xsave.xcr0_accum))
+        return -EINVAL;
+    known = policy_xstate_size(xsave.xcr0_accum);
     if (known) {
-        if (entry->length < head + known)
-            return -EINVAL;
         /* Old releases wrote longer areas than they needed. */
         for (uint32_t i = head + known; i < entry->length; i++)
             if (entry->payload[i])

@@ -118,9 +118,7 @@ int values_xsave(const uint8_t *blob, uint64_t size)
     }
     if (rc || size == XSAVE_HEADER)
         return rc;
-    if (size < XSAVE_HEADER + XSAVE_AREA_LEAST)
-        return -EINVAL;
-    if (!masks[1])
+    if (!masks[1] || size < XSAVE_HEADER + policy_xstate_size_least(masks[1]))
         return -EINVAL;
     return policy_xstate_size(masks[1]) && size != XSAVE_HEADER + policy_xstate_size(masks[1]) ? -EINVAL : 0;
 }

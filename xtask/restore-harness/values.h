@@ -31,6 +31,8 @@ bool policy_msr_may_be(uint32_t index, uint64_t value, bool hvm, uint64_t xcr0_a
 int policy_xstate(uint64_t xcr0, uint64_t xcr0_accum, const void *header);
 /* Size of an area with these components, where it is the same on every processor; 0 where it is not. */
 uint32_t policy_xstate_size(uint64_t xcr0_accum);
+/* Size that no processor goes below. */
+uint32_t policy_xstate_size_least(uint64_t xcr0_accum);
 /* vmce_restore_vcpu() */
 int policy_mca_caps(uint64_t caps);
 

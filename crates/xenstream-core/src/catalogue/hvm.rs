@@ -33,10 +33,10 @@ macro_rules! hvm {
     HvmInstance "hvm::instance" W D D
         field: 4, framing: kept, by: core
         title: "no such instance"
-        refuses: "A PIC entry of an instance above 1, or an entry of a vcpu whose id is at or above the limit `vcpus`."
-        why: "An instance is a device or a vcpu of the domain, whose configuration says how many vcpus it has. If one does not exist, Xen refuses the context, and the restore fails after all memory has been transferred."
-        source: "Xen's vpic_load(): there are two; the load handlers of what each vcpu has look the vcpu up; limit of the policy"
-        message: "instance {found} is not below {expected} (the number of PICs, or the limit vcpus)"
+        refuses: "A PIC entry of an instance above 1, or an entry of a vcpu whose id is 128 or above, or at or above the limit `vcpus`."
+        why: "An instance is a device or a vcpu of the domain, whose configuration says how many vcpus it has: at most 128 on every release. If one does not exist, Xen refuses the context, and the restore fails after all memory has been transferred."
+        source: "Xen's vpic_load(): there are two; HVM_MAX_VCPUS; the load handlers of what each vcpu has look the vcpu up; limit of the policy"
+        message: "instance {found} is not below {expected} (the number of PICs or of vcpus)"
     HvmEntryLength "hvm::entry-length" D D D
         field: 4, framing: kept, by: core
         title: "wrong length for the typecode"
@@ -289,6 +289,13 @@ macro_rules! hvm {
         why: "A guest gets at most the features of its policy, so every host refuses the state."
         source: "Xen's recalculate_xstate() and validate_xstate()"
         message: "xcr0_accum is {found:x}, but the CPUID policy lacks the feature that bits {expected:x} need"
+    HvmXsaveArea "hvm::xsave-area" W D D
+        field: 4, framing: kept, by: core
+        title: "XSAVE area shorter than its components"
+        refuses: "A CPU_XSAVE entry without room for the components in its xcr0_accum, wherever a processor places them."
+        why: "The legacy area and its header take 576 bytes and AVX another 256 on every processor, and components never overlap. Every host refuses the context, after all memory has been transferred."
+        source: "Xen's hvm_load_cpu_xsave_states(); xstate_ctxt_size()"
+        message: "the entry has {found} bytes; its components take at least {expected}"
     HvmXsaveLength "hvm::xsave-length" W W D
         field: 4, framing: kept, by: core
         title: "XSAVE area too short"

@@ -138,7 +138,7 @@ macro_rules! pv {
     PvXsaveArea "pv::xsave-area" W D D
         field: 4, framing: kept, by: core
         title: "XSAVE area does not match its masks"
-        refuses: "An X86_PV_VCPU_XSAVE that has an xcr0_accum but no complete XSAVE area, that has more than the two masks but no xcr0_accum, or whose length does not match its components, if none is beyond AVX, so that every processor has the same layout."
+        refuses: "An X86_PV_VCPU_XSAVE that has an xcr0_accum but no room for its components, wherever a processor places them, that has more than the two masks but no xcr0_accum, or whose length does not match its components, if none is beyond AVX, so that every processor has the same layout."
         why: "Xen compares the length with the components in use and refuses the vcpu, when all memory has been transferred."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_setvcpuextstate; validate_xstate()"
         message: "the XSAVE state has {found} bytes; its masks need {expected}"

@@ -386,8 +386,9 @@ impl Verifier {
             if blob != size {
                 self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, size, o)?;
             }
-        } else if blob < vcpu::XSAVE_AREA_MIN {
-            self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, vcpu::XSAVE_AREA_MIN, o)?;
+        } else if blob < vcpu::XSAVE_MIN.saturating_add(xsave::least_size(accum)) {
+            let least = vcpu::XSAVE_MIN.saturating_add(xsave::least_size(accum));
+            self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, least, o)?;
         } else if let Some(area) = self.policies.xsave_size(accum) {
             let size = vcpu::XSAVE_MIN.saturating_add(area);
             if blob != size {

@@ -22,18 +22,32 @@ pub const COMPONENTS: usize = 19;
 /// Size of the legacy area and the header: the whole area where only x87 and SSE are in use.
 pub const LEGACY: u64 = 576;
 
+/// Size in bytes of each component whose size is architectural, by its bit.
+const SIZES: [(u64, u64); 8] = [
+    (AVX, 256),
+    (1 << 3, 64),
+    (1 << 4, 64),
+    (1 << 5, 64),
+    (1 << 6, 512),
+    (1 << 7, 1024),
+    (PKRU, 8),
+    (1 << 17, 64),
+];
+
+/// Size in bytes that an area with these features has at least: its components do not overlap on any processor.
+#[must_use]
+pub fn least_size(features: u64) -> u64 {
+    SIZES
+        .iter()
+        .filter(|(component, _)| features & component != 0)
+        .fold(LEGACY, |size, (_, component_size)| size.saturating_add(*component_size))
+}
+
 /// Size of an area with these features in bytes, where it is the same on every processor: AVX follows the header on all
 /// of them, and where later components lie is the processor's own affair.
 #[must_use]
-pub const fn common_size(features: u64) -> Option<u64> {
-    const AVX_SIZE: u64 = 256;
-    if features & !(X87 | SSE | AVX) != 0 {
-        None
-    } else if features & AVX != 0 {
-        Some(LEGACY + AVX_SIZE)
-    } else {
-        Some(LEGACY)
-    }
+pub fn common_size(features: u64) -> Option<u64> {
+    if features & !(X87 | SSE | AVX) == 0 { Some(least_size(features)) } else { None }
 }
 
 /// Whether the features go together on every release: x87 is set, AVX has SSE, AVX-512 has AVX and all of its

@@ -4,10 +4,10 @@ pub(super) mod values;
 
 use xenstream_core::wire::hvm::{
     ENTRY_HEADER, INSTANCE_AT, Instances, LAPIC_OLD, LENGTH_AT, Length, MSR, MSR_HEADER, PICS, RTC_OLD,
-    entry, types,
+    VCPUS, entry, types,
 };
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
-use xenstream_core::{Layer, Limit, RecordRef, Rule};
+use xenstream_core::{Layer, RecordRef, Rule};
 
 use super::{BODY, Break, Draft, Fault};
 use crate::body::{Body, Field};
@@ -56,8 +56,7 @@ pub(super) const BREAKS: &[Break] = &[
         let least = match entry(chain.entries[index].typecode)?.instances {
             Instances::Any => return None,
             Instances::Pics => PICS as u16,
-            // Out of range under every profile.
-            Instances::Vcpus => Limit::Vcpus.defaults()[0] as u16,
+            Instances::Vcpus => VCPUS as u16,
         };
         let instance = d.number(u64::from(least), (1 << 16) - u64::from(least)) as u16;
         chain.edited(d, index, INSTANCE_AT, Field::Bytes(instance.to_le_bytes().to_vec()))

@@ -4,11 +4,11 @@ mod values;
 
 use xenstream_core::wire::hvm::types::{CPU, PIC};
 use xenstream_core::wire::hvm::{
-    ENTRY_HEADER, INSTANCE_AT, LAPIC_OLD, LENGTH_AT, MSR, MSR_HEADER, RTC_OLD, XSAVE_MIN, types,
+    ENTRY_HEADER, INSTANCE_AT, LAPIC_OLD, LENGTH_AT, MSR, MSR_HEADER, RTC_OLD, VCPUS, XSAVE_MIN, types,
 };
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::wire::msr;
-use xenstream_core::{Layer, Profile, RecordRef, Rule};
+use xenstream_core::{Layer, Limit, RecordRef, Rule};
 
 use super::{BODY, Case};
 use crate::hvm::{Chain, Entry};
@@ -106,8 +106,8 @@ fn entries() -> Vec<Case> {
             0,
         ),
         instance("", PIC, 2),
-        instance("vcpu", TSC_ADJUST, 8192),
-        instance("vcpu-hardened", TSC_ADJUST, 512).silent(Profile::Spec).silent(Profile::Restore),
+        instance("vcpu", TSC_ADJUST, VCPUS as u16),
+        instance("vcpu-limit", TSC_ADJUST, 64).limit(Limit::Vcpus, 64),
         length("", sized(PIC, 9), Entry::reset(PIC, 0)),
         length("shorter", sized(PIC, 7), Entry::reset(PIC, 0)),
         length("cpu", sized(CPU, 1033), Entry::reset(CPU, 0)),

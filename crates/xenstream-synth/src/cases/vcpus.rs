@@ -6,6 +6,7 @@ use xenstream_core::wire::libxc::vcpu::{
     EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, HEADER, LAYOUT_64, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VM_ASSIST_32,
     VM_ASSIST_64, VMCE_CAPS, XSAVE_AREA_MIN, XSAVE_MIN,
 };
+use xenstream_core::wire::xsave::{AVX, SSE, X87, least_size};
 
 use super::{BODY, Case, LENGTH, either, other};
 use crate::body::{Body, Field};
@@ -95,11 +96,14 @@ fn extended() -> Vec<Case> {
 }
 
 fn xsave() -> Vec<Case> {
-    let field = |variant, at, [broken, fine]: [u64; 2]| {
+    let sized = |variant, at, [broken, fine]: [u64; 2], size| {
         let items =
-            [broken, fine].map(|value| libxc::vcpu_xsave(0, 848).edited(BLOB + at, Field::le64(value)));
+            [broken, fine].map(|value| libxc::vcpu_xsave(0, size).edited(BLOB + at, Field::le64(value)));
         record(Rule::PvXsaveState, variant, items, BLOB + at)
     };
+    let field = |variant, at, values| sized(variant, at, values, XSAVE_MIN + least_size(X87 | SSE | AVX));
+    let accum =
+        |variant, [broken, fine]: [u64; 2]| sized(variant, 8, [broken, fine], XSAVE_MIN + least_size(fine));
     let xsave_item = |blob: Vec<u8>| libxc::vcpu(X86_PV_VCPU_XSAVE, 0, Body::new().raw(blob));
     let longer = vec![0; XSAVE_MIN as usize + 1];
     let area = |variant, mask: u8, sizes: [u64; 2]| {
@@ -114,17 +118,18 @@ fn xsave() -> Vec<Case> {
     vec![
         field("", 0, [0, 1]),
         field("beyond-accum", 0, [0x207, 7]),
-        field("accum", 8, [u64::MAX, 0x207]),
-        field("ymm-alone", 8, [5, 7]),
-        field("half-avx512", 8, [0x67, 0xE7]),
-        field("half-mpx", 8, [0xF, 0x1F]),
-        field("half-tile", 8, [0x2_0007, 0x6_0007]),
+        accum("accum", [u64::MAX, 0x207]),
+        accum("ymm-alone", [5, 7]),
+        accum("half-avx512", [0x67, 0xE7]),
+        accum("half-mpx", [0xF, 0x1F]),
+        accum("half-tile", [0x2_0007, 0x6_0007]),
         field("bv", 528, [8, 7]),
         field("compact", 536, [1 << 63, 0]),
         field("reserved", 584, [1, 0]),
         area("", 1, [XSAVE_AREA_MIN - 1, XSAVE_AREA_MIN]),
         record(Rule::PvXsaveArea, "masks-alone", [longer, xsave_state(XSAVE_MIN)].map(xsave_item), LENGTH),
         area("avx", 7, [856, 848]),
+        area("avx512", 0xE7, [848 + 1599, 848 + 1600]),
         xsave_length(),
         xsave_policy(),
     ]

@@ -193,7 +193,7 @@ impl Verifier {
         let instances = match known.map(|known| known.instances) {
             None | Some(Instances::Any) => u64::MAX,
             Some(Instances::Pics) => hvm::PICS,
-            Some(Instances::Vcpus) => self.policy.limit(Limit::Vcpus),
+            Some(Instances::Vcpus) => self.policy.limit(Limit::Vcpus).min(hvm::VCPUS),
         };
         if u64::from(instance) >= instances {
             let field = at.saturating_add(hvm::INSTANCE_AT);

@@ -70,13 +70,22 @@ impl Verifier {
         }
         self.hvm_policy(Rule::HvmXsavePolicy, field, &XSAVE_NEEDS, o)?;
         self.depends_on(HostDependency::XsaveSize);
-        // The size that the saver's processor had for these features, which its policy tells.
-        if let Some(size) = self.policies.xsave_size(value) {
-            let exact = vcpus::XSAVE_AREA_AT.saturating_add(size);
-            let length = self.flat_length();
-            if length < exact {
-                self.hvm_find(Rule::HvmXsaveLength, self.flat_length_at(), length, exact, o)?;
-            }
+        self.hvm_xsave_length(value, o)
+    }
+
+    /// The entry has room for the components of these features.
+    fn hvm_xsave_length<O: Observer + ?Sized>(&mut self, features: u64, o: &mut O) -> Result<(), Stop> {
+        let length = self.flat_length();
+        let needs = |size: u64| vcpus::XSAVE_AREA_AT.saturating_add(size);
+        let least = needs(xsave::least_size(features));
+        if length < least {
+            return self.hvm_find(Rule::HvmXsaveArea, self.flat_length_at(), length, least, o);
+        }
+        // The size on the processor that the guest was saved on, according to its policy.
+        if let Some(exact) = self.policies.xsave_size(features).map(needs)
+            && length < exact
+        {
+            self.hvm_find(Rule::HvmXsaveLength, self.flat_length_at(), length, exact, o)?;
         }
         Ok(())
     }
@@ -94,7 +103,10 @@ impl Verifier {
 
     /// The header of the area has passed: what follows the components of the guest's features is zero.
     pub(super) fn hvm_xsave_end(&mut self) {
-        let Some(size) = self.policies.xsave_size(self.hvm.vcpu.accum) else { return };
+        let features = self.hvm.vcpu.accum;
+        let Some(size) = xsave::common_size(features).or_else(|| self.policies.xsave_size(features)) else {
+            return;
+        };
         let end = self.flat_base().saturating_add(vcpus::XSAVE_AREA_AT).saturating_add(size);
         if end < self.hvm.end {
             self.next(end.saturating_sub(self.position), verify::Field::XsaveTail);

@@ -156,6 +156,9 @@ pub enum Instances {
 /// How many PICs there are.
 pub const PICS: u64 = 2;
 
+/// Most vcpus of an HVM guest, in every release (`HVM_MAX_VCPUS`).
+pub const VCPUS: u64 = 128;
+
 /// Every typecode that Xen knows, by its number.
 pub static ENTRIES: [Entry; types::KNOWN as usize] = {
     use Instances::{Any, Pics, Vcpus};

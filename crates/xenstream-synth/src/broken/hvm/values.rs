@@ -7,6 +7,7 @@ use xenstream_core::wire::hvm::types::{
 use xenstream_core::wire::hvm::{ENTRY_HEADER, LENGTH_AT, MSR_HEADER, XSAVE_MIN};
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::wire::msr::{BNDCFGS, DR0_ADDRESS_MASK, SPEC_CTRL};
+use xenstream_core::wire::xsave::{AVX, PKRU, SSE, X87};
 
 use super::{Break, Chain, Draft, Fault, HVM};
 use crate::body::Field;
@@ -97,9 +98,14 @@ pub(in crate::broken) const BREAKS: &[Break] = &[
         let entry = Entry::reset(CPU_XSAVE, 0);
         with_leaf(d, [1, u32::MAX, 0, 0, 0, 0], &entry, entry.offset_of("xcr0_accum"))
     }),
+    Break::new(Rule::HvmXsaveArea, HVM, |d| {
+        let size = XSAVE_MIN + d.number(0, 256);
+        let entry = Entry::filled(CPU_XSAVE, 0, size, 0).with("xcr0_accum", X87 | SSE | AVX);
+        Chain::any(d)?.with_first(d, &entry, LENGTH_AT)
+    }),
     Break::new(Rule::HvmXsaveLength, V3_HVM, |d| {
-        let entry = Entry::reset(CPU_XSAVE, 0).with("xcr0_accum", 7);
-        with_leaf(d, [0xD, 2, 256, 576, 0, 0], &entry, LENGTH_AT)
+        let entry = Entry::filled(CPU_XSAVE, 0, XSAVE_MIN + 8, 0).with("xcr0_accum", X87 | PKRU);
+        with_leaf(d, [0xD, 9, 16, 576, 0, 0], &entry, LENGTH_AT)
     }),
 ];
 

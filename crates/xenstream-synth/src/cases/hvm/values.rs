@@ -6,6 +6,7 @@ use xenstream_core::wire::hvm::types::{
 use xenstream_core::wire::hvm::{ENTRY_HEADER, LENGTH_AT, MSR, MSR_HEADER, XSAVE_MIN};
 use xenstream_core::wire::libxc::types::HVM_CONTEXT;
 use xenstream_core::wire::msr::{BNDCFGS, DR0_ADDRESS_MASK, SPEC_CTRL, XSS};
+use xenstream_core::wire::xsave::{AVX, AVX512, MPX, PKRU, SSE, X87};
 use xenstream_core::{Layer, RecordRef, Rule};
 
 use super::{BODY, Case, around, case};
@@ -122,6 +123,12 @@ fn vcpus() -> Vec<Case> {
     let of_xsave = |variant, name, bad, good| field(Rule::HvmXsaveState, variant, &xsave, name, bad, good);
     let sse = xsave.clone().with("xcr0_accum", 3);
     let tail = |byte| around(Entry::filled(CPU_XSAVE, 0, XSAVE_MIN + 8, 0).with_byte(604, byte));
+    let area = |variant, components: u64, size: u64| {
+        let [short, fine] = [size - 1, size].map(|size| {
+            around(Entry::filled(CPU_XSAVE, 0, XSAVE_MIN + size, 0).with("xcr0_accum", components))
+        });
+        case(Rule::HvmXsaveArea, variant, &short, &fine, 1, LENGTH_AT)
+    };
     let msr = |rule, variant, bad: (u32, u64), good: (u32, u64), at| {
         let [bad, good] = [bad, good].map(|msr| around(Entry::msrs(0, &[(DR0_ADDRESS_MASK, 0), msr])));
         case(rule, variant, &bad, &good, 1, ENTRY_HEADER + MSR_HEADER + MSR + at)
@@ -149,6 +156,10 @@ fn vcpus() -> Vec<Case> {
         of_xsave("components", "xstate_bv", 2, 1),
         of_xsave("compacted", "xcomp_bv", 1, 0),
         of_xsave("reserved", "reserved5", 1, 0),
+        area("", X87 | SSE | AVX, 256),
+        area("keys", X87 | PKRU, 8),
+        area("mpx", X87 | MPX, 128),
+        area("avx512", X87 | SSE | AVX | AVX512, 256 + 64 + 512 + 1024),
         case(Rule::HvmXsaveTail, "", &tail(1), &tail(0), 1, ENTRY_HEADER + 604),
         msr(Rule::HvmMsrIndex, "", (0x1234, 0), (SPEC_CTRL, 0), 0),
         msr(Rule::HvmMsrValue, "", (SPEC_CTRL, 1 << 8), (SPEC_CTRL, 1), 8),
@@ -180,8 +191,8 @@ fn policy() -> Vec<Case> {
     let nx = Entry::reset(CPU, 0).with("msr_efer", 1 << 11);
     let wide = Entry::reset(CPU, 0).with("cr3", 1 << 40);
     let xsave = Entry::reset(CPU_XSAVE, 0);
-    let avx = Entry::filled(CPU_XSAVE, 0, XSAVE_MIN, 0).with("xcr0_accum", 7);
-    let size = |size: u32| [0xD, 2, size, 576, 0, 0];
+    let keys = Entry::filled(CPU_XSAVE, 0, XSAVE_MIN + 8, 0).with("xcr0_accum", X87 | PKRU);
+    let size = |size: u32| [0xD, 9, size, 576, 0, 0];
     vec![
         build(
             Rule::HvmCpuPolicy,
@@ -232,6 +243,6 @@ fn policy() -> Vec<Case> {
             &Entry::msrs(0, &[(DR0_ADDRESS_MASK, 0)]),
             ENTRY_HEADER + MSR_HEADER,
         ),
-        build(Rule::HvmXsaveLength, "", size(256), size(0), &avx, LENGTH_AT),
+        build(Rule::HvmXsaveLength, "", size(16), size(8), &keys, LENGTH_AT),
     ]
 }

@@ -58,7 +58,11 @@ fn goes(violation: &Violation, bytes: &[u8]) -> bool {
     // the kind of guest or its device model with a string of the configuration.
     if matches!(
         violation.rule,
-        Rule::HvmXsaveLength | Rule::HvmMsrPolicy | Rule::XlTypeMismatch | Rule::XlEmulatorMismatch
+        Rule::HvmXsaveArea
+            | Rule::HvmXsaveLength
+            | Rule::HvmMsrPolicy
+            | Rule::XlTypeMismatch
+            | Rule::XlEmulatorMismatch
     ) {
         return true;
     }
