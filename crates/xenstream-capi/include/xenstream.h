@@ -109,6 +109,12 @@ typedef enum {
 // Verifies one stream, in memory that the caller provides. To be done with it is to use it no more: nothing has to be
 // freed. It may be moved or copied as it is, with memcpy() and to memory that is as large and aligned, while no
 // function is using it.
+//
+// It checks every rule that the bytes of a stream decide as they come. The rules on the contents of a configuration or
+// of xenopsd's metadata (xl::config-json, xl::config-depth, xl::config-values, xl::config-number, xl::type-mismatch,
+// xl::memory-mismatch, xl::viridian-mismatch, xl::emulator-mismatch, libvirt::xml-syntax, xenopsd::metadata) and those
+// that look up the type of a page once all have come (pv::start-info-type, pv::store-range, pv::console-range,
+// pv::gdt-type, pv::cr3-type, pv::cr1-type, pv::p2m-type) are checked by xs_verify_fd() and xs_relay_fd() alone.
 typedef struct xs_verifier xs_verifier;
 
 // How strict to be. It is the caller's, anywhere, and may be copied and thrown away; only the functions below know
@@ -216,7 +222,11 @@ typedef struct {
   uint64_t bytes_written;
   // With an error that the system told: its errno. Otherwise 0.
   int os_error;
-  // What is wrong with the stream, or what failed: one line, cut off if it is too long; empty if nothing did.
+  // With XS_STATUS_OK, how many rules could not be checked: those on a PV guest's start info, GDT and p2m take a
+  // second walk, which a pipe, a socket or a compressed image does not allow. `message` names them.
+  uint32_t unchecked;
+  // What is wrong with the stream, what failed, or what was not checked: one line, cut off if it is too long;
+  // otherwise empty.
   char message[XS_MESSAGE_SIZE];
 } xs_report;
 

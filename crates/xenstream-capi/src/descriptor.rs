@@ -34,7 +34,11 @@ pub struct xs_report {
     pub bytes_written: u64,
     /// With an error that the system told: its errno. Otherwise 0.
     pub os_error: c_int,
-    /// What is wrong with the stream, or what failed: one line, cut off if it is too long; empty if nothing did.
+    /// With XS_STATUS_OK, how many rules could not be checked: those on a PV guest's start info, GDT and p2m take a
+    /// second walk, which a pipe, a socket or a compressed image does not allow. `message` names them.
+    pub unchecked: u32,
+    /// What is wrong with the stream, what failed, or what was not checked: one line, cut off if it is too long;
+    /// otherwise empty.
     pub message: [c_char; XS_MESSAGE_SIZE],
 }
 
@@ -45,6 +49,7 @@ impl xs_report {
         bytes_read: 0,
         bytes_written: 0,
         os_error: 0,
+        unchecked: 0,
         message: [0; XS_MESSAGE_SIZE],
     };
 }
@@ -174,7 +179,10 @@ fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, x
             told.summary = xs_summary::new(&report.summary, report.summary.bytes);
             told.bytes_read = report.bytes_read;
             match report.violation() {
-                None => (xs_status::Ok, String::new()),
+                None => {
+                    told.unchecked = report.unchecked.len().try_into().unwrap_or(u32::MAX);
+                    (xs_status::Ok, report.unchecked_note().unwrap_or_default())
+                }
                 Some(violation) => {
                     told.violation = xs_violation::new(violation);
                     (refusal(violation), violation.to_string())

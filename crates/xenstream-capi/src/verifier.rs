@@ -20,6 +20,12 @@ pub const XS_VERIFIER_ALIGNMENT: usize = 16;
 /// Verifies one stream, in memory that the caller provides. To be done with it is to use it no more: nothing has to be
 /// freed. It may be moved or copied as it is, with memcpy() and to memory that is as large and aligned, while no
 /// function is using it.
+///
+/// It checks every rule that the bytes of a stream decide as they come. The rules on the contents of a configuration or
+/// of xenopsd's metadata (xl::config-json, xl::config-depth, xl::config-values, xl::config-number, xl::type-mismatch,
+/// xl::memory-mismatch, xl::viridian-mismatch, xl::emulator-mismatch, libvirt::xml-syntax, xenopsd::metadata) and those
+/// that look up the type of a page once all have come (pv::start-info-type, pv::store-range, pv::console-range,
+/// pv::gdt-type, pv::cr3-type, pv::cr1-type, pv::p2m-type) are checked by xs_verify_fd() and xs_relay_fd() alone.
 pub struct xs_verifier {
     /// Lies apart from the rest, for it is read while the rest is in use.
     magic: u64,

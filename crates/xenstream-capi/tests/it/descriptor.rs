@@ -14,6 +14,7 @@ use std::ptr::{null, null_mut};
 use std::thread;
 
 use xenstream_c::*;
+use xenstream_core::{Checker, Rule};
 use xenstream_synth::{minimal, valid};
 
 fn verify(fd: RawFd) -> (xs_status, xs_report) {
@@ -90,6 +91,28 @@ fn a_pipe_is_left_behind_the_stream() {
     let mut left = Vec::new();
     input.read_to_end(&mut left).unwrap();
     assert_eq!(left, b"more");
+}
+
+#[test]
+fn a_pipe_leaves_rules_unchecked_and_says_so() {
+    let stream = valid::Machine::Pv64.libxc().bytes();
+    let (status, report) = verify(file(&stream, 0).as_raw_fd());
+    assert_eq!((status, report.unchecked, message(&report)), (xs_status::Ok, 0, ""));
+    let (status, report) = verify(pipe(&stream).as_raw_fd());
+    assert_eq!((status, report.unchecked), (xs_status::Ok, 5));
+    assert!(message(&report).contains("pv::start-info-type"), "{}", message(&report));
+}
+
+#[test]
+fn the_header_names_what_a_verifier_leaves_out() {
+    let header = include_str!("../../include/xenstream.h");
+    let (_, described) = header.split_once("It checks every rule that the bytes").unwrap();
+    let (described, _) = described.split_once("alone.").unwrap();
+    let described: String = described.split("\n//").collect();
+    let named = |rule: &Rule| described.contains(rule.name());
+    let (left_out, checked): (Vec<_>, Vec<_>) = Rule::all().partition(|rule| rule.entry().by == Checker::Std);
+    assert!(left_out.iter().all(named), "{described}");
+    assert!(!checked.iter().any(named), "{described}");
 }
 
 #[test]
