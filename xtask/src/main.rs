@@ -17,6 +17,7 @@ mod peer;
 mod prove;
 #[cfg(test)]
 mod repository;
+mod xen;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Task {
     Peer(peer::Arguments),
     /// Proves of the core what can be proved by linking: no panic, nothing but `core`.
     Prove,
+    /// Boots a real Xen under emulation, and lets it restore images.
+    Xen(xen::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -84,6 +87,7 @@ fn run(task: Task) -> Result<()> {
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),
         Task::Prove => prove::run(),
+        Task::Xen(arguments) => xen::run(&arguments),
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use xenstream_core::{Follows, Format, Policy, Violation};
 
 pub use differences::{Comparison, Differences, Disagreement};
-pub use packages::{Packages, Release};
+pub use packages::{Packages, Release, archive};
 pub use recorded::{Recorded, Row};
 pub use restorer::{Domain, Harness, Restorer};
 pub use verifier::Verifier;

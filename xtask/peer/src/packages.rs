@@ -61,7 +61,9 @@ impl Release {
         name.parse().unwrap_or_else(|error: UnknownTarget| panic!("{name}: {error}"))
     }
 
-    fn suite(self) -> &'static str {
+    /// The suite of Debian that has it.
+    #[must_use]
+    pub fn suite(self) -> &'static str {
         match self {
             Release::V4_14 => "bullseye",
             Release::V4_17 => "bookworm",
@@ -214,8 +216,9 @@ impl Packages {
     }
 }
 
-/// The archive of Debian's that the system itself uses.
-fn archive() -> Option<String> {
+/// The address of the Debian archive that the system itself uses.
+#[must_use]
+pub fn archive() -> Option<String> {
     let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     let files = parts.map(|part| part.path()).chain([PathBuf::from("/etc/apt/sources.list")]);
     files

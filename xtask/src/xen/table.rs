@@ -1,0 +1,80 @@
+//! corpus/hypervisor/answers.jsonl: what each release did with each image, in a line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use xenstream_peer::Release;
+
+use super::answer::{self, Answer, Verdict};
+use crate::root;
+
+/// A row of the table. Paths and numbers of domains, which differ from run to run, are not in it.
+#[derive(Deserialize, Serialize)]
+struct Row {
+    image: String,
+    xen: String,
+    verdict: Verdict,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    state: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    log: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    console: String,
+}
+
+impl Row {
+    fn of(answer: &Answer) -> Row {
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let is_taken = answer.verdict == Verdict::Taken;
+        Row {
+            image: answer.image.clone(),
+            xen: answer.xen.clone(),
+            verdict: answer.verdict,
+            state: if is_taken { answer.state.clone() } else { String::new() },
+            log: if answer.verdict == Verdict::Refused { owned(answer.complaint()) } else { String::new() },
+            console: if is_taken { String::new() } else { owned(answer.last_words()) },
+        }
+    }
+
+    fn key(&self) -> (String, String) {
+        (self.xen.clone(), self.image.clone())
+    }
+}
+
+/// Puts the answers of earlier runs into the table, over those that it has to the same questions.
+pub(super) fn record(directory: &Path) -> Result<()> {
+    let path = root().join("corpus/hypervisor/answers.jsonl");
+    let mut rows = BTreeMap::new();
+    if path.exists() {
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        for line in text.lines() {
+            let row: Row = serde_json::from_str(line).with_context(|| path.display().to_string())?;
+            rows.insert(row.key(), row);
+        }
+    }
+    let mut recorded = 0;
+    for release in Release::ALL {
+        let kept = super::answers_of(&directory.join(release.to_string()));
+        for answer in answer::load(&kept)? {
+            // A restore that takes too long says something of the machine, not of the image.
+            if answer.helper || answer.verdict == Verdict::Timeout {
+                continue;
+            }
+            let row = Row::of(&answer);
+            rows.insert(row.key(), row);
+            recorded += 1;
+        }
+    }
+    ensure!(recorded > 0, "no answers in {}: run `cargo xtask xen` first", directory.display());
+    let mut text = String::new();
+    for row in rows.values() {
+        text += &serde_json::to_string(row).context("a row cannot be written as JSON")?;
+        text.push('\n');
+    }
+    fs::write(&path, text).with_context(|| path.display().to_string())?;
+    println!("xen: {recorded} answers recorded, {} are in {}", rows.len(), path.display());
+    Ok(())
+}
