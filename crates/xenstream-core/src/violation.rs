@@ -1,4 +1,4 @@
-//! What went wrong, and where.
+//! Violations: what is wrong, and where.
 
 use core::fmt;
 
@@ -9,10 +9,10 @@ use crate::targets::{Fact, Target, TargetSet};
 use crate::wire::libxc::params;
 use crate::wire::{PAGE_SIZE, libxc, types};
 
-/// A layer of the format, and the place in which a rule is at home.
+/// A layer of the format, to which each rule belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// The bytes themselves.
+    /// The stream of bytes as a whole.
     Stream,
     /// The header of `xl save`.
     Xl,
@@ -24,7 +24,7 @@ pub enum Layer {
     Libxl,
     /// The libxc stream.
     Libxc,
-    /// The chain inside HVM_CONTEXT.
+    /// The chain of entries inside HVM_CONTEXT.
     Hvm,
     /// Page tables and registers of a PV guest.
     Pv,
@@ -46,7 +46,7 @@ impl Layer {
         Layer::Qemu,
     ];
 
-    /// The layer's name, as rules begin with it.
+    /// The layer's name, with which names of rules begin.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -69,34 +69,34 @@ impl fmt::Display for Layer {
     }
 }
 
-/// The record in which something was found.
+/// The record that a violation lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecordRef {
-    /// The layer whose record it is: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT's chain.
+    /// The record's layer: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT.
     pub layer: Layer,
-    /// Counts from 0 in its layer and runs on through checkpoints; in its blob for an hvm entry.
+    /// The record's index in its layer, from 0 and across checkpoints. The index of an hvm entry is within its HVM_CONTEXT.
     pub index: u64,
-    /// The type's number; `None` while the record's header is torn.
+    /// The number of the type, or `None` if the record's header is incomplete.
     pub kind: Option<u64>,
     /// Absolute offset of the record's first byte.
     pub offset: u64,
 }
 
 impl RecordRef {
-    /// The type's name, `None` if it has none or is not known yet.
+    /// The name of the type, or `None` if it has no name or is not known yet.
     #[must_use]
     pub fn type_name(&self) -> Option<&'static str> {
         types::name(self.layer, self.kind?)
     }
 
-    /// The type for people: its name, its number in hex when it has none, `None` while it is not known.
+    /// The type for display: its name, or its number in hex if it has none. `None` if the type is not known yet.
     #[must_use]
     pub fn type_label(&self) -> Option<TypeLabel> {
         self.kind.map(|kind| TypeLabel { name: self.type_name(), kind })
     }
 }
 
-/// A record type for people; see [`RecordRef::type_label`].
+/// A record type for display; see [`RecordRef::type_label`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeLabel {
     name: Option<&'static str>,
@@ -112,22 +112,23 @@ impl fmt::Display for TypeLabel {
     }
 }
 
-/// One broken rule. `Display` is one line for an operator, [`message`](Violation::message) its sentence alone.
+/// One violation of a rule. `Display` is a line with rule, offset and record; [`message`](Violation::message) is the
+/// sentence alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct Violation {
     /// The rule that was broken.
     pub rule: Rule,
     /// Absolute offset, in bytes from the start of the input.
     pub offset: u64,
-    /// The record in which it was found, if it was inside one.
+    /// The record that contains the offset, if any.
     pub record: Option<RecordRef>,
-    /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
+    /// The value, bound or limit that the rule asks for, or 0 if there is none.
     pub expected: u64,
-    /// What was there.
+    /// The value that was found.
     pub found: u64,
-    /// The change between releases of Xen that decides whether this is refused, for a finding that not all make.
+    /// The change between releases of Xen that decides whether this is refused, if not every release refuses it.
     pub fact: Option<Fact>,
-    /// No release takes that together with what the stream showed before, though each is taken by some.
+    /// Whether no release accepts this value together with the rest of the stream, although some accept each alone.
     pub is_combination: bool,
 }
 
@@ -138,14 +139,14 @@ impl Violation {
         self.rule.layer()
     }
 
-    /// Whether it leaves the stream unjudged rather than invalid: all before its offset was verified, and what follows
-    /// is in a format that cannot be.
+    /// Returns whether the violation makes the stream unjudged rather than invalid: everything before its offset was
+    /// verified, and what follows is in a format that cannot be.
     #[must_use]
     pub const fn is_unjudged(&self) -> bool {
         self.rule.is_unjudged()
     }
 
-    /// The sentence: what was found, and what was expected.
+    /// The sentence that says what was found and what was expected.
     #[must_use]
     pub fn message(&self) -> Message<'_> {
         Message(self)
@@ -173,7 +174,7 @@ impl fmt::Display for RecordRef {
     }
 }
 
-/// A violation's sentence; see [`Violation::message`].
+/// The sentence of a violation; see [`Violation::message`].
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a>(&'a Violation);
 
@@ -202,18 +203,18 @@ impl fmt::Display for Message<'_> {
                 "expected:format" => beginning(f, expected)?,
                 "expected:converter" => converter(f, expected)?,
                 "found:legacy" if libxc::is_legacy(found.to_be_bytes()) => f.write_str(
-                    "; the bytes are those of a legacy image of Xen 4.5 or older, which the header does not announce",
+                    "; the bytes look like a legacy image of Xen 4.5 or older, which the header does not announce",
                 )?,
                 "found:legacy" => {}
                 "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
                 "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
-                // A parameter that no toolstack may set is refused before its value is looked at.
+                // A parameter that no toolstack may set is refused whatever its value.
                 "to" if params::is_never_set(expected) => {}
                 "to" if matches!(self.0.fact, Some(Fact::Nest | Fact::Altp2m)) => {}
                 "to" => write!(f, " to {found:#x}")?,
                 "missing" => missing(f, found.min(expected), found.max(expected))?,
                 "lack" if expected == 0 || self.0.record.is_none_or(|record| record.kind.is_none()) => {}
-                "lack" => write!(f, ", of which {} are missing", ByteSize(expected))?,
+                "lack" => write!(f, " that lacks {}", ByteSize(expected))?,
                 "type" => f.write_str(domain_type(expected).map_or("unknown", DomainType::name))?,
                 "shown" => f.write_str(Shown::of(found).text())?,
                 "of-type" if found == UNKNOWN_TYPE => f.write_str("of another type")?,
@@ -221,8 +222,8 @@ impl fmt::Display for Message<'_> {
                 "found:viridian" => viridian(f, found)?,
                 "expected:viridian" => viridian(f, expected)?,
                 "torn" if expected == 0 => {}
-                "torn" => f.write_str(", and the record behind it is torn")?,
-                // A test walks the catalogue for placeholders that are not in this table.
+                "torn" => f.write_str(", and the record after it is incomplete")?,
+                // A test checks that every placeholder in the catalogue is handled here.
                 _ => f.write_str(place)?,
             }
         }
@@ -231,33 +232,30 @@ impl fmt::Display for Message<'_> {
             None => Ok(()),
             Some(fact) => {
                 let takers: TargetSet = Target::all().filter(|target| !target.refuses(fact)).collect();
-                let rest = if self.0.is_combination {
-                    ", and with the rest of the stream by no release"
-                } else {
-                    ""
-                };
-                write!(f, "; taken by {takers}{rest}")
+                let rest =
+                    if self.0.is_combination { ", but not together with the rest of the stream" } else { "" };
+                write!(f, "; accepted by {takers}{rest}")
             }
         }
     }
 }
 
-/// A page's type that was not kept, as `pv::cr3-type` and `pv::cr1-type` have it for `found`.
+/// The value of `found` in `pv::cr3-type` and `pv::cr1-type` if the type of the page was not remembered.
 pub const UNKNOWN_TYPE: u64 = u64::MAX;
 
-/// Features of Viridian that are none, since the stream has an entry of HVM_CONTEXT instead.
+/// Stands for Viridian features if the stream has a Viridian entry in HVM_CONTEXT but no features.
 pub(crate) const VIRIDIAN_STATE: u64 = u64::MAX;
 
-/// Features of Viridian that a stream or a configuration gives a guest.
+/// Formats the Viridian features that a stream or a configuration gives a guest.
 fn viridian(f: &mut fmt::Formatter<'_>, features: u64) -> fmt::Result {
     match features {
-        0 => f.write_str("no features of Viridian"),
-        VIRIDIAN_STATE => f.write_str("state of Viridian"),
-        features => write!(f, "features {features:#x} of Viridian"),
+        0 => f.write_str("no Viridian features"),
+        VIRIDIAN_STATE => f.write_str("Viridian state"),
+        features => write!(f, "Viridian features {features:#x}"),
     }
 }
 
-/// The number of a domain type in [`DomainType::ALL`], as `xl::type-mismatch` has it for `expected`.
+/// The number of a domain type, which is `expected` in `xl::type-mismatch`.
 pub(crate) fn number_of(domain_type: DomainType) -> u64 {
     domain_type as u64
 }
@@ -266,7 +264,7 @@ fn domain_type(number: u64) -> Option<DomainType> {
     DomainType::ALL.into_iter().find(|domain_type| number_of(*domain_type) == number)
 }
 
-/// What a stream shows of its domain's type, as `xl::type-mismatch` has it for `found`.
+/// What a stream reveals about its domain's type, which is `found` in `xl::type-mismatch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     PvGuest,
@@ -284,9 +282,9 @@ impl Shown {
 
     const fn text(self) -> &'static str {
         match self {
-            Shown::PvGuest => "the stream is of a PV guest",
-            Shown::HvmGuest => "the stream is of an HVM or PVH guest",
-            Shown::EmulatorRecord => "the stream has a record of a device model",
+            Shown::PvGuest => "the stream holds a PV guest",
+            Shown::HvmGuest => "the stream holds an HVM or PVH guest",
+            Shown::EmulatorRecord => "the stream has a device-model record",
             Shown::EmulatedDevices => "the stream has emulated devices",
         }
     }
@@ -296,7 +294,7 @@ fn named(f: &mut fmt::Formatter<'_>, layer: Layer, kind: u64) -> fmt::Result {
     write!(f, "{}", TypeLabel { name: types::name(layer, kind), kind })
 }
 
-/// Pfns that are missing, from `first` to before `end`, and the memory that they stand for.
+/// Formats the missing pfns `first..end`, and how much memory that is.
 fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
     let pages = end.saturating_sub(first);
     if pages == 1 {
@@ -307,14 +305,14 @@ fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
     write!(f, "{}", ByteSize(pages.saturating_mul(PAGE_SIZE)))
 }
 
-/// Who converts a legacy image, by the place of its format among all.
+/// Says how to convert a legacy image. `format` is an index into [`Format::ALL`].
 fn converter(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
     f.write_str(match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
         Some(Format::Xl) => {
-            "xl restore of Xen 4.6 and later converts it by itself, with convert-legacy-stream"
+            "xl restore of Xen 4.6 and later converts it automatically, with convert-legacy-stream"
         }
         Some(Format::Libvirt) => {
-            "libvirt restores it through libxl, which converts it by itself, with convert-legacy-stream"
+            "libvirt restores it through libxl, which converts it automatically, with convert-legacy-stream"
         }
         Some(Format::Xenopsd | Format::Libxl | Format::Libxc | Format::Auto) | None => {
             "convert it with convert-legacy-stream, which comes with Xen 4.6 and later"
@@ -322,20 +320,20 @@ fn converter(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
     })
 }
 
-/// What was expected at the start, by the format's place among all.
-/// What follows the end of a stream: another image, where the format is known.
+/// Says what follows the end of a stream. `format` is an index into [`Format::ALL`] if it is another image.
 fn following(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
     match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
-        None | Some(Format::Auto) => f.write_str("the file goes on"),
+        None | Some(Format::Auto) => f.write_str("more bytes follow"),
         Some(format) => write!(f, "another image follows, of format {format}"),
     }
 }
 
+/// Says what was expected at the start. `format` is an index into [`Format::ALL`].
 fn beginning(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
     match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
         None | Some(Format::Auto) => {
-            f.write_str("no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands")
+            f.write_str("there is no magic of an xl, libvirt, xenopsd, libxl or libxc stream")
         }
-        Some(format) => write!(f, "the magic of format {format}, which it was said to be in, does not stand"),
+        Some(format) => write!(f, "the requested format is {format}, but its magic is not"),
     }
 }

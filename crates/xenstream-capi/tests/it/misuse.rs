@@ -356,7 +356,7 @@ fn a_target_refuses_and_the_text_names_takers() {
     let violation = violation(verifier).unwrap();
     assert_eq!(violation.has & XS_HAS_RELEASES, XS_HAS_RELEASES);
     let text = text(&violation);
-    assert!(text.ends_with("; taken by Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3"), "{text}");
+    assert!(text.ends_with("; accepted by Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3"), "{text}");
 }
 
 /// A stream with a LAPIC of the longer form.

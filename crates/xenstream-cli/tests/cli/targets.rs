@@ -48,7 +48,7 @@ fn a_target_refuses_what_it_does_not_take() {
             let run = run_in(files.path(), [command, "--target", target, "image"]);
             assert_eq!((run.status, run.stderr.as_str()), (status, ""), "{target}: {run:?}");
             let error = format!(
-                "  error: hvm::lapic-length: the LAPIC entry has 32 bytes, more than 24; taken by {TAKERS}\n"
+                "  error: hvm::lapic-length: the LAPIC entry has 32 bytes, more than 24; accepted by {TAKERS}\n"
             );
             assert_eq!(run.stdout.contains(&error), status == 1, "{target}: {run:?}");
             assert_eq!(run.stdout.contains("restores on: "), status == 0, "{target}: {run:?}");

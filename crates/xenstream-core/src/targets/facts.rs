@@ -1,7 +1,7 @@
-//! What changed between the releases of Xen: one row for each change that alters which streams are taken.
+//! Changes between releases of Xen: one row for each change that affects which streams are accepted.
 //!
-//! A row says since which point release of each branch a fact holds. A branch between two listed ones that is not
-//! listed itself lacks the fact; every branch after the last listed one has it.
+//! A row lists the point release of each branch since which the fact holds. An unlisted branch between two listed ones
+//! lacks the fact; every branch after the last listed one has it.
 
 use core::fmt;
 use core::str::FromStr;
@@ -11,12 +11,12 @@ use crate::rule::{Grade, Rule};
 use crate::targets::HostDependency;
 use crate::violation::Layer;
 
-/// Which releases a fact makes refuse a stream that depends on it.
+/// Which releases refuse a stream that depends on a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Polarity {
-    /// Releases with the fact take more: the stream is refused by those without it.
+    /// Releases with the fact accept more. Those without it refuse the stream.
     Accepts,
-    /// Releases with the fact take less: the stream is refused by those that have it.
+    /// Releases with the fact accept less. Those with it refuse the stream.
     Refuses,
 }
 
@@ -38,20 +38,20 @@ pub struct FactEntry {
     pub name: &'static str,
     /// Which releases refuse.
     pub polarity: Polarity,
-    /// `(minor, point)` of the first release of each branch that has it, ascending. Empty where only a vendor has it.
+    /// `(minor, point)` of the first release of each branch that has the fact, ascending. Empty if only a vendor has it.
     pub since: &'static [(u8, u8)],
     /// Strictness without a target, under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
     pub grades: [Grade; 3],
-    /// The rule of a finding: for HVM_CONTEXT and, where there is a second, for other records. Empty where the fact is
-    /// known and no stream shows it.
+    /// The rules of findings: one for HVM_CONTEXT and, if there is a second, one for other records. Empty if no stream
+    /// reveals the fact.
     pub rules: &'static [Rule],
-    /// What it depends on beside the stream and the release. Such a fact never refuses a stream.
+    /// What the fact depends on besides the stream and the release. Such a fact never refuses a stream.
     pub host: Option<HostDependency>,
-    /// The commit of Xen that brought it.
+    /// The commit of Xen that introduced it.
     pub commit: &'static str,
     /// What changed.
     pub title: &'static str,
-    /// What to do about a stream that a release refuses for it.
+    /// What to do about a stream that a release refuses because of the fact.
     pub advice: &'static str,
 }
 
@@ -101,81 +101,81 @@ facts! {
         since: [(14, 0)],
         rules: [LibxcVersion3],
         commit: "6501e46ca7",
-        title: "libxc streams of version 3, STATIC_DATA_END and the CPU policies are read",
+        title: "libxc streams may have version 3, STATIC_DATA_END and CPU policies",
         advice: "Restore it on a newer release; writing the stream as version 2 loses the CPU policies, so that is safe only between hosts with the same processor",
     Rtc24 "RTC24" Accepts A A A
         since: [(14, 0)],
         rules: [HvmRtcLength],
         commit: "105b06fc7e",
-        title: "an RTC entry has up to 24 bytes and not exactly 16",
-        advice: "Restore it on a newer release, or cut the entry to 16 bytes: the offset of the guest's clock is lost, which the toolstack usually sets itself",
+        title: "an RTC entry may have up to 24 bytes instead of exactly 16",
+        advice: "Restore it on a newer release, or truncate the entry to 16 bytes, which loses the guest's clock offset; the toolstack usually sets it anyway",
     Lapic32 "LAPIC32" Accepts A A A
         since: [(18, 5), (19, 2), (20, 1), (21, 0)],
         rules: [HvmLapicLength],
         commit: "b28b590d4a",
-        title: "a LAPIC entry has up to 32 bytes and not up to 24",
-        advice: "Restore it on a newer point release, or cut the entry to 24 bytes: nothing is lost where the last 8 are zero",
+        title: "a LAPIC entry may have up to 32 bytes instead of 24",
+        advice: "Restore it on a newer point release, or truncate the entry to 24 bytes, which loses nothing if the last 8 are zero",
     Msr2 "MSR2" Accepts A A A
         since: [(13, 2), (14, 1), (15, 0)],
         rules: [LibxcMsrPolicyCount],
         commit: "ac4ec487e0",
         title: "X86_MSR_POLICY may hold a second MSR, ARCH_CAPABILITIES",
-        advice: "Restore it on a newer point release, or drop the entry of MSR 0x10a: nothing is lost where its value is 0",
+        advice: "Restore it on a newer point release, or drop the entry of MSR 0x10a, which loses nothing if its value is 0",
     L72 "L72" Accepts A A A
         since: [(14, 5), (15, 3), (16, 1), (17, 0)],
         rules: [LibxcCpuidPolicyLeaf],
         commit: "f3709b15fc",
-        title: "CPUID leaf 7 has a subleaf 2",
+        title: "CPUID leaf 7 may have subleaf 2",
         advice: "Restore it on a newer point release, or drop the subleaf and lower the limit in subleaf 0: the guest sees other processor features",
     L73 "L73" Accepts A A A
         since: [],
         rules: [LibxcCpuidPolicyLeaf],
         commit: "patch of XCP-ng and XenServer",
-        title: "CPUID leaf 7 has a subleaf 3",
+        title: "CPUID leaf 7 may have subleaf 3",
         advice: "Restore it on XCP-ng or XenServer, or drop the subleaf and lower the limit in subleaf 0: the guest sees other processor features",
     E21 "E21" Accepts A A A
         since: [(14, 5), (15, 3), (16, 0)],
         rules: [LibxcCpuidPolicyLeaf],
         commit: "e9b4fe2636",
-        title: "CPUID has the leaves 0x8000001d to 0x80000021",
+        title: "CPUID may have leaves 0x8000001d to 0x80000021",
         advice: "Restore it on a newer point release, or drop the leaves and lower the limit in leaf 0x80000000: the guest sees other processor features",
     Ac64 "AC64" Accepts A A A
         since: [(14, 6), (15, 5), (16, 5), (17, 2), (18, 0)],
         rules: [LibxcMsrPolicyValue],
         commit: "d9fe459ffa",
-        title: "the policy value of ARCH_CAPABILITIES has 64 bits and not 32",
-        advice: "Restore it on a newer point release; clearing the high half makes the guest apply mitigations that it does not need",
+        title: "ARCH_CAPABILITIES in the policy may have 64 bits instead of 32",
+        advice: "Restore it on a newer point release; clearing the high half makes the guest apply unnecessary mitigations",
     Leaf "LEAF" Accepts A A A
         since: [(18, 4), (19, 1), (20, 0)],
         rules: [],
         host: MaxLeaf,
         commit: "fa2d831803",
         title: "the highest CPUID leaf of a policy may exceed the host's",
-        advice: "Restore it on a host whose processor has as many CPUID leaves, or on a newer release",
+        advice: "Restore it on a host whose processor has at least as many CPUID leaves, or on a newer release",
     Vsc "VSC" Accepts A A A
         since: [(17, 0)],
         rules: [HvmMsrIndex],
         commit: "8ffd5496f4",
         title: "a CPU_MSR entry may hold VIRT_SPEC_CTRL (0xc001011f)",
-        advice: "Restore it on a newer release; without the MSR the guest loses a mitigation that it has turned on",
+        advice: "Restore it on a newer release; without the MSR, the guest loses a mitigation that it has enabled",
     Pkrs "PKRS" Accepts A A A
         since: [(18, 0)],
         rules: [HvmMsrIndex],
         commit: "59bbbb823d",
         title: "a CPU_MSR entry may hold PKRS (0x6e1)",
-        advice: "Restore it on a newer release; without the MSR the guest's memory protection is lost",
+        advice: "Restore it on a newer release; without the MSR, the guest loses memory protection",
     Psfd "PSFD" Accepts A A A
         since: [(14, 5), (15, 3), (16, 1), (17, 0)],
         rules: [HvmMsrValue],
         commit: "969a57f73f",
         title: "SPEC_CTRL may have bit 7, PSFD",
-        advice: "Restore it on a newer point release; without the bit the guest loses a mitigation that it has turned on",
+        advice: "Restore it on a newer point release; without the bit, the guest loses a mitigation that it has enabled",
     Bhi "BHI" Accepts A A A
         since: [(15, 6), (16, 6), (17, 4), (18, 2), (19, 0)],
         rules: [HvmMsrValue],
         commit: "fixes for XSA-456, April 2024",
-        title: "SPEC_CTRL may have the bits 3 to 6 and 10",
-        advice: "Restore it on a newer point release; without the bits the guest loses a mitigation that it has turned on",
+        title: "SPEC_CTRL may have bits 3 to 6 and 10",
+        advice: "Restore it on a newer point release; without the bits, the guest loses a mitigation that it has enabled",
     Aibrs "AIBRS" Accepts A A A
         since: [(18, 0)],
         rules: [HvmCpuEfer],
@@ -204,14 +204,14 @@ facts! {
         since: [(20, 0)],
         rules: [HvmXsaveState, PvXsaveState],
         commit: "e3b5440012",
-        title: "XSAVE state may have the components 17 and 18, AMX tiles",
+        title: "XSAVE state may have components 17 and 18, AMX tiles",
         advice: "Restore it on a newer release",
     Vir13 "VIR13" Accepts A A A
         since: [(15, 0)],
         rules: [LibxcHvmParamsRefused],
         commit: "948719f3bf",
-        title: "HVM parameter 9 may have the Viridian bits 10 to 12",
-        advice: "Restore it on a newer release: the guest has been told of the features and relies on them",
+        title: "HVM parameter 9 may have Viridian bits 10 to 12",
+        advice: "Restore it on a newer release, because the guest relies on the features",
     PvMsr7 "PVMSR7" Accepts A A A
         since: [(18, 4), (19, 1), (20, 0)],
         rules: [],
@@ -223,14 +223,14 @@ facts! {
         since: [(16, 4), (17, 1), (18, 0)],
         rules: [LibxcTscInfoKhz],
         commit: "ad15a0a8ca",
-        title: "any TSC frequency is safe; before, a multiple of 2^29 kHz hangs the host",
+        title: "any TSC frequency is safe; without the fact, a multiple of 2^29 kHz hangs the host",
         advice: "Restore it on a newer release; no saver writes such a frequency, so find out where the image comes from",
 
     Pfn31 "PFN31" Accepts A A A
         since: [(15, 0)],
         rules: [LibxcPageDataPfnLimit],
         commit: "between 4.14 and 4.15",
-        title: "pfns may be 2^30 and above; before, the restorer's bitmap overflows, and from 2^31 on it is freed twice",
+        title: "pfns may be 2^30 and above; without the fact, the restorer's bitmap overflows, and from 2^31 it is freed twice",
         advice: "Restore it on a newer release; a guest of less than 4 TiB has no such pfn, so find out where the image comes from",
 
     L7Sub2 "L7SUB2" Accepts A A A
@@ -251,19 +251,19 @@ facts! {
         since: [(13, 1), (14, 0)],
         rules: [PvVmAssist],
         commit: "a62c6fe05c",
-        title: "vm_assist of a PV guest may have known bits only",
+        title: "vm_assist of a PV guest must have only known bits",
         advice: "The field is damaged: save the guest again",
     Dr32 "DR32" Refuses W W D
         since: [(18, 0)],
         rules: [HvmCpuDebug, PvDebug],
         commit: "15987cb03f",
-        title: "DR6 and DR7 may have 32 bits, and a PV guest's DR0 to DR3 addresses of its own",
+        title: "DR6 and DR7 must fit 32 bits, and a PV guest's DR0 to DR3 must hold its own addresses",
         advice: "Clear the high halves of DR6 and DR7: the hardware has no such bits",
     Gdt16 "GDT16" Refuses W D D
         since: [(14, 0)],
         rules: [PvGdtCount],
         commit: "ded6e9d514",
-        title: "gdt_ents of a PV guest is judged in all its bits",
+        title: "gdt_ents of a PV guest is checked in all its bits",
         advice: "The field is damaged: save the guest again",
     Pv32Vm "PV32VM" Refuses W W D
         since: [(21, 1), (22, 0)],
@@ -276,13 +276,13 @@ facts! {
         rules: [HvmPicState],
         commit: "69c89dd787",
         title: "the values of a PIC entry are checked",
-        advice: "Save the guest again; values out of range were written by no release since 4.16",
+        advice: "Save the guest again; no release since 4.16 writes such values",
     PicInit "PICINIT" Refuses W W W
         since: [(19, 0)],
         rules: [HvmPicInit],
         commit: "69c89dd787",
         title: "a PIC whose output is asserted during an initialisation sequence is refused",
-        advice: "Set int_output to 0: Xen computes it anew, so the guest cannot tell",
+        advice: "Set int_output to 0: Xen recomputes it, so the guest does not notice",
     PitChk "PITCHK" Refuses W W D
         since: [(19, 0)],
         rules: [HvmPitState],
@@ -299,7 +299,7 @@ facts! {
         since: [(19, 0)],
         rules: [HvmXsaveState],
         commit: "e3b5440012",
-        title: "the XSAVE components 17 and 18 come together or not at all",
+        title: "XSAVE components 17 and 18 must come together",
         advice: "The state is damaged: save the guest again",
     Altp2m "ALTP2M" Refuses W W D
         since: [(19, 0)],
@@ -318,33 +318,33 @@ facts! {
         rules: [],
         host: NestedVirt,
         commit: "between 4.14 and 4.15",
-        title: "CR4.VMXE needs nested virtualisation to be configured",
-        advice: "Configure nested virtualisation for the guest on the host that restores",
+        title: "CR4.VMXE requires nested virtualisation to be configured",
+        advice: "Configure nested virtualisation for the guest on the restoring host",
     L7Max "L7MAX" Refuses A A A
         since: [(15, 0)],
         rules: [LibxcCpuidPolicyMax],
         commit: "e6e85b662b",
         title: "the highest subleaf of CPUID leaf 7 is at most 2",
-        advice: "Restore it on XCP-ng or XenServer, or lower the limit in subleaf 0: Xen knows no subleaf above 2",
+        advice: "Restore it on XCP-ng or XenServer, or lower the limit in subleaf 0: Xen has no subleaf above 2",
     Vendor "VENDOR" Refuses A A A
         since: [(22, 0)],
         rules: [],
         host: Vendor,
         commit: "c520286a53",
-        title: "the processor's vendor in the CPU policy must be the host's",
+        title: "the CPU vendor in the policy must be the host's",
         advice: "Restore it on a host with a processor of the same vendor",
     NoVir "NOVIR" Refuses A A A
         since: [(22, 0)],
         rules: [],
         host: Viridian,
         commit: "43c1c49b00",
-        title: "Viridian support may be left out when Xen is built",
+        title: "Xen may be built without Viridian support",
         advice: "Restore it on a Xen that was built with Viridian support",
     Qtrad "QTRAD" Refuses W W W
         since: [(21, 0)],
         rules: [LibxlEmulatorTraditional],
         commit: "19ab8356ab",
-        title: "qemu-traditional is gone",
+        title: "qemu-traditional was removed",
         advice: "Restore it on an older release: no other device model can load the state",
 }
 

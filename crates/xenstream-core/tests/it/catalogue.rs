@@ -205,7 +205,7 @@ fn truncation_tells_what_was_being_read() {
     assert_eq!(message(record(None)), "the input ends after 16 bytes, inside a record header");
     assert_eq!(
         message(record(Some(1))),
-        "the input ends after 16 bytes, inside a record, of which 64.0 KiB are missing"
+        "the input ends after 16 bytes, inside a record that lacks 64.0 KiB"
     );
 }
 
@@ -226,7 +226,10 @@ fn missing_memory_is_told_with_its_size() {
 #[test]
 fn failover_tells_the_checkpoint() {
     let message = violation(Rule::StreamFailover, None).message().to_string();
-    assert!(message.ends_with("restorable to checkpoint 16, and the record behind it is torn"), "{message}");
+    assert!(
+        message.ends_with("restorable to checkpoint 16, and the record after it is incomplete"),
+        "{message}"
+    );
     let whole = Violation { expected: 0, ..violation(Rule::StreamFailover, None) };
     assert!(whole.message().to_string().ends_with("restorable to checkpoint 16"), "{}", whole.message());
 }
@@ -240,12 +243,12 @@ fn a_beginning_is_told_by_what_was_expected_of_it() {
     for unknown in [0, 99, u64::MAX] {
         assert_eq!(
             message(unknown),
-            "no magic of an xl, libvirt, xenopsd, libxl or libxc stream stands at the start"
+            "there is no magic of an xl, libvirt, xenopsd, libxl or libxc stream at the start"
         );
     }
     assert_eq!(
         message(Format::Libvirt as u64),
-        "the magic of format libvirt, which it was said to be in, does not stand at the start"
+        "the requested format is libvirt, but its magic is not at the start"
     );
 }
 

@@ -195,8 +195,5 @@ fn what_no_release_takes_is_refused_without_a_target() {
     let mut verifier = Verifier::new(stream.format(), &Policy::restore());
     let violation = verifier.push(&stream.bytes(), &mut ()).unwrap_err();
     assert_eq!((violation.fact, violation.is_combination), (Some(Fact::Vir13), true));
-    assert!(
-        violation.to_string().ends_with(", and with the rest of the stream by no release"),
-        "{violation}"
-    );
+    assert!(violation.to_string().ends_with(", but not together with the rest of the stream"), "{violation}");
 }
