@@ -159,9 +159,9 @@ fn messages_have_known_placeholders_only() {
     });
 }
 
-/// And the numbers are in it: a placeholder that the display does not know would come out as its own name.
+/// A placeholder that `Display` does not know would be printed as its own name.
 #[test]
-fn messages_render() {
+fn placeholders_are_filled_in() {
     for record in [None, record(None), record(Some(1))] {
         assert_none("braces are left over", |rule| {
             violation(rule, record).message().to_string().contains(['{', '}'])
@@ -178,9 +178,9 @@ fn messages_render() {
                 // 0x10 is a type of libxc's and none of libxl's.
                 "found:libxc" => "STATIC_DATA_END",
                 "found:x" | "found:libxl" => "0x10",
-                "torn" => "torn",
+                "torn" => "incomplete",
                 "expected:format" => "no magic",
-                "found:follows" => "file goes on",
+                "found:follows" => "more bytes follow",
                 "range" => "below",
                 "found:xenopsd" => "the header",
                 "expected:converter" => "convert-legacy-stream",
@@ -189,9 +189,9 @@ fn messages_render() {
                 "to" => " to 0x10",
                 "missing" => "pfns 0x10 to 0xffff are missing: 255.9 MiB",
                 "type" => "unknown",
-                "shown" => "the stream is of",
+                "shown" => "the stream holds",
                 "of-type" => "of type 0x10",
-                "found:viridian" | "expected:viridian" => "features 0x",
+                "found:viridian" | "expected:viridian" => "Viridian features 0x",
                 _ => "a header",
             })
         })
@@ -262,7 +262,7 @@ fn a_range_of_pfns_is_told_by_the_end_that_is_wrong() {
     assert_eq!(message(0x1_0000), "end_pfn 0x10000 reaches the limit p2m-pfn of 0x10000");
 }
 
-/// Who meets a limit must learn which one to raise.
+/// A message about a limit names it, so that people know which one to raise.
 #[test]
 fn every_limit_is_named_in_a_message() {
     for limit in Limit::ALL {
