@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 use xenstream::rewrite::{Change, Container, Convert, Converted, Loss, Obstacle, Output, convert};
-use xenstream::{Error, Verdict};
+use xenstream::{Error, Verdict, json};
 
 use crate::args::{Judging, PathOrDash, usage, values};
 use crate::descriptor::{Stdout, is_unusable};
@@ -20,7 +21,8 @@ Examples:
   xenstream convert --plain guest.save plain.save              restore a Remus stream with xl
   xenstream convert --container libxl guest.save guest.libxl   move to another toolstack
   xenstream convert --repair guest.save whole.save             list repairs; --write makes them
-  cat guest.save | xenstream convert --compact - small.save    drop superseded pages";
+  cat guest.save | xenstream convert --compact - small.save    drop superseded pages
+  xenstream convert --json --dry-run --target 4.14 guest.save  list the changes as JSON";
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -93,6 +95,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     judging: Judging,
 
+    /// Print a JSON object on standard output
+    #[arg(long)]
+    json: bool,
+
     /// Print nothing if the stream is converted
     #[arg(short, long)]
     quiet: bool,
@@ -107,21 +113,95 @@ impl Arguments {
 
 /// Converts one stream. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    match converted(arguments) {
-        Ok(converted) => {
-            tell(&mut anstream::stderr().lock(), arguments, &converted)?;
-            Ok(match converted.report.verdict {
-                _ if converted.obstacles.is_empty() => status::VALID,
-                Verdict::Unjudged(_) => status::UNJUDGED,
-                _ => status::INVALID,
-            })
-        }
-        Err(error) => {
-            let output = arguments.output.as_ref().filter(|_| output::is_of_output(&error));
-            output::failure(output.unwrap_or(&arguments.input).name(), &error);
-            Ok(status::FAILED)
+    if arguments.json && !arguments.is_dry() && matches!(arguments.output, Some(PathOrDash::Dash)) {
+        usage::<Arguments>("convert", "standard output takes the stream or the JSON object, not both");
+    }
+    let result = converted(arguments);
+    if arguments.json {
+        print(arguments, &result)?;
+    } else {
+        match &result {
+            Ok(converted) => tell(&mut anstream::stderr().lock(), arguments, converted)?,
+            Err(error) => {
+                let output = arguments.output.as_ref().filter(|_| output::is_of_output(error));
+                output::failure(output.unwrap_or(&arguments.input).name(), error);
+            }
         }
     }
+    Ok(match &result {
+        Ok(converted) if converted.obstacles.is_empty() => status::VALID,
+        Ok(Converted { report, .. }) if matches!(report.verdict, Verdict::Unjudged(_)) => status::UNJUDGED,
+        Ok(_) => status::INVALID,
+        Err(_) => status::FAILED,
+    })
+}
+
+/// The object of `xenstream verify --json`, with what was changed.
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(flatten)]
+    line: json::Line<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted: Option<Conversion<'a>>,
+}
+
+#[derive(Serialize)]
+struct Conversion<'a> {
+    /// Null where there is no OUT.
+    bytes: Option<u64>,
+    changes: Vec<ChangeObject<'a>>,
+    /// Further changes.
+    unlisted: u64,
+    obstacles: Vec<ObstacleObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChangeObject<'a> {
+    offset: u64,
+    place: &'a str,
+    field: &'a str,
+    before: &'a str,
+    after: &'a str,
+    loss: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ObstacleObject<'a> {
+    offset: u64,
+    place: &'a str,
+    reason: &'a str,
+    lossy: Option<&'static str>,
+}
+
+impl ChangeObject<'_> {
+    fn of(change: &Change) -> ChangeObject<'_> {
+        let Change { offset, place, field, before, after, loss, .. } = change;
+        ChangeObject { offset: *offset, place, field, before, after, loss: loss.map(Loss::name) }
+    }
+}
+
+impl ObstacleObject<'_> {
+    fn of(obstacle: &Obstacle) -> ObstacleObject<'_> {
+        let Obstacle { offset, place, reason, loss, .. } = obstacle;
+        ObstacleObject { offset: *offset, place, reason, lossy: loss.map(Loss::name) }
+    }
+}
+
+fn print(arguments: &Arguments, result: &Result<Converted, Error>) -> io::Result<()> {
+    let report = result.as_ref().map(|converted| &converted.report);
+    let object = Object {
+        line: json::Line::of(arguments.input.name(), report, arguments.judging.profile),
+        converted: result.as_ref().ok().map(|converted| Conversion {
+            bytes: converted.bytes,
+            changes: converted.changes.iter().map(ChangeObject::of).collect(),
+            unlisted: converted.unlisted,
+            obstacles: converted.obstacles.iter().map(ObstacleObject::of).collect(),
+        }),
+    };
+    let mut out = output::stdout();
+    serde_json::to_writer(&mut out, &object)?;
+    writeln!(out)?;
+    out.flush()
 }
 
 fn converted(arguments: &Arguments) -> Result<Converted, Error> {

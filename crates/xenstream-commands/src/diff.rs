@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
-use xenstream::diff::{Compare, Diff, Difference, Sample, diff};
+use xenstream::diff::{Compare, Diff, DiffError, Difference, Sample, diff};
 use xenstream::{Error, json};
 
 use crate::args::{Judging, PathOrDash, usage};
@@ -72,9 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let options = arguments.judging.options(true);
     let diff = match diff([a.input(&stdin), b.input(&stdin)], &options, &what) {
         Ok(diff) => diff,
-        Err(error) => {
-            // The error does not say which of the two it is about.
-            output::complain(&format!("{} or {}: {}", name(a), name(b), error.message()));
+        Err(DiffError { input, error, .. }) => {
+            let name = if input == 0 { a.name() } else { b.name() };
+            output::failure(name, &error);
             return Ok(status::FAILED);
         }
     };
@@ -90,10 +90,6 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         diff if diff.is_empty() => SAME,
         _ => DIFFERENT,
     })
-}
-
-fn name(path: &PathOrDash) -> String {
-    output::name(path.name())
 }
 
 fn tell(out: &mut impl Write, arguments: &Arguments, diff: &Diff) -> io::Result<()> {

@@ -130,3 +130,28 @@ fn containers_take_their_configuration_from_a_file() {
     assert!(run.stderr.contains("cannot read absent"), "{run:?}");
     assert!(!files.path().join("other").exists());
 }
+
+#[test]
+fn the_json_object_lists_changes_and_obstacles() {
+    let files = directory(&[("in", &newer(0).bytes()), ("busy", &newer(0x20).bytes())]);
+    let json = |image, status| {
+        let run = run_in(files.path(), ["convert", "--json", "--target", "4.17.0", image, "out"]);
+        assert_eq!((run.status, run.stderr.as_str()), (status, ""), "{run:?}");
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()
+    };
+    let refused = json("busy", 1);
+    assert_eq!(refused["converted"]["bytes"], serde_json::Value::Null);
+    assert_eq!(refused["converted"]["obstacles"][0]["lossy"], "pending-esr");
+    let done = json("in", 0);
+    assert_eq!((&done["path"], &done["verdict"]), (&"in".into(), &"invalid".into()));
+    let change = &done["converted"]["changes"][0];
+    assert_eq!(change["place"], "HVM_CONTEXT, LAPIC of vcpu 0");
+    assert_eq!(
+        (&change["before"], &change["after"], &change["loss"]),
+        (&"32".into(), &"24".into(), &().into())
+    );
+    assert_eq!(done["converted"]["bytes"], std::fs::metadata(files.path().join("out")).unwrap().len());
+    let failed = json("in", 2);
+    assert_eq!((&failed["converted"], &failed["verdict"]), (&().into(), &"error".into()));
+    assert_eq!(run_in(files.path(), ["convert", "--json", "in", "-"]).status, 2);
+}

@@ -62,9 +62,11 @@ fn verdicts_are_shown_where_one_is_not_valid() {
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.stdout.contains("a: valid: ") && run.stdout.contains("torn: invalid: "), "{run:?}");
     assert_eq!(run_in(files.path(), ["diff", "a", "none"]).status, 2);
-    let missing = run_in(files.path(), ["diff", "a", "missing"]);
-    assert_eq!(missing.status, 2);
-    assert!(missing.stderr.starts_with("xenstream: a or missing: cannot open input: "), "{missing:?}");
+    for order in [["a", "missing"], ["missing", "a"]] {
+        let missing = run_in(files.path(), ["diff", order[0], order[1]]);
+        assert_eq!(missing.status, 2);
+        assert!(missing.stderr.starts_with("xenstream: missing: cannot open input: "), "{missing:?}");
+    }
 }
 
 #[test]

@@ -8,12 +8,9 @@ use xenstream_core::Layer;
 use xenstream_core::wire::layout::Show;
 use xenstream_core::wire::{libxl, structures, types};
 
-use crate::Error;
 use crate::diff::snapshot::{Found, Key};
-use crate::diff::{Difference, Sample, config};
+use crate::diff::{DiffError, Difference, Sample, Side, config};
 use crate::inspect::{Content, Datum, LISTED, Value};
-use crate::source::ahead::read_at;
-use crate::source::file::ReadAt;
 
 /// Bytes of a body that an inspection decodes.
 const DECODED: u64 = 16 << 10;
@@ -33,15 +30,15 @@ const KEYS: [&str; 4] = ["leaf", "subleaf", "index", "key"];
 pub(super) fn compare(
     key: &Key,
     found: [Option<&Found>; 2],
-    files: [&dyn ReadAt; 2],
+    sides: [Side<'_>; 2],
     differences: &mut Vec<Difference>,
-) -> Result<(), Error> {
+) -> Result<(), DiffError> {
     let mut out = Out { key, differences };
     let [Some(a), Some(b)] = found else {
         out.push(None, found.map(|found| found.map(|found| found.content.to_string())));
         return Ok(());
     };
-    if key.name == "configuration" && configuration(&mut out, [a, b], files)? {
+    if key.name == "configuration" && configuration(&mut out, [a, b], sides)? {
         return Ok(());
     }
     let before = out.differences.len();
@@ -51,7 +48,7 @@ pub(super) fn compare(
         if a.length != b.length && out.differences.len() == before {
             out.push(Some("length".to_owned()), [a, b].map(|found| Some(found.length.to_string())));
         }
-        bytes(&mut out, [a, b], files)?;
+        bytes(&mut out, [a, b], sides)?;
     }
     Ok(())
 }
@@ -116,15 +113,15 @@ impl fmt::Display for Flat {
 }
 
 /// Compares configurations by key; false if they are not alike enough.
-fn configuration(out: &mut Out<'_>, found: [&Found; 2], files: [&dyn ReadAt; 2]) -> Result<bool, Error> {
+fn configuration(out: &mut Out<'_>, found: [&Found; 2], sides: [Side<'_>; 2]) -> Result<bool, DiffError> {
     let mut keys = Vec::new();
-    for (found, file) in found.into_iter().zip(files) {
+    for (found, side) in found.into_iter().zip(sides) {
         let length = found.body.end - found.body.start;
         if length > CONFIGURATION {
             return Ok(false);
         }
         let mut text = vec![0; length as usize];
-        read(file, found.body.start, &mut text)?;
+        side.read(found.body.start, &mut text)?;
         let flat = config::flatten(out.key.layer.0, &text);
         keys.extend(flat.map(|keys| keys.into_iter().map(|(key, value)| (key, Flat::One(value))).collect()));
     }
@@ -205,7 +202,7 @@ fn areas(key: &Key, length: u64) -> Vec<Area> {
 }
 
 /// Compares the bytes of two bodies that no value shows.
-fn bytes(out: &mut Out<'_>, [a, b]: [&Found; 2], files: [&dyn ReadAt; 2]) -> Result<(), Error> {
+fn bytes(out: &mut Out<'_>, [a, b]: [&Found; 2], sides: [Side<'_>; 2]) -> Result<(), DiffError> {
     let lengths = [a, b].map(|found| found.body.end - found.body.start);
     let common = lengths[0].min(lengths[1]);
     let areas = areas(out.key, a.length.min(b.length));
@@ -214,8 +211,8 @@ fn bytes(out: &mut Out<'_>, [a, b]: [&Found; 2], files: [&dyn ReadAt; 2]) -> Res
     let mut done = 0;
     while done < common {
         let length = WINDOW.min(common - done) as usize;
-        for ((window, file), found) in windows.iter_mut().zip(files).zip([a, b]) {
-            read(file, found.body.start + done, &mut window[..length])?;
+        for ((window, side), found) in windows.iter_mut().zip(sides).zip([a, b]) {
+            side.read(found.body.start + done, &mut window[..length])?;
         }
         let [one, other] = &windows;
         if one[..length] != other[..length] {
@@ -234,25 +231,12 @@ fn bytes(out: &mut Out<'_>, [a, b]: [&Found; 2], files: [&dyn ReadAt; 2]) -> Res
     }
     for (name, (count, at)) in differing {
         let mut shown = [None, None];
-        for ((shown, file), found) in shown.iter_mut().zip(files).zip([a, b]) {
+        for ((shown, side), found) in shown.iter_mut().zip(sides).zip([a, b]) {
             let mut bytes = vec![0; (common - at).min(Sample::BYTES as u64) as usize];
-            read(file, found.body.start + at, &mut bytes)?;
+            side.read(found.body.start + at, &mut bytes)?;
             *shown = Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
         }
         out.push_bytes(Some(name.to_owned()), shown, Some((count, at)));
-    }
-    Ok(())
-}
-
-/// Reads bytes that were there a moment ago.
-fn read(file: &dyn ReadAt, at: u64, bytes: &mut [u8]) -> Result<(), Error> {
-    let mut done = 0;
-    while done < bytes.len() {
-        let offset = at.saturating_add(done as u64);
-        match read_at(file, &mut bytes[done..], offset)?.len() {
-            0 => return Err(Error::Read { offset, source: std::io::ErrorKind::UnexpectedEof.into() }),
-            n => done += n,
-        }
     }
     Ok(())
 }

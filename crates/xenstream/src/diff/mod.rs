@@ -19,12 +19,15 @@ mod fields;
 mod pages;
 mod snapshot;
 
+use std::convert::identity;
+use std::io;
 use std::ops::RangeInclusive;
 
 use xenstream_core::Layer;
 
 use crate::rewrite::open::{Opened, open};
 use crate::rewrite::spool::spool;
+use crate::source::ahead::read_at;
 use crate::source::file::ReadAt;
 use crate::{Error, Input, Options, Report};
 
@@ -124,13 +127,34 @@ impl Sample {
     pub const BYTES: usize = 16;
 }
 
+/// Why two images were not compared.
+#[derive(Debug, thiserror::Error)]
+#[error("image {}: {error}", input + 1)]
+pub struct DiffError {
+    /// Which of the inputs the error is about: 0 or 1.
+    pub input: usize,
+    /// What is wrong with it.
+    #[source]
+    pub error: Error,
+}
+
+impl DiffError {
+    fn of(input: usize) -> impl Fn(Error) -> DiffError {
+        move |error| DiffError { input, error }
+    }
+}
+
 /// Compares two images. Invalid ones are compared as far as they go.
 ///
 /// # Errors
 /// An input could not be opened, read or decompressed, or not be copied.
-pub fn diff(inputs: [Input<'_>; 2], options: &Options, what: &Compare) -> Result<Diff, Error> {
+pub fn diff(inputs: [Input<'_>; 2], options: &Options, what: &Compare) -> Result<Diff, DiffError> {
     let [a, b] = inputs;
-    with_file(a, options, |a| with_file(b, options, |b| compare(a, b, options, what)))
+    let with_both = |a: &dyn ReadAt| {
+        let compared = with_file(b, options, |b| Ok(compare(Side::both(a, b), options, what)));
+        Ok(compared.map_err(DiffError::of(1)).and_then(identity))
+    };
+    with_file(a, options, with_both).map_err(DiffError::of(0)).and_then(identity)
 }
 
 /// Opens an input so that it can be read at any place.
@@ -145,13 +169,45 @@ fn with_file<R>(
     })
 }
 
-fn compare(a: &dyn ReadAt, b: &dyn ReadAt, options: &Options, what: &Compare) -> Result<Diff, Error> {
-    let files = [a, b];
-    let [a, b] = [Snapshot::of(a, options)?, Snapshot::of(b, options)?];
+/// One of the images.
+#[derive(Clone, Copy)]
+struct Side<'f> {
+    file: &'f dyn ReadAt,
+    input: usize,
+}
+
+impl<'f> Side<'f> {
+    fn both(a: &'f dyn ReadAt, b: &'f dyn ReadAt) -> [Side<'f>; 2] {
+        [Side { file: a, input: 0 }, Side { file: b, input: 1 }]
+    }
+
+    fn snapshot(self, options: &Options) -> Result<Snapshot, DiffError> {
+        Snapshot::of(self.file, options).map_err(DiffError::of(self.input))
+    }
+
+    /// Reads bytes that were there a moment ago.
+    fn read(self, at: u64, bytes: &mut [u8]) -> Result<(), DiffError> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let offset = at.saturating_add(done as u64);
+            match read_at(self.file, &mut bytes[done..], offset).map_err(DiffError::of(self.input))?.len() {
+                0 => {
+                    let source = io::ErrorKind::UnexpectedEof.into();
+                    return Err(DiffError { input: self.input, error: Error::Read { offset, source } });
+                }
+                n => done += n,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn compare(sides: [Side<'_>; 2], options: &Options, what: &Compare) -> Result<Diff, DiffError> {
+    let [a, b] = [sides[0].snapshot(options)?, sides[1].snapshot(options)?];
     let mut records = Vec::new();
     for key in a.keys_with(&b) {
-        fields::compare(key, [a.record(key), b.record(key)], files, &mut records)?;
+        fields::compare(key, [a.record(key), b.record(key)], sides, &mut records)?;
     }
-    let pages = pages::compare([&a.pages, &b.pages], files, what.samples)?;
+    let pages = pages::compare([&a.pages, &b.pages], sides, what.samples)?;
     Ok(Diff { is_cut: a.is_cut || b.is_cut, reports: [a.report, b.report], records, pages })
 }

@@ -1,25 +1,25 @@
 //! Contents of pages, compared by reading both files where neither has a hole.
 
-use std::io;
 use std::ops::{Range, RangeInclusive};
 
 use xenstream_core::wire::PAGE_SIZE;
 
-use crate::Error;
-use crate::diff::{Pages, Sample};
+use crate::diff::{DiffError, Pages, Sample, Side};
 use crate::extract::contents::Holes;
 use crate::extract::extents::{Extent, Extents};
-use crate::source::ahead::read_at;
-use crate::source::file::ReadAt;
 
 /// Bytes that are read together.
 const WINDOW: u64 = 256 << 10;
 
 /// Compares the pages of two images.
-pub(super) fn compare(pages: [&Extents; 2], files: [&dyn ReadAt; 2], samples: usize) -> Result<Pages, Error> {
+pub(super) fn compare(
+    pages: [&Extents; 2],
+    sides: [Side<'_>; 2],
+    samples: usize,
+) -> Result<Pages, DiffError> {
     let mut found = Pages::default();
     let [a, b] = pages;
-    let mut sides = files.map(|file| Side { file, holes: Holes::of(file), window: Vec::new() });
+    let mut sides = sides.map(|side| Memory { side, holes: Holes::of(side.file), window: Vec::new() });
     for extent in a.iter() {
         for gap in b.gaps(extent.pfn..extent.end()) {
             push(&mut found.only[0], gap);
@@ -47,14 +47,14 @@ fn push(ranges: &mut Vec<RangeInclusive<u64>>, range: RangeInclusive<u64>) {
     }
 }
 
-/// One of the files.
-struct Side<'f> {
-    file: &'f dyn ReadAt,
+/// The pages of one image.
+struct Memory<'f> {
+    side: Side<'f>,
     holes: Holes,
     window: Vec<u8>,
 }
 
-impl Side<'_> {
+impl Memory<'_> {
     /// The next bytes of this range that are no hole, counted from its start.
     fn data(&mut self, range: Range<u64>) -> Range<u64> {
         let (start, length) = (range.start, range.end - range.start);
@@ -62,27 +62,19 @@ impl Side<'_> {
         data.map_or(length..length, |data| data.start - start..data.end - start)
     }
 
-    fn read(&mut self, at: u64, bytes: u64) -> Result<(), Error> {
+    fn read(&mut self, at: u64, bytes: u64) -> Result<(), DiffError> {
         self.window.resize(bytes as usize, 0);
-        let mut done = 0;
-        while done < self.window.len() {
-            let offset = at.saturating_add(done as u64);
-            match read_at(self.file, &mut self.window[done..], offset)?.len() {
-                0 => return Err(Error::Read { offset, source: io::ErrorKind::UnexpectedEof.into() }),
-                n => done += n,
-            }
-        }
-        Ok(())
+        self.side.read(at, &mut self.window)
     }
 }
 
 /// Compares the contents of the same pages.
 fn contents(
     extents: [Extent; 2],
-    sides: &mut [Side<'_>; 2],
+    sides: &mut [Memory<'_>; 2],
     samples: usize,
     found: &mut Pages,
-) -> Result<(), Error> {
+) -> Result<(), DiffError> {
     let [a, b] = extents;
     let bytes = a.bytes();
     let mut done = 0;
