@@ -1,7 +1,6 @@
-//! Lines of Xen's own logs, and the rules that they belong to.
+//! Lines in the logs of Xen's programs, and the rules behind them.
 //!
-//! Who has such a line in hand learns from the rule what is wrong with the image, and where to look in the next one
-//! before it is restored.
+//! The rule says what is wrong with the image, and finds the same fault in an image before it is restored.
 
 mod libxenguest;
 mod others;
@@ -29,7 +28,7 @@ pub enum Writer {
 }
 
 impl Writer {
-    /// All of them.
+    /// Every writer.
     pub const ALL: [Writer; 6] =
         [Writer::Libxenguest, Writer::Libxl, Writer::Xl, Writer::Hypervisor, Writer::Qemu, Writer::Xenopsd];
 
@@ -48,7 +47,7 @@ impl Writer {
 }
 
 impl Writer {
-    /// Where its lines are found, in Markdown.
+    /// Where the program's lines are found, in Markdown.
     #[must_use]
     pub const fn place(self) -> &'static str {
         match self {
@@ -72,22 +71,22 @@ impl fmt::Display for Writer {
     }
 }
 
-/// A line that Xen's programs write about an image that they do not take.
+/// A line that Xen's programs write about an image that they refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLine {
-    /// What the line contains; `*` stands for anything, such as numbers.
+    /// The text in the line; `*` stands for any text, such as a number.
     pub pattern: &'static str,
     /// The program that writes it.
     pub writer: Writer,
-    /// What has happened.
+    /// What the line means.
     pub meaning: &'static str,
-    /// The rules that such an image breaks: one of them, by how it is broken.
+    /// The rules that such an image may break; it breaks at least one of them.
     pub rules: &'static [Rule],
 }
 
 impl LogLine {
-    /// Returns whether this is the line, or a part of it.
+    /// Returns whether a line matches, or contains a match.
     #[must_use]
     pub fn matches(&self, line: &str) -> bool {
         let mut rest = line;
@@ -114,13 +113,13 @@ const fn line(
     LogLine { pattern, writer, meaning, rules }
 }
 
-/// Every line that is known, by the program that writes it and in stream order.
+/// Returns every known line, grouped by writer and in stream order.
 pub fn lines() -> impl Iterator<Item = &'static LogLine> {
     libxenguest::LINES.iter().chain(others::LINES)
 }
 
-/// The entries that a text of logs, of one line or several, has something of; of those that tell the same story, the
-/// one that says most. In the order of the text.
+/// Finds the entries that match a text of one or more lines, in the order of the text. Of several entries that match the
+/// same line, the most specific is returned.
 ///
 /// ```
 /// let found = xenstream::logs::find("xc: error: Invalid marker: Got 0x0: Internal error");

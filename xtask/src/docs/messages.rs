@@ -1,17 +1,17 @@
-//! docs/messages.md: the lines of Xen's logs that belong to rules.
+//! docs/messages.md: the lines in Xen's logs, with the rules behind them.
 
 use std::fmt::{Result, Write};
 
 use xenstream::logs::{Writer, lines};
 
 const HEAD: &str = "\
-# Messages of Xen, and the rules they belong to
+# Xen's messages, and the rules behind them
 
-`cargo xtask docs` makes this page from the tables in `crates/xenstream/src/logs`.
+<!-- Made by `cargo xtask docs` from crates/xenstream/src/logs. -->
 
-When a restore or a migration fails, Xen's programs say why in their logs. This page says which rule finds the same
-fault before the restore: `xenstream verify` with the image, and `xenstream explain` with the rule, say more.
-`xenstream explain 'the line'` finds the entry. `*` stands for anything, such as numbers.
+When a restore or a migration fails, Xen's programs log the reason. For each message, this page has its meaning and the
+rules that find the same fault before the restore. `xenstream explain 'the line from the log'` looks a line up here,
+`xenstream verify` checks the image, and `xenstream explain RULE` says more about a rule. `*` stands for any text.
 
 ";
 

@@ -1,4 +1,4 @@
-//! docs/rules.md, from the catalogue.
+//! docs/rules.md, generated from the catalogue.
 
 use std::fmt::{self, Write as _};
 
@@ -12,14 +12,15 @@ pub(super) fn rules(text: &mut String) -> fmt::Result {
         text,
         "<!-- Made by `cargo xtask docs` from crates/xenstream-core/src/catalogue. -->\n\n\
          # The rules\n\n\
-         {} named checks. In each profile a rule has a level: **D**eny refuses the stream, **W**arn reports it, **A**llow\n\
-         passes it over. **S**tructural rules refuse in every profile, since past them nothing can be framed; any other\n\
-         level can be changed rule by rule, with `--deny`, `--warn` and `--allow`.\n\n\
-         - `spec`: the written specifications, as strictly as Xen's own verifier means to check them\n\
-         - `restore`: would `xl restore` of a released Xen take it?\n\
-         - `hardened`: a gate in front of a restorer, for images from people you do not trust\n\n\
-         `xenstream explain RULE` says the same of one rule. Each example is the smallest stream that breaks the rule;\n\
-         beside it lies a neighbour, `.ok.bin`, that differs in the one thing and is accepted.\n",
+         {} named checks. In each profile, a rule has a level: **D**eny makes the stream invalid, **W**arn reports a\n\
+         warning, and **A**llow ignores the rule. **S**tructural rules are denied in every profile, because nothing after\n\
+         such a violation can be parsed. **U**njudged rules mean that the rest cannot be judged. All other levels can be\n\
+         changed rule by rule, with `--deny`, `--warn` and `--allow`.\n\n\
+         - `spec`: does the stream follow the written specifications?\n\
+         - `restore`: would `xl restore` of a released Xen accept it?\n\
+         - `hardened`: is it safe to restore if you do not trust the sender?\n\n\
+         `xenstream explain RULE` prints the section about one rule. Each example is the smallest stream that breaks the\n\
+         rule; the `.ok.bin` file beside it differs only in that, and is accepted.\n",
         Rule::COUNT
     )?;
     text.write_str(ORDER)?;
@@ -95,24 +96,29 @@ pub(super) fn anchor(rule: Rule) -> String {
     rule.name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
 }
 
-/// Which rule wins where several are broken: what the comments in the core refer to by number.
+/// Which rule wins if several are broken. Comments in the core refer to the numbers.
 const ORDER: &str = "
 ## Which rule wins, and where offsets point
 
-Rules are judged in the order in which bytes arrive, each at the first field that decides it. Of a record:
+Rules are judged in the order in which bytes arrive, each at the first field that decides it. For a record, these are:
 
 1. its type;
-2. its place: what has to come before it, and what may not;
-3. its length: the limit first, then what its type asks for;
-4. the fields of its body, in their order;
+2. its place: what must come before it, and what must not;
+3. its length: the limit first, then what its type requires;
+4. the fields of its body, in order;
 5. its padding, at the first byte that is not zero.
 
-The first three are judged together when the header is complete. A rule at allow or warn changes nothing for the next one;
-after a wrong length that was lowered the body is passed over unread. Of a rule the first 8 warnings of a stream are listed,
-and all are counted.
+The first three are judged together when the header is complete. A rule at `allow` or `warn` does not affect the next one.
+If a wrong length was lowered to one of these, the body is skipped unread. The first 8 warnings of each rule are listed, and
+all are counted.
 
-An offset counts from the input's first byte, decompressed. Rules on type and place point at the record, rules on length at
-its `body_length`, also where only the body decides; rules on something missing at the record that shows it; others at the
-field, for `page-data-*` at the entry, for strings of xenstore at the string or the byte. `stream::truncated` and
-`stream::failover` point at the input's end, `stream::trailing-data` after the stream's.
+An offset counts from the first byte of the decompressed input. It points at
+
+- the record, for rules about type and place;
+- `body_length`, for rules about length, even if only the body decides;
+- the record that reveals it, for something missing;
+- the entry, for `page-data-*`, and the string or byte, for xenstore strings;
+- the end of the input, for `stream::truncated` and `stream::failover`, and the end of the stream, for
+  `stream::trailing-data`;
+- the field, for all other rules.
 ";

@@ -1,4 +1,4 @@
-//! docs/structures.md, from the tables of the structures.
+//! docs/structures.md, generated from the tables of structures.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -11,12 +11,12 @@ pub(super) fn structures(text: &mut String) -> fmt::Result {
     text.write_str(
         "<!-- Made by `cargo xtask docs` from crates/xenstream-core/src/wire. -->\n\n\
          # The structures\n\n\
-         Every structure with fields at fixed offsets, as `xenstream` verifies, prints and scrubs it. Offsets count from the\n\
-         start of the structure, or of the element where fields repeat; offset and width are in bytes. PAGE_DATA, page\n\
-         tables and the strings of xenstore have no fixed offsets and are not here.\n\n\
-         *Kept* says when `xenstream scrub` leaves a value: always, unless the stream is damaged (*sound*), unless registers\n\
+         Every structure with fields at fixed offsets, as `xenstream` verifies, prints and scrubs it. Offsets and widths are\n\
+         in bytes. Offsets count from the start of the structure, or of the element if fields repeat. PAGE_DATA, page\n\
+         tables and xenstore strings have no fixed offsets and are not listed.\n\n\
+         *Kept* says when `xenstream scrub` keeps a value: always, unless the stream is damaged (*sound*), unless registers\n\
          are blanked (*registers*), or never. Bytes that no field covers become zero.\n\n\
-         A check names the rule that a value breaks; *by hand* stands for a check that takes more than the value.\n",
+         A check names the rule that a value breaks. *By hand* means that the check needs more than the value.\n",
     )?;
     let mut names = BTreeSet::new();
     all()

@@ -1,4 +1,4 @@
-//! docs/targets.md, from the table of facts and releases.
+//! docs/targets.md, generated from the table of facts and releases.
 
 use std::fmt::{self, Write as _};
 
@@ -8,14 +8,14 @@ use xenstream_core::{Fact, HostDependency, Polarity, Rule, Target, TargetSet};
 pub(super) fn targets(text: &mut String) -> fmt::Result {
     text.write_str(INTRODUCTION)?;
     text.write_str(
-        "\n## Facts\n\n| fact | what changed | releases that have it | others |\n|---|---|---|---|\n",
+        "\n## Facts\n\n| fact | what changed | releases with the fact | other releases |\n|---|---|---|---|\n",
     )?;
     for fact in Fact::all() {
         let entry = fact.entry();
         let others = match (entry.host, entry.polarity) {
             (Some(_), _) => "depends on the host",
             (None, Polarity::Accepts) => "refuse",
-            (None, Polarity::Refuses) => "take it",
+            (None, Polarity::Refuses) => "accept",
         };
         let releases = releases_with(fact);
         writeln!(text, "| [{fact}](#{}) | {} | {releases} | {others} |", anchor(fact), entry.title)?;
@@ -32,9 +32,9 @@ fn section(text: &mut String, fact: Fact) -> fmt::Result {
     let refusing: TargetSet = Target::all().filter(|target| target.refuses(fact)).collect();
     writeln!(text, "\n### {fact}\n\n{}.\n", sentence(entry.title))?;
     match entry.host {
-        None => writeln!(text, "A stream that depends on it is refused by: {refusing}.")?,
+        None => writeln!(text, "Refuse a stream that depends on it: {refusing}.")?,
         Some(host) => {
-            writeln!(text, "Whether a release refuses for it depends on the host: {}.", host.title())?;
+            writeln!(text, "Whether a release refuses a stream depends on the host: {}.", host.title())?;
         }
     }
     let rules: Vec<String> = entry.rules.iter().map(|rule| link(*rule)).collect();
@@ -46,7 +46,7 @@ fn section(text: &mut String, fact: Fact) -> fmt::Result {
 
 fn hosts(text: &mut String) -> fmt::Result {
     text.write_str(
-        "\n## What the host decides\n\nNo stream tells these, so they are named and never refused for.\n\n\
+        "\n## What depends on the host\n\nNo stream reveals these, so they are listed but never a reason to refuse.\n\n\
          | name | what it is | releases where it matters |\n|---|---|---|\n",
     )?;
     for host in HostDependency::ALL {
@@ -91,18 +91,18 @@ fn sentence(title: &str) -> String {
 const INTRODUCTION: &str = "\
 <!-- Made by `cargo xtask docs` from crates/xenstream-core/src/targets. -->
 
-# Which Xen takes it
+# Which Xen accepts an image
 
-Releases of Xen refuse images of each other, and not only newer ones those of older ones: a change that lets a release
-take more is often in the newest point releases of several branches at once. So the releases that take an image are a
-set, and no header tells it.
+Releases of Xen refuse each other's images, in both directions. A change that makes a release accept more is often in the
+newest point releases of several branches at once. So the releases that accept an image are a set, not a minimum version,
+and no header names them.
 
-A **fact** is a change that decides which streams are taken. Some make a release take more, and a stream that depends on
-one is refused by the releases without it. Others make a release take less, and a stream that shows what it no longer
-takes is refused by the releases with it. `xenstream verify` notes which facts an image depends on and says which
-releases take it; `-v` says where in the image each fact shows. With `--target RELEASE` it is the verdict.
+A **fact** is a change that decides which streams are accepted. Some facts make a release accept more: releases without the
+fact refuse a stream that depends on it. Others make a release accept less: releases with the fact refuse a stream that
+has what they no longer accept. `xenstream verify` finds the facts that an image depends on and lists the releases that
+accept it. `-v` says where in the image each fact shows. With `--target RELEASE`, a refusal makes the image invalid.
 
-`--target 4.20` stands for the newest release of that branch below. `xenstream explain LAPIC32` says the same of one fact
-as this page. What the table says was read in the sources of Xen by tag; images from 4.14, 4.17 and 4.20 were tried on
-each other's hypervisors.
+`--target 4.20` means the newest release of that branch below. `xenstream explain LAPIC32` prints the section about one
+fact. The table was read from Xen's sources by tag, and images from 4.14, 4.17 and 4.20 were tried on each other's
+hypervisors.
 ";

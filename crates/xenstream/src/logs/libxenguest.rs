@@ -16,7 +16,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Invalid marker: Got",
-        "What stands there is no libxc stream: a legacy image, a compressed one, or something else.",
+        "This is not a libxc stream, but a legacy image, a compressed file or something else.",
         &[Rule::LibxcMarker, Rule::StreamLegacy],
     ),
     line(Libxenguest, "Invalid ID: Expected", "The libxc header is damaged.", &[Rule::LibxcId]),
@@ -29,7 +29,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Unable to handle big endian streams",
-        "The stream says that it is big-endian, which no x86 restorer reads.",
+        "The stream is marked big-endian, which no restorer on x86 reads.",
         &[Rule::LibxcBigEndian],
     ),
     line(
@@ -41,43 +41,43 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Unable to restore * domain into an x86",
-        "The stream's kind of guest is unknown, or not that of the domain which was built for it.",
+        "The stream's type of guest is unknown, or differs from the domain that was built for it.",
         &[Rule::LibxcDomainType],
     ),
     line(
         Libxenguest,
         "Invalid page size * for x86",
-        "The stream's pages are not of 4 KiB.",
+        "The stream's pages are not 4 KiB.",
         &[Rule::LibxcPageShift],
     ),
     line(
         Libxenguest,
         "Failed to read Record Header from stream",
-        "The input ends where a record should begin: the image was cut, or the sender has gone.",
+        "The input ends where a record should begin: the image was cut, or the sender went away.",
         &[Rule::StreamTruncated],
     ),
     line(
         Libxenguest,
         "Failed to read * bytes of data for record",
-        "The input ends inside a record: the image was cut, or the sender has gone.",
+        "The input ends inside a record: the image was cut, or the sender went away.",
         &[Rule::StreamTruncated],
     ),
     line(
         Libxenguest,
         "Record (*) length * exceeds max",
-        "A record says that it is larger than any record may be: framing is lost, most often after damage.",
+        "A record claims to be larger than any record may be. Most often, the image is damaged.",
         &[Rule::LibxcRecordLength],
     ),
     line(
         Libxenguest,
         "Mandatory record * not handled",
-        "There is a record that does not belong to this kind of guest, or that this Xen does not know.",
+        "A record does not belong to this type of guest, or this Xen does not know it.",
         &[Rule::LibxcRecordType, Rule::LibxcRecordGuest, Rule::LibxcToolstack, Rule::LibxcDirtyPfnList],
     ),
     line(
         Libxenguest,
         "Found checkpoint in non-checkpointed stream",
-        "There is a CHECKPOINT, and the restore was not told of Remus or COLO.",
+        "The stream has a CHECKPOINT, but was restored as an ordinary stream, not as Remus or COLO.",
         &[Rule::LibxcCheckpointUnexpected],
     ),
     line(
@@ -89,7 +89,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Multiple STATIC_DATA_END records found",
-        "STATIC_DATA_END stands there twice.",
+        "There are two STATIC_DATA_END records.",
         &[Rule::LibxcStaticDataEndRepeated],
     ),
     line(
@@ -101,7 +101,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Expected at least 1 pfn in PAGE_DATA record",
-        "A PAGE_DATA record is about no page.",
+        "A PAGE_DATA record has no entries.",
         &[Rule::LibxcPageDataCount],
     ),
     line(
@@ -130,19 +130,19 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "PAGE_DATA record wrong size: length",
-        "The pages in a PAGE_DATA record are not as many as its entries say.",
+        "The number of pages in a PAGE_DATA record does not match its entries.",
         &[Rule::LibxcPageDataLength],
     ),
     line(
         Libxenguest,
         "Failed to populate pfns for batch of",
-        "There is no memory for the pages: the host is full, or the page frame numbers are out of any range.",
+        "There is no memory for the pages: the host is full, or a page frame number is out of range.",
         &[Rule::LibxcPageDataPfnLimit, Rule::LibxcPageDataPfnRange, Rule::LibxcPageDataPfnReserved],
     ),
     line(
         Libxenguest,
         "Failed to populate physmap",
-        "There is no memory for the pages: the host is full, or the page frame numbers are out of any range.",
+        "There is no memory for the pages: the host is full, or a page frame number is out of range.",
         &[Rule::LibxcPageDataPfnLimit, Rule::LibxcPageDataPfnRange],
     ),
     line(
@@ -154,13 +154,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "verify pfn * failed",
-        "The pages that were sent for a comparison differ from those sent before: the sender debugs a migration, or memory is damaged.",
+        "Pages that were sent for comparison differ from those sent before: someone debugs a migration, or memory is damaged.",
         &[Rule::LibxcVerifyEarly, Rule::LibxcVerifyCheckpointed],
     ),
     line(
         Libxenguest,
         "Already received X86_PV_INFO record",
-        "X86_PV_INFO stands there twice.",
+        "There are two X86_PV_INFO records.",
         &[Rule::LibxcPvInfoRepeated],
     ),
     line(
@@ -172,19 +172,19 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Invalid X86_PV_INFO combination",
-        "The guest's width and the levels of its page tables do not go together.",
+        "The guest's width does not match the number of its page-table levels.",
         &[Rule::LibxcPvInfoCombination],
     ),
     line(
         Libxenguest,
         "X86_PV_INFO width/pt_levels settings * mismatch",
-        "The domain was built with another width than the stream's guest has.",
+        "The domain was built with another width than that of the guest in the stream.",
         &[Rule::LibxcPvInfoCombination],
     ),
     line(
         Libxenguest,
         "address size to",
-        "The guest's width is none that the hypervisor has.",
+        "The hypervisor does not support the guest's width.",
         &[Rule::LibxcPvInfoCombination],
     ),
     line(
@@ -208,7 +208,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "X86_PV_P2M_FRAMES record wrong size",
-        "X86_PV_P2M_FRAMES has not as many frames as its range needs.",
+        "X86_PV_P2M_FRAMES does not have as many frames as its range needs.",
         &[Rule::LibxcP2mFramesLength, Rule::LibxcP2mFramesRange],
     ),
     line(
@@ -226,7 +226,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "for p2m_frame_list[*] has bad type",
-        "A frame of the P2M is a page table or not there.",
+        "A frame of the P2M is a page table or absent.",
         &[Rule::PvP2mType, Rule::LibxcP2mFramesEntry, Rule::LibxcPageDataMissing],
     ),
     line(
@@ -244,13 +244,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "record vcpu_id (*) exceeds domain max",
-        "A vcpu record is of a vcpu that the domain does not have.",
+        "A vcpu record names a vcpu that the domain does not have.",
         &[Rule::LibxcVcpuId],
     ),
     line(
         Libxenguest,
         "X86_PV_VCPU_BASIC record wrong size",
-        "X86_PV_VCPU_BASIC has not the size that the guest's width needs.",
+        "X86_PV_VCPU_BASIC does not have the size that the guest's width needs.",
         &[Rule::LibxcVcpuBasicLength, Rule::LibxcVcpuEarly, Rule::LibxcPvInfoCombination],
     ),
     line(
@@ -268,7 +268,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "X86_PV_VCPU_MSRS record payload size",
-        "X86_PV_VCPU_MSRS has no whole number of entries.",
+        "X86_PV_VCPU_MSRS does not have a whole number of entries.",
         &[Rule::LibxcVcpuMsrsLength],
     ),
     line(
@@ -292,7 +292,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Start Info pfn * has bad type",
-        "The start info page is a page table or not there.",
+        "The start info page is a page table or absent.",
         &[Rule::PvStartInfoType, Rule::PvStartInfoRange, Rule::LibxcPageDataMissing],
     ),
     line(
@@ -310,7 +310,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "GDT entry count (*) out of range",
-        "A vcpu's GDT has more entries than there may be.",
+        "A vcpu's GDT has too many entries.",
         &[Rule::PvGdtCount],
     ),
     line(
@@ -322,7 +322,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "GDT frame * has bad type",
-        "A frame of a vcpu's GDT is a page table or not there.",
+        "A frame of a vcpu's GDT is a page table or absent.",
         &[Rule::PvGdtType, Rule::PvGdtRange],
     ),
     line(
@@ -334,7 +334,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "cr3 (pfn *) has bad type",
-        "A vcpu's page table is no page table of the highest level.",
+        "A vcpu's page table is not a top-level page table.",
         &[Rule::PvCr3Type, Rule::PvCr3Range, Rule::LibxcPageDataTableType],
     ),
     line(
@@ -346,7 +346,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "cr1 (pfn *) has bad type",
-        "A vcpu's page table for user mode is no page table of the highest level.",
+        "A vcpu's page table for user mode is not a top-level page table.",
         &[Rule::PvCr1Type, Rule::PvCr1Range, Rule::LibxcPageDataTableType],
     ),
     line(
@@ -358,7 +358,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "PTE truncation detected",
-        "A page table of a 32-bit guest names a page beyond what such an entry can hold.",
+        "A page table of a 32-bit guest names a page that does not fit into its entry.",
         &[Rule::PvPteRange],
     ),
     line(
@@ -370,7 +370,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to pin batch of pagetables",
-        "The hypervisor does not take the guest's page tables: one is damaged, or of another type than its entry says.",
+        "The hypervisor refuses the guest's page tables: one is damaged, or has another type than its entry says.",
         &[Rule::PvPteRange, Rule::LibxcPageDataTableType, Rule::LibxcPageDataType],
     ),
     line(
@@ -382,7 +382,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to set vcpu*'s basic info",
-        "The hypervisor does not take the registers of a PV vcpu.",
+        "The hypervisor refuses the registers of a PV vcpu.",
         &[
             Rule::PvRegisters,
             Rule::PvEflagsVm,
@@ -398,7 +398,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to set vcpu*'s extended info",
-        "The hypervisor does not take X86_PV_VCPU_EXTENDED.",
+        "The hypervisor refuses X86_PV_VCPU_EXTENDED.",
         &[
             Rule::PvExtendedSize,
             Rule::PvExtendedShort,
@@ -411,13 +411,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to set vcpu*'s xsave info",
-        "The hypervisor does not take X86_PV_VCPU_XSAVE, or the host's processor lacks a feature of the guest's.",
+        "The hypervisor refuses X86_PV_VCPU_XSAVE, or the host's processor lacks a feature of the guest.",
         &[Rule::PvXsaveState, Rule::PvXsaveArea, Rule::PvXsaveLength, Rule::LibxcVcpuXsaveLength],
     ),
     line(
         Libxenguest,
         "Failed to set vcpu*'s msrs",
-        "The hypervisor does not take X86_PV_VCPU_MSRS.",
+        "The hypervisor refuses X86_PV_VCPU_MSRS.",
         &[Rule::PvMsrsCount, Rule::PvMsrsIndex, Rule::PvMsrsValue, Rule::LibxcVcpuMsrsReserved],
     ),
     line(
@@ -429,31 +429,31 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Unable to set TSC information",
-        "The hypervisor does not take the mode or the rate of the guest's clock.",
+        "The hypervisor refuses the mode or the rate of the guest's clock.",
         &[Rule::LibxcTscInfoMode, Rule::LibxcTscInfoKhz],
     ),
     line(
         Libxenguest,
         "X86_CPUID_POLICY size * should be multiple of",
-        "X86_CPUID_POLICY has no whole number of entries.",
+        "X86_CPUID_POLICY does not have a whole number of entries.",
         &[Rule::LibxcCpuidPolicyLength],
     ),
     line(
         Libxenguest,
         "X86_MSR_POLICY size * should be multiple of",
-        "X86_MSR_POLICY has no whole number of entries.",
+        "X86_MSR_POLICY does not have a whole number of entries.",
         &[Rule::LibxcMsrPolicyLength],
     ),
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr ffffffff",
-        "The hypervisor takes neither the number of CPUID entries nor that of MSR entries, or the policy's vendor is not the host's.",
+        "The hypervisor refuses the number of CPUID or MSR entries, or the CPU vendor in the policy is not the host's.",
         &[Rule::LibxcCpuidPolicyCount, Rule::LibxcMsrPolicyCount, Rule::LibxcCpuidPolicyLeaf],
     ),
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr",
-        "The hypervisor does not take an entry of X86_MSR_POLICY: the index after \"msr\" names it.",
+        "The hypervisor refuses an entry of X86_MSR_POLICY: the index after \"msr\" names it.",
         &[
             Rule::LibxcMsrPolicyIndex,
             Rule::LibxcMsrPolicyValue,
@@ -464,7 +464,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf",
-        "The hypervisor does not take an entry of X86_CPUID_POLICY: leaf and subleaf name it. The host may lack a feature, or this Xen does not know the leaf.",
+        "The hypervisor refuses an entry of X86_CPUID_POLICY: leaf and subleaf name it. The host may lack a feature, or this Xen does not know the leaf.",
         &[Rule::LibxcCpuidPolicyLeaf, Rule::LibxcCpuidPolicyMax, Rule::LibxcCpuidPolicyCount],
     ),
     line(
@@ -476,19 +476,19 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "HVM_PARAMS record truncated: header",
-        "HVM_PARAMS has not as many entries as it says.",
+        "HVM_PARAMS has fewer entries than it says.",
         &[Rule::LibxcHvmParamsLength],
     ),
     line(
         Libxenguest,
         "set HVM param * = ",
-        "The hypervisor does not take this parameter, or not with this value.",
+        "The hypervisor refuses this parameter, or its value.",
         &[Rule::LibxcHvmParamsRefused, Rule::LibxcHvmParamsConflict, Rule::LibxcHvmParamsIndex],
     ),
     line(
         Libxenguest,
         "Cannot restore this big a guest",
-        "The guest's highest page is out of any range.",
+        "The guest's highest page is out of range.",
         &[Rule::LibxcPageDataPfnLimit],
     ),
     line(
@@ -500,7 +500,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "Unable to restore HVM context",
-        "The hypervisor does not take HVM_CONTEXT. Its log (xl dmesg) says which entry; this Xen may be older than the one that saved.",
+        "The hypervisor refuses HVM_CONTEXT. Its log (xl dmesg) says which entry. This Xen may be older than the one that saved.",
         &[
             Rule::LibxcHvmContextMissing,
             Rule::LibxcHvmContextEmpty,

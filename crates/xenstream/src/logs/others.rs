@@ -7,7 +7,7 @@ use super::{LogLine, line};
 
 /// The lines, in stream order.
 pub(super) const LINES: &[LogLine] = &[
-    line(Libxl, "Invalid ident: expected", "What stands there is no libxl stream.", &[Rule::LibxlIdent]),
+    line(Libxl, "Invalid ident: expected", "This is not a libxl stream.", &[Rule::LibxlIdent]),
     line(
         Libxl,
         "Unexpected Version: expected",
@@ -17,25 +17,25 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxl,
         "Unable to handle big endian streams",
-        "The stream says that it is big-endian.",
+        "The stream is marked big-endian.",
         &[Rule::LibxlBigEndian, Rule::XlBigEndian],
     ),
     line(
         Libxl,
         "Unrecognised record",
-        "There is a libxl record of a type that does not exist: framing is lost, or the image is damaged.",
+        "A libxl record has a type that does not exist. The image is damaged.",
         &[Rule::LibxlRecordType, Rule::LibxlRecordOptional],
     ),
     line(
         Libxl,
         "Received a xenstore emulator record when none was expected",
-        "There is the state of a device model, and the guest has none: it is PV or PVH by its configuration.",
+        "The image has device-model state, but its configuration says PV or PVH, which have no device model.",
         &[Rule::LibxlEmulatorGuest],
     ),
     line(
         Libxl,
         "Received an emulator context record when none was expected",
-        "There is the state of a device model, and the guest has none: it is PV or PVH by its configuration.",
+        "The image has device-model state, but its configuration says PV or PVH, which have no device model.",
         &[Rule::LibxlEmulatorGuest],
     ),
     line(
@@ -65,13 +65,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxl,
         "Unexpected CHECKPOINT_END record in stream",
-        "CHECKPOINT_END stands outside of a checkpoint.",
+        "There is a CHECKPOINT_END outside a checkpoint.",
         &[Rule::LibxlCheckpointEndUnexpected],
     ),
     line(
         Libxl,
         "Unexpected CHECKPOINT_STATE record in stream",
-        "CHECKPOINT_STATE stands in a stream that is not of COLO.",
+        "There is a CHECKPOINT_STATE in a stream that is not COLO.",
         &[Rule::LibxlCheckpointStateUnexpected],
     ),
     line(
@@ -83,19 +83,19 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxl,
         "Failed to start the legacy stream conversion helper",
-        "This is a legacy image, and the program that converts it is not installed.",
+        "This is a legacy image, but the program that converts it is not installed.",
         &[Rule::StreamLegacy],
     ),
     line(
         Xl,
         "File has wrong magic number",
-        "This is no image of xl: of libvirt or xenopsd, compressed, or something else.",
+        "This is not an image of xl, but of libvirt or xenopsd, compressed, or something else.",
         &[Rule::StreamUnrecognised],
     ),
     line(
         Xl,
         "File has wrong byte order",
-        "The xl header is damaged, or of a big-endian machine.",
+        "The xl header is damaged, or comes from a big-endian machine.",
         &[Rule::XlByteorder, Rule::XlBigEndian],
     ),
     line(
@@ -113,7 +113,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Xl,
         "Failed to parse config",
-        "The configuration in the image is no configuration.",
+        "The configuration in the image cannot be parsed.",
         &[Rule::XlConfigJson, Rule::XlConfigFormat, Rule::XlConfigMissing],
     ),
     line(
@@ -149,7 +149,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "restore: failed to load entry",
-        "The hypervisor does not take an HVM_CONTEXT entry: typecode and instance are before \"rc\".",
+        "The hypervisor refuses an HVM_CONTEXT entry. Its typecode and instance come before \"rc\".",
         &[
             Rule::HvmInstance,
             Rule::HvmEntryLength,
@@ -184,28 +184,23 @@ pub(super) const LINES: &[LogLine] = &[
             Rule::HvmCpuPolicy,
         ],
     ),
-    line(
-        Hypervisor,
-        "restore: bad CR0",
-        "A vcpu's CR0 is none that a processor can have.",
-        &[Rule::HvmCpuCr0],
-    ),
+    line(Hypervisor, "restore: bad CR0", "A vcpu's CR0 has an impossible value.", &[Rule::HvmCpuCr0]),
     line(
         Hypervisor,
         "restore: bad CR3",
-        "A vcpu's CR3 lies beyond the addresses that its processor has.",
+        "A vcpu's CR3 exceeds the address width of its processor.",
         &[Rule::HvmCpuCr3],
     ),
     line(
         Hypervisor,
         "restore: bad CR4",
-        "A vcpu's CR4 has bits that this Xen, this host or the guest's own CPUID policy does not have.",
+        "A vcpu's CR4 has bits that this Xen, this host or the guest's own CPUID policy does not support.",
         &[Rule::HvmCpuCr4, Rule::HvmCpuPolicy],
     ),
     line(
         Hypervisor,
         "HVM restore: bad EFER",
-        "A vcpu's EFER has bits that it cannot have, or that do not go with CR0.",
+        "A vcpu's EFER has impossible bits, or bits that contradict CR0.",
         &[Rule::HvmCpuEfer, Rule::HvmCpuPolicy],
     ),
     line(
@@ -217,7 +212,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "bad flags value in CPU context",
-        "A CPU entry has flags that do not exist.",
+        "A CPU entry has unknown flags.",
         &[Rule::HvmCpuFlags],
     ),
     line(
@@ -241,7 +236,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "restore mismatch: xsave length",
-        "A vcpu's XSAVE area has not the size that its components need, or has data after them.",
+        "A vcpu's XSAVE area does not have the size that its components need, or has data after them.",
         &[Rule::HvmXsaveArea, Rule::HvmXsaveLength, Rule::HvmXsaveTail],
     ),
     line(
@@ -253,19 +248,19 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "HVM restore: * too many (*) variable range MTRRs",
-        "A vcpu has more variable MTRRs than Xen has.",
+        "A vcpu has more variable MTRRs than Xen supports.",
         &[Rule::HvmMtrrCount],
     ),
     line(
         Hypervisor,
         "restore: unsupported MCA capabilities",
-        "A vcpu's machine-check capabilities are none that this Xen gives a guest.",
+        "A vcpu has machine-check capabilities that this Xen gives no guest.",
         &[Rule::HvmVmceCaps, Rule::PvExtendedCaps],
     ),
     line(
         Hypervisor,
         "bogus x2APIC record",
-        "A vcpu's local APIC has an identity that does not go with it; Xen repairs it.",
+        "A vcpu's local APIC has the wrong id. Xen repairs it.",
         &[Rule::HvmLapicBase],
     ),
     line(
@@ -277,13 +272,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "HVM restore: dom* has no vcpu",
-        "An HVM_CONTEXT entry is of a vcpu that the domain does not have.",
+        "An HVM_CONTEXT entry belongs to a vcpu that the domain does not have.",
         &[Rule::HvmInstance],
     ),
     line(
         Hypervisor,
         "restore mismatch: MSR length",
-        "CPU_MSR has not the length that its count needs.",
+        "CPU_MSR does not have the length that its count needs.",
         &[Rule::HvmMsrCount, Rule::HvmEntryLength],
     ),
     line(
@@ -295,13 +290,13 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "restore: unsupported version",
-        "HVM_CONTEXT is of another version than any Xen reads.",
+        "HVM_CONTEXT has a version that no Xen reads.",
         &[Rule::HvmVersion],
     ),
     line(
         Hypervisor,
         "HVM restore * failed to load",
-        "The hypervisor does not take an HVM_CONTEXT entry, whose type and instance it names.",
+        "The hypervisor refuses an HVM_CONTEXT entry and names its type and instance.",
         &[
             Rule::HvmInstance,
             Rule::HvmEntryLength,
@@ -319,37 +314,37 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Hypervisor,
         "HVM restore: dom* has no vCPU",
-        "An HVM_CONTEXT entry is of a vcpu that the domain does not have.",
+        "An HVM_CONTEXT entry belongs to a vcpu that the domain does not have.",
         &[Rule::HvmInstance],
     ),
     line(
         Qemu,
         "Not a migration stream",
-        "EMULATOR_CONTEXT has no state of QEMU in it.",
+        "EMULATOR_CONTEXT does not contain QEMU state.",
         &[Rule::QemuMagic, Rule::QemuShort, Rule::LibxlEmulatorLength],
     ),
     line(
         Qemu,
         "Unsupported migration stream version",
-        "The state of QEMU is of another version than any QEMU for Xen writes.",
+        "The QEMU state has a version that no QEMU for Xen writes.",
         &[Rule::QemuVersion],
     ),
     line(
         Qemu,
         "Unknown savevm section",
-        "The state of QEMU is damaged, or of a QEMU with another machine or other devices.",
+        "The QEMU state is damaged, or comes from a QEMU with another machine or other devices.",
         &[Rule::QemuFirstSection, Rule::QemuName, Rule::QemuEnd],
     ),
     line(
         Xenopsd,
         "Invalid_header_type",
-        "The xenopsd image has a header of a type that does not exist: it is damaged, or newer.",
+        "The xenopsd image has a header of unknown type: it is damaged, or newer.",
         &[Rule::XenopsdHeaderType],
     ),
     line(
         Xenopsd,
         "Suspend_image_failure",
-        "xenopsd does not take the image: a header or its order is wrong, or the image ends early.",
+        "xenopsd refuses the image: a header or the order of headers is wrong, or the image ends early.",
         &[
             Rule::XenopsdHeaderType,
             Rule::XenopsdLength,
