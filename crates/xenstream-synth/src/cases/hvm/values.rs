@@ -40,11 +40,9 @@ fn cpu() -> Vec<Case> {
     let with_error = cpu.clone().with("pending_event", 0x8000_0B08);
     // Xen before 3.4 wrote no tsc_aux: the event lies 8 bytes earlier.
     let old = Entry::filled(CPU, 0, 1016, 0).with("cr0", 0x10);
-    let (old_event, event_at) = (old.clone().with("msr_tsc_aux", 0), 1008);
-    let [old_bad, old_good] = [0x80, 0].map(|byte| {
-        let flagged = old_event.clone().with_byte(event_at + 3, byte);
-        around(flagged.with_byte(event_at + 1, 1))
-    });
+    let event_at = old.offset_of("pending_event");
+    let [old_bad, old_good] =
+        [0x80, 0].map(|byte| around(old.clone().with("pending_event", byte << 24 | 1 << 8)));
     vec![
         of_cpu(Rule::HvmCpuCr0, "", "cr0", 0, 0x10),
         of_cpu(Rule::HvmCpuCr0, "reserved", "cr0", 0x50, 0x10),
@@ -70,7 +68,7 @@ fn cpu() -> Vec<Case> {
         of_cpu(Rule::HvmCpuEvent, "", "pending_event", 0x8000_0100, 0x8000_0000),
         of_cpu(Rule::HvmCpuEvent, "reserved", "pending_event", 0x8000_1000, 0x0000_1100),
         field(Rule::HvmCpuEvent, "error", &with_error, "error_code", 1 << 16, 0xFFFF),
-        case(Rule::HvmCpuEvent, "old", &old_bad, &old_good, 1, ENTRY_HEADER + event_at as u64),
+        case(Rule::HvmCpuEvent, "old", &old_bad, &old_good, 1, event_at),
         of_cpu(Rule::HvmCpuFlags, "", "flags", 2, 1),
         of_cpu(Rule::HvmCpuPad, "", "pad0", 1, 0),
     ]
