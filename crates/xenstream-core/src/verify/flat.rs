@@ -17,6 +17,8 @@ use crate::wire::layout::{Check, Hook, Layout, Place, Placed};
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     layout: &'static Layout,
+    /// Byte order of the fields.
+    order: Order,
     /// The field being read, or the next one.
     place: Place,
     /// Absolute offset of the structure.
@@ -30,6 +32,16 @@ pub(crate) struct State {
 /// What a structure is part of, and so what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PartOf {
+    /// The header of xl; the optional data follow.
+    Xl,
+    /// The header of libvirt; the XML follows.
+    Libvirt,
+    /// The header of the libxl stream; its records follow.
+    Libxl,
+    /// The image header of the libxc stream; the domain header follows.
+    LibxcImage,
+    /// The domain header of the libxc stream; its records follow.
+    LibxcDomain,
     /// A record of the libxc stream.
     Record,
     /// The header in the body of a VCPU record; the vcpu's blob follows.
@@ -54,15 +66,30 @@ impl Default for State {
     fn default() -> State {
         const NOTHING: &Layout =
             &Layout { name: "", order: crate::wire::layout::ByteOrder::Little, groups: &[] };
-        State { layout: NOTHING, place: Place::default(), base: 0, length: 0, part_of: PartOf::Record }
+        let (order, place, part_of) = (Order::Little, Place::default(), PartOf::Record);
+        State { layout: NOTHING, order, place, base: 0, length: 0, part_of }
     }
 }
 
 impl Verifier {
     /// A structure of `length` bytes comes next.
     pub(crate) fn flat_start(&mut self, layout: &'static Layout, length: u64, part_of: PartOf) {
-        self.flat = State { layout, place: Place::default(), base: self.position, length, part_of };
+        let order = layout.order.in_stream(self.libxc_order());
+        let (place, base) = (Place::default(), self.position);
+        self.flat = State { layout, order, place, base, length, part_of };
         self.next(0, verify::Field::FlatNext);
+    }
+
+    /// A header comes next, of which this many bytes, its first field, have passed.
+    pub(crate) fn header_start(&mut self, layout: &'static Layout, part_of: PartOf, passed: u64) {
+        self.flat_start(layout, layout.size(), part_of);
+        self.flat.base = self.position.saturating_sub(passed);
+        self.flat.place.field = u8::from(passed > 0);
+    }
+
+    /// A field has told the order of those after it.
+    pub(crate) fn flat_turn(&mut self, order: Order) {
+        self.flat.order = order;
     }
 
     /// A structure takes the rest of the body.
@@ -98,7 +125,7 @@ impl Verifier {
         bytes: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let value = match self.flat.layout.order.in_stream(self.libxc_order()) {
+        let value = match self.flat.order {
             Order::Little => u64::from_le_bytes(bytes),
             Order::Big => {
                 let unused = 64u32.saturating_sub(u32::from(width).saturating_mul(8));
@@ -151,6 +178,10 @@ impl Verifier {
     /// The checks that are written by hand, each in the file of its records.
     fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
         match hook {
+            Hook::Xl(hook) => self.xl_hook(hook, value, o),
+            Hook::Libvirt(hook) => self.libvirt_hook(hook, value, o),
+            Hook::Libxl(hook) => self.libxl_hook(hook, value, o),
+            Hook::Libxc(hook) => self.libxc_hook(hook, value, o),
             Hook::Record(hook) => self.record_hook(hook, value, o),
             Hook::Policy(hook) => self.policy_hook(hook, value, o),
             Hook::Pv(hook) => self.pv_hook(hook, value, o),
@@ -193,8 +224,15 @@ impl Verifier {
     /// The record or entry that the structure is part of.
     pub(crate) fn flat_record(&self) -> Option<RecordRef> {
         match self.flat.part_of {
-            PartOf::Record | PartOf::VcpuRecord | PartOf::Vcpu => self.record,
             PartOf::Entry => self.hvm.entry,
+            PartOf::Xl
+            | PartOf::Libvirt
+            | PartOf::Libxl
+            | PartOf::LibxcImage
+            | PartOf::LibxcDomain
+            | PartOf::Record
+            | PartOf::VcpuRecord
+            | PartOf::Vcpu => self.record,
         }
     }
 
@@ -216,6 +254,11 @@ impl Verifier {
     /// Nothing more in this structure is judged.
     fn flat_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.flat.part_of {
+            PartOf::Xl => return self.xl_header_end(o),
+            PartOf::Libvirt => self.libvirt_header_end(o),
+            PartOf::Libxl => self.libxl_header_end(o),
+            PartOf::LibxcImage => self.libxc_domain_start(),
+            PartOf::LibxcDomain => self.libxc_header_end(o),
             PartOf::Record | PartOf::Vcpu => self.rest_of_body(),
             PartOf::VcpuRecord => return self.vcpu_blob(o),
             PartOf::Entry => self.hvm_rest_of_entry(),

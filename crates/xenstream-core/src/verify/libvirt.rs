@@ -4,20 +4,11 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::{self, Size, Stop};
+use crate::verify::flat::{PartOf, Value};
+use crate::verify::{self, Stop};
 use crate::violation::Layer;
-use crate::wire::{Order, libvirt, libxl};
-
-/// Fields of the header, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Version,
-    XmlLen,
-    /// One of the unused words, counting from 0.
-    Unused(u8),
-    /// The last byte of the XML.
-    XmlLast,
-}
+use crate::wire::layout::LibvirtHook;
+use crate::wire::{Order, headers, libvirt, libxl};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -28,18 +19,11 @@ pub(crate) struct State {
     reserved_told: bool,
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        Size::Bytes(if matches!(self, Field::XmlLast) { 1 } else { 4 })
-    }
-}
-
 impl Verifier {
     /// The magic has passed.
     pub(crate) fn libvirt_start(&mut self) {
         self.sure = libvirt::HEADER.saturating_add(libxl::HEADER);
-        self.libvirt_next(0, Field::Version);
+        self.header_start(&headers::LIBVIRT, PartOf::Libvirt, libvirt::MAGIC.len() as u64);
     }
 
     /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
@@ -50,78 +34,52 @@ impl Verifier {
         announces.then_some((Rule::LibvirtVersionPayload, libvirt::at::VERSION, u64::from(version)))
     }
 
-    fn libvirt_next(&mut self, gap: u64, field: Field) {
-        self.next(gap, verify::Field::Libvirt(field));
-    }
-
-    pub(crate) fn libvirt_field<O: Observer + ?Sized>(
+    /// The hand-written checks of the header.
+    pub(crate) fn libvirt_hook<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
+        hook: LibvirtHook,
+        field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        let bytes = [a, b, c, d];
-        let word = self.libvirt.order.u32(bytes);
-        match field {
-            Field::Version => self.libvirt_version(at, bytes, o)?,
-            Field::XmlLen => {
-                self.libvirt.xml_len = word;
-                self.sure = libvirt::HEADER.saturating_add(u64::from(word)).saturating_add(libxl::HEADER);
+        let Value { value, at, .. } = field;
+        match hook {
+            LibvirtHook::Version => self.libvirt_version(at, value as u32, o),
+            LibvirtHook::XmlLen => {
+                self.libvirt.xml_len = value as u32;
+                self.sure = libvirt::HEADER.saturating_add(value).saturating_add(libxl::HEADER);
                 let limit = self.policy.limit(Limit::Xml);
-                if word == 0 || u64::from(word) > limit {
-                    self.find(Rule::LibvirtXmlLength, at, u64::from(word), limit, o)?;
+                if value == 0 || value > limit {
+                    self.find(Rule::LibvirtXmlLength, at, value, limit, o)?;
                 }
-                self.libvirt_next(0, Field::Unused(0));
+                Ok(())
             }
-            Field::Unused(index) => {
-                if word != 0 && !self.libvirt.reserved_told {
-                    self.libvirt.reserved_told = true;
-                    self.find(Rule::LibvirtReserved, at, u64::from(word), 0, o)?;
-                }
-                let next = index.saturating_add(1);
-                if u64::from(next) < libvirt::UNUSED_WORDS {
-                    self.libvirt_next(0, Field::Unused(next));
-                } else {
-                    self.libvirt_xml(o);
-                }
+            LibvirtHook::Unused if value != 0 && !self.libvirt.reserved_told => {
+                self.libvirt.reserved_told = true;
+                self.find(Rule::LibvirtReserved, at, value, 0, o)
             }
-            Field::XmlLast => {
-                self.wanted = false;
-                if a != 0 {
-                    self.find(Rule::LibvirtXmlTerminator, at, u64::from(a), 0, o)?;
-                }
-                self.libxl_start();
-            }
+            LibvirtHook::Unused => Ok(()),
         }
-        Ok(())
     }
 
-    /// The header has no order mark: a known version tells it.
-    fn libvirt_version<O: Observer + ?Sized>(
-        &mut self,
-        at: u64,
-        bytes: [u8; 4],
-        o: &mut O,
-    ) -> Result<(), Stop> {
+    /// The header has no order mark: a known version tells it. `little` is the version in that order.
+    fn libvirt_version<O: Observer + ?Sized>(&mut self, at: u64, little: u32, o: &mut O) -> Result<(), Stop> {
         let known = |version| matches!(version, libvirt::VERSION_LEGACY | libvirt::VERSION);
-        let little = Order::Little.u32(bytes);
-        let big = Order::Big.u32(bytes);
+        let big = little.swap_bytes();
         let (order, version) = if known(big) { (Order::Big, big) } else { (Order::Little, little) };
         self.libvirt.order = order;
         self.libvirt.version = version;
+        self.flat_turn(order);
         if !known(version) {
             self.find(Rule::LibvirtVersion, at, u64::from(version), u64::from(libvirt::VERSION), o)?;
         }
         if order == Order::Big {
             self.find(Rule::LibvirtBigEndian, at, u64::from(little), u64::from(libvirt::VERSION), o)?;
         }
-        self.libvirt_next(0, Field::XmlLen);
         Ok(())
     }
 
-    fn libvirt_xml<O: Observer + ?Sized>(&mut self, o: &mut O) {
+    /// The header has passed.
+    pub(crate) fn libvirt_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let State { order, version, xml_len, .. } = self.libvirt;
         o.header(&Header::Libvirt { offset: 0, order, version, xml_len });
         let length = u64::from(xml_len);
@@ -136,6 +94,21 @@ impl Verifier {
             body_offset: self.position,
             body_length: length,
         });
-        self.libvirt_next(before, Field::XmlLast);
+        self.next(before, verify::Field::LibvirtXmlLast);
+    }
+
+    /// The last byte of the XML.
+    pub(crate) fn libvirt_xml_last<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        byte: u8,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        self.wanted = false;
+        if byte != 0 {
+            self.find(Rule::LibvirtXmlTerminator, at, u64::from(byte), 0, o)?;
+        }
+        self.libxl_start();
+        Ok(())
     }
 }

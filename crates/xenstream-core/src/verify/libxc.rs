@@ -7,31 +7,13 @@ use crate::rule::Rule;
 use crate::summary::{Format, Guest};
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
+use crate::verify::flat::{PartOf, Value};
 use crate::verify::places::Seen;
-use crate::verify::{self, Size, Stop, pages, params, policies, pv, registers, vcpu};
+use crate::verify::{self, Stop, pages, params, policies, pv, registers, vcpu};
 use crate::violation::{Layer, RecordRef, Shown};
+use crate::wire::layout::LibxcHook;
 use crate::wire::libxc::{self, Blob, Length, Place, types};
-use crate::wire::{Order, RECORD_HEADER, xenopsd};
-
-/// Fields of the headers and of the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Marker,
-    Id,
-    Version,
-    Options,
-    /// `u16`.
-    Reserved,
-    /// `u32`.
-    ReservedToo,
-    DomainType,
-    PageShift,
-    DomainReserved,
-    XenMajor,
-    XenMinor,
-    /// A record's header.
-    Record,
-}
+use crate::wire::{Order, RECORD_HEADER, headers, xenopsd};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -39,6 +21,7 @@ pub(crate) struct State {
     options: u16,
     pub(crate) version: u32,
     pub(crate) xen_major: u32,
+    xen_minor: u32,
     index: u64,
     pub(crate) kind: u32,
     /// The body's length.
@@ -54,22 +37,6 @@ pub(crate) struct State {
     pub(crate) buffered: u64,
     /// The first optional record since the last CHECKPOINT, in a stream that has had one.
     pub(crate) optional: Option<RecordRef>,
-}
-
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        Size::Bytes(match self {
-            Field::Record | Field::Marker => 8,
-            Field::Options | Field::Reserved | Field::PageShift | Field::DomainReserved => 2,
-            Field::Id
-            | Field::Version
-            | Field::ReservedToo
-            | Field::DomainType
-            | Field::XenMajor
-            | Field::XenMinor => 4,
-        })
-    }
 }
 
 /// A record whose header has passed, as observers hear of it.
@@ -92,7 +59,7 @@ impl Verifier {
     pub(crate) fn libxc_start(&mut self) {
         self.libxc_certain(libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER));
         self.libxc_reset();
-        self.next(0, verify::Field::Libxc(Field::Marker));
+        self.header_start(&headers::LIBXC_IMAGE, PartOf::LibxcImage, 0);
     }
 
     /// Other bytes stand in place of the marker. Only a bare stream can be a legacy one: libxl and its converter write the
@@ -116,7 +83,7 @@ impl Verifier {
         let image = libxc::IMAGE_HEADER.saturating_sub(libxc::image_at::ID);
         self.libxc_certain(image.saturating_add(libxc::DOMAIN_HEADER));
         self.libxc_reset();
-        self.next(0, verify::Field::Libxc(Field::Id));
+        self.header_start(&headers::LIBXC_IMAGE, PartOf::LibxcImage, libxc::image_at::ID);
     }
 
     /// The headers go on for this many bytes, and at least one record follows.
@@ -149,60 +116,40 @@ impl Verifier {
         self.libxc.order
     }
 
-    pub(crate) fn libxc_field<O: Observer + ?Sized>(
+    /// The hand-written checks of the headers.
+    pub(crate) fn libxc_hook<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
+        hook: LibxcHook,
+        field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        let next = match field {
-            Field::Record => return self.libxc_record(at, value, o),
-            Field::Marker => {
-                let marker = u64::from_be_bytes(value);
-                if marker != libxc::MARKER {
-                    self.no_marker(at, value, o)?;
-                }
-                Field::Id
+        let Value { value, at, .. } = field;
+        match hook {
+            LibxcHook::Marker if value == libxc::MARKER => Ok(()),
+            LibxcHook::Marker => self.no_marker(at, value.to_be_bytes(), o),
+            LibxcHook::Version => self.libxc_version(at, value as u32, o),
+            LibxcHook::Options => self.libxc_options(at, value as u16, o),
+            LibxcHook::DomainType => self.libxc_domain_type(at, value as u32, o),
+            LibxcHook::XenMajor => {
+                self.libxc.xen_major = value as u32;
+                Ok(())
             }
-            Field::Id => {
-                let id = Order::Big.u32([a, b, c, d]);
-                if id != libxc::ID {
-                    self.find(Rule::LibxcId, at, u64::from(id), u64::from(libxc::ID), o)?;
-                }
-                Field::Version
+            LibxcHook::XenMinor => {
+                self.libxc.xen_minor = value as u32;
+                Ok(())
             }
-            Field::Version => {
-                let version = Order::Big.u32([a, b, c, d]);
-                if !(libxc::VERSION_MIN..=libxc::VERSION_MAX).contains(&version) {
-                    self.find(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
-                }
-                if version == 3 {
-                    self.fact(Fact::V3, at, u64::from(version), 2, o)?;
-                }
-                self.libxc.version = version;
-                self.summary.libxc_version = Some(version);
-                Field::Options
-            }
-            Field::Options => {
-                self.libxc_options(at, Order::Big.u16([a, b]), o)?;
-                Field::Reserved
-            }
-            Field::Reserved | Field::ReservedToo => {
-                let found = if field == Field::Reserved {
-                    u64::from(Order::Big.u16([a, b]))
-                } else {
-                    u64::from(Order::Big.u32([a, b, c, d]))
-                };
-                if found != 0 {
-                    self.find(Rule::LibxcHeaderReserved, at, found, 0, o)?;
-                }
-                if field == Field::Reserved { Field::ReservedToo } else { Field::DomainType }
-            }
-            _ => return self.libxc_domain_field(field, at, [a, b, c, d], o),
-        };
-        self.next(0, verify::Field::Libxc(next));
+        }
+    }
+
+    fn libxc_version<O: Observer + ?Sized>(&mut self, at: u64, version: u32, o: &mut O) -> Result<(), Stop> {
+        if !(libxc::VERSION_MIN..=libxc::VERSION_MAX).contains(&version) {
+            self.find(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
+        }
+        if version == 3 {
+            self.fact(Fact::V3, at, u64::from(version), 2, o)?;
+        }
+        self.libxc.version = version;
+        self.summary.libxc_version = Some(version);
         Ok(())
     }
 
@@ -220,70 +167,34 @@ impl Verifier {
         Ok(())
     }
 
-    fn libxc_domain_field<O: Observer + ?Sized>(
-        &mut self,
-        field: Field,
-        at: u64,
-        bytes: [u8; 4],
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let [a, b, ..] = bytes;
-        let half = self.libxc.order.u16([a, b]);
-        let word = self.libxc.order.u32(bytes);
-        let next = match field {
-            Field::DomainType => {
-                let offset = at.saturating_sub(libxc::IMAGE_HEADER);
-                o.header(&Header::LibxcImage {
-                    offset,
-                    order: self.libxc.order,
-                    version: self.libxc.version,
-                    options: self.libxc.options,
-                });
-                let guest = match word {
-                    libxc::DOMAIN_X86_PV => Guest::Pv,
-                    libxc::DOMAIN_X86_HVM => Guest::Hvm,
-                    _ => return self.find(Rule::LibxcDomainType, at, u64::from(word), 0, o),
-                };
-                self.summary.guest = Some(guest);
-                if self.domain_type.is_some_and(|domain_type| domain_type.guest() != guest) {
-                    let shown = if guest == Guest::Pv { Shown::PvGuest } else { Shown::HvmGuest };
-                    self.type_mismatch(shown, at, None, o)?;
-                }
-                self.libxl_guest_known(guest, o)?;
-                Field::PageShift
-            }
-            Field::PageShift => {
-                if half != libxc::PAGE_SHIFT {
-                    let expected = u64::from(libxc::PAGE_SHIFT);
-                    self.find(Rule::LibxcPageShift, at, u64::from(half), expected, o)?;
-                }
-                Field::DomainReserved
-            }
-            Field::DomainReserved => {
-                if half != 0 {
-                    self.find(Rule::LibxcDomainReserved, at, u64::from(half), 0, o)?;
-                }
-                Field::XenMajor
-            }
-            Field::XenMajor => {
-                self.libxc.xen_major = word;
-                Field::XenMinor
-            }
-            _ => {
-                self.libxc_domain_end(word, o);
-                return Ok(());
-            }
-        };
-        self.next(0, verify::Field::Libxc(next));
-        Ok(())
+    /// The image header has passed.
+    pub(crate) fn libxc_domain_start(&mut self) {
+        self.header_start(&headers::LIBXC_DOMAIN, PartOf::LibxcDomain, 0);
     }
 
-    fn libxc_domain_end<O: Observer + ?Sized>(&mut self, xen_minor: u32, o: &mut O) {
-        let xen = (self.libxc.xen_major, xen_minor);
+    fn libxc_domain_type<O: Observer + ?Sized>(&mut self, at: u64, kind: u32, o: &mut O) -> Result<(), Stop> {
+        let offset = at.saturating_sub(libxc::IMAGE_HEADER);
+        let State { order, version, options, .. } = self.libxc;
+        o.header(&Header::LibxcImage { offset, order, version, options });
+        let guest = match kind {
+            libxc::DOMAIN_X86_PV => Guest::Pv,
+            libxc::DOMAIN_X86_HVM => Guest::Hvm,
+            _ => return self.find(Rule::LibxcDomainType, at, u64::from(kind), 0, o),
+        };
+        self.summary.guest = Some(guest);
+        if self.domain_type.is_some_and(|domain_type| domain_type.guest() != guest) {
+            let shown = if guest == Guest::Pv { Shown::PvGuest } else { Shown::HvmGuest };
+            self.type_mismatch(shown, at, None, o)?;
+        }
+        self.libxl_guest_known(guest, o)
+    }
+
+    /// The headers have passed.
+    pub(crate) fn libxc_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
+        let xen = (self.libxc.xen_major, self.libxc.xen_minor);
         self.summary.xen = Some(xen);
         if let Some(guest) = self.summary.guest {
-            let offset = self.position.saturating_sub(libxc::DOMAIN_HEADER);
-            o.header(&Header::LibxcDomain { offset, guest, xen });
+            o.header(&Header::LibxcDomain { offset: self.flat_base(), guest, xen });
         }
         self.depends_on(HostDependency::Memory);
         self.pages.refresh(&self.policy, &self.summary);
@@ -297,7 +208,7 @@ impl Verifier {
     /// A libxc record comes next.
     #[inline]
     pub(crate) fn libxc_await(&mut self) {
-        self.await_record(Layer::Libxc, self.libxc.index, verify::Field::Libxc(Field::Record));
+        self.await_record(Layer::Libxc, self.libxc.index, verify::Field::LibxcRecord);
     }
 
     #[inline]

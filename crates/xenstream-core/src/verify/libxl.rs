@@ -6,17 +6,16 @@ use crate::rule::Rule;
 use crate::summary::{DomainType, Format, Guest};
 use crate::targets::Fact;
 use crate::verifier::Verifier;
+use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
 use crate::violation::{Layer, RecordRef, Shown, number_of};
+use crate::wire::layout::LibxlHook;
 use crate::wire::libxl::{self, types};
-use crate::wire::{Order, RECORD_HEADER, libxc};
+use crate::wire::{Order, RECORD_HEADER, headers, libxc};
 
-/// Fields of the stream header and of the records.
+/// Fields of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    Ident,
-    Version,
-    Options,
     /// A record's header.
     Record,
     /// The header after CHECKPOINT_END in a stream whose kind is not known: libxc's, or COLO's CHECKPOINT_STATE.
@@ -32,6 +31,7 @@ pub(crate) struct State {
     /// A converter made it of a legacy image.
     pub(crate) converted: bool,
     order: Order,
+    options: u32,
     index: u64,
     kind: u32,
     context_seen: bool,
@@ -67,8 +67,8 @@ impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
         Size::Bytes(match self {
-            Field::Ident | Field::Record | Field::Either => 8,
-            Field::Version | Field::Options | Field::EmulatorId | Field::ControlId => 4,
+            Field::Record | Field::Either => 8,
+            Field::EmulatorId | Field::ControlId => 4,
         })
     }
 }
@@ -79,20 +79,33 @@ impl Verifier {
     pub(crate) fn libxl_start(&mut self) {
         self.libxl_certain(libxl::HEADER);
         self.libxl.present = true;
-        self.next(0, verify::Field::Libxl(Field::Ident));
+        self.header_start(&headers::LIBXL, PartOf::Libxl, 0);
     }
 
     /// The stream is bare, and its ident has passed with the detection.
     pub(crate) fn libxl_start_after_ident(&mut self) {
         self.libxl_certain(libxl::HEADER.saturating_sub(libxl::at::VERSION));
         self.libxl.present = true;
-        self.next(0, verify::Field::Libxl(Field::Version));
+        self.header_start(&headers::LIBXL, PartOf::Libxl, libxl::at::VERSION);
+    }
+
+    /// The hand-written checks of the header.
+    pub(crate) fn libxl_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: LibxlHook,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match hook {
+            LibxlHook::Ident => self.libxl_ident(field.at, field.value, o),
+            LibxlHook::Options => self.libxl_options(field.at, field.value as u32, o),
+        }
     }
 
     /// The header of the container says whether a libxl stream or a legacy image follows, and can be wrong.
-    fn libxl_ident<O: Observer + ?Sized>(&mut self, at: u64, ident: [u8; 8], o: &mut O) -> Result<(), Stop> {
-        let found = u64::from_be_bytes(ident);
-        let is_libxl = ident == libxl::IDENT;
+    fn libxl_ident<O: Observer + ?Sized>(&mut self, at: u64, found: u64, o: &mut O) -> Result<(), Stop> {
+        let expected = u64::from_be_bytes(libxl::IDENT);
+        let is_libxl = found == expected;
         let announced = match self.summary.format {
             Format::Xl => self.xl_announces_legacy(),
             Format::Libvirt => self.libvirt_announces_legacy(),
@@ -102,7 +115,7 @@ impl Verifier {
             Some((rule, field, found)) if is_libxl => self.find(rule, field, found, 0, o),
             Some(_) => self.legacy(at, found, o),
             None if is_libxl => Ok(()),
-            None => self.find(Rule::LibxlIdent, at, found, u64::from_be_bytes(libxl::IDENT), o),
+            None => self.find(Rule::LibxlIdent, at, found, expected, o),
         }
     }
 
@@ -123,18 +136,6 @@ impl Verifier {
         match field {
             Field::Record => return self.libxl_record(at, value, o),
             Field::Either => return self.libxl_either(at, value, o),
-            Field::Ident => {
-                self.libxl_ident(at, value, o)?;
-                self.next(0, verify::Field::Libxl(Field::Version));
-            }
-            Field::Version => {
-                let version = Order::Big.u32([a, b, c, d]);
-                if version != libxl::VERSION {
-                    self.find(Rule::LibxlVersion, at, u64::from(version), u64::from(libxl::VERSION), o)?;
-                }
-                self.next(0, verify::Field::Libxl(Field::Options));
-            }
-            Field::Options => self.libxl_options(at, Order::Big.u32([a, b, c, d]), o)?,
             Field::EmulatorId => {
                 if word > libxl::EMULATOR_ID_MAX {
                     let most = u64::from(libxl::EMULATOR_ID_MAX);
@@ -179,10 +180,15 @@ impl Verifier {
             self.libxl.order = Order::Big;
             self.find(Rule::LibxlBigEndian, at, u64::from(options), 0, o)?;
         }
-        let offset = self.position.saturating_sub(libxl::HEADER);
-        o.header(&Header::Libxl { offset, order: self.libxl.order, options });
-        self.libxl_await();
+        self.libxl.options = options;
         Ok(())
+    }
+
+    /// The header has passed.
+    pub(crate) fn libxl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
+        let State { order, options, .. } = self.libxl;
+        o.header(&Header::Libxl { offset: self.flat_base(), order, options });
+        self.libxl_await();
     }
 }
 

@@ -40,10 +40,12 @@ pub(crate) struct Stop;
 pub(crate) enum Field {
     Detect(detect::Field),
     Xl(xl::Field),
-    Libvirt(libvirt::Field),
+    /// The last byte of the XML.
+    LibvirtXmlLast,
     Xenopsd(xenopsd::Field),
     Libxl(libxl::Field),
-    Libxc(libxc::Field),
+    /// The header of a libxc record.
+    LibxcRecord,
     Pages(pages::Field),
     Hvm(hvm::Field),
     /// A field of a flat structure, of this many bytes.
@@ -97,7 +99,7 @@ impl Field {
     #[inline]
     pub(crate) fn short_cut(self) -> ShortCut {
         match self {
-            Field::Libxc(libxc::Field::Record) => ShortCut::LibxcRecord,
+            Field::LibxcRecord => ShortCut::LibxcRecord,
             Field::Pages(pages::Field::Count) => ShortCut::PagesHeader,
             Field::Pages(pages::Field::Entry) => ShortCut::PagesEntry,
             _ => ShortCut::None,
@@ -109,10 +111,9 @@ impl Field {
         match self {
             Field::Detect(field) => field.size(),
             Field::Xl(field) => field.size(),
-            Field::Libvirt(field) => field.size(),
-            Field::Xenopsd(_) => Size::Bytes(8),
+            Field::LibvirtXmlLast => Size::Bytes(1),
+            Field::Xenopsd(_) | Field::LibxcRecord => Size::Bytes(8),
             Field::Libxl(field) => field.size(),
-            Field::Libxc(field) => field.size(),
             Field::Pages(field) => field.size(),
             Field::Hvm(field) => field.size(),
             Field::Flat(width) => Size::Bytes(width),
@@ -136,7 +137,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         match self.field {
-            Field::Libxc(field) => self.libxc_field(field, at, value, o),
+            Field::LibxcRecord => self.libxc_record(at, value, o),
             Field::Pages(field) => self.pages_field(field, at, value, o),
             Field::Hvm(field) => self.hvm_field(field, at, value, o),
             Field::Flat(width) => self.flat_field(at, width, value, o),
@@ -144,7 +145,10 @@ impl Verifier {
             Field::Libxl(field) => self.libxl_field(field, at, value, o),
             Field::Detect(field) => self.detect_field(field, value, o),
             Field::Xl(field) => self.xl_field(field, at, value, o),
-            Field::Libvirt(field) => self.libvirt_field(field, at, value, o),
+            Field::LibvirtXmlLast => {
+                let [byte, ..] = value;
+                self.libvirt_xml_last(at, byte, o)
+            }
             Field::Xenopsd(field) => self.xenopsd_field(field, at, value, o),
             // These are not fields of a few bytes.
             Field::FlatNext

@@ -4,17 +4,15 @@ use crate::observer::{Header, Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
+use crate::verify::flat::{PartOf, Value};
 use crate::verify::{self, Size, Stop};
 use crate::violation::Layer;
-use crate::wire::{Order, libxl, xl};
+use crate::wire::layout::XlHook;
+use crate::wire::{Order, headers, libxl, xl};
 
-/// Fields of the header and of the optional data, in their order.
+/// Fields of the optional data, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    Byteorder,
-    MandatoryFlags,
-    OptionalFlags,
-    OptionalDataLen,
     ConfigLen,
     /// The last byte of the configuration.
     ConfigLast,
@@ -27,8 +25,7 @@ pub(crate) struct State {
     order: Order,
     mandatory_flags: u32,
     optional_flags: u32,
-    /// Bytes of optional data.
-    optional_data_len: u64,
+    optional_data_len: u32,
     /// Bytes of optional data after the configuration.
     tail: u64,
 }
@@ -37,9 +34,9 @@ impl Field {
     #[inline]
     pub(crate) fn size(self) -> Size {
         match self {
+            Field::ConfigLen => Size::Bytes(4),
             Field::ConfigLast => Size::Bytes(1),
             Field::ConfigEnd => Size::Marker,
-            _ => Size::Bytes(4),
         }
     }
 }
@@ -48,7 +45,7 @@ impl Verifier {
     /// The magic has passed.
     pub(crate) fn xl_start(&mut self) {
         self.sure = xl::HEADER.saturating_add(libxl::HEADER);
-        self.xl_next(0, Field::Byteorder);
+        self.header_start(&headers::XL, PartOf::Xl, xl::MAGIC.len() as u64);
     }
 
     /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
@@ -57,6 +54,33 @@ impl Verifier {
         let flags = self.xl.mandatory_flags;
         let announces = flags & xl::FLAG_STREAM_V2 == 0;
         announces.then_some((Rule::XlStreamFlag, xl::at::MANDATORY_FLAGS, u64::from(flags)))
+    }
+
+    /// The hand-written checks of the header.
+    pub(crate) fn xl_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: XlHook,
+        field: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let word = field.value as u32;
+        match hook {
+            XlHook::Byteorder => {
+                // The order is not known yet: `word` is little-endian.
+                let expected = u64::from(xl::BYTEORDER);
+                if word == xl::BYTEORDER.swap_bytes() {
+                    self.xl.order = Order::Big;
+                    self.flat_turn(Order::Big);
+                    self.find(Rule::XlBigEndian, field.at, field.value, expected, o)?;
+                } else if word != xl::BYTEORDER {
+                    self.find(Rule::XlByteorder, field.at, field.value, expected, o)?;
+                }
+            }
+            XlHook::MandatoryFlags => self.xl.mandatory_flags = word,
+            XlHook::OptionalFlags => self.xl.optional_flags = word,
+            XlHook::OptionalDataLen => self.xl.optional_data_len = word,
+        }
+        Ok(())
     }
 
     fn xl_next(&mut self, gap: u64, field: Field) {
@@ -71,35 +95,11 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let [a, b, c, d, ..] = value;
-        let word = self.xl.order.u32([a, b, c, d]);
         match field {
-            Field::Byteorder => {
-                // The order is not known yet: `word` is little-endian.
-                if word == xl::BYTEORDER.swap_bytes() {
-                    self.xl.order = Order::Big;
-                    self.find(Rule::XlBigEndian, at, u64::from(word), u64::from(xl::BYTEORDER), o)?;
-                } else if word != xl::BYTEORDER {
-                    self.find(Rule::XlByteorder, at, u64::from(word), u64::from(xl::BYTEORDER), o)?;
-                }
-                self.xl_next(0, Field::MandatoryFlags);
+            Field::ConfigLen => {
+                let length = self.xl.order.u32([a, b, c, d]);
+                self.xl_config_len(at, u64::from(length), o)?;
             }
-            Field::MandatoryFlags => {
-                self.xl.mandatory_flags = word;
-                let known = xl::FLAG_JSON | xl::FLAG_STREAM_V2;
-                if word & !known != 0 {
-                    self.find(Rule::XlMandatoryFlags, at, u64::from(word), u64::from(known), o)?;
-                }
-                self.xl_next(0, Field::OptionalFlags);
-            }
-            Field::OptionalFlags => {
-                self.xl.optional_flags = word;
-                if word != 0 {
-                    self.find(Rule::XlOptionalFlags, at, u64::from(word), 0, o)?;
-                }
-                self.xl_next(0, Field::OptionalDataLen);
-            }
-            Field::OptionalDataLen => self.xl_optional_data_len(at, word, o)?,
-            Field::ConfigLen => self.xl_config_len(at, u64::from(word), o)?,
             Field::ConfigLast => {
                 // xl hands the configuration on as a C string.
                 if a != 0 {
@@ -113,21 +113,11 @@ impl Verifier {
         Ok(())
     }
 
-    fn xl_optional_data_len<O: Observer + ?Sized>(
-        &mut self,
-        at: u64,
-        word: u32,
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let length = u64::from(word);
-        o.header(&Header::Xl {
-            offset: 0,
-            order: self.xl.order,
-            mandatory_flags: self.xl.mandatory_flags,
-            optional_flags: self.xl.optional_flags,
-            optional_data_len: word,
-        });
-        self.xl.optional_data_len = length;
+    /// The header has passed.
+    pub(crate) fn xl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        let State { order, mandatory_flags, optional_flags, optional_data_len, .. } = self.xl;
+        o.header(&Header::Xl { offset: 0, order, mandatory_flags, optional_flags, optional_data_len });
+        let (at, length) = (xl::at::OPTIONAL_DATA_LEN, u64::from(optional_data_len));
         self.sure = self.position.saturating_add(length).saturating_add(libxl::HEADER);
         let limit = self.policy.limit(Limit::OptionalData);
         if length == 0 {
@@ -148,7 +138,7 @@ impl Verifier {
     }
 
     fn xl_config_len<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
-        let room = self.xl.optional_data_len.saturating_sub(4);
+        let room = u64::from(self.xl.optional_data_len).saturating_sub(4);
         if length > room {
             self.find(Rule::XlConfigLength, at, length, room, o)?;
             self.xl.tail = room;

@@ -15,10 +15,12 @@ pub const UNUSED_WORDS: u64 = 10;
 
 /// Offsets of the header's fields.
 pub mod at {
+    use crate::wire::headers::LIBVIRT;
+
     /// `u32 version`.
-    pub const VERSION: u64 = 16;
+    pub const VERSION: u64 = LIBVIRT.offset_of("version");
     /// `u32 xml_len`, counts the XML's final NUL.
-    pub const XML_LEN: u64 = 20;
+    pub const XML_LEN: u64 = LIBVIRT.offset_of("xml_len");
     /// `u32 unused[10]`.
-    pub const UNUSED: u64 = 24;
+    pub const UNUSED: u64 = LIBVIRT.offset_of("unused");
 }

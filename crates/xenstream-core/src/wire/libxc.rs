@@ -2,7 +2,7 @@
 
 use crate::rule::Rule;
 use crate::summary::Guest;
-use crate::wire::layout::Layout;
+use crate::wire::layout::{Flag, Layout};
 use crate::wire::types::{RecordType, Topic};
 use crate::wire::{pv, records};
 
@@ -35,29 +35,35 @@ pub const VERSION_MIN: u32 = 2;
 pub const VERSION_MAX: u32 = 3;
 /// Image option: record fields are big-endian.
 pub const OPTION_BIG_ENDIAN: u16 = 1 << 0;
+/// Names of the image options.
+pub const OPTIONS: &[Flag] = &[Flag { bit: 0, name: "BIG_ENDIAN" }];
 
 /// Offsets of the image header's fields.
 pub mod image_at {
+    use crate::wire::headers::LIBXC_IMAGE;
+
     /// `u32 id`.
-    pub const ID: u64 = 8;
+    pub const ID: u64 = LIBXC_IMAGE.offset_of("id");
     /// `u32 version`.
-    pub const VERSION: u64 = 12;
+    pub const VERSION: u64 = LIBXC_IMAGE.offset_of("version");
     /// `u16 options`.
-    pub const OPTIONS: u64 = 16;
+    pub const OPTIONS: u64 = LIBXC_IMAGE.offset_of("options");
     /// `u16` and `u32`, both reserved.
-    pub const RESERVED: u64 = 18;
+    pub const RESERVED: u64 = LIBXC_IMAGE.offset_of("reserved");
 }
 
 /// Offsets of the domain header's fields.
 pub mod domain_at {
+    use crate::wire::headers::LIBXC_DOMAIN;
+
     /// `u16 page_shift`.
-    pub const PAGE_SHIFT: u64 = 4;
+    pub const PAGE_SHIFT: u64 = LIBXC_DOMAIN.offset_of("page_shift");
     /// `u16 reserved`.
-    pub const RESERVED: u64 = 6;
+    pub const RESERVED: u64 = LIBXC_DOMAIN.offset_of("reserved");
     /// `u32 xen_major`.
-    pub const XEN_MAJOR: u64 = 8;
+    pub const XEN_MAJOR: u64 = LIBXC_DOMAIN.offset_of("xen_major");
     /// `u32 xen_minor`.
-    pub const XEN_MINOR: u64 = 12;
+    pub const XEN_MINOR: u64 = LIBXC_DOMAIN.offset_of("xen_minor");
 }
 
 /// `type` of the domain header: x86 PV.
@@ -488,7 +494,7 @@ pub mod pv_info {
     /// Body length.
     pub const LENGTH: u64 = 8;
     /// Offset of the six reserved bytes.
-    pub const RESERVED_AT: u64 = 2;
+    pub const RESERVED_AT: u64 = crate::wire::records::PV_INFO.offset_of("reserved");
     /// `(guest_width, pt_levels)` of a 32-bit guest.
     pub const PV32: (u8, u8) = (4, 3);
     /// `(guest_width, pt_levels)` of a 64-bit guest.
@@ -500,7 +506,7 @@ pub mod p2m {
     /// Size of the record's own header: `u32 start_pfn, u32 end_pfn`.
     pub const HEADER: u64 = 8;
     /// Offset of `end_pfn`.
-    pub const END_PFN_AT: u64 = 4;
+    pub const END_PFN_AT: u64 = crate::wire::records::P2M_FRAMES.offset_of("end_pfn");
 
     /// How far a pfn is shifted down to give its frame of the p2m, for a guest of this width in bytes: a frame of
     /// 4096 bytes holds 1024 pfns of a 32-bit guest, 512 of a 64-bit guest.
@@ -513,10 +519,13 @@ pub mod p2m {
 
 /// The X86_PV_VCPU records.
 pub mod vcpu {
+    use crate::wire::layout::Layout;
+    use crate::wire::pv::{BASIC_32 as BASIC_32_LAYOUT, BASIC_64 as BASIC_64_LAYOUT};
+
     /// Size of the header: `u32 vcpu_id, u32 reserved`.
     pub const HEADER: u64 = 8;
     /// Offset of the reserved word.
-    pub const RESERVED_AT: u64 = 4;
+    pub const RESERVED_AT: u64 = crate::wire::records::VCPU_HEADER.offset_of("reserved");
     /// Blob of BASIC for a 64-bit guest.
     pub const BASIC_64: u64 = 5168;
     /// Blob of BASIC for a 32-bit guest.
@@ -545,12 +554,24 @@ pub mod vcpu {
         pub cr3: u64,
     }
 
+    impl BasicLayout {
+        const fn of(word: u8, layout: &Layout, edx: &str, cr1: Option<u64>) -> BasicLayout {
+            BasicLayout {
+                word,
+                edx: layout.offset_of(edx),
+                gdt_frames: layout.offset_of("gdt_frame"),
+                gdt_ents: layout.offset_of("gdt_ents"),
+                cr1,
+                cr3: layout.offset_of("cr3"),
+            }
+        }
+    }
+
     /// Layout for a 64-bit guest.
     pub const LAYOUT_64: BasicLayout =
-        BasicLayout { word: 8, edx: 616, gdt_frames: 4832, gdt_ents: 4960, cr1: Some(4992), cr3: 5008 };
+        BasicLayout::of(8, &BASIC_64_LAYOUT, "rdx", Some(BASIC_64_LAYOUT.offset_of("cr1")));
     /// Layout for a 32-bit guest.
-    pub const LAYOUT_32: BasicLayout =
-        BasicLayout { word: 4, edx: 524, gdt_frames: 2640, gdt_ents: 2704, cr1: None, cr3: 2728 };
+    pub const LAYOUT_32: BasicLayout = BasicLayout::of(4, &BASIC_32_LAYOUT, "edx", None);
 
     /// Number of frames that BASIC has room for.
     pub const GDT_FRAMES: u64 = 16;
@@ -588,7 +609,7 @@ pub mod tsc {
     /// Body length.
     pub const LENGTH: u64 = 24;
     /// Offset of the reserved word.
-    pub const RESERVED_AT: u64 = 20;
+    pub const RESERVED_AT: u64 = crate::wire::records::TSC_INFO.offset_of("reserved");
     /// Largest `mode`.
     pub const MODE_MAX: u32 = 2;
 }

@@ -1,6 +1,7 @@
 //! The libxl stream, revision 2 (`docs/specs/libxl-migration-stream.pandoc`).
 
 use crate::rule::Rule;
+use crate::wire::layout::Flag;
 use crate::wire::records;
 use crate::wire::types::{RecordType, Topic};
 
@@ -16,15 +17,19 @@ pub const VERSION: u32 = 2;
 pub const OPTION_BIG_ENDIAN: u32 = 1 << 0;
 /// Option: the stream was made from a legacy one.
 pub const OPTION_LEGACY: u32 = 1 << 1;
+/// Names of the options.
+pub const OPTIONS: &[Flag] = &[Flag { bit: 0, name: "BIG_ENDIAN" }, Flag { bit: 1, name: "LEGACY" }];
 /// Options that the specification reserves.
 pub const OPTIONS_RESERVED: u32 = !(OPTION_BIG_ENDIAN | OPTION_LEGACY);
 
 /// Offsets of the stream header's fields.
 pub mod at {
+    use crate::wire::headers::LIBXL;
+
     /// `u32 version`.
-    pub const VERSION: u64 = 8;
+    pub const VERSION: u64 = LIBXL.offset_of("version");
     /// `u32 options`.
-    pub const OPTIONS: u64 = 12;
+    pub const OPTIONS: u64 = LIBXL.offset_of("options");
 }
 
 /// Record types, by number.

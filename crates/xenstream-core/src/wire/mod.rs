@@ -3,7 +3,10 @@
 //!
 //! All sizes are in bytes, all offsets count from the start of the structure they belong to.
 
+pub mod headers;
+pub mod hooks;
 pub mod hvm;
+#[allow(clippy::panic, reason = "the panic is a build error of a constant")]
 pub mod layout;
 pub mod libvirt;
 pub mod libxc;

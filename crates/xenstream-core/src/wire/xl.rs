@@ -13,18 +13,20 @@ pub const BYTEORDER: u32 = 0x0102_0304;
 
 /// Offsets of the header's fields.
 pub mod at {
+    use crate::wire::headers::{XL, XL_CONFIG};
+
     /// `u32 byteorder`.
-    pub const BYTEORDER: u64 = 32;
+    pub const BYTEORDER: u64 = XL.offset_of("byteorder");
     /// `u32 mandatory_flags`.
-    pub const MANDATORY_FLAGS: u64 = 36;
+    pub const MANDATORY_FLAGS: u64 = XL.offset_of("mandatory_flags");
     /// `u32 optional_flags`.
-    pub const OPTIONAL_FLAGS: u64 = 40;
+    pub const OPTIONAL_FLAGS: u64 = XL.offset_of("optional_flags");
     /// `u32 optional_data_len`.
-    pub const OPTIONAL_DATA_LEN: u64 = 44;
+    pub const OPTIONAL_DATA_LEN: u64 = XL.offset_of("optional_data_len");
     /// `u32 config_len`, the first field of the optional data.
-    pub const CONFIG_LEN: u64 = 48;
+    pub const CONFIG_LEN: u64 = super::HEADER;
     /// The domain's configuration.
-    pub const CONFIG: u64 = 52;
+    pub const CONFIG: u64 = super::HEADER + XL_CONFIG.offset_of("config");
 }
 
 /// Mandatory flag: the configuration is JSON.

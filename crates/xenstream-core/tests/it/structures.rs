@@ -1,7 +1,7 @@
 //! The tables of the structures are what scrubbing, decoding and the documentation rely on.
 
 use xenstream_core::wire::layout::{Check, Repeat};
-use xenstream_core::wire::structures;
+use xenstream_core::wire::{RECORD_HEADER, headers, hvm, libvirt, libxc, libxl, structures, xenopsd, xl};
 
 #[test]
 fn fields_ascend_and_do_not_overlap() {
@@ -50,6 +50,23 @@ fn blanks_pass_and_refused_values_do_not() {
         }
     }
     assert!(checks > 20, "{checks}");
+}
+
+#[test]
+fn headers_have_the_lengths_of_the_specifications() {
+    let lengths = [
+        (&headers::XL, xl::HEADER),
+        (&headers::LIBVIRT, libvirt::HEADER),
+        (&headers::XENOPSD_RECORD, xenopsd::HEADER),
+        (&headers::LIBXL, libxl::HEADER),
+        (&headers::LIBXC_IMAGE, libxc::IMAGE_HEADER),
+        (&headers::LIBXC_DOMAIN, libxc::DOMAIN_HEADER),
+        (&headers::RECORD, RECORD_HEADER),
+        (&headers::HVM_ENTRY, hvm::ENTRY_HEADER),
+    ];
+    for (layout, length) in lengths {
+        assert_eq!(layout.size(), length, "{}", layout.name);
+    }
 }
 
 #[test]

@@ -5,15 +5,16 @@ pub mod devices;
 pub mod pic;
 pub mod vcpus;
 
+use crate::wire::headers::HVM_ENTRY;
 use crate::wire::layout::{ByteOrder, Layout};
 use crate::wire::types::{RecordType, Topic};
 
 /// Size of an entry's header: `u16 typecode, u16 instance, u32 length`.
 pub const ENTRY_HEADER: u64 = 8;
 /// Offset of `instance` in an entry.
-pub const INSTANCE_AT: u64 = 2;
+pub const INSTANCE_AT: u64 = HVM_ENTRY.offset_of("instance");
 /// Offset of `length` in an entry.
-pub const LENGTH_AT: u64 = 4;
+pub const LENGTH_AT: u64 = HVM_ENTRY.offset_of("length");
 
 /// HEADER's `magic`.
 pub const MAGIC: u32 = 0x5438_1286;

@@ -1,0 +1,158 @@
+//! Headers of streams and containers, and of their records.
+
+use crate::rule::Rule;
+use crate::wire::layout::Check::{By, Is, Within, Zero};
+use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, LibvirtHook, LibxcHook, LibxlHook, XlHook};
+use crate::wire::{libvirt, libxc, libxl, xl};
+
+/// The header of `xl save`. The optional data follow.
+pub const XL: Layout = Layout {
+    name: "xl header",
+    order: ByteOrder::Stream,
+    groups: &[Group::once(&[
+        Field::new("magic", 0, 32, "`Xen saved domain, xl format`").kept().area(),
+        Field::new("byteorder", 32, 4, "tells the order of the fields after it")
+            .kept()
+            .checked(&[By(Hook::Xl(XlHook::Byteorder))]),
+        Field::new("mandatory_flags", 36, 4, "what readers have to know").kept().flags(xl::FLAGS).checked(&[
+            By(Hook::Xl(XlHook::MandatoryFlags)),
+            Within((xl::FLAG_JSON | xl::FLAG_STREAM_V2) as u64, Rule::XlMandatoryFlags),
+        ]),
+        Field::new("optional_flags", 40, 4, "what readers may know; none is defined")
+            .kept()
+            .checked(&[By(Hook::Xl(XlHook::OptionalFlags)), Zero(Rule::XlOptionalFlags)]),
+        Field::new("optional_data_len", 44, 4, "bytes of optional data")
+            .kept()
+            .decimal()
+            .checked(&[By(Hook::Xl(XlHook::OptionalDataLen))]),
+    ])],
+};
+
+/// What the optional data of the xl header begin with.
+pub const XL_CONFIG: Layout = Layout {
+    name: "optional data of the xl header",
+    order: ByteOrder::Stream,
+    groups: &[
+        Group::once(&[Field::new("config_len", 0, 4, "bytes of the configuration").kept().decimal()]),
+        Group::rest(4, &[Field::new("config", 0, 0, "the configuration, and what readers skip").area()]),
+    ],
+};
+
+/// The header of libvirt's libxl driver. The XML follows.
+pub const LIBVIRT: Layout = Layout {
+    name: "libvirt header",
+    order: ByteOrder::Stream,
+    groups: &[
+        Group::once(&[
+            Field::new("magic", 0, 16, "`libvirt-xml`").kept().area(),
+            Field::new("version", 16, 4, "what follows the XML; tells the byte order")
+                .kept()
+                .decimal()
+                .checked(&[By(Hook::Libvirt(LibvirtHook::Version))]),
+            Field::new("xml_len", 20, 4, "bytes of the XML, its final NUL included")
+                .kept()
+                .decimal()
+                .checked(&[By(Hook::Libvirt(LibvirtHook::XmlLen))]),
+        ]),
+        Group::array(
+            24,
+            4,
+            libvirt::UNUSED_WORDS as u32,
+            &[Field::reserved("unused", 0, 4).checked(&[By(Hook::Libvirt(LibvirtHook::Unused))])],
+        ),
+    ],
+};
+
+/// The header of a xenopsd record.
+pub const XENOPSD_RECORD: Layout = Layout {
+    name: "xenopsd header",
+    order: ByteOrder::Little,
+    groups: &[Group::once(&[
+        Field::new("type", 0, 8, "type of what follows").kept(),
+        Field::new("length", 8, 8, "bytes that follow, where xenopsd looks at it").kept().decimal(),
+    ])],
+};
+
+/// The header of the libxl stream.
+pub const LIBXL: Layout = Layout {
+    name: "libxl header",
+    order: ByteOrder::Big,
+    groups: &[Group::once(&[
+        Field::new("ident", 0, 8, "`LibxlFmt`").kept().checked(&[By(Hook::Libxl(LibxlHook::Ident))]),
+        Field::new("version", 8, 4, "version of the stream")
+            .kept()
+            .decimal()
+            .checked(&[Is(libxl::VERSION as u64, Rule::LibxlVersion)]),
+        Field::new("options", 12, 4, "byte order and origin")
+            .kept()
+            .flags(libxl::OPTIONS)
+            .checked(&[By(Hook::Libxl(LibxlHook::Options))]),
+    ])],
+};
+
+/// The image header of the libxc stream.
+pub const LIBXC_IMAGE: Layout = Layout {
+    name: "libxc image header",
+    order: ByteOrder::Big,
+    groups: &[Group::once(&[
+        Field::new("marker", 0, 8, "all ones").kept().checked(&[By(Hook::Libxc(LibxcHook::Marker))]),
+        Field::new("id", 8, 4, "`XENF`").kept().checked(&[Is(libxc::ID as u64, Rule::LibxcId)]),
+        Field::new("version", 12, 4, "version of the stream")
+            .kept()
+            .decimal()
+            .checked(&[By(Hook::Libxc(LibxcHook::Version))]),
+        Field::new("options", 16, 2, "byte order")
+            .kept()
+            .flags(libxc::OPTIONS)
+            .checked(&[By(Hook::Libxc(LibxcHook::Options))]),
+        Field::reserved("reserved", 18, 2).checked(&[Zero(Rule::LibxcHeaderReserved)]),
+        Field::reserved("reserved2", 20, 4).checked(&[Zero(Rule::LibxcHeaderReserved)]),
+    ])],
+};
+
+/// The domain header of the libxc stream.
+pub const LIBXC_DOMAIN: Layout = Layout {
+    name: "libxc domain header",
+    order: ByteOrder::Stream,
+    groups: &[Group::once(&[
+        Field::new("type", 0, 4, "kind of guest").kept().checked(&[By(Hook::Libxc(LibxcHook::DomainType))]),
+        Field::new("page_shift", 4, 2, "size of a page, as a power of two")
+            .kept()
+            .decimal()
+            .checked(&[Is(libxc::PAGE_SHIFT as u64, Rule::LibxcPageShift)]),
+        Field::reserved("reserved", 6, 2).checked(&[Zero(Rule::LibxcDomainReserved)]),
+        Field::new("xen_major", 8, 4, "major version of the Xen that wrote it; 0 for a converter")
+            .kept()
+            .decimal()
+            .checked(&[By(Hook::Libxc(LibxcHook::XenMajor))]),
+        Field::new("xen_minor", 12, 4, "minor version of that Xen")
+            .kept()
+            .decimal()
+            .checked(&[By(Hook::Libxc(LibxcHook::XenMinor))]),
+    ])],
+};
+
+/// The header of a record of libxl or libxc.
+pub const RECORD: Layout = Layout {
+    name: "record header",
+    order: ByteOrder::Stream,
+    groups: &[Group::once(&[
+        Field::new("type", 0, 4, "type of the record").kept(),
+        Field::new("body_length", 4, 4, "bytes of the body, without padding").kept().decimal(),
+    ])],
+};
+
+/// The header of an entry of HVM_CONTEXT.
+pub const HVM_ENTRY: Layout = Layout {
+    name: "entry header",
+    order: ByteOrder::Little,
+    groups: &[Group::once(&[
+        Field::new("typecode", 0, 2, "type of the entry").kept().decimal(),
+        Field::new("instance", 2, 2, "vcpu, or number of the device").kept().decimal(),
+        Field::new("length", 4, 4, "bytes of the body").kept().decimal(),
+    ])],
+};
+
+/// Every header, outermost first.
+pub(super) const ALL: [&Layout; 9] =
+    [&XL, &XL_CONFIG, &LIBVIRT, &XENOPSD_RECORD, &LIBXL, &LIBXC_IMAGE, &LIBXC_DOMAIN, &RECORD, &HVM_ENTRY];
