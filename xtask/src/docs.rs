@@ -1,8 +1,9 @@
-//! `cargo xtask docs`: what is documented by being made from the code: the rules from the catalogue, the structures, the
-//! lines of Xen's logs and the releases of Xen from their tables, manual pages and shell completions from the definition
-//! of the command line, the C header from the sources of the C library.
+//! `cargo xtask docs`: generates documentation from the code. The rules come from the catalogue; the structures, the lines
+//! of Xen's logs and the releases of Xen from their tables; man pages and shell completions from the definition of the
+//! command line; and the C header from the sources of the C library. It also checks links.
 
 mod header;
+mod links;
 mod messages;
 mod pages;
 mod rules;
@@ -19,36 +20,36 @@ use crate::root;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Writes nothing and fails if a file is stale.
+    /// Write nothing, and fail if a file is stale or a link is broken.
     #[arg(long)]
     check: bool,
 }
 
-/// Folders in which nothing stands that is not made here, but for files that end like this.
+/// Folders in which every file is generated, except those with this ending.
 const FOLDERS: [(&str, &str); 2] = [("docs/man", ".8"), ("docs/completions", "")];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut files = pages::files()?;
     files.extend(header::files()?);
     let mut text = String::new();
-    rules::rules(&mut text).context("a String takes everything")?;
+    rules::rules(&mut text).context("cannot format")?;
     files.insert("docs/rules.md".into(), text.into_bytes());
     let mut text = String::new();
-    messages::messages(&mut text).context("a String takes everything")?;
+    messages::messages(&mut text).context("cannot format")?;
     files.insert("docs/messages.md".into(), text.into_bytes());
     let mut text = String::new();
-    targets::targets(&mut text).context("a String takes everything")?;
+    targets::targets(&mut text).context("cannot format")?;
     files.insert("docs/targets.md".into(), text.into_bytes());
     let mut text = String::new();
-    structures::structures(&mut text).context("a String takes everything")?;
+    structures::structures(&mut text).context("cannot format")?;
     files.insert("docs/structures.md".into(), text.into_bytes());
     let left = left_behind(&files)?;
     if arguments.check {
         let is_stale =
             |(path, bytes): &(&PathBuf, &Vec<u8>)| fs::read(root().join(path)).ok().as_ref() != Some(bytes);
         let stale: Vec<&PathBuf> = files.iter().filter(is_stale).map(|(path, _)| path).chain(&left).collect();
-        ensure!(stale.is_empty(), "run `cargo xtask docs`, these are stale: {stale:?}");
-        return Ok(());
+        ensure!(stale.is_empty(), "run `cargo xtask docs`: these files are stale: {stale:?}");
+        return links::check();
     }
     for (path, bytes) in &files {
         let path = root().join(path);
@@ -59,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .try_for_each(|path| fs::remove_file(root().join(path)).with_context(|| path.display().to_string()))
 }
 
-/// Files of an earlier time, which are not made any more.
+/// Generated files that are no longer generated.
 fn left_behind(files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<Vec<PathBuf>> {
     let mut left = Vec::new();
     for (folder, kept) in FOLDERS {
