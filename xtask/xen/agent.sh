@@ -11,11 +11,6 @@ answer() {
     echo "$*" > $line
 }
 
-# The number of the one domain that is not dom0.
-domain() {
-    busybox awk 'NR > 1 && $(NF - 4) > 0 { print $(NF - 4) }' /mnt/state
-}
-
 busybox mkdir -p /run/xen /run/xenstored /var/lib/xen /var/lib/xenstored /var/log/xen /dev/pts
 busybox ln -s /run /var/run
 busybox mount -t devpts devpts /dev/pts
@@ -47,8 +42,8 @@ while read -r name way; do
     status=$?
     answer "restored $status"
     if [ "$status" = 0 ]; then
-        xl list > /mnt/state
-        domain=$(domain)
+        # As its configuration calls it, which the image starts with.
+        domain=$(busybox head -c 4096 /run/image | busybox sed -n '/"name"/ { s/.*: "\(.*\)".*/\1/p; q }')
         xl unpause "$domain" && busybox usleep 500000
         xl list > /mnt/state
         # libxl would wait for a device model that is slow to leave.

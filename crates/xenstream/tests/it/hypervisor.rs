@@ -1,4 +1,4 @@
-//! Real images with one value changed, and what a real hypervisor did with each.
+//! Real images with one value changed, and what real hypervisors of three releases did with each.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -6,9 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use xenstream::{Options, Policy, Report, Target};
 
-/// What the hypervisor took and `restore` refuses all the same, or may refuse, and why.
+/// What a hypervisor took and `restore` refuses all the same, or may refuse, and why.
 const NOT_COMPARED: [(&str, &str); 8] = [
     ("hvm-ctx-header-end", "a guest without registers never runs"),
     ("hvm-ctx-no-cpu", "a guest without registers never runs"),
@@ -20,6 +21,7 @@ const NOT_COMPARED: [(&str, &str); 8] = [
     ("pv-no-shinfo", "a guest without its shared info has lost its event channels"),
 ];
 
+/// An image of the table: a real one with an edit.
 #[derive(Debug, Deserialize)]
 struct Row {
     name: String,
@@ -27,15 +29,25 @@ struct Row {
     base: String,
     /// Offset in the base, bytes removed there, and bytes put in.
     edits: Vec<(usize, usize, String)>,
-    xen_4_17_7: Answer,
+    depends_on: Option<DependsOn>,
+}
+
+/// What one release did with an image.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    image: String,
+    /// The release in full, as the hypervisor calls itself.
+    xen: String,
+    verdict: Verdict,
     #[serde(default)]
     log: String,
-    depends_on: Option<DependsOn>,
+    #[serde(default)]
+    console: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Answer {
+enum Verdict {
     Taken,
     Refused,
     HostCrash,
@@ -48,12 +60,33 @@ enum DependsOn {
     Release,
 }
 
+impl Answer {
+    /// The release as we know it. A build of what is to become a point release counts as the one before it.
+    fn target(&self) -> Target {
+        let numbers = self.xen.split('-').next().unwrap();
+        let mut numbers = numbers.split('.').skip(1).map(|number| number.parse().unwrap());
+        let (minor, point) = (numbers.next().unwrap(), numbers.next().unwrap());
+        Target::of_host(minor, point).unwrap().target
+    }
+
+    /// Whether `restore` for exactly this release says so too.
+    fn agrees(&self, bytes: &[u8]) -> bool {
+        let restore = Policy::restore().with_target(Some(self.target()));
+        match self.verdict {
+            Verdict::Taken => verify(bytes, restore).is_valid(),
+            Verdict::Refused => !verify(bytes, restore).is_valid(),
+            // It was taken first, and what happens then is for `hardened`.
+            Verdict::HostCrash => !verify(bytes, Policy::hardened()).is_valid(),
+        }
+    }
+}
+
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/hypervisor").join(name)
 }
 
-fn rows() -> Vec<Row> {
-    let text = fs::read_to_string(corpus("edits.jsonl")).unwrap();
+fn rows<T: DeserializeOwned>(table: &str) -> Vec<T> {
+    let text = fs::read_to_string(corpus(table)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -87,28 +120,31 @@ fn verify(bytes: &[u8], policy: Policy) -> Report {
 }
 
 #[test]
-fn restore_says_what_the_hypervisor_says() {
-    let target: Target = "4.17.7".parse().unwrap();
+fn restore_says_what_each_hypervisor_says() {
     let bases = bases();
-    let (mut compared, mut wrong) = (0, Vec::new());
+    let mut answers: HashMap<String, Vec<Answer>> = HashMap::new();
+    for answer in rows::<Answer>("answers.jsonl") {
+        answers.entry(answer.image.clone()).or_default().push(answer);
+    }
+    let (mut compared, mut wrong) = (HashMap::new(), Vec::new());
     let is_compared = |row: &Row| {
         row.depends_on != Some(DependsOn::Host) && NOT_COMPARED.iter().all(|(name, _)| *name != row.name)
     };
-    for row in rows().into_iter().filter(is_compared) {
-        let bytes = edited(&row, &bases);
-        let restore = verify(&bytes, Policy::restore().with_target(Some(target)));
-        let agrees = match row.xen_4_17_7 {
-            Answer::Taken => restore.is_valid(),
-            Answer::Refused => !restore.is_valid(),
-            // It was taken first, and what happens then is for `hardened`.
-            Answer::HostCrash => !verify(&bytes, Policy::hardened()).is_valid(),
-        };
-        compared += 1;
-        if !agrees {
-            let Row { name, what, xen_4_17_7, log, .. } = row;
-            wrong.push(format!("{name}, {what}: {xen_4_17_7:?} {log}; ours {:?}", restore.violation()));
+    for row in rows::<Row>("edits.jsonl").iter().filter(|row| is_compared(row)) {
+        let bytes = edited(row, &bases);
+        for answer in answers.remove(&row.name).unwrap_or_default() {
+            if !answer.agrees(&bytes) {
+                let ours = verify(&bytes, Policy::restore().with_target(Some(answer.target())));
+                let Answer { image, xen, verdict, log, console, .. } = &answer;
+                let ours = ours.violation();
+                wrong.push(format!(
+                    "{image}, {}: Xen {xen} {verdict:?}, {log} {console}; ours {ours:?}",
+                    row.what
+                ));
+            }
+            *compared.entry(answer.xen).or_insert(0) += 1;
         }
     }
-    assert!(compared > 180, "only {compared} images are on record");
-    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared.values().all(|count| *count > 180), "too few images are on record: {compared:?}");
+    assert!(wrong.is_empty(), "of {compared:?} differ {}:\n{}", wrong.len(), wrong.join("\n"));
 }
