@@ -6,6 +6,7 @@ mod images;
 mod initramfs;
 mod machine;
 mod packages;
+mod summary;
 mod table;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use crate::{root, scratch};
 use answer::{Answer, Verdict};
 use images::{Bases, Image};
 use machine::{Heard, Kit, Machine};
+use summary::Summary;
 
 /// How long a restore may take. It takes five to twenty seconds.
 const RESTORE: Duration = Duration::from_secs(180);
@@ -97,11 +99,10 @@ fn ask_all(kit: &Kit, arguments: &Arguments) -> Result<()> {
         build_helper(&kit.shared("save-helper"))?;
     }
     let kept = answers_of(kit.directory());
-    if arguments.again && kept.exists() {
-        fs::remove_file(&kept).with_context(|| kept.display().to_string())?;
+    let mut known = HashSet::new();
+    if !arguments.again {
+        known.extend(answer::load(&kept)?.into_iter().map(|answer| (answer.image, answer.helper)));
     }
-    let known: HashSet<_> =
-        answer::load(&kept)?.into_iter().map(|answer| (answer.image, answer.helper)).collect();
     let mut file = answer::open(&kept)?;
     let (mut bases, mut running, mut asked) = (Bases::default(), None, 0);
     for image in images.iter().filter(|image| image.name.contains(&arguments.only)) {
@@ -123,6 +124,7 @@ fn ask_all(kit: &Kit, arguments: &Arguments) -> Result<()> {
         }
     }
     eprintln!("xen: {asked} restores on Xen {}; all answers are in {}", kit.release, kept.display());
+    eprint!("{}", Summary::of(answer::load(&kept)?));
     Ok(())
 }
 

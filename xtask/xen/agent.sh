@@ -38,8 +38,12 @@ while read -r name way; do
     fi
     # Read from the shared directory, every short header would be a journey out of the machine.
     busybox dd if=/mnt/image of=/run/image bs=262144 2> /dev/null
+    busybox rm -f /var/log/xen/qemu-dm-*
     xl restore -p /run/image > /mnt/log 2>&1
     status=$?
+    for file in /var/log/xen/qemu-dm-*.log; do
+        [ -e "$file" ] && busybox cat "$file" >> /mnt/log
+    done
     answer "restored $status"
     if [ "$status" = 0 ]; then
         # As its configuration calls it, which the image starts with.

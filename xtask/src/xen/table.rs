@@ -27,15 +27,18 @@ struct Row {
 
 impl Row {
     fn of(answer: &Answer) -> Row {
-        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let is_taken = answer.verdict == Verdict::Taken;
         Row {
             image: answer.image.clone(),
             xen: answer.xen.clone(),
             verdict: answer.verdict,
             state: if is_taken { answer.state.clone() } else { String::new() },
-            log: if answer.verdict == Verdict::Refused { owned(answer.complaint()) } else { String::new() },
-            console: if is_taken { String::new() } else { owned(answer.last_words()) },
+            log: if answer.verdict == Verdict::Refused {
+                answer.complaint().unwrap_or_default()
+            } else {
+                String::new()
+            },
+            console: if is_taken { String::new() } else { answer.last_words().unwrap_or_default() },
         }
     }
 

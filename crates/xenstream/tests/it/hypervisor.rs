@@ -9,16 +9,25 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use xenstream::{Options, Policy, Report, Target};
 
-/// What a hypervisor took and `restore` refuses all the same, or may refuse, and why.
-const NOT_COMPARED: [(&str, &str); 8] = [
-    ("hvm-ctx-header-end", "a guest without registers never runs"),
-    ("hvm-ctx-no-cpu", "a guest without registers never runs"),
-    ("hvm-cpu-none", "a guest without registers never runs"),
-    ("hvm-no-params", "a guest without its parameters finds no xenstore"),
-    ("hvm-params-no-store", "a guest without this parameter finds no xenstore"),
-    ("hvm-no-emulator", "QEMU does not start without its state; here the hypervisor was asked alone"),
-    ("hvm-qevm-zero", "QEMU does not start from zeros; here the hypervisor was asked alone"),
-    ("pv-no-shinfo", "a guest without its shared info has lost its event channels"),
+/// The answers that `restore` does not give, or need not give, and why. With a release, only of that one.
+const NOT_COMPARED: [(&str, Option<&str>, &str); 9] = [
+    ("hvm-ctx-header-end", None, "a guest without registers never runs"),
+    ("hvm-ctx-no-cpu", None, "a guest without registers never runs"),
+    ("hvm-cpu-none", None, "a guest without registers never runs"),
+    ("hvm-no-params", None, "a guest without its parameters finds no xenstore"),
+    ("hvm-params-no-store", None, "a guest without this parameter finds no xenstore"),
+    (
+        "hvm-no-emulator",
+        Some("4.17.7"),
+        "the hypervisor was asked alone; QEMU does not start without its state",
+    ),
+    ("hvm-qevm-zero", Some("4.17.7"), "the hypervisor was asked alone; QEMU does not start from zeros"),
+    (
+        "hvm-qevm-half",
+        None,
+        "QEMU's state has no lengths: one that is cut after a zero byte seems to end there",
+    ),
+    ("pv-no-shinfo", None, "a guest without its shared info has lost its event channels"),
 ];
 
 /// An image of the table: a real one with an edit.
@@ -67,6 +76,12 @@ impl Answer {
         let mut numbers = numbers.split('.').skip(1).map(|number| number.parse().unwrap());
         let (minor, point) = (numbers.next().unwrap(), numbers.next().unwrap());
         Target::of_host(minor, point).unwrap().target
+    }
+
+    fn is_compared(&self) -> bool {
+        let is_meant =
+            |name: &str, xen: Option<&str>| name == self.image && xen.is_none_or(|xen| xen == self.xen);
+        !NOT_COMPARED.iter().any(|(name, xen, _)| is_meant(name, *xen))
     }
 
     /// Whether `restore` for exactly this release says so too.
@@ -127,12 +142,14 @@ fn restore_says_what_each_hypervisor_says() {
         answers.entry(answer.image.clone()).or_default().push(answer);
     }
     let (mut compared, mut wrong) = (HashMap::new(), Vec::new());
-    let is_compared = |row: &Row| {
-        row.depends_on != Some(DependsOn::Host) && NOT_COMPARED.iter().all(|(name, _)| *name != row.name)
-    };
-    for row in rows::<Row>("edits.jsonl").iter().filter(|row| is_compared(row)) {
-        let bytes = edited(row, &bases);
-        for answer in answers.remove(&row.name).unwrap_or_default() {
+    for row in rows::<Row>("edits.jsonl") {
+        let mut answers = answers.remove(&row.name).unwrap_or_default();
+        answers.retain(Answer::is_compared);
+        if row.depends_on == Some(DependsOn::Host) || answers.is_empty() {
+            continue;
+        }
+        let bytes = edited(&row, &bases);
+        for answer in answers {
             if !answer.agrees(&bytes) {
                 let ours = verify(&bytes, Policy::restore().with_target(Some(answer.target())));
                 let Answer { image, xen, verdict, log, console, .. } = &answer;
@@ -145,6 +162,6 @@ fn restore_says_what_each_hypervisor_says() {
             *compared.entry(answer.xen).or_insert(0) += 1;
         }
     }
-    assert!(compared.values().all(|count| *count > 180), "too few images are on record: {compared:?}");
+    assert!(compared["4.17.7"] > 180, "too few images are on record: {compared:?}");
     assert!(wrong.is_empty(), "of {compared:?} differ {}:\n{}", wrong.len(), wrong.join("\n"));
 }
