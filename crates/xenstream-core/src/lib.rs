@@ -1,8 +1,8 @@
 //! Verifies Xen's saved domains and migration streams: bytes in, verdict out.
 //!
-//! This crate knows the formats and the rules and nothing else: no I/O, no clock, no allocation, no `unsafe`, no panic.
-//! It can sit inside a restore helper between `read()` and the parser. The crate `xenstream` puts files, pipes and
-//! compressed images in front of it.
+//! This crate knows the formats and the rules, and nothing else: no I/O, no clock, no allocation, no `unsafe`, no panic. It
+//! can run inside a restore helper, between `read()` and the parser. The crate `xenstream` adds files, pipes and compressed
+//! images.
 //!
 //! ```
 //! use xenstream_core::{Format, Policy, Verifier};
@@ -13,12 +13,12 @@
 //! assert_eq!(verdict.unwrap_err().rule.name(), "stream::unrecognised");
 //! ```
 //!
-//! * [`Verifier`] takes the stream in pieces of any size and gives the same verdict for every split.
-//! * [`Violation`] names the broken [`Rule`], the byte and the record.
-//! * [`Policy`] says how strict to be: a [`Profile`], and levels and limits changed one by one.
-//! * [`Target`] is a release of Xen, and [`Releases`] says which of them take the stream.
-//! * [`Observer`] hears what is in the stream.
-//! * [`wire`] has the formats as data.
+//! * [`Verifier`] takes the stream in pieces of any size, and the verdict is the same for every split.
+//! * [`Violation`] names the [`Rule`] that was broken, the offset and the record.
+//! * [`Policy`] says how strict to be: a [`Profile`], with individual levels and limits changed.
+//! * [`Target`] is a release of Xen, and [`Releases`] says which releases accept the stream.
+//! * [`Observer`] receives events about the contents of the stream.
+//! * [`wire`] describes the formats as data.
 
 #![no_std]
 #![forbid(unsafe_code)]

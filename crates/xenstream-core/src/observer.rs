@@ -1,4 +1,4 @@
-//! What a caller may hear while a stream is verified.
+//! Events about the contents of a stream while it is verified.
 
 use crate::summary::Guest;
 use crate::violation::{Layer, RecordRef, Violation};
@@ -8,52 +8,52 @@ use crate::wire::{
     libxl, padding, xenopsd, xl,
 };
 
-/// Hears what the verifier meets, in stream order. All methods do nothing unless overridden, and the observer `()`
-/// compiles to nothing.
+/// Receives events from the verifier, in stream order. The default methods do nothing, and the observer `()` compiles to
+/// nothing.
 ///
-/// Every event is the same for every split of the input, but for the bytes of [`pfns`](Observer::pfns) and
-/// [`body`](Observer::body), which come in pieces that depend on it and add up to the same.
+/// Events do not depend on how the input is split, except that [`pfns`](Observer::pfns) and [`body`](Observer::body) may
+/// deliver the same bytes in different pieces.
 pub trait Observer {
-    /// Does the observer want the bytes of this record's body? Asked once for each record, before its first byte.
-    /// The configuration of an xl or libvirt header is asked for as a pseudo-record of that layer, with kind 0.
-    /// Bodies that nobody wants and no rule looks at are skippable.
+    /// Returns whether the observer wants the bytes of this record's body. Called once for each record, before its first
+    /// byte. The configuration in an xl or libvirt header counts as a record of that layer, with kind 0. A body is
+    /// skippable if neither the observer nor a rule needs it.
     fn wants_body(&mut self, record: &Record) -> bool {
         let _ = record;
         false
     }
 
-    /// A header outside any record is complete.
+    /// Called when a header outside any record is complete.
     fn header(&mut self, header: &Header) {
         let _ = header;
     }
 
-    /// A record's header is complete and was not refused.
+    /// Called when a record's header is complete and was not refused.
     fn record(&mut self, record: &Record) {
         let _ = record;
     }
 
-    /// Bytes of a body that [`wants_body`](Observer::wants_body) asked for, in order, without gaps; padding is not
-    /// part of it. `offset` is the absolute offset of the first.
+    /// Called with bytes of a body that [`wants_body`](Observer::wants_body) asked for, in order and without gaps or
+    /// padding. `offset` is the absolute offset of the first byte.
     fn body(&mut self, offset: u64, bytes: &[u8]) {
         let _ = (offset, bytes);
     }
 
-    /// Entries of a PAGE_DATA record that broke no rule at deny.
+    /// Called with entries of a PAGE_DATA record that broke no rule at level deny.
     fn pfns(&mut self, entries: Pfns<'_>) {
         let _ = entries;
     }
 
-    /// All entries of a PAGE_DATA record have been checked; its pages follow.
+    /// Called when all entries of a PAGE_DATA record have been checked; its pages follow.
     fn page_batch(&mut self, batch: &PageBatch) {
         let _ = batch;
     }
 
-    /// A rule at level warn was broken.
+    /// Called when a rule at level warn was broken.
     fn warning(&mut self, warning: &Violation) {
         let _ = warning;
     }
 
-    /// A rule at level deny was broken, under a policy that keeps going.
+    /// Called when a rule at level deny was broken, under a policy that keeps going.
     fn finding(&mut self, finding: &Violation) {
         let _ = finding;
     }
@@ -88,7 +88,7 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     }
 }
 
-/// Hears everything if it is there, and nothing otherwise.
+/// Forwards every event if there is an observer.
 impl<O: Observer> Observer for Option<O> {
     fn wants_body(&mut self, record: &Record) -> bool {
         self.as_mut().is_some_and(|observer| observer.wants_body(record))
@@ -136,9 +136,9 @@ impl<O: Observer> Observer for Option<O> {
 pub enum Header {
     /// The xl header, without its optional data.
     Xl {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
-        /// Order of its fields.
+        /// Byte order of the fields.
         order: Order,
         /// Mandatory flags.
         mandatory_flags: u32,
@@ -149,53 +149,53 @@ pub enum Header {
     },
     /// The libvirt header, without its XML.
     Libvirt {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
-        /// Order of its fields.
+        /// Byte order of the fields.
         order: Order,
         /// Format version.
         version: u32,
-        /// Bytes of XML that follow, the final NUL included.
+        /// Bytes of XML that follow, including the final NUL.
         xml_len: u32,
     },
     /// The xenopsd signature; its typed headers are records of layer xenopsd.
     Xenopsd {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
     },
     /// The libxl stream header.
     Libxl {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
-        /// Order of the records' fields.
+        /// Byte order of fields in records.
         order: Order,
-        /// Options, as they stand.
+        /// Options, as stored.
         options: u32,
     },
     /// The libxc image header.
     LibxcImage {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
-        /// Order of the records' fields.
+        /// Byte order of fields in records.
         order: Order,
         /// Stream version, 2 or 3.
         version: u32,
-        /// Options, as they stand.
+        /// Options, as stored.
         options: u16,
     },
     /// The libxc domain header.
     LibxcDomain {
-        /// Absolute offset of its first byte.
+        /// Absolute offset of the first byte.
         offset: u64,
         /// The kind of guest.
         guest: Guest,
-        /// Version of the Xen that wrote it; major 0 tells a converted legacy stream.
+        /// Version of the Xen that wrote the stream. Major 0 marks a converted legacy stream.
         xen: (u32, u32),
     },
 }
 
 impl Header {
-    /// The layer that the header belongs to.
+    /// Returns the layer that the header belongs to.
     #[must_use]
     pub const fn layer(&self) -> Layer {
         match self {
@@ -207,7 +207,7 @@ impl Header {
         }
     }
 
-    /// The header's name inside its layer.
+    /// Returns the name of the header within its layer.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -218,7 +218,7 @@ impl Header {
         }
     }
 
-    /// Absolute offset of the header's first byte.
+    /// Returns the absolute offset of the header's first byte.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         match self {
@@ -231,7 +231,7 @@ impl Header {
         }
     }
 
-    /// Bytes of the header, without the configuration that may follow it.
+    /// Returns the length of the header in bytes, without a configuration that follows it.
     #[must_use]
     pub const fn length(&self) -> u64 {
         match self {
@@ -244,7 +244,7 @@ impl Header {
         }
     }
 
-    /// Absolute offset of the first byte after the header.
+    /// Returns the absolute offset of the first byte after the header.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.offset().saturating_add(self.length())
@@ -254,26 +254,26 @@ impl Header {
 /// A record's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT's chain. `Xl` and `Libvirt` stand for the
-    /// configuration that those headers carry, as a pseudo-record.
+    /// The record's layer: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT. `Xl` and `Libvirt` stand for the
+    /// configuration in those headers.
     pub layer: Layer,
-    /// Counts from 0 in its layer; for an hvm entry from the chain's start.
+    /// Index from 0 within the layer, or within HVM_CONTEXT for an hvm entry.
     pub index: u64,
-    /// The type's number; for an hvm entry its typecode.
+    /// Number of the type; for an hvm entry, the typecode.
     pub kind: u64,
-    /// For an hvm entry its instance, otherwise 0.
+    /// Instance of an hvm entry; otherwise 0.
     pub instance: u16,
     /// Absolute offset of the record's first byte.
     pub offset: u64,
     /// Absolute offset of the body's first byte.
     pub body_offset: u64,
-    /// Bytes in the body, without padding.
+    /// Length of the body in bytes, without padding.
     pub body_length: u64,
 }
 
 impl Record {
-    /// Bytes of padding after the body: those of libxl and libxc are padded to a multiple of 8 bytes, other records are
-    /// not.
+    /// Returns the number of bytes of padding after the body. Records of libxl and libxc are padded to a multiple of 8
+    /// bytes, other records are not.
     #[inline]
     #[must_use]
     pub const fn padding(&self) -> u64 {
@@ -289,13 +289,13 @@ impl Record {
         }
     }
 
-    /// Absolute offset of the first byte after the record, its padding included.
+    /// Returns the absolute offset of the first byte after the record and its padding.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.body_offset.saturating_add(self.body_length).saturating_add(self.padding())
     }
 
-    /// The record as violations name it.
+    /// Returns the reference by which violations name the record.
     #[must_use]
     pub fn reference(&self) -> RecordRef {
         RecordRef { layer: self.layer, index: self.index, kind: Some(self.kind), offset: self.offset }
@@ -311,13 +311,13 @@ pub struct Pfns<'a> {
 }
 
 impl<'a> Pfns<'a> {
-    /// Absolute offset of the first entry.
+    /// Returns the absolute offset of the first entry.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The entries, in stream order.
+    /// Returns the entries, in stream order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PfnEntry> + 'a {
         let order = self.order;
         let (words, _) = self.bytes.as_chunks::<8>();
@@ -330,31 +330,31 @@ impl<'a> Pfns<'a> {
 pub struct PfnEntry(pub u64);
 
 impl PfnEntry {
-    /// The page frame number.
+    /// Returns the page frame number.
     #[must_use]
     pub fn pfn(self) -> u64 {
         self.0 & page::PFN
     }
 
-    /// The page's type, see [`page`].
+    /// Returns the type of the page, see [`page`].
     #[must_use]
     pub fn kind(self) -> u64 {
         page::kind(self.0)
     }
 
-    /// Does a page follow for it?
+    /// Returns whether the record contains the page's data.
     #[must_use]
     pub fn has_data(self) -> bool {
         page::has_data(self.kind())
     }
 }
 
-/// A PAGE_DATA record whose entries have all been checked.
+/// A PAGE_DATA record after all its entries have been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageBatch {
-    /// Entries in the record.
+    /// Number of entries in the record.
     pub count: u32,
-    /// Pages with data, 4096 bytes each, that follow.
+    /// Number of pages with data that follow, 4096 bytes each.
     pub pages: u64,
     /// Absolute offset of the first page.
     pub offset: u64,

@@ -1,4 +1,4 @@
-//! How strict to be: profiles, levels, limits. A [`Policy`] is plain data, built at compile time if need be.
+//! How strict to be: profiles, levels, limits. A [`Policy`] is plain data and can be built at compile time.
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,9 +9,9 @@ use crate::targets::Target;
 /// What happens when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Nothing.
+    /// The rule is ignored.
     Allow,
-    /// It is reported and the stream goes on.
+    /// A warning is reported, and verification continues.
     Warn,
     /// The stream is refused.
     Deny,
@@ -27,15 +27,15 @@ impl fmt::Display for Level {
     }
 }
 
-/// A set of levels and limits with a purpose.
+/// A set of levels and limits for one purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// The written specification, as strictly as Xen's own verifier means to check it.
+    /// The written specification, as strictly as Xen's own verifier intends to check it.
     Spec,
-    /// What `xl restore` of a released Xen (4.14 and later) takes, and a guest can run from.
+    /// What `xl restore` of a released Xen (4.14 and later) accepts, and a guest can run from.
     #[default]
     Restore,
-    /// A gate in front of a restorer, for images from people you do not trust.
+    /// A gate before a restorer, for images from people you do not trust.
     Hardened,
 }
 
@@ -43,7 +43,7 @@ impl Profile {
     /// Every profile, in the order of the catalogue's columns.
     pub const ALL: [Profile; 3] = [Profile::Spec, Profile::Restore, Profile::Hardened];
 
-    /// The profile's name on a command line.
+    /// Returns the profile's name, as on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,10 +60,11 @@ impl fmt::Display for Profile {
     }
 }
 
-/// What kind of stream the caller says this is. Xen's own restorer is told out of band.
+/// The kind of stream, according to the caller. The stream itself does not always say; Xen's restorer also learns it from
+/// its caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Checkpointing {
-    /// Plain for a bare libxc stream and a xenopsd image, as it comes inside libxl.
+    /// Plain for a bare libxc stream and a xenopsd image; inside libxl, whatever the stream shows.
     #[default]
     Auto,
     /// No checkpoints.
@@ -79,41 +80,41 @@ pub enum Checkpointing {
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Longest body of a libxl record, in bytes.
+    /// The longest body of a libxl record, in bytes.
     LibxlRecord,
-    /// Longest body of a libxc record, in bytes.
+    /// The longest body of a libxc record, in bytes.
     LibxcRecord,
-    /// Longest optional data of an xl header, in bytes.
+    /// The longest optional data of an xl header, in bytes.
     OptionalData,
-    /// Longest XML of a libvirt header, in bytes.
+    /// The longest XML of a libvirt header, in bytes.
     Xml,
-    /// Longest device-model state in one EMULATOR_CONTEXT, in bytes.
+    /// The longest device-model state in one EMULATOR_CONTEXT, in bytes.
     EmulatorContext,
-    /// Longest blob of a xenopsd image, in bytes.
+    /// The longest blob of a xenopsd image, in bytes.
     XenopsdBlob,
-    /// First pfn that an HVM guest may not have.
+    /// The lowest pfn that an HVM guest may not have.
     HvmPfn,
-    /// First pfn that a PV guest's p2m may not have.
+    /// The lowest pfn that a PV guest's p2m may not have.
     P2mPfn,
-    /// First vcpu id that a guest may not have.
+    /// The lowest vcpu id that a guest may not have.
     Vcpus,
-    /// Most records, over all layers.
+    /// The most records, in all layers together.
     Records,
-    /// Most checkpoints.
+    /// The most checkpoints.
     Checkpoints,
-    /// Most bytes of libxc records between two checkpoints, headers and padding included.
+    /// The most bytes of libxc records between two checkpoints, including headers and padding.
     CheckpointSize,
-    /// Most frames of a PV guest's p2m that are the same as the one before.
+    /// The most frames of a PV guest's p2m that repeat the previous one.
     P2mHoles,
-    /// Most bytes of xenstore data in one EMULATOR_XENSTORE_DATA.
+    /// The most bytes of xenstore data in one EMULATOR_XENSTORE_DATA.
     XenstoreBytes,
-    /// Most pairs of xenstore data in a stream, or since its last checkpoint.
+    /// The most xenstore pairs in a stream, or since its last checkpoint.
     XenstorePairs,
-    /// Most levels of nesting in a configuration.
+    /// The most levels of nesting in a configuration.
     ConfigDepth,
-    /// Most values in a configuration, keys included.
+    /// The most values in a configuration, including keys.
     ConfigValues,
-    /// First number that an array of a configuration may not hold.
+    /// The lowest number that an array in a configuration may not hold.
     ConfigNumber,
 }
 
@@ -140,7 +141,7 @@ impl Limit {
         Limit::ConfigNumber,
     ];
 
-    /// The limit's name on a command line.
+    /// Returns the limit's name, as on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -165,8 +166,8 @@ impl Limit {
         }
     }
 
-    /// The values under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
-    /// `u64::MAX` bounds nothing.
+    /// Returns the values under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`]. `u64::MAX` means no
+    /// limit.
     #[must_use]
     pub const fn defaults(self) -> [u64; 3] {
         const NONE: u64 = u64::MAX;
@@ -205,7 +206,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// No limit has this name.
+/// The error for a name that is not a limit's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no limit has this name")]
 pub struct UnknownLimit;
@@ -218,13 +219,13 @@ impl FromStr for Limit {
     }
 }
 
-/// Why a level cannot be set.
+/// The error for a level that cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LevelError {
-    /// Past a structural rule nothing can be framed, so it stays at deny.
+    /// A structural rule stays at deny, because nothing after such a violation can be parsed.
     #[error("{0} is structural and cannot be lowered")]
     Structural(Rule),
-    /// No rule, and no layer with `::*`, has this name.
+    /// The name is neither a rule's nor a layer's with `::*`.
     #[error("no rule has this name")]
     Unknown,
 }
@@ -250,10 +251,10 @@ impl From<UnknownRule> for LevelError {
 pub struct Policy {
     profile: Profile,
     levels: [Level; Rule::COUNT],
-    /// Rules whose level was set one by one: there a profile's special cases no longer apply.
+    /// Rules whose level was set individually; a profile's special cases no longer apply to them.
     explicit: [u64; Rule::COUNT.div_ceil(64)],
     limits: [u64; Limit::ALL.len()],
-    /// Limits that were set one by one, as bits.
+    /// Limits that were set individually, as bits.
     limited: u32,
     checkpointing: Checkpointing,
     keep_going: bool,
@@ -261,14 +262,14 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// The policy of the default profile, [`Profile::Restore`].
+    /// Returns the policy of the default profile, [`Profile::Restore`].
     fn default() -> Policy {
         Policy::new(Profile::default())
     }
 }
 
 impl Policy {
-    /// The policy of a profile.
+    /// Creates the policy of a profile.
     #[must_use]
     pub const fn new(profile: Profile) -> Policy {
         let mut levels = [Level::Deny; Rule::COUNT];
@@ -295,28 +296,28 @@ impl Policy {
         }
     }
 
-    /// [`Profile::Spec`] with nothing changed.
+    /// Creates the policy of [`Profile::Spec`].
     #[must_use]
     pub const fn spec() -> Policy {
         Policy::new(Profile::Spec)
     }
 
-    /// [`Profile::Restore`] with nothing changed.
+    /// Creates the policy of [`Profile::Restore`].
     #[must_use]
     pub const fn restore() -> Policy {
         Policy::new(Profile::Restore)
     }
 
-    /// [`Profile::Hardened`] with nothing changed.
+    /// Creates the policy of [`Profile::Hardened`].
     #[must_use]
     pub const fn hardened() -> Policy {
         Policy::new(Profile::Hardened)
     }
 
-    /// The same policy with another level for one rule.
+    /// Returns the policy with another level for one rule.
     ///
     /// # Errors
-    /// A structural rule cannot be lowered.
+    /// If the rule is structural, it cannot be lowered.
     pub const fn with_level(mut self, rule: Rule, level: Level) -> Result<Policy, LevelError> {
         if rule.is_structural() && !matches!(level, Level::Deny) {
             return Err(LevelError::Structural(rule));
@@ -326,11 +327,10 @@ impl Policy {
         Ok(self)
     }
 
-    /// Sets the level of a rule by name, or of every rule of a layer (`libxl::*`). With a layer, structural rules
-    /// stay as they are.
+    /// Sets the level of a rule by name, or of every rule of a layer (`libxl::*`) except its structural rules.
     ///
     /// # Errors
-    /// No rule or layer has this name; or it is one structural rule, which cannot be lowered.
+    /// If no rule or layer has this name, or if it is a structural rule, which cannot be lowered.
     pub fn set_level(&mut self, name: &str, level: Level) -> Result<(), LevelError> {
         let Some(layer) = name.strip_suffix("::*") else {
             let rule = name.parse()?;
@@ -347,7 +347,7 @@ impl Policy {
         if known { Ok(()) } else { Err(LevelError::Unknown) }
     }
 
-    /// The same policy with another value for one limit.
+    /// Returns the policy with another value for one limit.
     #[must_use]
     pub const fn with_limit(mut self, limit: Limit, value: u64) -> Policy {
         self.limits[limit as usize] = value;
@@ -355,55 +355,56 @@ impl Policy {
         self
     }
 
-    /// The same policy for a stream of which the caller knows the kind.
+    /// Returns the policy for a stream of a kind that the caller knows.
     #[must_use]
     pub const fn with_checkpointing(mut self, checkpointing: Checkpointing) -> Policy {
         self.checkpointing = checkpointing;
         self
     }
 
-    /// The same policy, reporting every finding of a stream whose framing is intact and not only the first.
-    /// Findings go to [`Observer::finding`](crate::Observer::finding); the first one is the verdict, told by `finish`.
+    /// Returns the policy that reports every finding, and not only the first, as long as the framing is intact. Findings go
+    /// to [`Observer::finding`](crate::Observer::finding). The first one is the verdict, which `finish` returns.
     #[must_use]
     pub const fn with_keep_going(mut self, keep_going: bool) -> Policy {
         self.keep_going = keep_going;
         self
     }
 
-    /// The same policy for a release that the stream is to be restored on; `None` for any.
+    /// Returns the policy for the release on which the stream will be restored, or `None` for any release.
     ///
-    /// What this release refuses is a finding at deny under its own rule, unless the rule's level was set by hand.
+    /// Whatever this release refuses is a finding at level deny of the respective rule, unless that rule's level was set
+    /// by hand.
     #[must_use]
     pub const fn with_target(mut self, target: Option<Target>) -> Policy {
         self.target = target;
         self
     }
 
-    /// The release that the stream is to be restored on.
+    /// Returns the release on which the stream will be restored.
     #[must_use]
     pub const fn target(&self) -> Option<Target> {
         self.target
     }
 
-    /// The profile that the policy started from.
+    /// Returns the profile that the policy is based on.
     #[must_use]
     pub const fn profile(&self) -> Profile {
         self.profile
     }
 
-    /// What the caller said of the stream.
+    /// Returns the kind of stream, according to the caller.
     #[must_use]
     pub const fn checkpointing(&self) -> Checkpointing {
         self.checkpointing
     }
 
-    /// Is every finding reported?
+    /// Returns whether every finding is reported.
     #[must_use]
     pub const fn keeps_going(&self) -> bool {
         self.keep_going
     }
 
-    /// The level of a rule.
+    /// Returns the level of a rule.
     #[inline]
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {
@@ -411,14 +412,14 @@ impl Policy {
         self.levels.get(rule as usize).copied().unwrap_or(Level::Deny)
     }
 
-    /// The value of a limit.
+    /// Returns the value of a limit.
     #[inline]
     #[must_use]
     pub fn limit(&self, limit: Limit) -> u64 {
         self.limits.get(limit as usize).copied().unwrap_or(u64::MAX)
     }
 
-    /// Was this limit set by hand, be it to the profile's own value?
+    /// Returns whether this limit was set by hand, even to the profile's own value.
     #[must_use]
     pub const fn is_limited(&self, limit: Limit) -> bool {
         self.limited & (1 << limit as u32) != 0
@@ -430,7 +431,7 @@ impl Policy {
         }
     }
 
-    /// The level of a rule where the profile has a special case for it, which a level set by hand overrides.
+    /// Returns the level of a rule for which the profile has a special case. A level set by hand takes precedence.
     pub(crate) fn level_or(&self, rule: Rule, special: Level) -> Level {
         let explicit =
             self.explicit.get(rule as usize / 64).is_some_and(|bits| bits >> (rule as usize % 64) & 1 != 0);

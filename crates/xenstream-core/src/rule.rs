@@ -1,5 +1,5 @@
-//! Rules: named checks, like lints. What each is and how strict the profiles are stands in the
-//! [catalogue](crate::catalogue); this file is how the rest of the crate asks it.
+//! Rules: named checks, like lints. The [catalogue](crate::catalogue) describes each rule and its levels; this file is the
+//! interface to it.
 
 use core::fmt;
 use core::str::FromStr;
@@ -8,10 +8,10 @@ pub use crate::catalogue::Rule;
 use crate::policy::{Level, Profile};
 use crate::violation::Layer;
 
-/// What the catalogue says of one rule.
+/// A rule's entry in the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// `layer::kebab-case`.
+    /// The name, `layer::kebab-case`.
     pub name: &'static str,
     /// The layer that the name starts with.
     pub layer: Layer,
@@ -19,42 +19,42 @@ pub struct Entry {
     pub grades: [Grade; 3],
     /// The field at a violation's offset.
     pub field: Width,
-    /// What is known of the bytes after that field.
+    /// What is known about the bytes after that field.
     pub framing: Framing,
-    /// The crate that checks it.
+    /// The crate that checks the rule.
     pub by: Checker,
-    /// A few words: what is wrong.
+    /// What is wrong, in a few words.
     pub title: &'static str,
-    /// What the rule refuses, in a sentence.
+    /// What the rule refuses, in one or two sentences.
     pub refuses: &'static str,
     /// Why that matters.
     pub why: &'static str,
-    /// Where it comes from: a section of a specification, or what the restorer does.
+    /// Where the rule comes from: a section of a specification, or the behaviour of the restorer.
     pub source: &'static str,
-    /// The sentence for one finding: `{found}` and `{expected}` stand for its numbers in decimal,
-    /// `{found:x}` and `{expected:x}` in hex, `{found:libxc}` and `{found:libxl}` for a record type by name;
-    /// `{reading}` says what was cut off, `{torn}` whether a record was, `{missing}` which pfns lie between the two
-    /// numbers and how much memory they stand for, `{lack}` how much of a record is missing.
+    /// The sentence for one finding. `{found}` and `{expected}` stand for its numbers in decimal, `{found:x}` and
+    /// `{expected:x}` in hex, and `{found:libxc}` and `{found:libxl}` for the name of a record type. `{reading}` says what
+    /// was cut off, `{torn}` whether a record was, `{missing}` which pfns are between the two numbers and how much memory
+    /// that is, and `{lack}` how much of a record is missing.
     pub message: &'static str,
 }
 
-/// How strict a profile is about a rule.
+/// The strictness of a profile about a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grade {
-    /// Always fatal, in every profile: past it nothing can be framed.
+    /// Always an error, in every profile: nothing after it can be parsed.
     Structural,
-    /// As structural, but nothing is wrong: the bytes that follow are in a format that cannot be judged.
+    /// Like structural, but not an error: the bytes that follow are in a format that cannot be judged.
     Unjudged,
-    /// Refused, unless the user lowers it.
+    /// An error, unless the user lowers it.
     Deny,
-    /// Reported.
+    /// A warning.
     Warn,
-    /// Passed over.
+    /// Ignored.
     Allow,
 }
 
 impl Grade {
-    /// The grade's name in lists of rules.
+    /// Returns the name of the grade in lists of rules.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Grade {
         }
     }
 
-    /// The level that the policy starts from.
+    /// Returns the level that a policy starts with.
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
@@ -77,17 +77,17 @@ impl Grade {
     }
 }
 
-/// How wide the field at a violation's offset is.
+/// The width of the field at a violation's offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
-    /// A fixed number of bytes, 0 where something is missing rather than wrong.
+    /// A fixed number of bytes, or 0 if something is missing rather than wrong.
     Bytes(u8),
-    /// As wide as a register of the guest.
+    /// The width of a register of the guest.
     Word,
 }
 
 impl Width {
-    /// The width in bytes. `word` is the width of a guest's registers in bytes.
+    /// Returns the width in bytes. `word` is the width of the guest's registers in bytes.
     #[must_use]
     pub const fn bytes(self, word: u8) -> u8 {
         match self {
@@ -97,38 +97,38 @@ impl Width {
     }
 }
 
-/// What is known of the bytes after a violation.
+/// What is known about the bytes after a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// Every later field is still where it should be.
+    /// Every later field is in its place.
     Kept,
-    /// Some field contradicts another, so nothing is known of the bytes from `after` bytes past the violation's
-    /// offset on.
+    /// Fields contradict each other, so nothing is known about the bytes that begin `after` bytes past the violation's
+    /// offset.
     Lost {
         /// Bytes from the violation's offset to the end of the last field that is known.
         after: u8,
-        /// What a scrubber may leave of the field.
+        /// What a scrubber may keep of the field.
         leave: Leave,
     },
-    /// The stream is not read any further.
+    /// The stream is read no further.
     Ends {
-        /// What a scrubber may leave of the field.
+        /// What a scrubber may keep of the field.
         leave: Leave,
     },
 }
 
-/// What a scrubber may leave of a field that broke a rule: enough to break the rule again, and no byte of a guest.
+/// What a scrubber may keep of a field that broke a rule: enough to break the rule again, and no data of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leave {
     /// Zeros.
     Zeros,
     /// All bits set.
     Ones,
-    /// A number that fits into 16 bits stays; any other gets all bits set.
+    /// A number that fits 16 bits is kept; in any other, all bits are set.
     Small,
-    /// A length that fits into 16 bits stays; any other becomes one that no record has.
+    /// A length that fits 16 bits is kept; any other becomes one that no record has.
     Length,
-    /// A type that may be a record's stays, without a length; any other becomes one that no record has.
+    /// A possible record type is kept, without a length; any other becomes one that no record has.
     Type,
 }
 
@@ -137,56 +137,56 @@ pub enum Leave {
 pub enum Checker {
     /// `xenstream-core`.
     Core,
-    /// `xenstream`, with what the standard library and parsers offer.
+    /// `xenstream`, which uses the standard library and parsers.
     Std,
 }
 
 impl Rule {
-    /// What the catalogue says of this rule.
+    /// Returns the rule's entry in the catalogue.
     #[must_use]
     pub const fn entry(self) -> &'static Entry {
         &crate::catalogue::ENTRIES[self as usize]
     }
 
-    /// The rule's name, `layer::kebab-case`.
+    /// Returns the rule's name, `layer::kebab-case`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// Whether the rule is always fatal, in every profile.
+    /// Returns whether the rule is an error in every profile.
     #[must_use]
     pub const fn is_structural(self) -> bool {
         matches!(self.entry().grades[0], Grade::Structural | Grade::Unjudged)
     }
 
-    /// Whether breaking the rule leaves a stream unjudged rather than invalid.
+    /// Returns whether breaking the rule makes a stream unjudged rather than invalid.
     #[must_use]
     pub const fn is_unjudged(self) -> bool {
         matches!(self.entry().grades[0], Grade::Unjudged)
     }
 
-    /// How strict a profile is about it.
+    /// Returns how strict a profile is about the rule.
     #[must_use]
     pub const fn grade(self, profile: Profile) -> Grade {
         self.entry().grades[profile as usize]
     }
 
-    /// Another profile than this one that refuses a stream which breaks the rule: the one by what Xen restores, if it
-    /// does, otherwise the strict one, otherwise the written specification.
+    /// Returns another profile that refuses a stream which breaks the rule: `restore` if it does, otherwise `hardened`,
+    /// otherwise `spec`.
     #[must_use]
     pub fn refused_beside(self, profile: Profile) -> Option<Profile> {
         let profiles = [Profile::Restore, Profile::Hardened, Profile::Spec];
         profiles.into_iter().find(|other| *other != profile && self.grade(*other).level() == Level::Deny)
     }
 
-    /// The layer that the rule's name starts with.
+    /// Returns the layer with which the rule's name starts.
     #[must_use]
     pub const fn layer(self) -> Layer {
         self.entry().layer
     }
 
-    /// Every rule, in the catalogue's order.
+    /// Returns every rule, in the order of the catalogue.
     pub fn all() -> impl ExactSizeIterator<Item = Rule> + Clone {
         crate::catalogue::ALL.iter().copied()
     }
@@ -198,7 +198,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// No rule has this name.
+/// The error for a name that is not a rule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no rule has this name")]
 pub struct UnknownRule;
@@ -211,7 +211,7 @@ impl FromStr for Rule {
     }
 }
 
-/// The layer whose name a rule's name starts with. Runs at compile time: a name without a layer does not build.
+/// Returns the layer with which a rule's name starts. Runs at compile time, so a name without a layer does not compile.
 pub(crate) const fn layer_of(rule: &str) -> Layer {
     let rule = rule.as_bytes();
     let mut i = 0;
@@ -249,14 +249,14 @@ macro_rules! catalogue {
         }
 
         impl Rule {
-            /// How many rules there are.
+            /// The number of rules.
             pub const COUNT: usize = ALL.len();
         }
 
-        /// Every rule, in the catalogue's order.
+        /// Every rule, in the order of the catalogue.
         pub(crate) const ALL: &[Rule] = &[$(Rule::$variant,)*];
 
-        /// What is said of each, in the same order.
+        /// The entry of each rule, in the same order.
         pub(crate) static ENTRIES: [Entry; ALL.len()] = [$(Entry {
             name: $name,
             layer: crate::rule::layer_of($name),

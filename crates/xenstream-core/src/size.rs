@@ -1,8 +1,8 @@
-//! Sizes for people.
+//! Sizes for display.
 
 use core::fmt;
 
-/// A number of bytes, displayed in the unit that suits it.
+/// A number of bytes, displayed in a suitable unit.
 ///
 /// ```
 /// use xenstream_core::ByteSize;

@@ -1,4 +1,4 @@
-//! What a stream turned out to hold.
+//! A summary of a stream's contents.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,10 +7,10 @@ use crate::targets::Releases;
 use crate::violation::Layer;
 use crate::wire::{Order, libxc, libxl, types};
 
-/// Which format the input is in.
+/// The format of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Told by the magic at the input's start.
+    /// Detected from the magic at the start of the input.
     #[default]
     Auto,
     /// What `xl save` writes.
@@ -30,7 +30,7 @@ impl Format {
     pub const ALL: [Format; 6] =
         [Format::Auto, Format::Xl, Format::Libvirt, Format::Xenopsd, Format::Libxl, Format::Libxc];
 
-    /// The format's name on a command line.
+    /// Returns the format's name, as on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// No format has this name.
+/// The error for a name that is not a format's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no format has this name")]
 pub struct UnknownFormat;
@@ -63,7 +63,7 @@ impl FromStr for Format {
     }
 }
 
-/// The kind of guest, as the libxc domain header tells it. PVH guests are HVM here.
+/// The kind of guest in the libxc domain header. PVH guests count as HVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guest {
     /// Paravirtualised.
@@ -73,7 +73,7 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// The kind in lower case.
+    /// Returns the kind in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl fmt::Display for Guest {
     }
 }
 
-/// The type that a domain's configuration gives it (`libxl_domain_type`). A stream does not tell PVH from HVM.
+/// The type of a domain in its configuration (`libxl_domain_type`). A stream does not distinguish PVH from HVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DomainType {
     /// Paravirtualised.
@@ -104,7 +104,7 @@ impl DomainType {
     /// Every type.
     pub const ALL: [DomainType; 3] = [DomainType::Pv, DomainType::Pvh, DomainType::Hvm];
 
-    /// The type as xl's configuration spells it.
+    /// Returns the type as xl's configuration spells it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -114,7 +114,7 @@ impl DomainType {
         }
     }
 
-    /// The kind of guest that a stream of such a domain has.
+    /// Returns the kind of guest in the stream of such a domain.
     #[must_use]
     pub const fn guest(self) -> Guest {
         match self {
@@ -130,35 +130,35 @@ impl fmt::Display for DomainType {
     }
 }
 
-/// What a stream turned out to hold, up to where it was read.
+/// A summary of a stream's contents, as far as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The format; [`Format::Auto`] as long as it is not known.
+    /// The format, or [`Format::Auto`] if it is not known yet.
     pub format: Format,
-    /// The kind of guest, once the domain header has passed.
+    /// The kind of guest, if the domain header has been read.
     pub guest: Option<Guest>,
     /// Version of the Xen that wrote the libxc stream, major and minor.
     pub xen: Option<(u32, u32)>,
     /// Version of the libxc stream.
     pub libxc_version: Option<u32>,
-    /// Order of the libxc records' fields.
+    /// Byte order of the libxc records.
     pub order: Order,
-    /// Width of a PV guest in bytes, 4 or 8, once X86_PV_INFO has passed.
+    /// Width of a PV guest in bytes, 4 or 8, if X86_PV_INFO has been read.
     pub guest_width: Option<u8>,
     /// Largest pfn of a PV guest's p2m.
     pub max_pfn: Option<u64>,
     /// Records by type.
     pub records: RecordCounts,
-    /// Entries of PAGE_DATA records by page type; a page sent twice counts twice.
+    /// Entries of PAGE_DATA records by page type. A page that was sent twice counts twice.
     pub pages: Pages,
-    /// Complete checkpoints.
+    /// Number of complete checkpoints.
     pub checkpoints: u64,
-    /// The checkpoint to which a stream can be restored that stops after it (`stream::failover`).
+    /// The checkpoint to which the stream can be restored although it stops after it (`stream::failover`).
     pub restorable_to_checkpoint: Option<u64>,
-    /// Bytes of the stream.
+    /// Length of the stream in bytes.
     pub bytes: u64,
-    /// What the stream depends on, and with it which releases of Xen take it.
+    /// What the stream depends on, which decides which releases of Xen accept it.
     pub releases: Releases,
 }
 
@@ -195,7 +195,7 @@ pub struct RecordCounts {
 }
 
 impl RecordCounts {
-    /// Records of one type in a layer, libxl or libxc.
+    /// Returns the number of records of one type in a layer, libxl or libxc.
     #[must_use]
     pub fn get(&self, layer: Layer, kind: u32) -> u64 {
         let counts: &[u64] = match layer {
@@ -206,26 +206,26 @@ impl RecordCounts {
         counts.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// Records of unknown optional types, libxl and libxc together.
+    /// Returns the number of records of unknown optional types in libxl and libxc together.
     #[must_use]
     pub fn optional(&self) -> u64 {
         self.optional
     }
 
-    /// Typed headers of a xenopsd image.
+    /// Returns the number of typed headers of a xenopsd image.
     #[must_use]
     pub fn xenopsd(&self) -> u64 {
         self.xenopsd
     }
 
-    /// All records of libxl and libxc.
+    /// Returns the number of records of libxl and libxc.
     #[must_use]
     pub fn total(&self) -> u64 {
         let known = self.libxl.iter().chain(&self.libxc).fold(0u64, |sum, n| sum.saturating_add(*n));
         known.saturating_add(self.optional)
     }
 
-    /// Layer, type name and count of every known type that occurs, in the order of the types.
+    /// Returns the layer, name and count of every known type that occurs, in the order of the types.
     pub fn iter(&self) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
         named(Layer::Libxl, &self.libxl).chain(named(Layer::Libxc, &self.libxc)).filter(|(_, _, n)| *n > 0)
     }
@@ -248,7 +248,7 @@ impl RecordCounts {
     }
 }
 
-/// Counts of a layer whose types are numbered without a gap.
+/// Counts of the types of a layer, which are numbered without gaps.
 fn named(layer: Layer, counts: &[u64]) -> impl Iterator<Item = (Layer, &'static str, u64)> + '_ {
     types::all(layer).zip(counts).map(move |(known, n)| (layer, known.name, *n))
 }
@@ -256,50 +256,50 @@ fn named(layer: Layer, counts: &[u64]) -> impl Iterator<Item = (Layer, &'static 
 /// Entries of PAGE_DATA records by page type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pages {
-    /// By the type's number, see [`wire::libxc::page`](crate::wire::libxc::page).
+    /// Counts by number of the type, see [`wire::libxc::page`](crate::wire::libxc::page).
     pub by_type: [u64; 16],
-    /// Entries with data whose pages did not arrive: the input ended before. They are the last ones.
+    /// Entries with data whose pages are missing because the input ended before them.
     pub torn: u64,
 }
 
 impl Pages {
-    /// Normal pages, with data.
+    /// Returns the number of normal pages, with data.
     #[must_use]
     pub fn normal(&self) -> u64 {
         self.sum(|kind| kind == libxc::page::NOTAB)
     }
 
-    /// Page tables, pinned or not, with data.
+    /// Returns the number of page tables, pinned or not, with data.
     #[must_use]
     pub fn tables(&self) -> u64 {
         self.sum(libxc::page::is_table)
     }
 
-    /// Broken pages, without data.
+    /// Returns the number of broken pages, without data.
     #[must_use]
     pub fn broken(&self) -> u64 {
         self.sum(|kind| kind == libxc::page::BROKEN)
     }
 
-    /// Pages that are allocated and come without data.
+    /// Returns the number of pages that are allocated but come without data.
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.sum(|kind| kind == libxc::page::XALLOC)
     }
 
-    /// Pages that are not there.
+    /// Returns the number of absent pages.
     #[must_use]
     pub fn absent(&self) -> u64 {
         self.sum(|kind| kind == libxc::page::XTAB)
     }
 
-    /// Pages with data that arrived.
+    /// Returns the number of pages whose data arrived.
     #[must_use]
     pub fn with_data(&self) -> u64 {
         self.sum(libxc::page::has_data).saturating_sub(self.torn)
     }
 
-    /// Bytes of page contents.
+    /// Returns the number of bytes of page contents.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.with_data().saturating_mul(crate::wire::PAGE_SIZE)

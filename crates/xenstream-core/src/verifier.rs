@@ -1,9 +1,9 @@
-//! The public face: owns the stack of layers and moves the stream through them.
+//! The verifier: owns the state of all layers and moves the stream through them.
 //!
-//! The stream is a sequence of steps, and each step is "pass over `gap` bytes at which no rule looks, then take
-//! `field`". A field is a few bytes that are judged together, a run of words or bytes that are judged one by one as
-//! they pass, or a marker without bytes at which a layer decides what comes next. The layers in [`crate::verify`]
-//! say what the next step is; this file assembles torn fields and knows nothing of formats.
+//! A stream is a sequence of steps, and each step is "skip `gap` bytes that no rule needs, then take `field`". A field is a
+//! few bytes that are judged together, a run of words or bytes that are judged one by one as they arrive, or a marker without
+//! bytes at which a layer decides what comes next. The layers in [`crate::verify`] choose the next step. This file assembles
+//! fields that are split between pushes, and knows nothing about formats.
 
 use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Policy, Profile};
@@ -16,8 +16,8 @@ use crate::violation::{Layer, RecordRef, Violation};
 
 /// Verifies one stream.
 ///
-/// Bytes go in with [`push`](Verifier::push), in pieces of any size. The first broken rule at level deny is the
-/// verdict; after it every call returns the same violation.
+/// [`push`](Verifier::push) takes the bytes, in pieces of any size. The first violation of a rule at level deny is the
+/// verdict, and every later call returns it again.
 ///
 /// ```
 /// use xenstream_core::{Format, Policy, Rule, Verifier};
@@ -31,32 +31,32 @@ use crate::violation::{Layer, RecordRef, Violation};
 pub struct Verifier {
     pub(crate) policy: Policy,
     pub(crate) summary: Summary,
-    /// Bytes that have been judged or passed over; those in `torn` are not among them yet.
+    /// Bytes that have been judged or skipped, not counting those in `torn`.
     pub(crate) position: u64,
     pub(crate) gap: u64,
     pub(crate) field: Field,
-    /// How `field` is taken, and a shorter way if it has one.
+    /// How `field` is taken, with the fast path if there is one.
     size: Size,
     short_cut: ShortCut,
-    /// Bytes of a field that the input so far ended in, `have` of them.
+    /// The first `have` bytes of a field that is split between pushes.
     torn: [u8; 8],
     have: u8,
-    /// Up to this offset the bytes surely belong to the stream.
+    /// The offset up to which bytes are certain to belong to the stream.
     pub(crate) sure: u64,
-    /// The record being read, `None` inside a header of a stream or container.
+    /// The record being read, or `None` inside a header of a stream or container.
     pub(crate) record: Option<RecordRef>,
     /// Absolute offset of the end of the record's body, without padding.
     pub(crate) body_end: u64,
     pub(crate) body_padding: u64,
-    /// The observer asked for the bytes that pass.
+    /// Whether the observer wants the bytes of the current body.
     pub(crate) wanted: bool,
     pub(crate) records: u64,
-    /// What the configuration says that the domain is.
+    /// The type of the domain according to the configuration.
     pub(crate) domain_type: Option<DomainType>,
     pub(crate) config: verify::config::State,
     /// The first finding at deny.
     first: Option<Violation>,
-    /// That finding is the verdict; as long as it is not, the policy keeps going.
+    /// Whether that finding is final. It is not yet under a policy that keeps going.
     refused: bool,
     pub(crate) detect: verify::detect::State,
     pub(crate) xl: verify::xl::State,
@@ -75,37 +75,37 @@ pub struct Verifier {
     pub(crate) vcpus: verify::vcpu::State,
 }
 
-/// What [`Verifier::push`] did.
+/// The result of [`Verifier::push`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes taken from the chunk; fewer than it has only when the stream ended inside it.
+    /// Number of bytes consumed from the chunk: all of them, unless the stream ended inside it.
     pub consumed: usize,
-    /// The stream's last byte has been taken.
+    /// Whether the last byte of the stream has been consumed.
     pub ended: bool,
 }
 
-/// What the stream goes on with, as far as is known.
+/// What is known about the next bytes of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Further bytes that surely belong to this stream; 0 when it has ended or was refused. A caller who must not
-    /// read past the stream's end reads no more than that.
+    /// Number of further bytes that are certain to belong to the stream; 0 if it has ended or was refused. A caller that
+    /// must not read past the end of the stream reads at most this many.
     pub certain: u64,
-    /// Of these, the next bytes that no rule will look at and that may be passed over with [`Verifier::skip`].
+    /// Number of these bytes, from the next one on, that no rule needs. [`Verifier::skip`] may skip them.
     pub skippable: u64,
 }
 
-/// [`Verifier::skip`] was asked to pass over bytes that a rule has to see.
+/// The error if [`Verifier::skip`] is asked to skip bytes that a rule needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot skip {asked} bytes, only {skippable} are skippable")]
 pub struct SkipError {
-    /// Bytes that were to be skipped.
+    /// Number of bytes that the caller asked to skip.
     pub asked: u64,
-    /// Bytes that could have been.
+    /// Number of bytes that may be skipped.
     pub skippable: u64,
 }
 
 impl Verifier {
-    /// A verifier at the start of a stream in this format.
+    /// Creates a verifier for a stream in this format.
     #[must_use]
     pub fn new(format: Format, policy: &Policy) -> Verifier {
         let mut verifier = Verifier {
@@ -151,7 +151,7 @@ impl Verifier {
     /// Judges the next bytes of the stream.
     ///
     /// # Errors
-    /// The first broken rule at level deny. It is final: every later call returns it again.
+    /// Returns the first violation of a rule at level deny. It is final: every later call returns it again.
     #[inline]
     pub fn push<O: Observer + ?Sized>(
         &mut self,
@@ -171,10 +171,10 @@ impl Verifier {
         })
     }
 
-    /// Passes over bytes that no rule looks at, as if they had been pushed.
+    /// Skips bytes that no rule needs, as if they had been pushed.
     ///
     /// # Errors
-    /// `bytes` is more than [`need`](Verifier::need) calls skippable; nothing is skipped then.
+    /// If `bytes` exceeds [`need().skippable`](Verifier::need). Nothing is skipped then.
     pub fn skip(&mut self, bytes: u64) -> Result<(), SkipError> {
         let skippable = self.need().skippable;
         if bytes > skippable {
@@ -185,7 +185,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// What the stream goes on with.
+    /// Returns what is known about the next bytes of the stream.
     #[inline]
     #[must_use]
     pub fn need(&self) -> Need {
@@ -198,15 +198,15 @@ impl Verifier {
         }
     }
 
-    /// Says that the input has ended.
+    /// Ends the input.
     ///
     /// # Errors
-    /// The input ended inside the stream, or a rule at level deny was broken.
+    /// If the input ended inside the stream, or if a rule at level deny was broken.
     pub fn finish(&mut self) -> Result<Summary, Violation> {
         self.finish_with(&mut ())
     }
 
-    /// Says that the input has ended, to an observer who hears the warnings that come of it (`stream::failover`).
+    /// Ends the input, and passes an observer the warnings that this causes (`stream::failover`).
     ///
     /// # Errors
     /// As for [`finish`](Verifier::finish).
@@ -228,10 +228,10 @@ impl Verifier {
         }
     }
 
-    /// Says that the input goes on after the stream's end, where it should not: in a regular file; and with what.
+    /// Reports that more bytes follow the end of the stream, in a regular file where there should be none.
     ///
     /// # Errors
-    /// `stream::trailing-data` or `stream::trailing-zeros`, where its level is deny.
+    /// If `stream::trailing-data` or `stream::trailing-zeros` is at level deny.
     pub fn trailing_data<O: Observer + ?Sized>(
         &mut self,
         follows: Follows,
@@ -251,51 +251,50 @@ impl Verifier {
         self.verdict(verdict)
     }
 
-    /// Has the stream's last byte been taken?
+    /// Returns whether the last byte of the stream has been consumed.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         matches!(self.field, Field::Ended) && self.gap == 0 && !self.refused
     }
 
-    /// Bytes of the input so far: pushed and consumed, or skipped.
+    /// Returns the number of bytes so far that were consumed or skipped.
     #[inline]
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position.saturating_add(u64::from(self.have))
     }
 
-    /// The format, [`Format::Auto`] as long as it is not known.
+    /// Returns the format, or [`Format::Auto`] if it is not known yet.
     #[must_use]
     pub fn format(&self) -> Format {
         self.summary.format
     }
 
-    /// The policy that this stream is judged by.
+    /// Returns the policy by which the stream is judged.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Changes a limit for what is still to come, such as the highest pfn once the configuration has told the
-    /// guest's memory.
+    /// Changes a limit for the rest of the stream, such as the highest pfn once the configuration has been read.
     pub fn set_limit(&mut self, limit: Limit, value: u64) {
         self.policy.set_limit(limit, value);
         self.pages.refresh(&self.policy, &self.summary);
     }
 
-    /// Says what type the configuration gives the domain, once it is known: what the stream shows of it is compared
-    /// with that from now on (`xl::type-mismatch`).
+    /// Sets the domain's type according to its configuration. The rest of the stream is compared with it
+    /// (`xl::type-mismatch`).
     pub fn set_domain_type(&mut self, domain_type: DomainType) {
         self.domain_type = Some(domain_type);
     }
 
-    /// What the stream held so far.
+    /// Returns a summary of the stream so far.
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// The record being read, `None` inside a header of a stream or container.
+    /// The record being read, or `None` inside a header of a stream or container.
     #[must_use]
     pub fn record(&self) -> Option<RecordRef> {
         self.record
@@ -304,7 +303,7 @@ impl Verifier {
 
 /// The engine.
 impl Verifier {
-    /// [`Stop`] says that the outcome is fixed; here it is told.
+    /// Turns a [`Stop`], which says that the verdict is final, into that verdict.
     #[inline]
     fn verdict(&self, verdict: Result<(), Stop>) -> Result<(), Violation> {
         match verdict {
@@ -313,14 +312,14 @@ impl Verifier {
         }
     }
 
-    /// The verdict, which is fixed.
+    /// Returns the final verdict.
     #[cold]
     #[inline(never)]
     fn outcome(&self) -> Result<(), Violation> {
         self.first.map_or(Ok(()), Err)
     }
 
-    /// Takes steps until the input is used up or the stream ends; gives back what is left of it.
+    /// Takes steps until the input is used up or the stream ends. Returns the rest of the input.
     #[inline]
     fn run<'a, O: Observer + ?Sized>(&mut self, mut input: &'a [u8], o: &mut O) -> Result<&'a [u8], Stop> {
         loop {
@@ -353,8 +352,8 @@ impl Verifier {
         }
     }
 
-    /// Takes a step of which most streams are full, where its bytes lie in one piece and break no rule: the long way
-    /// round costs more than the rules do. None of them has a gap before it. Gives back what is left of the input.
+    /// Fast path for the most frequent steps: the field is contiguous, has no gap before it, and breaks no rule. The general
+    /// path costs more than the rules. Returns the rest of the input.
     #[inline]
     fn short_cut<'a, O: Observer + ?Sized>(
         &mut self,
@@ -379,7 +378,7 @@ impl Verifier {
         Ok(taken.then_some(rest))
     }
 
-    /// Passes over bytes of the gap.
+    /// Skips bytes of the gap.
     fn pass<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> &'a [u8] {
         let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
         let (bytes, rest) = input.split_at(here);
@@ -402,7 +401,7 @@ impl Verifier {
         self.field(at, value, o)
     }
 
-    /// `width` bytes (at most 8), and what is after them; `None` once the whole input is in the torn field.
+    /// Returns `width` bytes (at most 8) and the rest of the input, or `None` if the field is still incomplete.
     #[inline]
     fn take<'a>(&mut self, width: u8, input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
         if self.have == 0 {
@@ -420,7 +419,7 @@ impl Verifier {
         self.gather(width, input)
     }
 
-    /// The same where the bytes come in several pieces.
+    /// The same for bytes that arrive in several pieces.
     fn gather<'a>(&mut self, width: u8, mut input: &'a [u8]) -> Option<([u8; 8], &'a [u8])> {
         while let Some((byte, rest)) = input.split_first() {
             input = rest;
@@ -436,7 +435,7 @@ impl Verifier {
         None
     }
 
-    /// Whole words in the input, and the torn ones at its edges.
+    /// Takes the complete words in the input, and those split at its edges.
     #[inline]
     fn run_words<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> Result<&'a [u8], Stop> {
         let (words, _) = input.as_chunks::<8>();
@@ -465,7 +464,7 @@ impl Verifier {
         verdict
     }
 
-    /// Bytes that are judged one by one.
+    /// Takes bytes that are judged one by one.
     #[inline(never)]
     fn run_stretch<'a, O: Observer + ?Sized>(
         &mut self,
@@ -481,7 +480,7 @@ impl Verifier {
         Ok(rest)
     }
 
-    /// The observer hears what was judged before a rule was broken, whatever piece it came in.
+    /// Passes the observer the bytes that were judged before a rule was broken, so that it does not depend on the split.
     fn tell_body<O: Observer + ?Sized>(&self, at: u64, bytes: &[u8], o: &mut O) {
         if self.wanted {
             let judged = usize::try_from(self.position.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -496,9 +495,9 @@ impl Verifier {
     }
 }
 
-/// What the layers share.
+/// Functions that the layers share.
 impl Verifier {
-    /// The next step: pass over `gap` bytes, then take `field`.
+    /// Sets the next step: skip `gap` bytes, then take `field`.
     #[inline]
     pub(crate) fn next(&mut self, gap: u64, field: Field) {
         self.gap = gap;
@@ -507,14 +506,14 @@ impl Verifier {
         self.short_cut = field.short_cut();
     }
 
-    /// The record's header comes next.
+    /// Sets the next step: a record's header.
     #[inline]
     pub(crate) fn await_record(&mut self, layer: Layer, index: u64, field: Field) {
         self.record = Some(RecordRef { layer, index, kind: None, offset: self.position });
         self.next(0, field);
     }
 
-    /// A record's header has passed and its body begins. `tail` bytes surely follow the record.
+    /// Begins the body of a record. At least `tail` bytes follow the record.
     #[inline]
     pub(crate) fn begin_body<O: Observer + ?Sized>(&mut self, record: &Record, tail: u64, o: &mut O) {
         self.body_end = record.body_offset.saturating_add(record.body_length);
@@ -524,13 +523,13 @@ impl Verifier {
         self.wanted = o.wants_body(record);
     }
 
-    /// Nothing more in this body is looked at.
+    /// Skips the rest of the body.
     #[inline]
     pub(crate) fn rest_of_body(&mut self) {
         self.next(self.left_in_body(), Field::BodyEnd);
     }
 
-    /// Bytes of the body that are still to come.
+    /// Returns the number of bytes left in the body.
     #[inline]
     pub(crate) fn left_in_body(&self) -> u64 {
         self.body_end.saturating_sub(self.position)
@@ -547,7 +546,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// A rule was broken, in the record being read.
+    /// Reports a violation in the record being read.
     #[cold]
     #[inline(never)]
     pub(crate) fn find<O: Observer + ?Sized>(
@@ -562,7 +561,7 @@ impl Verifier {
         self.find_in(rule, offset, found, expected, record, o)
     }
 
-    /// A rule was broken, in this record.
+    /// Reports a violation in this record.
     #[cold]
     #[inline(never)]
     pub(crate) fn find_in<O: Observer + ?Sized>(
@@ -580,10 +579,10 @@ impl Verifier {
         self.find_at(level, violation, o)
     }
 
-    /// The stream shows something that some releases of Xen refuse, in the record being read.
+    /// Reports something that some releases of Xen refuse, in the record being read.
     ///
-    /// Under a target that refuses it, it is a finding of the fact's rule; so it is without a target where the profile
-    /// says so, or where it leaves no release that takes the stream.
+    /// It is a finding of the fact's rule if the target refuses it, if the profile says so without a target, or if no release
+    /// remains that accepts the stream.
     #[cold]
     #[inline(never)]
     pub(crate) fn fact<O: Observer + ?Sized>(
@@ -598,7 +597,7 @@ impl Verifier {
         self.fact_in(fact, offset, found, expected, record, o)
     }
 
-    /// The same in this record.
+    /// The same, in this record.
     #[cold]
     #[inline(never)]
     pub(crate) fn fact_in<O: Observer + ?Sized>(
@@ -637,13 +636,13 @@ impl Verifier {
         self.find_at(level, violation, o)
     }
 
-    /// The restore depends on the host in this respect, beside what the stream tells.
+    /// Records that the restore also depends on the host in this respect.
     #[inline]
     pub(crate) fn depends_on(&mut self, host: HostDependency) {
         self.summary.releases.depend(host);
     }
 
-    /// A rule was broken, and a profile has its own mind about how bad that is.
+    /// Reports a violation whose level the profile treats specially.
     #[cold]
     #[inline(never)]
     pub(crate) fn find_at<O: Observer + ?Sized>(

@@ -1,8 +1,8 @@
-//! Which release of Xen takes a stream.
+//! Which releases of Xen accept a stream.
 //!
-//! A [`Fact`] is a change between releases, and a [`Target`] is a release: a set of facts. While a stream is read, the
-//! verifier notes the facts that it depends on; what they say of each target is [`Releases`]. Newer releases do not
-//! take everything that older ones take, so the releases that take a stream are a set and not a threshold.
+//! A [`Fact`] is a change between releases, and a [`Target`] is a release, which is a set of facts. While it reads a stream,
+//! the verifier notes the facts that the stream depends on, and [`Releases`] says which targets accept it. Newer releases do
+//! not accept everything that older ones accept, so the releases that accept a stream are a set, not a minimum version.
 
 mod facts;
 mod releases;
@@ -15,11 +15,11 @@ pub use facts::{Fact, FactEntry, FactSet, Polarity, UnknownFact};
 pub use releases::{HostDependency, Refusal, Releases};
 pub use set::{Stretch, TargetSet};
 
-/// The releases of each branch `4.minor` that are known: the branch, and its newest point release.
+/// The known branches `4.minor`, each with its newest point release.
 const BRANCHES: [(u8, u8); 10] =
     [(13, 5), (14, 6), (15, 7), (16, 7), (17, 7), (18, 6), (19, 6), (20, 4), (21, 2), (22, 0)];
 
-/// A release of a vendor: one of Xen with some facts more and some fewer.
+/// A vendor's release: a release of Xen with some facts added and some removed.
 struct VendorRelease {
     name: &'static str,
     label: &'static str,
@@ -28,7 +28,7 @@ struct VendorRelease {
     minus: &'static [Fact],
 }
 
-/// Releases of vendors.
+/// The vendors' releases.
 static VENDORS: [VendorRelease; 3] = [
     VendorRelease {
         name: "xcp-ng-8.2",
@@ -53,7 +53,7 @@ static VENDORS: [VendorRelease; 3] = [
     },
 ];
 
-/// How many releases of Xen itself are known.
+/// The number of known releases of Xen itself.
 const UPSTREAM: usize = {
     let (mut count, mut i) = (0, 0);
     while i < BRANCHES.len() {
@@ -63,7 +63,7 @@ const UPSTREAM: usize = {
     count
 };
 
-/// Branch and point of each target, a vendor's by its base.
+/// Branch and point release of each target. A vendor's release has those of its base.
 static RELEASES: [(u8, u8); Target::COUNT] = {
     let mut releases = [(0, 0); Target::COUNT];
     let (mut n, mut i) = (0, 0);
@@ -120,7 +120,7 @@ const fn lists(facts: &[Fact], fact: Fact) -> bool {
     false
 }
 
-/// A release that a stream is to be restored on.
+/// A release on which a stream will be restored.
 ///
 /// ```
 /// use xenstream_core::{Fact, Target};
@@ -133,67 +133,67 @@ const fn lists(facts: &[Fact], fact: Fact) -> bool {
 pub struct Target(u8);
 
 impl Target {
-    /// How many releases are known.
+    /// The number of known releases.
     pub const COUNT: usize = UPSTREAM + VENDORS.len();
 
-    /// Every known release: Xen's own from the oldest to the newest, then those of vendors.
+    /// Returns every known release: Xen's own from oldest to newest, then the vendors'.
     pub fn all() -> impl DoubleEndedIterator<Item = Target> + Clone {
         (0..Target::COUNT as u8).map(Target)
     }
 
-    /// The name of a vendor's release on a command line, such as `xcp-ng-8.3`; `None` for a release of Xen itself, which
-    /// is called like `4.20.4`. `Display` is either.
+    /// Returns the name of a vendor's release, as on a command line: `xcp-ng-8.3`. `None` for a release of Xen itself, whose
+    /// name is like `4.20.4`. `Display` prints either.
     #[must_use]
     pub fn vendor_name(self) -> Option<&'static str> {
         self.vendor().map(|vendor| vendor.name)
     }
 
-    /// What people call a vendor's release; `None` for a release of Xen itself.
+    /// Returns the common name of a vendor's release; `None` for a release of Xen itself.
     #[must_use]
     pub fn vendor_label(self) -> Option<&'static str> {
         self.vendor().map(|vendor| vendor.label)
     }
 
-    /// The branch `4.minor` and the point release that it is, or that a vendor's release is based on.
+    /// Returns the branch `4.minor` and the point release; for a vendor's release, those of its base.
     #[must_use]
     pub fn release(self) -> (u8, u8) {
         RELEASES.get(usize::from(self.0)).copied().unwrap_or((0, 0))
     }
 
-    /// The facts that hold in it.
+    /// Returns the facts that hold in the release.
     #[must_use]
     pub fn facts(self) -> FactSet {
         FACTS.get(usize::from(self.0)).copied().unwrap_or(FactSet::EMPTY)
     }
 
-    /// The facts that a vendor's release has and the release that it is based on has not; none for a release of Xen.
+    /// Returns the facts that a vendor's release has and its base does not; none for a release of Xen itself.
     pub fn added_facts(self) -> impl Iterator<Item = Fact> {
         self.vendor().map_or(&[][..], |vendor| vendor.plus).iter().copied()
     }
 
-    /// Whether the fact holds in it.
+    /// Returns whether the fact holds in the release.
     #[must_use]
     pub fn has(self, fact: Fact) -> bool {
         self.facts().contains(fact)
     }
 
-    /// Whether it surely refuses a stream that depends on this fact.
+    /// Returns whether the release is certain to refuse a stream that depends on this fact.
     #[must_use]
     pub fn refuses(self, fact: Fact) -> bool {
         FactSet::EMPTY.with(fact).is_refused_with(self.facts())
     }
 
-    /// Whether it takes a stream that depends on these facts, as far as facts tell.
+    /// Returns whether the release accepts a stream that depends on these facts, as far as facts decide.
     #[must_use]
     pub fn takes(self, facts: FactSet) -> bool {
         !facts.is_refused_with(self.facts())
     }
 
-    /// Finds a release by its name: `4.20.1`, `4.20` for the newest known of that branch, or a vendor's. A prefix `xen-`
-    /// is allowed.
+    /// Finds a release by name: `4.20.1`, `4.20` for the newest known release of that branch, or a vendor's name. The prefix
+    /// `xen-` is allowed.
     ///
     /// # Errors
-    /// No known release has this name.
+    /// If no known release has this name.
     pub fn resolve(name: &str) -> Result<ResolvedTarget, UnknownTarget> {
         let bare = match name.split_at_checked(4) {
             Some((prefix, bare)) if prefix.eq_ignore_ascii_case("xen-") => bare,
@@ -208,8 +208,8 @@ impl Target {
             .ok_or_else(|| UnknownTarget { nearest: nearest(bare) })
     }
 
-    /// The release `4.minor.point` of a host that is running; where that is not known, the newest known of its branch.
-    /// `None` for an unknown branch.
+    /// Returns the release `4.minor.point` of a running host, or the newest known release of its branch if that one is not
+    /// known. `None` for an unknown branch.
     #[must_use]
     pub fn of_host(minor: u8, point: u8) -> Option<ResolvedTarget> {
         let exact = Target::upstream().find(|target| target.release() == (minor, point));
@@ -221,7 +221,7 @@ impl Target {
         (0..UPSTREAM as u8).map(Target)
     }
 
-    /// The newest known release of the branch `4.minor`.
+    /// Returns the newest known release of the branch `4.minor`.
     fn newest(minor: u8) -> Option<Target> {
         Target::upstream().rfind(|target| target.release().0 == minor)
     }
@@ -237,7 +237,7 @@ impl Target {
         }
     }
 
-    /// How many bytes of its name `name` begins with.
+    /// Returns how many bytes of the release's name `name` begins with.
     fn common_prefix(self, name: &str) -> usize {
         let mut common = CommonPrefix { rest: name.as_bytes(), length: 0, is_over: false };
         // It never fails: what differs is passed over.
@@ -263,7 +263,7 @@ fn minor_of(name: &str) -> Option<u8> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-/// The releases whose names have most in common with this one from the start.
+/// Returns the releases whose names share the longest prefix with this one.
 fn nearest(name: &str) -> TargetSet {
     let longest = Target::all().map(|target| target.common_prefix(name)).max().unwrap_or(0);
     // Two bytes are what `4.` and a vendor's initials have in common with anything.
@@ -317,23 +317,23 @@ impl FromStr for Target {
     }
 }
 
-/// A target, and how its name led to it.
+/// A target, and how its name was resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvedTarget {
     /// The release.
     pub target: Target,
-    /// Whether the name was this release's own. If not, the target is the newest known release of the branch named.
+    /// Whether the name was the release's full name. If not, the target is the newest known release of the named branch.
     pub is_exact: bool,
 }
 
-/// No known release has this name.
+/// The error for a name that is not a known release's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownTarget {
     nearest: TargetSet,
 }
 
 impl UnknownTarget {
-    /// The known releases whose names are nearest: three at most, and none where nothing is near.
+    /// At most three known releases with the most similar names; none if no name is similar.
     pub fn nearest(&self) -> impl Iterator<Item = Target> {
         self.nearest.iter()
     }

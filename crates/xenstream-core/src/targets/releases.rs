@@ -1,10 +1,10 @@
-//! What a stream depends on, and who takes it.
+//! What a stream depends on, and which releases accept it.
 
 use super::{Fact, FactSet, Target, TargetSet};
 use crate::rule::Rule;
 use crate::violation::{Layer, RecordRef};
 
-/// What a restore depends on that no stream tells.
+/// Something that a restore depends on and that is not in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ impl HostDependency {
         HostDependency::Viridian,
     ];
 
-    /// The dependency's name.
+    /// Returns the dependency's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl HostDependency {
         }
     }
 
-    /// What it is, in a few words.
+    /// Returns a description of a few words.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -80,13 +80,13 @@ impl HostDependency {
         }
     }
 
-    /// The fact that tells on which releases it matters; `None` where it does on all.
+    /// Returns the fact that decides on which releases the dependency matters, or `None` if it matters on all.
     #[must_use]
     pub fn fact(self) -> Option<Fact> {
         Fact::all().find(|fact| fact.entry().host == Some(self))
     }
 
-    /// The releases on which it matters.
+    /// Returns the releases on which the dependency matters.
     #[must_use]
     pub fn releases(self) -> TargetSet {
         let fact = self.fact();
@@ -102,8 +102,8 @@ impl HostDependency {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     offset: u64,
-    /// The record: 3 bits of layer, 5 of type, 24 bits back to its first byte, 32 of index. All ones where it does not
-    /// fit: no record of that layer.
+    /// The record: 3 bits for the layer, 5 for the type, 24 for the distance to its first byte, 32 for the index. All ones
+    /// if there is no record, or it does not fit.
     record: u64,
 }
 
@@ -131,8 +131,8 @@ fn pack(offset: u64, record: &RecordRef) -> Option<u64> {
     Some((record.layer as u64) << 61 | kind << 56 | back << 32 | u64::from(index))
 }
 
-/// What a stream depends on, as far as it was read: the facts that it shows, the place of the first symptom of each,
-/// and what only the host can tell.
+/// What a stream depends on, as far as it was read: the facts that it shows, the place of each fact's first symptom, and
+/// what depends on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Releases {
     facts: FactSet,
@@ -145,7 +145,7 @@ impl Releases {
         Releases { facts: FactSet::EMPTY, places: [Place { offset: 0, record: 0 }; Fact::COUNT], host: 0 }
     }
 
-    /// Notes a symptom of a fact.
+    /// Records a symptom of a fact.
     pub(crate) fn note(&mut self, fact: Fact, offset: u64, record: Option<RecordRef>) {
         if let Some(host) = fact.entry().host {
             self.depend(host);
@@ -163,26 +163,26 @@ impl Releases {
         self.host |= 1 << host as u8;
     }
 
-    /// The facts that the stream shows.
+    /// Returns the facts that the stream shows.
     #[must_use]
     pub fn facts(&self) -> FactSet {
         self.facts
     }
 
-    /// Whether no release takes what the stream shows.
+    /// Returns whether no release accepts the stream.
     #[must_use]
     pub fn is_refused_by_all(&self) -> bool {
         !Target::all().any(|target| target.takes(self.facts))
     }
 
-    /// The releases that take the stream, as far as it tells: the host decides too, see
+    /// Returns the releases that accept the stream, as far as the stream alone can tell. See also
     /// [`depends_on_host`](Releases::depends_on_host).
     #[must_use]
     pub fn taken_by(&self) -> TargetSet {
         Target::all().filter(|target| target.takes(self.facts)).collect()
     }
 
-    /// For each fact that makes releases refuse the stream: which, why and where.
+    /// Returns each fact that makes releases refuse the stream, with these releases and the place.
     pub fn refusals(&self) -> impl Iterator<Item = Refusal> + '_ {
         self.facts.iter().filter_map(|fact| {
             let releases: TargetSet = Target::all().filter(|target| target.refuses(fact)).collect();
@@ -193,21 +193,21 @@ impl Releases {
         })
     }
 
-    /// What the restore depends on beside the stream and the release.
+    /// Returns what the restore depends on besides the stream and the release.
     pub fn depends_on_host(&self) -> impl Iterator<Item = HostDependency> + '_ {
         HostDependency::ALL.into_iter().filter(|host| self.host >> *host as u8 & 1 != 0)
     }
 }
 
-/// Why some releases refuse a stream.
+/// The reason why some releases refuse a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The fact that decides it.
+    /// The fact that decides.
     pub fact: Fact,
-    /// The releases that refuse.
+    /// The releases that refuse the stream.
     pub releases: TargetSet,
-    /// The rule of the finding under such a target.
+    /// The rule that the stream breaks with such a target.
     pub rule: Rule,
     /// Absolute offset of the first symptom, in bytes from the start of the input.
     pub offset: u64,

@@ -1,4 +1,4 @@
-//! Sets of releases, and how they are written.
+//! Sets of releases, and how they are displayed.
 
 use core::fmt;
 
@@ -11,45 +11,45 @@ pub struct TargetSet(u128);
 const _: () = assert!(Target::COUNT <= 128, "a target is a bit of a u128");
 
 impl TargetSet {
-    /// The set without releases.
+    /// The empty set.
     pub const EMPTY: TargetSet = TargetSet(0);
 
-    /// The set and this release.
+    /// Returns the set with this release added.
     #[must_use]
     pub const fn with(self, target: Target) -> TargetSet {
         TargetSet(self.0 | 1 << target.0)
     }
 
-    /// Whether the release is in the set.
+    /// Returns whether the release is in the set.
     #[must_use]
     pub const fn contains(self, target: Target) -> bool {
         self.0 >> target.0 & 1 != 0
     }
 
-    /// Whether no release is in the set.
+    /// Returns whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether every known release is in the set.
+    /// Returns whether every known release is in the set.
     #[must_use]
     pub fn is_all(self) -> bool {
         Target::all().all(|target| self.contains(target))
     }
 
-    /// All other known releases.
+    /// Returns the known releases that are not in the set.
     #[must_use]
     pub fn complement(self) -> TargetSet {
         Target::all().filter(|target| !self.contains(*target)).collect()
     }
 
-    /// The releases in the set, in the order of [`Target::all`].
+    /// Returns the releases in the set, in the order of [`Target::all`].
     pub fn iter(self) -> impl Iterator<Item = Target> + Clone {
         Target::all().filter(move |target| self.contains(*target))
     }
 
-    /// The items of the list: stretches of releases, each with its text.
+    /// Returns the items of the displayed list: ranges of releases.
     pub fn stretches(self) -> impl Iterator<Item = Stretch> + Clone {
         Stretches { set: self, branch: 0, point: 0, vendor: 0 }
     }
@@ -58,7 +58,7 @@ impl TargetSet {
         upstream(minor, point).is_some_and(|target| self.contains(target))
     }
 
-    /// Whether all known releases of a branch are in the set.
+    /// Returns whether all known releases of a branch are in the set.
     fn has_branch(self, (minor, newest): (u8, u8)) -> bool {
         (0..=newest).all(|point| self.has(minor, point))
     }
@@ -74,13 +74,13 @@ impl FromIterator<Target> for TargetSet {
     }
 }
 
-/// Releases that follow each other.
+/// A range of consecutive releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stretch {
-    /// Whole branches of Xen: the first, and the last one unless all later ones are among them.
+    /// Whole branches of Xen: the first, and the last unless all later branches are included.
     Branches(u8, Option<u8>),
-    /// Point releases of one branch of Xen: the branch, the first, and the last one unless all later ones are among them.
+    /// Point releases of one branch of Xen: the branch, the first, and the last unless all later ones are included.
     Points(u8, u8, Option<u8>),
     /// A vendor's release.
     Vendor(Target),
@@ -104,7 +104,7 @@ impl fmt::Display for Stretch {
 #[derive(Clone)]
 struct Stretches {
     set: TargetSet,
-    /// Index into [`BRANCHES`] of what is looked at next, and the point release there.
+    /// The next index into [`BRANCHES`], and the next point release there.
     branch: usize,
     point: u8,
     vendor: u8,
@@ -148,7 +148,7 @@ impl Iterator for Stretches {
 }
 
 impl Stretches {
-    /// Whole branches from this one on.
+    /// Returns the range of whole branches that starts with this one.
     fn branches(&mut self, first: u8) -> Stretch {
         let mut last = first;
         while let Some(branch) = BRANCHES.get(self.branch).copied()
