@@ -110,7 +110,7 @@ impl Program {
     }
 }
 
-/// Does something on one core, where the processes that it starts stay.
+/// Runs something on one core, together with the processes that it starts.
 fn on_one_core<T>(work: impl FnOnce() -> T) -> T {
     let all = sched_getaffinity(None).expect("the cores of this thread");
     let mut one = CpuSet::new();

@@ -285,7 +285,7 @@ impl Kind {
 }
 
 impl Restored {
-    /// Did Xen's helper tell libxl that the domain is restored?
+    /// Whether Xen's helper reported to libxl that the domain is restored.
     fn is_complete(&self) -> bool {
         const DONE: &[u8] = b"complete r=0";
         self.output.stdout.windows(DONE.len()).any(|text| text == DONE)

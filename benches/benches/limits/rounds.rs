@@ -13,7 +13,7 @@ pub(crate) struct Contender<'c> {
 }
 
 impl<'c> Contender<'c> {
-    /// Does it once, and tells how long that took; what has to be prepared for it does not count.
+    /// Runs once and returns how long it took, without the preparation.
     pub(crate) fn new(name: &'static str, run: impl FnMut() -> Duration + 'c) -> Contender<'c> {
         Contender { name, run: Box::new(run) }
     }

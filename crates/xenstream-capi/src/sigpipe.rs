@@ -45,7 +45,7 @@ fn only_sigpipe() -> libc::sigset_t {
     }
 }
 
-/// Is a SIGPIPE waiting that was held back?
+/// Returns whether a blocked SIGPIPE is pending.
 fn is_pending() -> bool {
     let mut set = MaybeUninit::uninit();
     // SAFETY: the set is there for the calls, and the first one, which does not fail, makes it a set.

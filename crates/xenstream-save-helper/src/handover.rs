@@ -23,7 +23,7 @@ const THIS: &str = "/proc/self/exe";
 /// that was meant to start the real helper, say. It would start that script again, and so on without end.
 const MARK: &str = "XENSTREAM_SAVE_HELPER_RUNS";
 
-/// Is this the first of its kind in front of the real helper?
+/// Fails if another instance of this program already stands before the real helper.
 pub(crate) fn check_mark() -> Result<(), Error> {
     if env::var_os(MARK).is_some() { Err(Error::InItsOwnPlace { mark: MARK }) } else { Ok(()) }
 }

@@ -1,9 +1,9 @@
 //! `xenstream-save-helper`: stands in for Xen's `libxl-save-helper` and lets only verified streams pass.
 //!
-//! libxl runs the program that `LIBXL_SAVE_HELPER` names in place of its own helper. This one verifies the libxc stream
-//! that is restored or saved, and leaves all else to the real helper: a file is verified where it is, then this process
-//! becomes the real helper; on a pipe or socket the real helper runs beside it and gets from a relay what has been
-//! verified. Standard input and output, where libxl talks to its helper, are the real helper's.
+//! libxl runs the program that `LIBXL_SAVE_HELPER` names instead of its own helper. This program verifies the libxc stream
+//! that is restored or saved, and leaves everything else to the real helper. A file is verified in place, and then this
+//! process becomes the real helper. With a pipe or socket, the real helper runs beside this process and reads the verified
+//! stream from a relay. The real helper gets standard input and output, on which libxl talks to it.
 
 #![forbid(unsafe_code)]
 
@@ -28,9 +28,9 @@ use crate::error::Error;
 use crate::gate::Passage;
 use crate::settings::{Mode, Settings};
 
-/// The stream was refused, and nobody else said so.
+/// The stream was refused, and the real helper did not fail.
 const REFUSED: u8 = 1;
-/// No verdict was reached, for a reason that does not lie in the stream.
+/// There is no verdict, for a reason other than the stream.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The answer to a person who asks what this program is. libxl asks neither.
+/// Returns the answer to `--help` and `--version`, which libxl never asks for.
 fn answer(word: &str) -> Option<&'static str> {
     match word {
         "--version" | "-V" => Some(concat!("xenstream-save-helper ", env!("CARGO_PKG_VERSION"))),
@@ -53,25 +53,25 @@ fn answer(word: &str) -> Option<&'static str> {
 }
 
 const HELP: &str = "\
-Verifies the streams that libxl restores and saves, in front of Xen's libxl-save-helper.
+Verifies the streams that libxl restores and saves, before Xen's libxl-save-helper reads them.
 
-libxl starts this program; it is not called by hand. To switch it on, name it in the environment of
+libxl starts this program; do not call it by hand. To switch it on, name it in the environment of
 xl or of libvirt's daemon:
 
   LIBXL_SAVE_HELPER=/usr/libexec/xenstream-save-helper
 
-Settings, in the environment or, without their prefix and in lower case, in /etc/xenstream.toml:
+Settings in the environment. In /etc/xenstream.toml, they have no prefix and are in lower case:
 
   XENSTREAM_SAVE_HELPER_REAL  absolute path of the real helper; default: the installed one
   XENSTREAM_PROFILE           hardened (default), restore or spec
   XENSTREAM_MODE              enforce (default) or warn
   XENSTREAM_TARGET            auto (default), none or a release of Xen
   XENSTREAM_REPORT            a file, syslog or syslog:SOCKET; default: no report
-  XENSTREAM_CONFIG            another file than /etc/xenstream.toml
+  XENSTREAM_CONFIG            a file to read instead of /etc/xenstream.toml
 
 Exit status: the real helper's; 1 if a stream was refused, 2 if it could not be verified.";
 
-/// Does what libxl asks for. Returns only if this process does not become the real helper, nor ends as that one did.
+/// Runs the task that libxl asks for. Returns only if this process neither becomes the real helper nor ends in the same way.
 fn run() -> Result<u8, Error> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(error) = handover::become_if_child(&arguments) {
@@ -80,7 +80,7 @@ fn run() -> Result<u8, Error> {
     if let [word] = arguments.as_slice()
         && let Some(answer) = word.to_str().and_then(answer)
     {
-        // Not being heard is no reason to fail.
+        // Failing to print is not an error here.
         let _ = writeln!(io::stdout(), "{answer}");
         return Ok(0);
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Advice, FileType};
 
-/// Can it be read at any place? Then it is a file that tells its size, or a disk; all else is relayed.
+/// Returns whether the descriptor can be read at any offset: a file with a known size, or a disk. Everything else is relayed.
 pub(crate) fn is_file(stream: &OwnedFd) -> io::Result<bool> {
     let stat = rustix::fs::fstat(stream)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {

@@ -361,7 +361,7 @@ impl Stream {
         entries.any(|entry| hvm::DEVICES.contains(&entry.typecode))
     }
 
-    /// Does it have an item of this kind?
+    /// Returns whether the stream has an item of this kind.
     #[must_use]
     pub fn has(&self, part: Part) -> bool {
         self.items.iter().any(|item| item.part() == part)

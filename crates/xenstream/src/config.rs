@@ -71,12 +71,12 @@ impl Collector {
         }
     }
 
-    /// Has the configuration passed, or will none come?
+    /// Returns whether the configuration has been read, or there is none.
     pub(crate) fn is_settled(&self) -> bool {
         self.settled
     }
 
-    /// Is this the configuration, and is it wanted?
+    /// Returns whether this record is the configuration and is needed.
     pub(crate) fn wants(&mut self, record: &Record) -> bool {
         let (wanted, max) = match record.layer {
             Layer::Xl => (self.is_json, self.max_json),

@@ -55,7 +55,7 @@ impl Options {
         self
     }
 
-    /// Is this limit to be derived from the configuration?
+    /// Returns whether this limit is derived from the configuration.
     pub(crate) fn derives(&self, limit: Limit) -> bool {
         let in_profile = match (limit, self.policy.profile()) {
             (_, Profile::Hardened) | (Limit::Vcpus, Profile::Restore) => true,

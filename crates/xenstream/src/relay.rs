@@ -120,7 +120,7 @@ trait Ends {
     /// Nothing may be left behind in a buffer.
     fn flush(&mut self) -> Result<(), Fault>;
 
-    /// Can bytes pass without being copied?
+    /// Returns whether bytes can pass without being copied.
     fn moves(&self) -> bool;
 
     /// Waits for bytes and passes some on, at most `bytes`. 0: for some reason nothing was moved, and what comes next

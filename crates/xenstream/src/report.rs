@@ -138,7 +138,7 @@ impl Report {
         self.hint
     }
 
-    /// Is the input not an image at all, as far as its first bytes tell?
+    /// Returns whether the input is not an image at all, judging by its first bytes.
     #[must_use]
     pub fn is_unrecognised(&self) -> bool {
         self.violation().is_some_and(|violation| violation.rule == Rule::StreamUnrecognised)
@@ -189,7 +189,7 @@ pub struct DerivedLimit {
 }
 
 impl DerivedLimit {
-    /// Does the limit bound anything of such a guest?
+    /// Returns whether the limit applies to such a guest.
     pub(crate) fn applies_to(&self, guest: Option<Guest>) -> bool {
         match self.limit {
             Limit::HvmPfn => guest == Some(Guest::Hvm),
@@ -231,7 +231,7 @@ impl Findings {
         })
     }
 
-    /// Was nothing found?
+    /// Returns whether there are no findings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()

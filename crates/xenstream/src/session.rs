@@ -101,7 +101,7 @@ impl<'o> Session<'o> {
         self.listener.left_in_page(self.position())
     }
 
-    /// Is the input compressed, to be decompressed? Its first bytes tell.
+    /// Returns the compression of the input, detected from its first bytes, if it is to be decompressed.
     pub(crate) fn recognise(&self, start: &[u8]) -> Option<Compression> {
         if self.options.decompress { Compression::recognise(start) } else { None }
     }

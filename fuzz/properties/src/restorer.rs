@@ -38,7 +38,7 @@ pub fn restorer(data: &[u8]) {
     }
 }
 
-/// Is Xen's restore code there to be asked?
+/// Returns whether Xen's restore code is available.
 #[must_use]
 pub fn has_restorer() -> bool {
     RESTORER.with_borrow(|peer| matches!(peer, Peer::Ready(_)))
@@ -180,7 +180,7 @@ impl Tools {
     }
 }
 
-/// Has everything been downloaded here?
+/// Returns whether everything has been downloaded.
 fn is_unpacked(peer: &Path) -> bool {
     peer.join(RELEASE.to_string()).join("unpacked").exists()
 }

@@ -12,9 +12,9 @@ pub struct Setup {
     pub profile: Profile,
     /// What the verifier is told of the stream's kind.
     pub checkpointing: Checkpointing,
-    /// Does the policy keep going?
+    /// Whether the policy keeps going.
     pub keep_going: bool,
-    /// Does the observer want bodies?
+    /// Whether the observer wants bodies.
     pub bodies: bool,
 }
 

@@ -216,7 +216,7 @@ impl Row {
         ran.or_else(|| self.by_reading.as_deref().map(read))
     }
 
-    /// Does the restorer's verdict depend on memory that it never wrote, so that it may be another one each time?
+    /// Whether the restorer's verdict depends on uninitialised memory, and may differ from run to run.
     #[must_use]
     pub fn is_unsteady(&self) -> bool {
         self.depends_on_uninitialised_memory

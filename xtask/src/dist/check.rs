@@ -139,7 +139,7 @@ impl Installed {
     }
 }
 
-/// Is there a program of this name?
+/// Returns whether there is a program of this name.
 fn is_here(tool: &str) -> bool {
     Command::new(tool).arg("--version").output().is_ok()
 }

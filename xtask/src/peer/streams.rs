@@ -19,7 +19,7 @@ pub(super) struct Case {
     pub(super) checkpointing: Checkpointing,
     /// The stream.
     pub(super) bytes: Vec<u8>,
-    /// Is there a CHECKPOINT in it?
+    /// Whether the stream has a CHECKPOINT.
     pub(super) is_checkpointed: bool,
 }
 

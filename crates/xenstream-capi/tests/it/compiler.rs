@@ -51,7 +51,7 @@ impl Compiler {
         program
     }
 
-    /// Are headers right that stand alone in a file of this language?
+    /// Compiles the header alone in a file of this language.
     pub(crate) fn check(&self, file: &str, flags: &[&str]) {
         let mut command = Command::new(&self.command);
         let path = self.directory.path().join(file);
@@ -60,7 +60,7 @@ impl Compiler {
         succeed(command.args(flags).arg(path));
     }
 
-    /// Does a program work that is compiled with these flags? The libraries of a sanitizer may be missing, and so may
+    /// Returns whether a program compiled with these flags runs. The libraries of a sanitizer may be missing, and so may
     /// the compiler of another language.
     pub(crate) fn can(&self, file: &str, flags: &[&str]) -> bool {
         let path = self.directory.path().join(file);

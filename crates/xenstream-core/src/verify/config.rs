@@ -1,5 +1,4 @@
-//! What the configuration of an xl file says of the domain, where the stream shows something else. The configuration
-//! takes a parser: who has one says what is in it.
+//! Compares the configuration of an xl file with the stream. The caller parses the configuration and says what is in it.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -10,34 +9,33 @@ use crate::wire::params::index;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// Features of Viridian that the configuration gives the guest, as two generations of libxl read it, until the stream
-    /// has shown others.
+    /// The guest's Viridian features by its configuration, as two generations of libxl read it. Cleared once the stream has
+    /// shown others.
     viridian: Option<[u64; 2]>,
     /// The emulator that the configuration names.
     emulator: Option<u32>,
-    /// Pages of memory that the configuration gives an HVM guest, until the stream has shown fewer.
+    /// The number of pages that the configuration gives an HVM guest. Cleared once the stream has shown fewer.
     memory: Option<u64>,
 }
 
 impl Verifier {
-    /// Says which features of Viridian the configuration gives an HVM guest, once it is known; none are 0. Releases
-    /// differ in what they take the configuration to mean, so there are two values.
+    /// Sets the Viridian features that the configuration gives an HVM guest; 0 for none. Releases interpret the configuration
+    /// differently, so there are two values.
     pub fn set_viridian(&mut self, features: [u64; 2]) {
         self.config.viridian = Some(features);
     }
 
-    /// Says which emulator (`emulator_id`) the configuration names, once it is known.
+    /// Sets the emulator (`emulator_id`) that the configuration names.
     pub fn set_emulator(&mut self, emulator_id: u32) {
         self.config.emulator = Some(emulator_id);
     }
 
-    /// Says how many pages of memory the configuration gives an HVM guest, once it is known: those that it is to have now,
-    /// and not those that it may grow to.
+    /// Sets the number of pages that the configuration gives an HVM guest now, as opposed to the number that it may grow to.
     pub fn set_memory(&mut self, pages: u64) {
         self.config.memory = Some(pages);
     }
 
-    /// The memory of an HVM guest has come: all of it lies below the highest pfn, with holes for devices.
+    /// Compares the size of an HVM guest's memory. All of it is below the highest pfn, with holes for devices.
     pub(crate) fn configured_memory<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let named = self.pages.named;
         match self.config.memory {
@@ -49,7 +47,7 @@ impl Verifier {
         }
     }
 
-    /// The stream gives the guest these features of Viridian.
+    /// Compares the Viridian features that the stream gives the guest.
     pub(crate) fn viridian_features<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -64,7 +62,7 @@ impl Verifier {
         }
     }
 
-    /// The stream has an entry of HVM_CONTEXT that only guests with Viridian have.
+    /// Records an entry of HVM_CONTEXT that only guests with Viridian have.
     pub(crate) fn viridian_entry<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         match self.config.viridian {
             Some([0, 0]) => self.viridian_mismatch(at, VIRIDIAN_STATE, self.hvm.entry, o),
@@ -72,7 +70,7 @@ impl Verifier {
         }
     }
 
-    /// All parameters have come.
+    /// Ends the parameters.
     pub(crate) fn viridian_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let is_set = self.params.ever & 1 << index::VIRIDIAN != 0;
         if is_set { Ok(()) } else { self.viridian_features(at, 0, o) }
@@ -91,7 +89,7 @@ impl Verifier {
         self.find_in(Rule::XlViridianMismatch, at, found, configured, record, o)
     }
 
-    /// The stream has the state of a device model.
+    /// Compares the emulator whose state the stream has.
     pub(crate) fn emulator_state<O: Observer + ?Sized>(
         &mut self,
         at: u64,

@@ -1,6 +1,6 @@
-//! The input's first bytes: which format it is in.
+//! Detects the format from the first bytes of the input.
 //!
-//! The first 8 bytes tell the known formats apart; a magic that is longer goes on in [`Field::Magic`].
+//! The first 8 bytes distinguish the known formats. [`Field::Magic`] has the rest of a longer magic.
 
 use crate::observer::{Header, Observer};
 use crate::rule::Rule;
@@ -9,7 +9,7 @@ use crate::verifier::Verifier;
 use crate::verify::{self, Size, Stop};
 use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
 
-/// Fields of the input's start.
+/// Fields at the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     /// The first 8 bytes.
@@ -20,14 +20,14 @@ pub(crate) enum Field {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// The caller left the format open.
+    /// Whether the caller left the format open.
     auto: bool,
-    /// A whole magic has passed.
+    /// Whether a complete magic was read.
     done: bool,
 }
 
 impl State {
-    /// Did the input end before its format was known?
+    /// Returns whether the input ended before its format was known.
     pub(crate) fn is_open(&self) -> bool {
         self.auto && !self.done
     }
@@ -67,7 +67,7 @@ impl Verifier {
 
     fn detect_first<O: Observer + ?Sized>(&mut self, first: [u8; 8], o: &mut O) -> Result<(), Stop> {
         let looks = looks_like(first);
-        // What the input begins with tells a caller what it is instead.
+        // The first bytes of the input let a caller find out what it is instead.
         let found = u64::from_be_bytes(first);
         let format = match (self.summary.format, looks) {
             (Format::Auto, Some(format)) => format,
@@ -93,15 +93,15 @@ impl Verifier {
         Ok(())
     }
 
-    /// What stands at the start is no magic, or not that of the format which was told.
+    /// Reports that the input does not begin with a magic, or with that of the requested format.
     pub(crate) fn unrecognised<O: Observer + ?Sized>(&mut self, found: u64, o: &mut O) -> Result<(), Stop> {
         let told = if self.detect.auto { Format::Auto } else { self.summary.format };
-        // A beginning that looked like one is none either.
+        // Neither does a beginning that only looked like a magic.
         self.summary.format = told;
         self.find(Rule::StreamUnrecognised, 0, found, told as u64, o)
     }
 
-    /// A legacy image begins here, at `at`.
+    /// Reports a legacy image that begins at `at`.
     pub(crate) fn legacy<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -167,7 +167,7 @@ pub enum Follows {
 }
 
 impl Follows {
-    /// What these bytes are: all that follow the stream, or their beginning.
+    /// Classifies the bytes that follow the stream, or the first of them.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Follows {
         if bytes.iter().all(|byte| *byte == 0) {
@@ -179,7 +179,7 @@ impl Follows {
         }
     }
 
-    /// The same, with these bytes after it.
+    /// Returns the classification with more bytes.
     #[must_use]
     pub fn and(self, bytes: &[u8]) -> Follows {
         match self {
@@ -189,7 +189,7 @@ impl Follows {
     }
 }
 
-/// The format whose magic begins with these bytes.
+/// Returns the format whose magic begins with these bytes.
 fn looks_like(first: [u8; 8]) -> Option<Format> {
     if first == libxc::MARKER.to_be_bytes() {
         Some(Format::Libxc)

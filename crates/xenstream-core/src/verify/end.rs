@@ -1,4 +1,4 @@
-//! Where records and the input end.
+//! The end of records and of the input.
 
 use crate::observer::Observer;
 use crate::policy::Checkpointing;
@@ -10,7 +10,7 @@ use crate::wire::PAGE_SIZE;
 use crate::wire::libxc::{page, types};
 
 impl Verifier {
-    /// A record has passed, padding included: its layer says what comes next.
+    /// Ends a record, after its padding. Its layer decides what comes next.
     #[inline]
     pub(crate) fn record_end(&mut self) {
         match self.record {
@@ -20,7 +20,7 @@ impl Verifier {
         }
     }
 
-    /// The input ends here, inside the stream.
+    /// Ends the input inside the stream.
     pub(crate) fn end_of_input<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let end = self.position();
         if self.detect.is_open() {
@@ -33,14 +33,14 @@ impl Verifier {
             self.summary.restorable_to_checkpoint = Some(checkpoints);
             return self.find(Rule::StreamFailover, end, checkpoints, u64::from(torn), o);
         }
-        // A record whose header is torn has no length yet.
+        // A record with an incomplete header has no length yet.
         let is_known = self.record.is_some_and(|record| record.kind.is_some());
         let record_end = self.body_end.saturating_add(self.body_padding);
         let missing = if is_known { record_end.saturating_sub(end) } else { 0 };
         self.find(Rule::StreamTruncated, end, end, missing, o)
     }
 
-    /// Pages with data that the record at the input's end announces and that are not there.
+    /// Returns the number of pages with data that the last record announces but that are missing.
     fn torn_pages(&self, end: u64) -> u64 {
         let in_pages = self.record.is_some_and(|record| {
             record.layer == Layer::Libxc && record.kind == Some(u64::from(types::PAGE_DATA))
@@ -49,12 +49,12 @@ impl Verifier {
         if !in_pages || end <= entries {
             return 0;
         }
-        // The pages come after the last entry, and each of them is whole or not there.
+        // The pages come after the last entry. An incomplete one counts as missing.
         self.body_end.saturating_sub(end).div_ceil(PAGE_SIZE).min(self.pages.with_data)
     }
 
-    /// Does the restorer take the end of this input for the death of the primary, and fall back to the last
-    /// checkpoint? It does so while it reads libxc records; among libxl's it hangs.
+    /// Returns whether the restorer takes the end of this input for the death of the primary and falls back to the last
+    /// checkpoint. It does so while it reads libxc records; while it reads libxl's, it hangs.
     fn fails_over(&self) -> bool {
         let on_libxc = matches!(self.record, Some(RecordRef { layer: Layer::Libxc, .. }));
         on_libxc && self.libxc.checkpointing != Checkpointing::Plain

@@ -1,8 +1,8 @@
-//! Walks through flat structures: passes over the fields that have no check and judges the others, as the tables in
-//! [`crate::wire`] declare them.
+//! Walks through flat structures: skips the fields without a check and judges the others, as declared by the tables in
+//! [`crate::wire`].
 //!
-//! A structure may be shorter than its table where Xen extends it with zeros. Fields that are cut off are judged as
-//! Xen sees them: a value of zero, or of the bytes that are there and zeros.
+//! A structure may be shorter than its table if Xen extends it with zeros. Fields that are cut off are judged as Xen sees
+//! them, with zeros in place of the missing bytes.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -29,7 +29,7 @@ pub(crate) struct State {
     part_of: PartOf,
 }
 
-/// What a structure is part of, and so what follows it.
+/// What a structure is part of, which decides what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PartOf {
     /// The header of xl; the optional data follow.
@@ -52,13 +52,13 @@ pub(crate) enum PartOf {
     Entry,
 }
 
-/// The value of a field, and where it stands.
+/// The value of a field and its place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value {
     pub(crate) value: u64,
-    /// Absolute offset of the field; of the length that cuts it off where it is not there.
+    /// Absolute offset of the field, or of the length that cuts it off.
     pub(crate) at: u64,
-    /// Index of its element in a group that repeats.
+    /// Index of the element in a group that repeats.
     pub(crate) element: u32,
 }
 
@@ -72,7 +72,7 @@ impl Default for State {
 }
 
 impl Verifier {
-    /// A structure of `length` bytes comes next.
+    /// Begins a structure of `length` bytes.
     pub(crate) fn flat_start(&mut self, layout: &'static Layout, length: u64, part_of: PartOf) {
         let order = layout.order.in_stream(self.libxc_order());
         let (place, base) = (Place::default(), self.position);
@@ -80,24 +80,24 @@ impl Verifier {
         self.next(0, verify::Field::FlatNext);
     }
 
-    /// A header comes next, of which this many bytes, its first field, have passed.
+    /// Begins a header whose first field, of this many bytes, has already been read.
     pub(crate) fn header_start(&mut self, layout: &'static Layout, part_of: PartOf, passed: u64) {
         self.flat_start(layout, layout.size(), part_of);
         self.flat.base = self.position.saturating_sub(passed);
         self.flat.place.field = u8::from(passed > 0);
     }
 
-    /// A field has told the order of those after it.
+    /// Sets the byte order of the remaining fields.
     pub(crate) fn flat_turn(&mut self, order: Order) {
         self.flat.order = order;
     }
 
-    /// A structure takes the rest of the body.
+    /// Begins a structure that takes the rest of the body.
     pub(crate) fn flat_body(&mut self, layout: &'static Layout) {
         self.flat_start(layout, self.left_in_body(), PartOf::Record);
     }
 
-    /// Looks for the next field that has a check.
+    /// Moves to the next field that has a check.
     pub(crate) fn flat_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         while let Some(Placed { field, element, offset }) =
             self.flat.layout.checked_field(&mut self.flat.place, self.flat.length)
@@ -117,7 +117,7 @@ impl Verifier {
         self.flat_end(o)
     }
 
-    /// A field has been read.
+    /// Takes a field.
     pub(crate) fn flat_field<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -160,7 +160,7 @@ impl Verifier {
         Ok(matches!(self.field, verify::Field::FlatNext))
     }
 
-    /// A value does not pass a check.
+    /// Reports a value that fails a check.
     fn flat_broken<O: Observer + ?Sized>(
         &mut self,
         check: &Check,
@@ -175,7 +175,7 @@ impl Verifier {
         }
     }
 
-    /// The checks that are written by hand, each in the file of its records.
+    /// Runs a hand-written check. Each is in the file of its records.
     fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
         match hook {
             Hook::Xl(hook) => self.xl_hook(hook, value, o),
@@ -189,7 +189,7 @@ impl Verifier {
         }
     }
 
-    /// A rule was broken in the structure.
+    /// Reports a violation in the structure.
     pub(crate) fn flat_find<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
@@ -205,7 +205,7 @@ impl Verifier {
         self.find_in(rule, at, found, expected, record, o)
     }
 
-    /// The structure shows something that some releases refuse.
+    /// Reports something in the structure that some releases refuse.
     pub(crate) fn flat_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
@@ -221,7 +221,7 @@ impl Verifier {
         self.fact_in(fact, at, found, expected, record, o)
     }
 
-    /// The record or entry that the structure is part of.
+    /// Returns the record or entry that the structure is part of.
     pub(crate) fn flat_record(&self) -> Option<RecordRef> {
         match self.flat.part_of {
             PartOf::Entry => self.hvm.entry,
@@ -241,7 +241,7 @@ impl Verifier {
         self.flat.length
     }
 
-    /// Absolute offset of the length that a too short structure has: both kinds of header have it at the same place.
+    /// Returns the absolute offset of the length field, which is in the same place in both kinds of header.
     pub(crate) fn flat_length_at(&self) -> u64 {
         self.flat_record().map_or(self.position, |record| record.offset.saturating_add(4))
     }
@@ -251,7 +251,7 @@ impl Verifier {
         self.flat.base
     }
 
-    /// Nothing more in this structure is judged.
+    /// Skips the rest of the structure.
     fn flat_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.flat.part_of {
             PartOf::Xl => return self.xl_header_end(o),

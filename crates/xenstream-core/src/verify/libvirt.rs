@@ -15,26 +15,26 @@ pub(crate) struct State {
     order: Order,
     version: u32,
     xml_len: u32,
-    /// The unused words were found wanting already.
+    /// Whether a fault in the unused words was reported.
     reserved_told: bool,
 }
 
 impl Verifier {
-    /// The magic has passed.
+    /// Begins the header, after its magic.
     pub(crate) fn libvirt_start(&mut self) {
         self.sure = libvirt::HEADER.saturating_add(libxl::HEADER);
         self.header_start(&headers::LIBVIRT, PartOf::Libvirt, libvirt::MAGIC.len() as u64);
     }
 
-    /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
-    /// the version that does so.
+    /// Returns the rule that a libxl stream breaks if the header announces a legacy image, with the offset and the value of
+    /// its version.
     pub(crate) fn libvirt_announces_legacy(&self) -> Option<(Rule, u64, u64)> {
         let version = self.libvirt.version;
         let announces = version == libvirt::VERSION_LEGACY;
         announces.then_some((Rule::LibvirtVersionPayload, libvirt::at::VERSION, u64::from(version)))
     }
 
-    /// The hand-written checks of the header.
+    /// Runs the hand-written checks of the header.
     pub(crate) fn libvirt_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibvirtHook,
@@ -61,7 +61,8 @@ impl Verifier {
         }
     }
 
-    /// The header has no order mark: a known version tells it. `little` is the version in that order.
+    /// Detects the byte order, for which the header has no mark: a known version shows it. `little` is the version in
+    /// little-endian order.
     fn libvirt_version<O: Observer + ?Sized>(&mut self, at: u64, little: u32, o: &mut O) -> Result<(), Stop> {
         let known = |version| matches!(version, libvirt::VERSION_LEGACY | libvirt::VERSION);
         let big = little.swap_bytes();
@@ -78,12 +79,12 @@ impl Verifier {
         Ok(())
     }
 
-    /// The header has passed.
+    /// Ends the header.
     pub(crate) fn libvirt_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let State { order, version, xml_len, .. } = self.libvirt;
         o.header(&Header::Libvirt { offset: 0, order, version, xml_len });
         let length = u64::from(xml_len);
-        // A length of 0 was found wanting, and lowered.
+        // A length of 0 was reported, at a lowered level.
         let Some(before) = length.checked_sub(1) else { return self.libxl_start() };
         self.wanted = o.wants_body(&Record {
             layer: Layer::Libvirt,

@@ -1,5 +1,5 @@
-//! The libxc stream: its headers, and the records' types, places and lengths. Memory is in [`super::pages`],
-//! registers and policies are in [`super::registers`].
+//! The libxc stream: its headers, and the types, order and lengths of its records. Memory is in [`super::pages`]; registers
+//! and policies are in [`super::registers`].
 
 use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
@@ -27,19 +27,19 @@ pub(crate) struct State {
     /// The body's length.
     pub(crate) length: u64,
     pub(crate) seen: Seen,
-    /// What the stream is, as the caller says or as it shows.
+    /// The kind of stream, from the caller or from the stream itself.
     pub(crate) checkpointing: Checkpointing,
     /// CHECKPOINT records so far.
     pub(crate) checkpoints: u64,
-    /// Complete checkpoints of this libxc stream; the summary counts those of all.
+    /// Complete checkpoints of this libxc stream. The summary counts those of all.
     pub(crate) complete: u64,
-    /// Bytes of records since the last CHECKPOINT, in a stream that has had one.
+    /// Bytes of records since the last CHECKPOINT, if there was one.
     pub(crate) buffered: u64,
-    /// The first optional record since the last CHECKPOINT, in a stream that has had one.
+    /// The first optional record since the last CHECKPOINT, if there was one.
     pub(crate) optional: Option<RecordRef>,
 }
 
-/// A record whose header has passed, as observers hear of it.
+/// Builds the record that observers receive after its header.
 #[inline]
 fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record {
     Record {
@@ -55,15 +55,15 @@ fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record {
 
 /// The headers.
 impl Verifier {
-    /// A libxc stream begins, inside a libxl stream or a xenopsd image.
+    /// Begins a libxc stream inside a libxl stream or a xenopsd image.
     pub(crate) fn libxc_start(&mut self) {
         self.libxc_certain(libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER));
         self.libxc_reset();
         self.header_start(&headers::LIBXC_IMAGE, PartOf::LibxcImage, 0);
     }
 
-    /// Other bytes stand in place of the marker. Only a bare stream can be a legacy one: libxl and its converter write the
-    /// marker.
+    /// Reports other bytes in place of the marker. Only a bare stream can be a legacy one, because libxl and its converter
+    /// write the marker.
     pub(crate) fn no_marker<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -78,7 +78,7 @@ impl Verifier {
         }
     }
 
-    /// The stream is bare, and its marker has passed with the detection.
+    /// Begins a bare stream, whose marker was read by the detection.
     pub(crate) fn libxc_start_after_marker(&mut self) {
         let image = libxc::IMAGE_HEADER.saturating_sub(libxc::image_at::ID);
         self.libxc_certain(image.saturating_add(libxc::DOMAIN_HEADER));
@@ -86,15 +86,15 @@ impl Verifier {
         self.header_start(&headers::LIBXC_IMAGE, PartOf::LibxcImage, libxc::image_at::ID);
     }
 
-    /// The headers go on for this many bytes, and at least one record follows.
+    /// Records that the headers continue for this many bytes, and that at least one record follows.
     fn libxc_certain(&mut self, headers: u64) {
         self.sure = self.sure.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
     }
 
-    /// What an earlier libxc stream in the same input left behind is forgotten, but for the record index.
+    /// Clears the state of an earlier libxc stream in the same input, except the record index.
     fn libxc_reset(&mut self) {
         let checkpointing = match self.policy.checkpointing() {
-            // Nothing tells the restorer of a bare stream that checkpoints will come, unless the caller does.
+            // Only the caller can tell the restorer of a bare stream that checkpoints will come.
             Checkpointing::Auto if !self.libxl.present => Checkpointing::Plain,
             told => told,
         };
@@ -110,13 +110,13 @@ impl Verifier {
         self.record = None;
     }
 
-    /// The order of the records' fields.
+    /// Returns the byte order of fields in records.
     #[inline]
     pub(crate) fn libxc_order(&self) -> Order {
         self.libxc.order
     }
 
-    /// The hand-written checks of the headers.
+    /// Runs the hand-written checks of the headers.
     pub(crate) fn libxc_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibxcHook,
@@ -167,7 +167,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The image header has passed.
+    /// Ends the image header.
     pub(crate) fn libxc_domain_start(&mut self) {
         self.header_start(&headers::LIBXC_DOMAIN, PartOf::LibxcDomain, 0);
     }
@@ -189,7 +189,7 @@ impl Verifier {
         self.libxl_guest_known(guest, o)
     }
 
-    /// The headers have passed.
+    /// Ends the headers.
     pub(crate) fn libxc_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let xen = (self.libxc.xen_major, self.libxc.xen_minor);
         self.summary.xen = Some(xen);
@@ -205,7 +205,7 @@ impl Verifier {
 
 /// The records.
 impl Verifier {
-    /// A libxc record comes next.
+    /// Sets the next step: a libxc record.
     #[inline]
     pub(crate) fn libxc_await(&mut self) {
         self.await_record(Layer::Libxc, self.libxc.index, verify::Field::LibxcRecord);
@@ -222,12 +222,12 @@ impl Verifier {
         let length = u64::from(length);
         let index = self.libxc.index;
         self.libxc.index = index.wrapping_add(1);
-        // The smallest records and the most frequent ones go short ways: the long one costs three times as much.
+        // The smallest and the most frequent records have fast paths; the general path costs three times as much.
         if kind == types::VERIFY && length == 0 && self.libxc_usual(types::VERIFY) {
             self.libxc_count(types::VERIFY);
             let record = libxc_begun(index, kind, at, length);
             o.record(&record);
-            // There is no body, however much it is wanted.
+            // There is no body, even if the observer wants one.
             o.wants_body(&record);
             self.sure = self.position.saturating_add(RECORD_HEADER);
             self.libxc_await();
@@ -246,20 +246,20 @@ impl Verifier {
         self.libxc_unusual(at, o)
     }
 
-    /// Is no rule broken in a record of this type before its length and its body?
+    /// Returns whether a record of this type breaks no rule before its length and its body.
     #[inline]
     fn libxc_usual(&self, kind: u32) -> bool {
         self.libxc_settled(kind) && self.records < self.policy.limit(Limit::Records)
     }
 
-    /// Counts a record that is not over the limit.
+    /// Counts a record within the limit.
     #[inline]
     fn libxc_count(&mut self, kind: u32) {
         self.summary.records.count_libxc(kind);
         self.records = self.records.wrapping_add(1);
     }
 
-    /// Any record, judged rule by rule.
+    /// Judges a record of any type, rule by rule.
     #[inline(never)]
     fn libxc_unusual<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let State { index, kind, length, .. } = self.libxc;
@@ -294,7 +294,7 @@ impl Verifier {
         }
         unread |= !self.libxc_length(kind, known, at, length, o)?;
         match kind {
-            // They came with version 3, and newer restorers take them in older streams too.
+            // Version 3 added them, but newer restorers also accept them in older streams.
             types::STATIC_DATA_END | types::X86_CPUID_POLICY | types::X86_MSR_POLICY
                 if self.libxc.version < 3 =>
             {
@@ -311,7 +311,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Bytes that surely follow the libxc stream's END.
+    /// Returns the number of bytes that are certain to follow the libxc stream's END.
     fn after_libxc_end(&self) -> u64 {
         if self.libxl.present {
             RECORD_HEADER
@@ -322,7 +322,7 @@ impl Verifier {
         }
     }
 
-    /// What is looked at in the body.
+    /// Sets the next step in the body of a record.
     #[inline]
     fn libxc_body(&mut self, kind: u32, known: &'static libxc::Record) {
         match (kind, known.record_type.body) {
@@ -336,7 +336,8 @@ impl Verifier {
         }
     }
 
-    /// (3) of docs/rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    /// Judges the length, (3) of docs/rules.md. Returns false if it is wrong but the rule was lowered, so that the body must be
+    /// skipped unread.
     #[inline]
     fn libxc_length<O: Observer + ?Sized>(
         &mut self,
@@ -404,13 +405,13 @@ impl Verifier {
         Ok(fits)
     }
 
-    /// Width of the PV guest in bytes; 8 as long as nothing has told it.
+    /// Returns the width of the PV guest in bytes, or 8 if it is not known.
     #[inline]
     pub(crate) fn guest_width(&self) -> u8 {
         self.summary.guest_width.unwrap_or(8)
     }
 
-    /// A record has passed, padding included.
+    /// Ends a record, after its padding.
     #[inline]
     pub(crate) fn libxc_record_end(&mut self) {
         match self.libxc.kind {

@@ -18,7 +18,7 @@ use crate::wire::{Order, RECORD_HEADER, headers, libxc};
 pub(crate) enum Field {
     /// A record's header.
     Record,
-    /// The header after CHECKPOINT_END in a stream whose kind is not known: libxc's, or COLO's CHECKPOINT_STATE.
+    /// The header after CHECKPOINT_END in a stream of unknown kind: a libxc record's, or COLO's CHECKPOINT_STATE.
     Either,
     EmulatorId,
     ControlId,
@@ -26,35 +26,35 @@ pub(crate) enum Field {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// The libxc stream is inside a libxl stream.
+    /// Whether the libxc stream is inside a libxl stream.
     pub(crate) present: bool,
-    /// A converter made it of a legacy image.
+    /// Whether the stream was converted from a legacy image.
     pub(crate) converted: bool,
     order: Order,
     options: u32,
     index: u64,
     kind: u32,
     context_seen: bool,
-    /// The first emulator record ahead of LIBXC_CONTEXT.
+    /// The first emulator record before LIBXC_CONTEXT.
     early_emulator: Option<RecordRef>,
-    /// An EMULATOR_CONTEXT has come: at all, and since the last CHECKPOINT_END.
+    /// Whether there was an EMULATOR_CONTEXT: at all, and since the last CHECKPOINT_END.
     device_model: bool,
     checkpoint_device_model: bool,
-    /// Records of a checkpoint are being read.
+    /// Whether records of a checkpoint are being read.
     pub(crate) in_checkpoint: bool,
-    /// Where the stream goes on after the record being read.
+    /// What follows the record being read.
     next: Next,
 }
 
-/// Where the stream goes on after a libxl record.
+/// What follows a libxl record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Next {
     /// Another libxl record.
     #[default]
     Record,
-    /// COLO's CHECKPOINT_STATE, and nothing else.
+    /// Only COLO's CHECKPOINT_STATE.
     CheckpointState,
-    /// The libxc stream, where its CHECKPOINT left it.
+    /// The libxc stream, which continues after its CHECKPOINT.
     Libxc,
     /// The libxc stream or a first CHECKPOINT_STATE.
     Either,
@@ -75,21 +75,21 @@ impl Field {
 
 /// The stream header.
 impl Verifier {
-    /// A container's header has passed.
+    /// Begins the stream, after a container's header.
     pub(crate) fn libxl_start(&mut self) {
         self.libxl_certain(libxl::HEADER);
         self.libxl.present = true;
         self.header_start(&headers::LIBXL, PartOf::Libxl, 0);
     }
 
-    /// The stream is bare, and its ident has passed with the detection.
+    /// Begins a bare stream, whose ident was read by the detection.
     pub(crate) fn libxl_start_after_ident(&mut self) {
         self.libxl_certain(libxl::HEADER.saturating_sub(libxl::at::VERSION));
         self.libxl.present = true;
         self.header_start(&headers::LIBXL, PartOf::Libxl, libxl::at::VERSION);
     }
 
-    /// The hand-written checks of the header.
+    /// Runs the hand-written checks of the header.
     pub(crate) fn libxl_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibxlHook,
@@ -102,7 +102,7 @@ impl Verifier {
         }
     }
 
-    /// The header of the container says whether a libxl stream or a legacy image follows, and can be wrong.
+    /// Compares the container's header, which says whether a libxl stream or a legacy image follows, with the stream.
     fn libxl_ident<O: Observer + ?Sized>(&mut self, at: u64, found: u64, o: &mut O) -> Result<(), Stop> {
         let expected = u64::from_be_bytes(libxl::IDENT);
         let is_libxl = found == expected;
@@ -119,7 +119,7 @@ impl Verifier {
         }
     }
 
-    /// The header goes on for this many bytes, and at least one record follows.
+    /// Records that the header continues for this many bytes, and that at least one record follows.
     fn libxl_certain(&mut self, header: u64) {
         self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
     }
@@ -184,7 +184,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The header has passed.
+    /// Ends the header.
     pub(crate) fn libxl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let State { order, options, .. } = self.libxl;
         o.header(&Header::Libxl { offset: self.flat_base(), order, options });
@@ -194,14 +194,14 @@ impl Verifier {
 
 /// The records.
 impl Verifier {
-    /// A libxl record comes next.
+    /// Sets the next step: a libxl record.
     pub(crate) fn libxl_await(&mut self) {
         self.sure = self.sure.max(self.position.saturating_add(RECORD_HEADER));
         self.await_record(Layer::Libxl, self.libxl.index, verify::Field::Libxl(Field::Record));
     }
 
-    /// The header after CHECKPOINT_END: only COLO has a type 5 there, since COLO is for HVM guests and type 5 of
-    /// libxc is a PV record.
+    /// Takes the header after CHECKPOINT_END. Only COLO has type 5 there: COLO is for HVM guests, and type 5 of libxc is a PV
+    /// record.
     fn libxl_either<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -214,7 +214,7 @@ impl Verifier {
             self.libxl.next = Next::CheckpointState;
             self.libxl_record(at, header, o)
         } else {
-            // Not this time means never: in COLO one follows each CHECKPOINT_END.
+            // The stream is not COLO, in which one follows each CHECKPOINT_END.
             self.libxc.checkpointing = Checkpointing::Remus;
             self.libxc_record(at, header, o)
         }
@@ -274,7 +274,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// (2) of docs/rules.md, the record's place; and where the stream goes on after it.
+    /// Judges the record's place, (2) of docs/rules.md, and sets what follows it.
     fn libxl_place<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
@@ -338,7 +338,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// No state of a device model has come: does the domain have one?
+    /// Reports missing device-model state, if the domain has a device model.
     fn libxl_emulator_missing<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -353,7 +353,7 @@ impl Verifier {
         if needed { self.find(Rule::LibxlEmulatorMissing, at, found, 0, o) } else { Ok(()) }
     }
 
-    /// The stream shows something that a domain of the type that the configuration gives it does not have.
+    /// Reports something that a domain of the configured type does not have.
     pub(crate) fn type_mismatch<O: Observer + ?Sized>(
         &mut self,
         shown: Shown,
@@ -365,7 +365,7 @@ impl Verifier {
         self.find_in(Rule::XlTypeMismatch, at, shown as u64, expected, record, o)
     }
 
-    /// Which layer goes on after CHECKPOINT_END: libxl is told the kind of stream by its caller, and by no record.
+    /// Returns which layer continues after CHECKPOINT_END. No record says so: libxl learns the kind of stream from its caller.
     fn after_checkpoint(&self) -> Next {
         match self.libxc.checkpointing {
             Checkpointing::Colo => Next::CheckpointState,
@@ -374,7 +374,8 @@ impl Verifier {
         }
     }
 
-    /// (3) of docs/rules.md: is the length right? If it is not and that was lowered, the body is passed over unread.
+    /// Judges the length, (3) of docs/rules.md. Returns false if it is wrong but the rule was lowered, so that the body must be
+    /// skipped unread.
     fn libxl_length<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
@@ -408,7 +409,7 @@ impl Verifier {
         Ok(true)
     }
 
-    /// A record has passed, padding included.
+    /// Ends a record, after its padding.
     pub(crate) fn libxl_record_end(&mut self) {
         match self.libxl.next {
             Next::End => self.next(0, verify::Field::Ended),
@@ -432,7 +433,7 @@ impl Verifier {
         }
     }
 
-    /// The domain header has told the kind of guest: what does that say of emulator records that came before it?
+    /// Judges earlier emulator records, when the domain header shows the kind of guest.
     pub(crate) fn libxl_guest_known<O: Observer + ?Sized>(
         &mut self,
         guest: Guest,

@@ -1,10 +1,10 @@
 //! Whether the stream names all of the guest's memory.
 //!
-//! Every released saver begins with a pass over all pfns from 0 to the guest's highest, in order, absent pages included;
-//! whatever follows repeats pfns of that pass. So at any time the pfns named so far are those from 0 up to one end, and
-//! a pfn above that end shows that the ones between are missing: `libxc::memory-gap`. Where the stream tells how far the
-//! guest's memory goes, an end below that is `libxc::memory-short`: a PV guest's P2M_FRAMES tell it beforehand, an HVM
-//! guest's HVM_PARAMS afterwards, by the special pages at its top.
+//! Every released saver begins with a pass over all pfns from 0 to the guest's highest, in order and including absent pages.
+//! Everything later repeats pfns of that pass. So the pfns named at any time are those from 0 up to some end. A pfn above that
+//! end means that the pfns between are missing: `libxc::memory-gap`. If the stream says how far the guest's memory goes, an
+//! end below that is `libxc::memory-short`. For a PV guest, X86_PV_P2M_FRAMES says so beforehand; for an HVM guest, the special
+//! pages in HVM_PARAMS say so afterwards.
 
 use crate::observer::Observer;
 use crate::policy::{Level, Profile};
@@ -17,7 +17,7 @@ use crate::violation::Violation;
 use crate::wire::libxc::{Place, params, types};
 
 impl Verifier {
-    /// An entry names a pfn after others that no entry has named.
+    /// Reports an entry whose pfn comes after others that no entry has named.
     #[cold]
     pub(crate) fn memory_gap<O: Observer + ?Sized>(
         &mut self,
@@ -28,7 +28,7 @@ impl Verifier {
         self.memory_missing(Rule::LibxcMemoryGap, at, pfn, self.pages.named, o)
     }
 
-    /// A record begins. Where it ends the memory, the memory has to be complete.
+    /// Begins a record. If it ends the memory, the memory must be complete.
     #[inline]
     pub(crate) fn memory_end<O: Observer + ?Sized>(
         &mut self,
@@ -47,7 +47,7 @@ impl Verifier {
         self.memory_short(extent, at, o)
     }
 
-    /// A parameter of an HVM guest has this value.
+    /// Takes the value of an HVM guest's parameter.
     pub(crate) fn memory_param<O: Observer + ?Sized>(
         &mut self,
         index: u64,
@@ -64,7 +64,7 @@ impl Verifier {
         self.memory_short(end, at, o)
     }
 
-    /// Reports, once, memory that ends before `extent`. A stream without any has a rule of its own.
+    /// Reports, once, that memory ends before `extent`. There is a separate rule for a stream without memory.
     fn memory_short<O: Observer + ?Sized>(&mut self, extent: u64, at: u64, o: &mut O) -> Result<(), Stop> {
         let named = self.pages.named;
         if named >= extent || named == 0 || self.libxc.seen.has(Seen::SHORT_TOLD) {
@@ -74,8 +74,8 @@ impl Verifier {
         self.memory_missing(Rule::LibxcMemoryShort, at, named, extent, o)
     }
 
-    /// A converter of legacy images copies their batches, which may fill a gap later: there it is a warning. That it was
-    /// converted the stream says of itself, which is nothing to a gate.
+    /// Reports missing memory. In a converted legacy image it is a warning, because the converter copies batches that may
+    /// fill the gap later. `hardened` does not trust the stream's claim that it was converted.
     #[cold]
     #[inline(never)]
     fn memory_missing<O: Observer + ?Sized>(
@@ -104,7 +104,7 @@ impl Verifier {
     }
 }
 
-/// Whether memory that comes after this record repeats what came before it, for a PV guest.
+/// Returns whether this record of a PV guest ends the first pass over its memory.
 fn ends_pv_memory(kind: u32, place: Place) -> bool {
     let is_state = matches!(place, Place::Registers | Place::Vcpu);
     is_state || matches!(kind, types::VERIFY | types::CHECKPOINT | types::END)

@@ -1,5 +1,4 @@
-//! One state machine for each layer, under the names of [`crate::wire`]. Each file holds every rule of its layer, in
-//! the order of the stream.
+//! One state machine per layer, named like [`crate::wire`]. Each file has every rule of its layer, in stream order.
 
 pub(crate) mod config;
 pub(crate) mod detect;
@@ -33,9 +32,9 @@ use crate::violation::Layer;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop;
 
-/// What is taken from the stream next.
+/// The next field to take from the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// With a tag of its own it is told apart by one comparison; packed into the fields' spare values, by a computation.
+// A separate tag needs one comparison; packed into spare values of the fields, it would need a computation.
 #[repr(u8)]
 pub(crate) enum Field {
     Detect(detect::Field),
@@ -55,16 +54,16 @@ pub(crate) enum Field {
     /// The entries of a page table.
     PageTable,
     Qemu(qemu::Field),
-    /// What follows the XSAVE area in CPU_XSAVE.
+    /// The bytes after the XSAVE area in CPU_XSAVE.
     XsaveTail,
     Xenstore,
-    /// The body has passed.
+    /// The end of the body.
     BodyEnd,
     /// Padding of the record.
     Padding,
-    /// The record has passed, padding included.
+    /// The end of the record, after its padding.
     RecordEnd,
-    /// The stream has passed.
+    /// The end of the stream.
     Ended,
 }
 
@@ -77,13 +76,13 @@ pub(crate) enum Size {
     Words,
     /// Bytes that are judged one by one.
     Stretch,
-    /// No bytes: a layer decides what comes next.
+    /// No bytes; a layer decides what comes next.
     Marker,
     /// Nothing comes next.
     End,
 }
 
-/// Steps that are taken without being handed to a layer's `field` or `words`.
+/// Frequent fields with a fast path that bypasses a layer's `field` and `words`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ShortCut {
     None,
@@ -126,9 +125,9 @@ impl Field {
     }
 }
 
-/// Hands what was taken to the layer that asked for it.
+/// Passes each field to the layer that asked for it.
 impl Verifier {
-    /// A field of a few bytes is complete; `at` is the absolute offset of its first.
+    /// Judges a complete field of a few bytes. `at` is the absolute offset of its first byte.
     #[inline]
     pub(crate) fn field<O: Observer + ?Sized>(
         &mut self,
@@ -162,7 +161,7 @@ impl Verifier {
         }
     }
 
-    /// Words that the current field has still to come.
+    /// Returns the number of words left in the current field.
     #[inline]
     pub(crate) fn words_left(&self) -> u64 {
         match self.field {
@@ -171,7 +170,7 @@ impl Verifier {
         }
     }
 
-    /// Judges words; sets the position after the last one that broke no rule.
+    /// Judges words. Moves the position after the last one that broke no rule.
     #[inline]
     pub(crate) fn words<O: Observer + ?Sized>(
         &mut self,
@@ -186,7 +185,7 @@ impl Verifier {
         }
     }
 
-    /// Bytes that the current stretch has still to come.
+    /// Returns the number of bytes left in the current run of bytes.
     pub(crate) fn stretch_left(&self) -> u64 {
         match self.field {
             Field::Padding => self.body_end.saturating_add(self.body_padding).saturating_sub(self.position),
@@ -195,7 +194,7 @@ impl Verifier {
         }
     }
 
-    /// Judges bytes one by one; sets the position after the last one that broke no rule.
+    /// Judges bytes one by one. Moves the position after the last one that broke no rule.
     pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
         match self.field {
             Field::Padding => self.record_padding(bytes, o),
@@ -204,7 +203,7 @@ impl Verifier {
         }
     }
 
-    /// Decides what comes next where no bytes are needed for it.
+    /// Handles a marker: decides what comes next.
     #[inline]
     pub(crate) fn marker<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.field {
@@ -218,7 +217,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The body has passed: its padding follows, or the next record.
+    /// Ends a body: its padding follows, or the next record.
     #[inline]
     pub(crate) fn body_end(&mut self) {
         self.wanted = false;
@@ -238,7 +237,7 @@ impl Verifier {
         }
     }
 
-    /// Padding is written as zero (both specifications, "Records"); one finding for a record.
+    /// Judges padding, which must be zero (both specifications, "Records"). One finding per record is enough.
     fn record_padding<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
         if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
             self.advance(clean);

@@ -1,7 +1,7 @@
 //! Memory: X86_PV_P2M_FRAMES and PAGE_DATA.
 //!
-//! Entries are judged in runs, by the passes in [`scan`](super::scan). Only where those see that a rule may be broken, or
-//! types that are rare, each entry is looked at.
+//! Entries are judged in runs, by the passes in [`scan`](super::scan). They are examined one by one only if a rule may be
+//! broken or rare types occur.
 
 use crate::observer::{Observer, PageBatch, Pfns};
 use crate::policy::{Level, Limit, Policy, Profile};
@@ -20,50 +20,50 @@ pub(crate) enum Field {
     Count,
     Reserved,
     Entry,
-    /// Pages follow, some of them page tables that are to be read.
+    /// Pages, some of which are page tables that must be read.
     Contents,
     P2mStart,
     P2mEnd,
     P2mFrame,
 }
 
-/// Words of the map that tells page tables from other pages.
+/// The number of words in the bitmap of page tables.
 const TABLE_WORDS: usize = (page::TABLES_TOLD / 64) as usize;
 
-/// Entries that are looked at together where page tables are among others.
+/// The number of entries that are searched together for page tables.
 const GROUP: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    /// Entries or frames that are still to come.
+    /// The number of entries or frames left.
     pub(crate) words_left: u64,
     count: u32,
     /// Entries with data so far, in this record.
     pub(crate) with_data: u64,
-    /// Largest pfn that an entry may have; -1 in two's complement where none may.
+    /// The largest pfn that an entry may have, or -1 in two's complement if none is allowed.
     limit: u64,
-    /// The same, and no more than every release can restore.
+    /// The same, but at most the largest that every release can restore.
     highest: u64,
-    /// Do entries without data that make the restorer populate nothing have to keep to it?
+    /// Whether the limit also applies to entries for which the restorer populates nothing.
     all_in_range: bool,
     start_pfn: u32,
-    /// Frames of the p2m seen so far without a gap, counting from 0.
+    /// The number of frames of the p2m so far, from 0 and without a gap.
     frames: u64,
-    /// The pfn after the highest one that an entry has named. The pfns below it have been named too, unless
+    /// The pfn after the highest one that an entry has named. All pfns below it have been named too, unless
     /// `libxc::memory-gap` was reported.
     pub(crate) named: u64,
-    /// HVM: the pfn after the highest one that HVM_PARAMS name.
+    /// HVM: the pfn after the highest one that HVM_PARAMS names.
     pub(crate) special_end: u64,
-    /// The frame before this one, and how many were the same as the one before them; in records that name frames again
-    /// those are not counted a second time, and this many are still to come.
+    /// The previous frame; the number of frames that repeated the previous one; and the number of frames left that an
+    /// earlier record has already named, which do not count again.
     frame_before: Option<u64>,
     holes: u64,
     frames_again: u64,
-    /// Which pages with data are page tables.
+    /// A bitmap of the pages with data that are page tables.
     tables: [u64; TABLE_WORDS],
     any_table: bool,
     table_batch_told: bool,
-    /// Pages of the contents that were passed over or read.
+    /// The number of pages that were skipped or read.
     contents: u64,
 }
 
@@ -92,7 +92,7 @@ impl Default for State {
 }
 
 impl State {
-    /// The guest, its p2m or a limit has changed: which pfns are in range now?
+    /// Updates the range of pfns after the guest, its p2m or a limit has changed.
     pub(crate) fn refresh(&mut self, policy: &Policy, summary: &Summary) {
         let pv = summary.guest == Some(Guest::Pv);
         self.limit = if pv {
@@ -100,7 +100,7 @@ impl State {
         } else {
             policy.limit(Limit::HvmPfn).min(1 << 52).wrapping_sub(1)
         };
-        // One comparison for the pfns of real guests: what lies above either bound is looked at again.
+        // Pfns of real guests need one comparison. A pfn above either bound is examined again.
         self.highest = lower(self.limit, page::PFN_OLD.wrapping_sub(1));
         self.all_in_range = pv || policy.profile() == Profile::Hardened;
     }
@@ -169,7 +169,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Takes the count and the reserved word in one, unless there is something to find in them.
+    /// Takes the count and the reserved word together, unless they break a rule.
     #[inline]
     pub(crate) fn pages_header(&mut self, header: [u8; 8]) -> bool {
         let (count, reserved) = self.libxc_order().pair(header);
@@ -183,7 +183,7 @@ impl Verifier {
         usual
     }
 
-    /// Takes the entry of a batch of one, unless there is something to find or to remember of it.
+    /// Takes the entry of a batch of one, unless it breaks a rule or must be remembered.
     #[inline]
     pub(crate) fn pages_single<O: Observer + ?Sized>(
         &mut self,
@@ -241,7 +241,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Judges a run and counts its types. False where an entry may break a rule: nothing is counted then.
+    /// Judges a run and counts its types. Returns false, and counts nothing, if an entry may break a rule.
     fn pages_run(&mut self, words: &[[u8; 8]]) -> bool {
         match self.libxc_order() {
             Order::Little => self.pages_run_of(words, u64::from_le_bytes),
@@ -251,7 +251,7 @@ impl Verifier {
 
     #[inline]
     fn pages_run_of(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> bool {
-        // A run either goes on where the first pass over the guest's memory is, or repeats pfns that were named.
+        // A run either continues the first pass over the guest's memory, or repeats pfns that were named.
         let State { highest, named, .. } = self.pages;
         let first = words.first().map_or(0, |word| read(*word) & page::PFN);
         let (scan, highest, named) = if first == named {
@@ -270,12 +270,12 @@ impl Verifier {
         true
     }
 
-    /// Counts the types of a run whose pfns are in order. False where a type is for the pass that looks at each entry.
+    /// Counts the types of a run whose pfns are in order. Returns false if a type needs the pass over single entries.
     #[inline]
     fn pages_count_run(&mut self, words: &[[u8; 8]], scan: &Scan, read: impl Fn([u8; 8]) -> u64) -> bool {
         let total = words.len() as u64;
         let with_data = self.pages.with_data;
-        // Page tables, which nearly all batches of a PV guest have and others may not, as far as the map of them goes.
+        // Page tables, as far as the bitmap goes. Nearly every batch of a PV guest has some; no other guest may.
         let may_mark =
             self.summary.guest == Some(Guest::Pv) && with_data.saturating_add(total) <= page::TABLES_TOLD;
         if let Some(absent) =
@@ -287,7 +287,7 @@ impl Verifier {
             self.pages.with_data = with_data.saturating_add(normal);
             return true;
         }
-        // Other types, which are rare if not wrong, are for the pass that can report them, and so are reserved ones.
+        // Other types are rare or wrong. They are left to the pass that can report them, like reserved ones.
         if !may_mark {
             return false;
         }
@@ -304,7 +304,7 @@ impl Verifier {
         true
     }
 
-    /// Judges entries each for itself, and counts those that were not refused.
+    /// Judges entries one by one, and counts those that are not refused.
     fn pages_one_by_one<O: Observer + ?Sized>(&mut self, words: &[[u8; 8]], o: &mut O) -> Result<(), Stop> {
         let order = self.libxc_order();
         for word in words {
@@ -336,7 +336,7 @@ impl Verifier {
         if entry & page::RESERVED != 0 {
             self.find(Rule::LibxcPageDataPfnReserved, at, entry, 0, o)?;
         }
-        // For the other types the restorer grows its bitmap of populated pages to the pfn.
+        // For other types, the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
         if over(pfn, highest) && populates {
             self.pages_pfn_high(at, pfn, o)?;
@@ -350,7 +350,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// A pfn above the limit, or one that old restorers cannot keep in their bitmap.
+    /// Reports a pfn above the limit, or one that does not fit the bitmap of old restorers.
     #[cold]
     fn pages_pfn_high<O: Observer + ?Sized>(&mut self, at: u64, pfn: u64, o: &mut O) -> Result<(), Stop> {
         let limit = self.pages.limit;
@@ -377,7 +377,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// All entries have passed: do as many pages follow as they announce?
+    /// Ends the entries, and checks that as many pages follow as they announce.
     #[inline]
     fn pages_entries_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { count, with_data, any_table, .. } = self.pages;
@@ -392,7 +392,7 @@ impl Verifier {
         }
         o.page_batch(&PageBatch { count, pages: with_data, offset: self.position });
         if with_data == 0 && !self.wanted {
-            // The record is over: with the length that it has to have there is no padding.
+            // The record ends here: with its required length, there is no padding.
             self.libxc_await();
             return Ok(());
         }
@@ -408,7 +408,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The next page table among the pages that follow; what lies before it is passed over.
+    /// Skips to the next page table among the pages that follow.
     pub(crate) fn pages_contents(&mut self) {
         let done = self.pages.contents;
         match self.pages.next_table(done) {
@@ -421,20 +421,20 @@ impl Verifier {
         }
     }
 
-    /// A page table has been read.
+    /// Ends a page table.
     pub(crate) fn pages_after_table(&mut self) {
         self.pages_next(Field::Contents);
     }
 }
 
 impl State {
-    /// An entry has named this pfn.
+    /// Records that an entry has named this pfn.
     #[inline]
     fn name(&mut self, pfn: u64) {
         self.named = self.named.max(pfn.saturating_add(1));
     }
 
-    /// A record with this many entries begins.
+    /// Begins a record with this many entries.
     #[inline]
     fn begin(&mut self, count: u32) {
         self.count = count;
@@ -448,13 +448,13 @@ impl State {
         }
     }
 
-    /// Counts the types of a run, and marks its page tables. A second pass over the run marks the same ones.
+    /// Counts the types of a run and marks its page tables. A second pass over the run marks the same ones.
     fn count_and_mark(&mut self, words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> [u64; 16] {
         let mut by_type = [0; 16];
         let mut index = self.with_data;
         let (groups, rest) = words.as_chunks::<GROUP>();
         for group in groups {
-            // Page tables are few and lie together.
+            // Page tables are few, and close to each other.
             if let Some(absent) = absent(group, &read) {
                 let normal = (GROUP as u64).wrapping_sub(absent);
                 count(&mut by_type, page::XTAB, absent);
@@ -494,7 +494,7 @@ impl State {
         }
     }
 
-    /// The first page table at or after this index.
+    /// Returns the first page table at or after this index.
     fn next_table(&self, index: u64) -> Option<u64> {
         let words = usize::try_from(index / 64).ok().and_then(|first| self.tables.get(first..))?;
         let mut first = index & !63;
@@ -524,7 +524,7 @@ impl Verifier {
         self.pages.start_pfn = start;
         let frame = u64::from(start) >> p2m::frame_shift(self.guest_width());
         if frame > self.pages.frames {
-            // The restorer allocates the whole list and leaves uninitialised what no record fills.
+            // The restorer allocates the whole list, and does not initialise what no record fills.
             self.find(Rule::LibxcP2mFramesGap, at, frame, self.pages.frames, o)?;
         }
         self.pages_next(Field::P2mEnd);

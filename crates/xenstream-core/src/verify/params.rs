@@ -1,5 +1,5 @@
-//! HVM_PARAMS: what the restorer and the hypervisor ask of the entries. What each parameter's value may be is in
-//! [`crate::wire::params`].
+//! HVM_PARAMS: what the restorer and the hypervisor require of the entries. [`crate::wire::params`] has the possible values
+//! of each parameter.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -9,7 +9,7 @@ use crate::verify::Stop;
 use crate::wire::libxc::params::{ENTRY, HEADER};
 use crate::wire::params::{COUNT, Settable, index, param_at};
 
-/// Parameters that can be set to one value only: their place among these, by index.
+/// The position of each parameter among those that can be set only once, by index.
 const ONCE: [u64; 6] = [5, 6, 9, 32, 33, 38];
 
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct State {
     /// Indices of this libxc stream, as bits.
     pub(crate) ever: u64,
     index: u64,
-    /// The first value that is not zero of each parameter that can be set once, in the order of [`ONCE`].
+    /// The first nonzero value of each parameter that can be set only once, in the order of [`ONCE`].
     once: [u64; ONCE.len()],
 }
 
@@ -101,7 +101,7 @@ impl Verifier {
         self.memory_param(index, value, at, o)
     }
 
-    /// A parameter that can be set once may be set to the same value again, and to no other one.
+    /// Reports a second, different value of a parameter that can be set only once. The same value again is allowed.
     fn param_once<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -121,7 +121,7 @@ impl Verifier {
     }
 }
 
-/// What every saver writes and a running guest needs.
+/// Reports missing parameters that every saver writes and a running guest needs.
 impl Verifier {
     pub(crate) fn params_missing<O: Observer + ?Sized>(
         &mut self,
@@ -136,7 +136,7 @@ impl Verifier {
         for (index, rule) in needed {
             let bit = 1 << index;
             if self.params.ever & bit == 0 {
-                // Once is enough.
+                // One finding is enough.
                 self.params.ever |= bit;
                 self.find(rule, at, found, index, o)?;
             }

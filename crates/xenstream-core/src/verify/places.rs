@@ -1,4 +1,4 @@
-//! Where a libxc record may stand: what has to come before it, and what may not.
+//! The order of libxc records: what must come before a record, and what must not.
 
 use crate::observer::Observer;
 use crate::policy::{Checkpointing, Level, Limit, Profile};
@@ -10,7 +10,7 @@ use crate::violation::Violation;
 use crate::wire::libxc::{Place, types};
 use crate::wire::{RECORD_HEADER, padding};
 
-/// What a libxc stream has had so far, as bits.
+/// What a libxc stream has contained so far, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen(u16);
 
@@ -24,17 +24,17 @@ impl Seen {
     const VERIFY: Seen = Seen(1 << 6);
     /// A BASIC record of vcpu 0 that is not empty.
     pub(crate) const BASIC_0: Seen = Seen(1 << 7);
-    /// `libxc::static-data-end-missing` was reported: once is enough.
+    /// `libxc::static-data-end-missing` was reported, which is done once.
     const STATIC_TOLD: Seen = Seen(1 << 8);
     /// `libxc::verify-checkpointed` was reported for the last VERIFY.
     const VERIFY_TOLD: Seen = Seen(1 << 9);
-    /// STATIC_DATA_END has come, or the stream's version has none.
+    /// STATIC_DATA_END was read, or the stream's version has none.
     const STATIC_OVER: Seen = Seen(1 << 10);
-    /// P2M_FRAMES has come, or the guest has none.
+    /// X86_PV_P2M_FRAMES was read, or the guest has none.
     const P2M_OVER: Seen = Seen(1 << 11);
-    /// No checkpoint has come, and nobody said that any will.
+    /// There was no checkpoint, and the caller announced none.
     const UNCHECKPOINTED: Seen = Seen(1 << 12);
-    /// `libxc::memory-short` was reported: once is enough.
+    /// `libxc::memory-short` was reported, which is done once.
     pub(crate) const SHORT_TOLD: Seen = Seen(1 << 13);
 
     #[inline]
@@ -54,7 +54,7 @@ impl Seen {
 
 /// (2) of docs/rules.md: the records' places.
 impl Verifier {
-    /// The headers have passed: what need not come?
+    /// Marks what need not come, after the headers.
     pub(crate) fn libxc_places(&mut self) {
         if self.libxc.version < 3 {
             self.libxc.seen.add(Seen::STATIC_OVER);
@@ -67,14 +67,14 @@ impl Verifier {
         }
     }
 
-    /// A CHECKPOINT has passed.
+    /// Ends a CHECKPOINT.
     pub(crate) fn libxc_checkpointed(&mut self) {
         self.libxc.checkpoints = self.libxc.checkpoints.saturating_add(1);
         self.libxc.buffered = 0;
         self.libxc.seen.0 &= !Seen::UNCHECKPOINTED.0;
     }
 
-    /// From the first CHECKPOINT on the restorer keeps records in memory, until the next one.
+    /// Counts the bytes that the restorer buffers between checkpoints, after the first one.
     pub(crate) fn libxc_buffered<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -90,14 +90,14 @@ impl Verifier {
         Ok(())
     }
 
-    /// A checkpoint is complete: the restorer can fall back to it.
+    /// Records that a checkpoint is complete, so that the restorer can fall back to it.
     pub(crate) fn libxc_checkpoint_complete(&mut self) {
         self.libxc.complete = self.libxc.complete.saturating_add(1);
         self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
     }
 
-    /// Is this one of the records that come by the million, where [`libxc_place`](Self::libxc_place) would find
-    /// nothing and change nothing?
+    /// Returns whether this is one of the most frequent records, for which [`libxc_place`](Self::libxc_place) would find and
+    /// change nothing.
     #[inline]
     pub(crate) fn libxc_settled(&self, kind: u32) -> bool {
         const MEMORY: Seen = Seen::STATIC_OVER.and(Seen::P2M_OVER).and(Seen::PAGE_DATA);
@@ -145,7 +145,7 @@ impl Verifier {
             types::X86_PV_INFO => Seen::PV_INFO,
             types::HVM_CONTEXT => Seen::HVM_CONTEXT,
             types::HVM_PARAMS => {
-                // The text asks for the other order, which no release ever wrote.
+                // The specification's text asks for the other order, which no release ever wrote.
                 if seen.has(Seen::HVM_CONTEXT) {
                     self.find(Rule::LibxcHvmParamsOrder, at, found, 0, o)?;
                 }
@@ -164,7 +164,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Has the static data ended? Version 2 has no record for it: the first memory ends it.
+    /// Returns whether the static data has ended. Version 2 has no record for that; the first memory ends it.
     pub(crate) fn static_data_ended(&self) -> bool {
         let seen = self.libxc.seen;
         let inferred = self.libxc.version < 3 && (seen.has(Seen::PAGE_DATA) || seen.has(Seen::P2M_FRAMES));
@@ -209,7 +209,7 @@ impl Verifier {
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
-        // The restorer applies the static data when memory begins, and does not look at other records.
+        // The restorer applies the static data when memory begins, and ignores other records.
         let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
         if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
             self.libxc.seen.add(Seen::STATIC_TOLD);
@@ -230,7 +230,7 @@ impl Verifier {
         self.find(Rule::LibxcPvInfoMissing, at, found, 0, o)
     }
 
-    /// The restorer crashes on pfn 0 as long as there is no p2m, also when it fails over to such a checkpoint.
+    /// Reports a missing p2m. Without one, the restorer crashes on pfn 0, even when it fails over to such a checkpoint.
     fn libxc_p2m_missing<O: Observer + ?Sized>(
         &mut self,
         found: u64,
@@ -271,8 +271,8 @@ impl Verifier {
         if checkpoints > limit {
             self.find(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
         }
-        // From the first checkpoint on the restorer stores records unread and replays them at the next one; its
-        // replay refuses optional records, which its first reading skips.
+        // After the first checkpoint, the restorer stores records unread and replays them at the next one. The replay
+        // refuses optional records, which an immediate read skips.
         if self.policy.profile() == Profile::Restore
             && let Some(record) = self.libxc.optional.take()
         {
@@ -294,7 +294,7 @@ impl Verifier {
         self.libxc_context_missing(found, at, o)
     }
 
-    /// What the restorer needs when it completes the domain.
+    /// Checks what the restorer needs to complete the domain.
     fn libxc_context_missing<O: Observer + ?Sized>(
         &mut self,
         found: u64,
@@ -317,7 +317,7 @@ impl Verifier {
 
     fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let found = u64::from(types::END);
-        // What came after the last checkpoint is never applied.
+        // Records after the last checkpoint are never applied.
         if self.libxc.checkpoints == 0 {
             self.vcpus_completed(o)?;
         }
@@ -328,7 +328,7 @@ impl Verifier {
             self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
         }
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            // An HVM domain without memory is built, and never runs; a PV domain has no start-info page then.
+            // An HVM domain without memory is built but never runs; a PV domain has no start-info page.
             self.find(Rule::LibxcPageDataMissing, at, found, 0, o)?;
         }
         Ok(())

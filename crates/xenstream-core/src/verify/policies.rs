@@ -1,8 +1,8 @@
-//! X86_CPUID_POLICY and X86_MSR_POLICY: what the hypervisor takes of them, and what they tell of the guest's processor.
+//! X86_CPUID_POLICY and X86_MSR_POLICY: what the hypervisor accepts, and what they say about the guest's processor.
 //!
-//! The policy bounds what the registers of the guest's vcpus may be: Xen gives the guest at most the features that the
-//! policy names. So a few words of it are kept for the checks of registers. A leaf that the stream does not have is
-//! Xen's own default and proves nothing.
+//! The policy bounds the registers of the guest's vcpus, because Xen gives the guest at most the features in the policy. A few
+//! words of the policy are kept for the checks of registers. A leaf that is missing in the stream has Xen's own default, and
+//! proves nothing.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -14,7 +14,7 @@ use crate::wire::layout::PolicyHook;
 use crate::wire::libxc::policy;
 use crate::wire::{msr, records, xsave};
 
-/// Most leaves that any release takes: XCP-ng has room for one more than Xen.
+/// The most leaves that any release accepts: XCP-ng has room for one more than Xen.
 const LEAVES_MAX: u64 = 121;
 /// Largest basic leaf.
 const BASIC_MAX: u32 = 0xD;
@@ -30,17 +30,17 @@ const EXTENDED_NUMBER: u32 = 0xFFFF;
 const EXTENDED_OLD: u32 = 0x8000_001C;
 /// `subleaf` of a leaf that has none.
 const NO_SUBLEAF: u32 = u32::MAX;
-/// Narrowest physical addresses that Xen assumes, without and with the features PAE or PSE36.
+/// The narrowest physical addresses that Xen assumes, without and with the feature PAE or PSE36.
 const ADDRESS_BITS_MIN: [u32; 2] = [32, 36];
 /// PAE or PSE36.
 const WIDE_ADDRESSES: Need = Need::either((Word::Leaf1Edx, 6), (Word::Leaf1Edx, 17));
 /// The feature XSAVE, which a guest has only with the leaf that describes it.
 const XSAVE: (Word, u8) = (Word::Leaf1Ecx, 26);
 const XSAVE_LEAF: u32 = 0xD;
-/// Widest physical addresses of any processor, in bits.
+/// The widest physical addresses of any processor, in bits.
 pub(crate) const ADDRESS_BITS_MAX: u32 = 52;
 
-/// A register of a leaf that the checks of a guest's registers look at.
+/// A register of a leaf that the checks of a guest's registers use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Word {
@@ -80,7 +80,7 @@ impl Need {
     }
 }
 
-/// Features of XSAVE, and what the policy has to offer for each (`recalculate_xstate()` of Xen).
+/// Features of XSAVE, and what the policy must offer for each (`recalculate_xstate()` of Xen).
 pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
     (xsave::X87 | xsave::SSE, Need::one(Word::Leaf1Ecx, 26)),
     (xsave::AVX, Need::one(Word::Leaf1Ecx, 28)),
@@ -90,7 +90,7 @@ pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
     (xsave::TILE, Need::one(Word::Leaf7Edx, 24)),
 ];
 
-/// MSRs, and what the policy has to offer for each (the MSR handlers of Xen).
+/// MSRs, and what the policy must offer for each (the MSR handlers of Xen).
 pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
     (msr::SPEC_CTRL, Need::either((Word::Leaf7Edx, 26), (Word::Extended8Ebx, 14))),
     (msr::PKRS, Need::one(Word::Leaf7Ecx, 31)),
@@ -102,29 +102,29 @@ pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
     (msr::DR3_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
 ];
 
-/// What the policy of the stream tells.
+/// What the stream's policy says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     leaf: u32,
     subleaf: u32,
     msr: u32,
-    /// The record comes where Xen still applies it.
+    /// Whether Xen applies the record, which must not come too late.
     applies: bool,
     words: [u32; WORDS],
-    /// Which words have come, as bits.
+    /// The words that were read, as bits.
     known: u16,
-    /// Where each XSAVE component ends in the area of the saver's processor, by its number.
+    /// The end of each XSAVE component in the area of the saver's processor, by its number.
     xsave_ends: [u32; xsave::COMPONENTS],
     xsave_known: u32,
-    /// The first leaf, subleaf of leaf 7, and extended leaf beyond the largest that the policy names. Xen zeroes those
-    /// from there on, its own defaults included (`x86_cpu_policy_clear_out_of_range_leaves()`).
+    /// The first leaf, subleaf of leaf 7, and extended leaf beyond the largest that the policy names. Xen zeroes these and all
+    /// higher ones, including its own defaults (`x86_cpu_policy_clear_out_of_range_leaves()`).
     basic_end: Option<u32>,
     features_end: Option<u32>,
     extended_end: Option<u32>,
 }
 
 impl State {
-    /// Whether the policy says that the guest does not have a feature.
+    /// Returns whether the policy says that the guest lacks a feature.
     pub(crate) fn lacks(&self, need: Need) -> bool {
         self.is_clear(need.one) && self.is_clear(need.other)
     }
@@ -143,7 +143,7 @@ impl State {
         self.words.get(word as usize).copied().filter(|_| known)
     }
 
-    /// Whether the word is of a leaf beyond the largest.
+    /// Returns whether the word belongs to a leaf beyond the largest.
     fn is_zeroed(&self, word: Word) -> bool {
         let features = |subleaf| is_beyond(7, self.basic_end) || is_beyond(subleaf, self.features_end);
         match word {
@@ -163,14 +163,14 @@ impl State {
         }
     }
 
-    /// Width of physical addresses in bits at most, if the policy tells it.
+    /// Returns the greatest width of physical addresses in bits, if the policy says so.
     pub(crate) fn address_bits(&self) -> Option<u32> {
         let [narrow, wide] = ADDRESS_BITS_MIN;
         let least = if self.lacks(WIDE_ADDRESSES) { narrow } else { wide };
         self.word(Word::Extended8Eax).map(|eax| (eax & 0xFF).clamp(least, ADDRESS_BITS_MAX))
     }
 
-    /// Size of an XSAVE area with these features in bytes, where it is known.
+    /// Returns the size in bytes of an XSAVE area with these features, if it is known.
     pub(crate) fn xsave_size(&self, features: u64) -> Option<u64> {
         let mut size = xsave::LEGACY;
         for (component, end) in (0..xsave::COMPONENTS as u32).zip(&self.xsave_ends).skip(2) {
@@ -185,20 +185,20 @@ impl State {
     }
 }
 
-/// Whether a leaf lies beyond the largest one, if that is known.
+/// Returns whether a leaf is beyond the largest one, if that is known.
 fn is_beyond(leaf: u32, end: Option<u32>) -> bool {
     end.is_some_and(|end| leaf >= end)
 }
 
 impl Verifier {
-    /// X86_CPUID_POLICY begins. A second one replaces the first.
+    /// Begins X86_CPUID_POLICY. A second one replaces the first.
     pub(crate) fn cpuid_start(&mut self) {
         let applies = !self.static_data_ended();
         self.policies = State { applies, ..State::default() };
         self.flat_body(&records::CPUID_POLICY);
     }
 
-    /// Xen has room for a fixed number of leaves.
+    /// Judges the number of leaves, for which Xen has limited room.
     pub(crate) fn cpuid_count<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -212,7 +212,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Xen has room for a fixed number of MSRs, which grew.
+    /// Judges the number of MSRs, for which Xen has limited room, more in newer releases.
     pub(crate) fn msr_policy_count<O: Observer + ?Sized>(
         &mut self,
         at: u64,
@@ -226,7 +226,7 @@ impl Verifier {
         }
     }
 
-    /// The hand-written checks of policies.
+    /// Runs the hand-written checks of policies.
     pub(crate) fn policy_hook<O: Observer + ?Sized>(
         &mut self,
         hook: PolicyHook,
@@ -314,7 +314,7 @@ impl Verifier {
             _ => {}
         }
         match (leaf, subleaf) {
-            // The vendor and the highest leaf, each of which some releases compare with the host's.
+            // Some releases compare the vendor or the highest leaf with the host's.
             (0, _) => {
                 self.fact(Fact::Vendor, at, 0, 0, o)?;
                 self.fact(Fact::Leaf, at, 0, 0, o)?;
@@ -327,7 +327,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Some leaves tell the largest one, beyond which Xen has no room.
+    /// Judges leaves that name the largest leaf, beyond which Xen has no room.
     fn cpuid_eax<O: Observer + ?Sized>(&mut self, at: u64, eax: u32, o: &mut O) -> Result<(), Stop> {
         let (largest, end) = match (self.policies.leaf, self.policies.subleaf) {
             (0, _) => (BASIC_MAX, &mut self.policies.basic_end),
@@ -353,7 +353,7 @@ impl Verifier {
             }
             _ => return Ok(()),
         };
-        // From this number plus one on, which for all ones is the whole range: then Xen finds nothing to refuse.
+        // The range starts at this number plus one. For all ones that is the whole range, and Xen refuses nothing.
         if self.policies.applies {
             let number = if self.policies.leaf == EXTENDED { eax & EXTENDED_NUMBER } else { eax };
             *end = Some(number.wrapping_add(1));
@@ -391,12 +391,12 @@ impl Verifier {
     }
 }
 
-/// How many subleaves a leaf has at most (`x86_cpuid_copy_from_buffer()` of Xen), 0 for one that has none; `None` for a
-/// leaf that no release takes.
+/// Returns the most subleaves that a leaf may have (`x86_cpuid_copy_from_buffer()` of Xen), 0 if it has none, or `None` if no
+/// release accepts the leaf.
 fn subleaves(leaf: u32) -> Option<u32> {
     match leaf {
         0x4 => Some(6),
-        // One more with XCP-ng than with Xen.
+        // XCP-ng has one more than Xen.
         0x7 => Some(4),
         0xB => Some(2),
         0xD => Some(63),

@@ -1,5 +1,5 @@
-//! The envelope of QEMU's device state: EMULATOR_CONTEXT of emulator 2, and xenopsd's Qemu_trad. What QEMU would give
-//! up at after the guest's memory has been moved.
+//! The envelope of QEMU's device state: EMULATOR_CONTEXT of emulator 2, and xenopsd's Qemu_trad. QEMU would refuse a wrong one
+//! only after the guest's memory has been transferred.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -33,8 +33,8 @@ impl Field {
 }
 
 impl Verifier {
-    /// A state begins after `gap` bytes and takes the rest of the body; `length_at` is where the stream says how long
-    /// the body is.
+    /// Begins a state that starts after `gap` bytes and takes the rest of the body. `length_at` is the offset of the body's
+    /// length.
     pub(crate) fn qemu_start<O: Observer + ?Sized>(
         &mut self,
         gap: u64,
@@ -55,7 +55,7 @@ impl Verifier {
         self.next(gap, verify::Field::Qemu(field));
     }
 
-    /// Nothing more is looked at but the last byte.
+    /// Skips to the last byte.
     fn qemu_last(&mut self) {
         self.qemu_next(self.left_in_body().saturating_sub(1), Field::Last);
     }

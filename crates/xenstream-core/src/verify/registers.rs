@@ -23,7 +23,7 @@ pub(crate) struct State {
 }
 
 impl Verifier {
-    /// The hand-written checks of these records.
+    /// Runs the hand-written checks of these records.
     pub(crate) fn record_hook<O: Observer + ?Sized>(
         &mut self,
         hook: RecordHook,
@@ -51,14 +51,15 @@ impl Verifier {
     }
 }
 
-/// Frequencies in kHz that a clock may have: what Xen makes of others is a host that stops responding, or a scale that
-/// is off by magnitudes. No processor comes near the bounds.
+/// The frequencies in kHz that a clock may have. With others, the host hangs or the scale is wrong by orders of magnitude. No
+/// processor comes near the bounds.
 pub(crate) const TSC_KHZ_PLAUSIBLE: RangeInclusive<u64> = 1_000..=20_000_000;
 
-/// What releases without the fact TSC64 multiply in 32 bits: a multiple of it becomes 0, and the host loops for ever.
+/// A multiple of this number becomes 0 in releases without the fact TSC64, which multiply in 32 bits, and the host loops for
+/// ever.
 const TSC_KHZ_WRAPS: u64 = 1 << 29;
 
-/// The largest mode in which Xen makes a scale of the frequency.
+/// The largest mode in which Xen computes a scale from the frequency.
 const TSC_MODE_SCALED: u32 = 1;
 
 /// X86_TSC_INFO.
@@ -91,7 +92,7 @@ impl Verifier {
 
     fn vcpu_id<O: Observer + ?Sized>(&mut self, at: u64, id: u32, o: &mut O) -> Result<(), Stop> {
         let limit = self.policy.limit(Limit::Vcpus);
-        // The restorer drops a record without contents before it looks at the id.
+        // The restorer drops a record without contents before it checks the id.
         let dropped = self.policy.profile() == Profile::Restore && self.left_in_body() <= 4;
         if u64::from(id) >= limit && !dropped {
             self.find(Rule::LibxcVcpuId, at, u64::from(id), limit, o)?;
@@ -100,12 +101,12 @@ impl Verifier {
         Ok(())
     }
 
-    /// A VCPU record begins with a header, whatever its type.
+    /// Begins a VCPU record, which has a header for every type.
     pub(crate) fn vcpu_start(&mut self) {
         self.flat_start(&records::VCPU_HEADER, vcpu::HEADER, PartOf::VcpuRecord);
     }
 
-    /// Xen goes by the id inside the blob.
+    /// Compares the id inside the blob, which is the one that Xen uses.
     fn extended_id<O: Observer + ?Sized>(&mut self, at: u64, inner: u64, o: &mut O) -> Result<(), Stop> {
         let outer = u64::from(self.registers.vcpu_id);
         if inner != outer {

@@ -1,16 +1,16 @@
 //! Passes over a run of page frame numbers.
 //!
-//! **The one clever part.** No pass has a branch, so that each compiles to vector code on the baseline of every target.
-//! Whoever changes one: `cargo xtask count` counts its instructions, and the test below compares it with the plain checks
-//! for every type and every reserved bit.
+//! **The clever part.** No pass has a branch, so each compiles to vector code on the baseline of every target. After a
+//! change, run `cargo xtask count`, which counts its instructions. The test below compares each pass with plain checks for
+//! every type and every reserved bit.
 
 use crate::wire::libxc::page;
 
-/// What one pass over a run of entries collects: it tells nearly all there is to tell of nearly all runs.
+/// The result of one pass over a run of entries, which is enough for nearly all runs.
 pub(super) struct Scan {
-    /// All entries, or-ed; of a run that ascends, the last pfn stands for all of them.
+    /// The bitwise OR of all entries. In an ascending run, the last pfn stands for all.
     pub(super) any: u64,
-    /// All entries, and-ed.
+    /// The bitwise AND of all entries.
     all: u64,
 }
 
@@ -26,7 +26,7 @@ impl Scan {
         scan
     }
 
-    /// The same for a run whose pfns go up by one; `None` if they do not.
+    /// The same for a run whose pfns ascend by one, or `None` if they do not.
     #[inline]
     pub(super) fn ascending(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Option<Scan> {
         let first = read(*words.first()?);
@@ -35,19 +35,19 @@ impl Scan {
             differ |= read(*word) ^ expected;
             expected = expected.wrapping_add(1);
         }
-        // All pfns are as expected. In the bits above them, an entry has what the first one has but where they differ.
+        // All pfns are as expected. Above them, an entry has the bits of the first one, except where they differ.
         let pfn = expected.wrapping_sub(1) & page::PFN;
         let ascends = differ & page::PFN == 0;
         ascends.then_some(Scan { any: (first | differ) & !page::PFN | pfn, all: first & !differ })
     }
 
-    /// May a pfn be above the highest? None is above all of them or-ed.
+    /// Returns whether a pfn may be above the highest. None is above the bitwise OR of all.
     #[inline]
     pub(super) fn may_exceed(&self, highest: u64) -> bool {
         over(self.any & page::PFN, highest)
     }
 
-    /// How many of this many entries are XTAB, if they are all NOTAB or all XTAB.
+    /// Returns how many of this many entries are XTAB, if all are NOTAB or all are XTAB.
     #[inline]
     pub(super) fn absent(&self, total: u64) -> Option<u64> {
         if page::kind(self.any) == page::NOTAB {
@@ -58,31 +58,31 @@ impl Scan {
     }
 }
 
-/// Is a pfn above the highest?
+/// Returns whether a pfn is above the highest.
 pub(super) fn exceeds(words: &[[u8; 8]], highest: u64, read: impl Fn([u8; 8]) -> u64) -> bool {
     words.iter().fold(0, |over, word| over | highest.wrapping_sub(read(*word) & page::PFN)) >> 63 != 0
 }
 
-/// How many entries are XTAB, if all others are NOTAB.
+/// Counts the XTAB entries, if all others are NOTAB.
 #[inline]
 pub(super) fn absent(words: &[[u8; 8]], read: impl Fn([u8; 8]) -> u64) -> Option<u64> {
     let (mut other, mut sum) = (0, 0u64);
     for word in words {
         let entry = read(*word);
-        // NOTAB and XTAB are the types whose four bits are all the same: then none of the top three bits is set here.
+        // NOTAB and XTAB are the types whose four bits are equal: then none of the top three bits is set here.
         other |= entry ^ entry << 1;
         sum = sum.wrapping_add(page::kind(entry));
     }
     (other >> 61 == 0).then_some(sum / page::XTAB)
 }
 
-/// Is the pfn above the highest? `highest` is -1 where no pfn is allowed.
+/// Returns whether the pfn is above the highest. `highest` is -1 if no pfn is allowed.
 #[inline]
 pub(super) fn over(pfn: u64, highest: u64) -> bool {
     highest.wrapping_sub(pfn) >> 63 != 0
 }
 
-/// The lower one of two highest pfns, of which each may be -1.
+/// Returns the lower of two highest pfns. Each may be -1.
 #[inline]
 pub(super) fn lower(highest: u64, other: u64) -> u64 {
     highest.wrapping_add(1).min(other.wrapping_add(1)).wrapping_sub(1)
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// Is this entry's pfn above the highest, or none allowed?
+    /// Returns whether this entry's pfn is above the highest, or no pfn is allowed.
     fn above(entry: u64, highest: u64) -> bool {
         highest == u64::MAX || entry & page::PFN > highest
     }

@@ -1,10 +1,10 @@
 //! The state of PV vcpus: the hand-written checks of BASIC, EXTENDED, XSAVE and MSRS. Their fields and the checks that
 //! compare one field are in [`crate::wire::pv`].
 //!
-//! The restorer keeps the last record of each kind of a vcpu and looks at it when the domain is completed, at END or at a
-//! checkpoint. So what is wrong with a record counts only if no later one replaces it, and a frame is compared with the
-//! largest pfn of the whole stream. The profile `restore` follows that: it holds findings back until then. The others
-//! report at once, for no saver writes a vcpu twice.
+//! The restorer keeps the last record of each kind for a vcpu, and examines it when it completes the domain, at END or at a
+//! checkpoint. So a fault counts only if no later record replaces it, and a frame is compared with the largest pfn of the
+//! whole stream. The profile `restore` does the same: it holds findings until then. The other profiles report at once,
+//! because no saver writes a vcpu twice.
 
 use crate::observer::Observer;
 use crate::policy::{Level, Profile};
@@ -20,12 +20,12 @@ use crate::wire::layout::{Layout, PvHook};
 use crate::wire::libxc::{pte, types, vcpu};
 use crate::wire::{msr, pv, xsave};
 
-/// Records of which a finding is held back. What is wrong with one more is reported at once.
+/// The number of records whose finding can be held. A finding in one more record is reported at once.
 const HELD: usize = 2;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// The first of `gdt_frames` above the largest pfn; the largest one while the largest pfn is not known.
+    /// The first of `gdt_frames` above the largest pfn, or the largest frame if the largest pfn is not known yet.
     bad_frame: Option<Value>,
     /// BASIC: the vcpu runs its kernel.
     in_kernel: bool,
@@ -35,13 +35,13 @@ pub(crate) struct State {
     mask: u64,
     /// MSRS: index of the entry.
     index: u32,
-    /// What is wrong with records that a later one may replace; one finding a record.
+    /// Findings in records that a later one may replace, one per record.
     held: [Option<Held>; HELD],
     /// The largest frame that a BASIC named before the first X86_PV_P2M_FRAMES.
     early: Option<Held>,
 }
 
-/// A finding that is held back.
+/// A finding that is held.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     vcpu: u32,
@@ -54,24 +54,24 @@ struct Held {
     record: (u64, u64),
 }
 
-/// What is wrong, or may be.
+/// A fault, or a possible one.
 #[derive(Clone, Copy, Debug)]
 enum Broken {
     Rule(Rule),
-    /// If the frame is above the largest pfn of the whole stream.
+    /// A fault if the frame is above the largest pfn of the whole stream.
     Range(Rule),
-    /// In some releases.
+    /// A fault for some releases.
     Fact(Fact),
 }
 
 /// The records.
 impl Verifier {
-    /// The header of a VCPU record has passed: its blob follows.
+    /// Begins the blob of a VCPU record, after its header.
     pub(crate) fn vcpu_blob<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let blob = self.left_in_body();
         let (kind, id) = (self.libxc.kind, self.registers.vcpu_id);
         if blob == 0 {
-            // It replaces nothing.
+            // An empty record replaces nothing.
             self.rest_of_body();
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl Verifier {
         self.flat_start(layout, self.left_in_body(), PartOf::Vcpu);
     }
 
-    /// The restorer completes the domain: what was held back is final.
+    /// Reports the findings that were held, when the restorer completes the domain.
     pub(crate) fn vcpus_completed<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         while let Some(held) = self.vcpus.take_first() {
             let largest = self.summary.max_pfn.unwrap_or(u64::MAX);
@@ -127,7 +127,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// A rule was broken in a vcpu's state.
+    /// Reports or holds a violation in a vcpu's state.
     pub(crate) fn vcpu_find<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
@@ -143,7 +143,7 @@ impl Verifier {
         self.find(rule, at, found, expected, o)
     }
 
-    /// A vcpu's state shows something that some releases refuse.
+    /// Reports or holds something in a vcpu's state that some releases refuse.
     pub(crate) fn vcpu_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
@@ -159,7 +159,7 @@ impl Verifier {
         self.fact(fact, at, found, expected, o)
     }
 
-    /// Whether a finding at this level is held back.
+    /// Returns whether a finding at this level is held.
     fn vcpu_waits(&self, level: Level) -> bool {
         self.policy.profile() == Profile::Restore && level == Level::Deny
     }
@@ -171,12 +171,12 @@ impl Verifier {
 }
 
 impl State {
-    /// Holds a finding back; false if there is no room for its record.
+    /// Holds a finding. Returns false if there is no room for its record.
     fn hold(&mut self, finding: Held) -> bool {
         let mut free = None;
         for slot in &mut self.held {
             match slot {
-                // One finding is enough to refuse a record, if it is sure to stand.
+                // One finding per record is enough, if it is certain.
                 Some(held) if (held.vcpu, held.kind) == (finding.vcpu, finding.kind) => {
                     if let Broken::Range(_) = held.broken
                         && (!matches!(finding.broken, Broken::Range(_)) || finding.found > held.found)
@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// The finding that comes first in the stream, of those that are still held.
+    /// Removes and returns the held finding that comes first in the stream.
     fn take_first(&mut self) -> Option<Held> {
         let slots = self.held.iter_mut().chain([&mut self.early]);
         let first = slots.filter(|slot| slot.is_some()).min_by_key(|slot| slot.map_or(0, |held| held.at))?;
@@ -280,8 +280,8 @@ impl Verifier {
         }
     }
 
-    /// A frame that the restorer looks up. Before the first X86_PV_P2M_FRAMES nothing tells which ones there are, and
-    /// more records of that kind may follow: the restorer compares later.
+    /// Judges a frame that the restorer looks up. Before the first X86_PV_P2M_FRAMES, the largest pfn is unknown, and more
+    /// such records may follow. The restorer compares later.
     fn vcpu_frame<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
@@ -319,9 +319,9 @@ impl Verifier {
         }
     }
 
-    /// `gdt_ents` tells how many of the frames before it count.
+    /// Judges `gdt_ents`, which says how many of the frames before it count.
     fn gdt_entries<O: Observer + ?Sized>(&mut self, at: u64, entries: u64, o: &mut O) -> Result<(), Stop> {
-        // The restorer looks at the lower half alone, and Xen at all of it.
+        // The restorer checks the lower half only, and Xen all of it.
         let lower = entries & u64::from(u32::MAX);
         if lower > vcpu::GDT_ENTRIES_MAX {
             self.flat_find(Rule::PvGdtCount, at, entries, vcpu::GDT_ENTRIES_MAX, o)?;
@@ -342,7 +342,7 @@ impl Verifier {
             return self.vcpu_frame(Rule::PvCr1Range, at, value >> pte::FRAME_SHIFT, o);
         }
         if value != 0 {
-            // The restorer leaves it alone, and Xen takes it for a frame of the machine.
+            // The restorer does not translate it, and Xen takes it for a machine frame.
             self.flat_find(Rule::PvCr1Present, at, value, value | pte::PRESENT, o)?;
         } else if !self.vcpus.in_kernel {
             self.flat_find(Rule::PvUserMode, at, 0, 0, o)?;
@@ -399,13 +399,14 @@ impl Verifier {
     }
 }
 
-/// Whether some release takes these components together. Those of AMX came with the release that wants both.
+/// Returns whether some release accepts these components together. The release that added AMX requires both of its
+/// components.
 const fn is_valid(features: u64) -> bool {
     let tile = features & xsave::TILE;
     xsave::is_consistent(features) && features & !xsave::POSSIBLE == 0 && (tile == 0 || tile == xsave::TILE)
 }
 
-/// The frame in a saved cr3. A 32-bit guest's is folded: the frame's top bits lie in the lowest twelve.
+/// Returns the frame in a saved cr3. In a 32-bit guest, the top bits of the frame are in the lowest twelve bits.
 fn cr3_frame(value: u64, width: u8) -> u64 {
     if width == 4 {
         let value = value & u64::from(u32::MAX);

@@ -26,13 +26,13 @@ pub(crate) struct State {
 }
 
 impl Verifier {
-    /// The signature has passed.
+    /// Begins the image, after its signature.
     pub(crate) fn xenopsd_start(&mut self) {
         self.sure = self.position.saturating_add(xenopsd::HEADER);
         self.xenopsd_await();
     }
 
-    /// A header comes next.
+    /// Sets the next step: a header.
     pub(crate) fn xenopsd_await(&mut self) {
         self.await_record(Layer::Xenopsd, self.xenopsd.index, verify::Field::Xenopsd(Field::Type));
     }
@@ -55,7 +55,7 @@ impl Verifier {
         }
     }
 
-    /// A header is complete; `at` is the offset of its length.
+    /// Takes a complete header. `at` is the offset of its length.
     fn xenopsd_header<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
         let kind = self.xenopsd.kind;
         let index = self.xenopsd.index;
@@ -106,7 +106,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Judges a length; gives back how many bytes of the record's own follow.
+    /// Judges a length. Returns how many bytes of the record follow.
     fn xenopsd_length<O: Observer + ?Sized>(
         &mut self,
         contents: Contents,
@@ -146,7 +146,7 @@ impl Verifier {
         Ok(length)
     }
 
-    /// A header's body has passed.
+    /// Ends a header's body.
     pub(crate) fn xenopsd_record_end(&mut self) {
         match self.xenopsd.kind {
             types::END_OF_IMAGE => self.next(0, verify::Field::Ended),

@@ -8,18 +8,18 @@ use crate::verify::{Field, Stop};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct State {
-    /// The string being read is a value.
+    /// Whether the string being read is a value.
     in_value: bool,
     /// Absolute offset of the first byte of the string being read.
     string: u64,
     /// Absolute offset of the first byte of the last key.
     key: u64,
-    /// Keys since the stream or the last checkpoint began: libxl keeps what it makes of all records until then.
+    /// The number of keys since the start of the stream or the last checkpoint, until which libxl keeps its objects.
     pub(crate) keys: u64,
 }
 
 impl Verifier {
-    /// Pairs follow after `gap` bytes, up to the end of the body.
+    /// Begins the pairs, which start after `gap` bytes and take the rest of the body.
     pub(crate) fn xenstore_start(&mut self, gap: u64) {
         let start = self.position.saturating_add(gap);
         let keys = self.xenstore.keys;
@@ -49,7 +49,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Some of a string, at most up to its terminator.
+    /// Judges part of a string, at most up to its terminator.
     fn xenstore_piece<O: Observer + ?Sized>(&mut self, piece: &[u8], o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, .. } = self.xenstore;
         if !in_value && self.position == string {
@@ -59,7 +59,7 @@ impl Verifier {
                 self.find(Rule::LibxlXenstoreCount, string, self.xenstore.keys, limit, o)?;
             }
         }
-        // One pass without a branch tells whether there is anything to find.
+        // One pass without a branch shows whether a byte may break a rule.
         let odd = if in_value {
             piece.iter().fold(false, |odd, byte| odd | !(*byte == 0 || is_of_value(*byte)))
         } else {
@@ -104,7 +104,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The body has passed: is the last string whole, and does the last key have a value?
+    /// Ends the body, and checks that the last string is complete and the last key has a value.
     fn xenstore_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, key, .. } = self.xenstore;
         if string != self.position {

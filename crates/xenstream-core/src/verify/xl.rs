@@ -42,21 +42,21 @@ impl Field {
 }
 
 impl Verifier {
-    /// The magic has passed.
+    /// Begins the header, after its magic.
     pub(crate) fn xl_start(&mut self) {
         self.sure = xl::HEADER.saturating_add(libxl::HEADER);
         self.header_start(&headers::XL, PartOf::Xl, xl::MAGIC.len() as u64);
     }
 
-    /// The rule that a libxl stream breaks where the header announces a legacy image, with the offset and the value of
-    /// the flags that do so.
+    /// Returns the rule that a libxl stream breaks if the header announces a legacy image, with the offset and the value of
+    /// its flags.
     pub(crate) fn xl_announces_legacy(&self) -> Option<(Rule, u64, u64)> {
         let flags = self.xl.mandatory_flags;
         let announces = flags & xl::FLAG_STREAM_V2 == 0;
         announces.then_some((Rule::XlStreamFlag, xl::at::MANDATORY_FLAGS, u64::from(flags)))
     }
 
-    /// The hand-written checks of the header.
+    /// Runs the hand-written checks of the header.
     pub(crate) fn xl_hook<O: Observer + ?Sized>(
         &mut self,
         hook: XlHook,
@@ -66,7 +66,7 @@ impl Verifier {
         let word = field.value as u32;
         match hook {
             XlHook::Byteorder => {
-                // The order is not known yet: `word` is little-endian.
+                // The byte order is not known yet; `word` is little-endian.
                 let expected = u64::from(xl::BYTEORDER);
                 if word == xl::BYTEORDER.swap_bytes() {
                     self.xl.order = Order::Big;
@@ -101,7 +101,7 @@ impl Verifier {
                 self.xl_config_len(at, u64::from(length), o)?;
             }
             Field::ConfigLast => {
-                // xl hands the configuration on as a C string.
+                // xl passes the configuration on as a C string.
                 if a != 0 {
                     self.find(Rule::XlConfigTerminator, at, u64::from(a), 0, o)?;
                 }
@@ -113,7 +113,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The header has passed.
+    /// Ends the header.
     pub(crate) fn xl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { order, mandatory_flags, optional_flags, optional_data_len, .. } = self.xl;
         o.header(&Header::Xl { offset: 0, order, mandatory_flags, optional_flags, optional_data_len });
@@ -171,7 +171,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The configuration has passed; readers skip what is left of the optional data.
+    /// Ends the configuration. Readers skip the rest of the optional data.
     pub(crate) fn xl_config_end(&mut self) {
         self.wanted = false;
         let tail = self.xl.tail;

@@ -437,21 +437,21 @@ pub mod page {
         entry >> TYPE_SHIFT
     }
 
-    /// Does a page of this type follow in the record?
+    /// Returns whether the record contains the data of a page of this type.
     #[inline]
     #[must_use]
     pub const fn has_data(kind: u64) -> bool {
         matches!(kind, NOTAB..=L4TAB | L1TAB_PINNED..=L4TAB_PINNED)
     }
 
-    /// Is this a page-table type?
+    /// Returns whether this is the type of a page table.
     #[inline]
     #[must_use]
     pub const fn is_table(kind: u64) -> bool {
         matches!(kind, L1TAB..=L4TAB | L1TAB_PINNED..=L4TAB_PINNED)
     }
 
-    /// Is this one of the reserved types?
+    /// Returns whether this is a reserved type.
     #[inline]
     #[must_use]
     pub const fn is_reserved(kind: u64) -> bool {

@@ -32,7 +32,7 @@ struct Distinct {
 }
 
 impl Distinct {
-    /// Counts one. Is it one that was not there before?
+    /// Counts one. Returns whether it is new.
     #[inline]
     fn count(&mut self, pages: u64) -> bool {
         self.this_round += 1;

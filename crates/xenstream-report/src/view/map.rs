@@ -32,7 +32,7 @@ pub(crate) struct Map {
     pub(crate) height: usize,
     /// Place, width and height of the rows, as they are where nothing is drawn.
     pub(crate) holes: Vec<(usize, usize, usize)>,
-    /// Are there pages that were never mentioned, and such that came without data?
+    /// Whether there are pages that were never mentioned, and pages without data.
     pub(crate) has_gaps: bool,
     pub(crate) has_dataless: bool,
     /// What stands beside the rows, and in the folded ones.
@@ -277,7 +277,7 @@ impl Grid {
     }
 }
 
-/// Do the same things occur in both, and as often?
+/// Returns whether both contain the same items equally often.
 fn is_alike(a: &Cell, b: &Cell) -> bool {
     let occurring = |cell: &Cell| [cell.normal, cell.tables, cell.dataless, cell.absent].map(|n| n > 0);
     occurring(a) == occurring(b) && a.times() == b.times()

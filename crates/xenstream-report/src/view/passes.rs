@@ -52,7 +52,7 @@ impl Passes {
         Some(Passes { rows: list.iter().map(|round| row(round, full)).collect(), sentence })
     }
 
-    /// Is any bar cut short?
+    /// Whether any bar is shortened.
     pub(crate) fn is_any_cut(&self) -> bool {
         self.rows.iter().any(|row| row.is_cut)
     }

@@ -74,7 +74,7 @@ impl<'c> Places<'c> {
         Places { lanes, bytes }
     }
 
-    /// Is there anything of this group?
+    /// Returns whether the group has any record.
     pub(crate) fn has(&self, group: Group) -> bool {
         self.lanes.iter().flatten().any(|place| place.run.group() == group)
     }

@@ -53,7 +53,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Is it hardly visible at its true width?
+    /// Whether the block would hardly be visible at its true width.
     pub(crate) fn is_thin(&self) -> bool {
         self.width < 0.25
     }

@@ -21,7 +21,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("save::checkpointed_streams_are_the_real_helper_s_own", checkpointed),
 ];
 
-/// Saves to a descriptor of this kind. What came of it, and what was written?
+/// Saves to a descriptor of this kind. Returns the outcome and the bytes written.
 fn save(kind: Kind, saved: &[u8], prepare: impl FnOnce(Libxl) -> Libxl) -> (crate::libxl::Ended, Vec<u8>) {
     let (sink, mut consumer) = kind.open();
     let running = prepare(Libxl::save(sink, saved)).start();

@@ -24,7 +24,7 @@ pub(crate) const QUIRKS: &str = "STAND_IN";
 /// The first argument of a child of its own, which lives as long as standard input is open.
 const HOLD: &str = "--hold";
 
-/// Is this process to stand in? Then it does not come back.
+/// Acts as the stand-in, without returning, if this process is to be one.
 pub(crate) fn run_if_asked() {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();

@@ -121,7 +121,7 @@ impl Broken {
         self.stream.bytes()
     }
 
-    /// Is the rule one that the crate `xenstream` checks, and not the core?
+    /// Returns whether the crate `xenstream` checks the rule, and not the core.
     #[must_use]
     pub fn is_for_std(&self) -> bool {
         self.rule.entry().by == Checker::Std

@@ -152,7 +152,7 @@ fn is_vcpu(item: &Item) -> bool {
         .contains(&item.part())
 }
 
-/// Does the static data have to end before this record?
+/// Returns whether the static data must end before this record.
 fn matters(item: &Item) -> bool {
     [P2M, PAGES].contains(&item.part())
 }

@@ -102,7 +102,7 @@ impl Case {
         &self.outcomes[profile as usize]
     }
 
-    /// Is the rule one that the std crate checks, and not the core?
+    /// Returns whether the crate `xenstream` checks the rule, and not the core.
     #[must_use]
     pub fn is_for_std(&self) -> bool {
         self.rule.entry().by == Checker::Std

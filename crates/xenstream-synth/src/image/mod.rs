@@ -80,7 +80,7 @@ impl Container {
         }
     }
 
-    /// Is there a libxl stream? Only that has the records of a checkpoint.
+    /// Returns whether there is a libxl stream, which alone can have checkpoints.
     #[must_use]
     pub const fn has_libxl(self) -> bool {
         matches!(self, Container::Xl | Container::Libvirt | Container::Libxl)
@@ -164,7 +164,7 @@ impl Shape {
         }
     }
 
-    /// Can there be such an image?
+    /// Checks that such an image is possible.
     ///
     /// # Errors
     /// The first thing that speaks against it.

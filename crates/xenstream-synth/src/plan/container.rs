@@ -103,7 +103,7 @@ pub struct Pair {
 }
 
 impl Container {
-    /// Is there a libxl stream?
+    /// Returns whether there is a libxl stream.
     #[must_use]
     pub fn has_libxl(&self) -> bool {
         matches!(self, Container::Libxl | Container::Xl(_) | Container::Libvirt(_))

@@ -91,7 +91,7 @@ pub enum PageKind {
     Table {
         /// The level.
         level: u8,
-        /// Is it pinned?
+        /// Whether the page table is pinned.
         pinned: bool,
     },
     /// With a hardware error.

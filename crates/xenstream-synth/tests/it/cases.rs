@@ -87,7 +87,7 @@ fn at_deny_the_rule_refuses_where_the_case_says() {
     });
 }
 
-/// Does the case's rule say anything under this profile?
+/// Returns whether the case's rule reports anything under this profile.
 fn speaks(case: &Case, profile: Profile) -> bool {
     let Outcome { refused, warnings } = case.outcome(profile);
     refused.is_some_and(|(rule, _)| rule == case.rule) || warnings.contains(&case.rule)

@@ -132,7 +132,7 @@ impl Ends for Descriptors<'_> {
     }
 }
 
-/// Is it a pipe? Then a larger one is worth a lot, and nothing is lost where the system has none to give.
+/// Returns whether the descriptor is a pipe, and enlarges it if the system allows. A larger pipe is much faster.
 fn prepare(fd: BorrowedFd<'_>) -> io::Result<bool> {
     let is_pipe = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Fifo;
     if is_pipe {

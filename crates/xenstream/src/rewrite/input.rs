@@ -16,7 +16,7 @@ pub(crate) trait Bytes {
     /// Passes over some bytes, `n` at the most. `None`: they are to be read.
     fn skip(&mut self, n: u64) -> Result<Option<u64>, Error>;
 
-    /// May bytes be taken that belong to no stream? They are gone for who reads on.
+    /// Returns whether bytes that belong to no stream may be consumed. The next reader will not see them.
     fn reads_on(&self) -> bool;
 
     /// How the input is compressed.

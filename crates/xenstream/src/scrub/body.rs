@@ -247,7 +247,7 @@ impl Walk {
         }
     }
 
-    /// Once all that is kept back is there: may it stay?
+    /// Returns whether the withheld bytes may be kept, once all of them have arrived.
     pub(super) fn release(&mut self) -> Option<bool> {
         match &self.at {
             At::Entries(entries) if entries.left == 0 => {

@@ -131,7 +131,7 @@ impl Filter {
         self.damaged_from
     }
 
-    /// Does what is due in front of the next byte.
+    /// Performs the actions that are due before the next byte.
     fn settle(&mut self, out: &mut dyn Sink) -> io::Result<()> {
         loop {
             if let At::Body(walk) = &mut self.at {

@@ -170,7 +170,7 @@ impl Pace {
     /// To look at the clock costs a twentieth of a read from the cache: as long as reads are fast, one in so many is timed.
     const TIMED: u32 = 4;
 
-    /// Should the next read be timed?
+    /// Returns whether to time the next read.
     fn asks_for_time(&mut self) -> bool {
         self.reads = self.reads.wrapping_add(1) % Pace::TIMED;
         self.reads == 1 || self.uncached > 0 || self.hinted > 0

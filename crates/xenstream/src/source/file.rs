@@ -60,7 +60,7 @@ pub trait ReadAt {
         None
     }
 
-    /// Do bytes after the stream's end belong to nothing? So it is with a regular file; a block device has bytes
+    /// Whether bytes after the end of the stream belong to nothing else, as in a regular file. A block device has bytes
     /// after anything.
     fn ends_with_stream(&self) -> bool {
         true

@@ -39,14 +39,14 @@ pub(crate) trait Stream {
     /// Waits for bytes and takes some; none at the input's end.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
 
-    /// Can bytes be passed over without being copied?
+    /// Returns whether bytes can be skipped without being copied.
     fn discards(&self) -> bool;
 
     /// Passes over some bytes, at most `bytes`. 0: for some reason there were none to be passed over, and what comes
     /// next has to be read. It need not be the input's end.
     fn discard(&mut self, bytes: u64) -> io::Result<u64>;
 
-    /// Do bytes after the stream's end belong to nothing?
+    /// Returns whether bytes after the end of the stream belong to nothing else.
     fn ends_with_stream(&self) -> bool;
 
     /// Takes bytes of what is no stream, where they are there or come soon; none at the input's end. `None`: there is

@@ -86,7 +86,7 @@ fn relay_pipes(bytes: &[u8], options: &Options) -> (Relayed, Vec<u8>) {
     })
 }
 
-/// Relays a case. Was it refused?
+/// Relays a case. Returns whether it was refused.
 fn check_promise(
     case: &Case,
     policy: &Policy,
@@ -303,7 +303,7 @@ fn every_kind_of_descriptor_at_either_end() {
     }
 }
 
-/// Relays a stream, with something after it that has to stay. What came out?
+/// Relays a stream with bytes after it that must stay in the input. Returns the output.
 fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> {
     let (mut producer, source) = input.open();
     let (sink, mut consumer) = output.open();

@@ -1,4 +1,4 @@
-//! CPU: what `hvm_load_cpu_ctxt()` of Xen asks of a vcpu's registers, beyond comparisons of one field.
+//! CPU: what `hvm_load_cpu_ctxt()` of Xen requires of a vcpu's registers, beyond comparisons of one field.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -9,7 +9,7 @@ use crate::verify::flat::Value;
 use crate::verify::policies::{ADDRESS_BITS_MAX, Need, Word};
 use crate::wire::hvm::cpu::{cr0, cr4, efer};
 
-/// Bits of CR4, and what the policy has to offer for each.
+/// Bits of CR4, and what the policy must offer for each.
 const CR4_NEEDS: [(u64, Need); 17] = [
     (cr4::VME | cr4::PVI, Need::one(Word::Leaf1Edx, 1)),
     (cr4::TSD, Need::one(Word::Leaf1Edx, 4)),
@@ -30,7 +30,7 @@ const CR4_NEEDS: [(u64, Need); 17] = [
     (cr4::PKE, Need::one(Word::Leaf7Ecx, 3)),
 ];
 
-/// Bits of EFER, and what the policy has to offer for each.
+/// Bits of EFER, and what the policy must offer for each.
 const EFER_NEEDS: [(u64, Need); 6] = [
     (efer::SCE, Need::one(Word::Extended1Edx, 11)),
     (efer::LME | efer::LMA, Need::one(Word::Extended1Edx, 29)),
@@ -49,7 +49,7 @@ mod event {
     pub(super) const TYPE: u64 = 7;
     /// Types that no processor injects.
     pub(super) const RESERVED_TYPES: [u64; 2] = [1, 7];
-    /// Types that only a VMX host takes.
+    /// Types that only a VMX host accepts.
     pub(super) const VMX_TYPES: [u64; 2] = [5, 6];
     pub(super) const ERROR_MAX: u64 = 0xFFFF;
 }
@@ -62,7 +62,7 @@ pub(super) struct Earlier {
 }
 
 impl Verifier {
-    /// Paging needs protection.
+    /// Judges CR0. Paging requires protection.
     pub(super) fn hvm_cr0<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         self.hvm.cpu.cr0 = value;
@@ -72,7 +72,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The policy tells the width of physical addresses at most; no processor has more than 52 bits.
+    /// Judges CR3. The policy bounds the width of physical addresses; no processor has more than 52 bits.
     pub(super) fn hvm_cr3<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         let bits = self.policies.address_bits().unwrap_or(ADDRESS_BITS_MAX);
@@ -90,7 +90,7 @@ impl Verifier {
         self.hvm_policy(Rule::HvmCpuPolicy, field, &CR4_NEEDS, o)
     }
 
-    /// Long mode is active only where it is enabled and paging is on.
+    /// Judges EFER. Long mode is active only if it is enabled and paging is on.
     pub(super) fn hvm_efer<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         let active = value & efer::LMA != 0;
@@ -100,7 +100,7 @@ impl Verifier {
         self.hvm_policy(Rule::HvmCpuPolicy, field, &EFER_NEEDS, o)
     }
 
-    /// Judges the bits of a value against the features that the guest was told of.
+    /// Compares the bits of a value with the features that the guest sees.
     pub(super) fn hvm_policy<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,

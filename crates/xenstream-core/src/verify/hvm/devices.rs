@@ -11,19 +11,19 @@ use crate::violation::RecordRef;
 use crate::wire::hvm::pic::{self, Pic};
 use crate::wire::hvm::vcpus::apic_base;
 
-/// The two PICs, of which the output of one is judged with the state of the other.
+/// The two PICs. The output of the master is judged with the state of the slave.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pics {
-    /// Bytes of the entry that is being read.
+    /// The bytes of the entry being read.
     gathered: u64,
-    /// The master's output is asserted for its cascade, by this entry, and stands at this offset.
+    /// The entry, and the offset of the output, if the master's output is asserted for its cascade.
     cascaded: Option<(RecordRef, u64)>,
-    /// The slave has a deliverable interrupt.
+    /// Whether the slave has a deliverable interrupt.
     slave_delivers: bool,
 }
 
 impl Verifier {
-    /// Xen carries the frequency unchecked into X86_TSC_INFO of the next save, and there it can make a host loop.
+    /// Judges the frequency. Xen copies it unchecked into X86_TSC_INFO of the next save, where it can make a host loop.
     pub(super) fn hvm_header_tsc<O: Observer + ?Sized>(
         &mut self,
         field: Value,
@@ -36,7 +36,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Gathers the bytes of a PIC and judges them when the last one has come.
+    /// Gathers the bytes of a PIC, and judges them after the last one.
     pub(super) fn hvm_pic<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let gathered = self.hvm.pics.gathered >> 8 | field.value << 56;
         self.hvm.pics.gathered = gathered;
@@ -58,7 +58,8 @@ impl Verifier {
         self.hvm_pic_output(pic, is_master, field, o)
     }
 
-    /// An asserted output without a deliverable interrupt fails an assertion of the hypervisor: the host goes down.
+    /// Reports an asserted output without a deliverable interrupt, which fails an assertion in the hypervisor and takes the host
+    /// down.
     fn hvm_pic_output<O: Observer + ?Sized>(
         &mut self,
         pic: Pic,
@@ -87,7 +88,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The chain has passed: where the master's interrupt is the cascade, the slave must have one too.
+    /// Compares the PICs at the end of the chain: if the master's interrupt is the cascade, the slave must have one.
     pub(super) fn hvm_pics_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.hvm.pics.cascaded.take() {
             Some((entry, at)) if !self.hvm.pics.slave_delivers => {
@@ -97,7 +98,7 @@ impl Verifier {
         }
     }
 
-    /// The counters 0 and 1 cannot be gated.
+    /// Judges the gates of the PIT. Counters 0 and 1 cannot be gated.
     pub(super) fn hvm_pit_gate<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let Value { value, at, element } = field;
         let gated = element < 2 && value == 0;
@@ -107,7 +108,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The x2APIC mode needs an enabled APIC.
+    /// Judges the mode of the APIC. x2APIC mode requires an enabled APIC.
     pub(super) fn hvm_lapic_base<O: Observer + ?Sized>(
         &mut self,
         field: Value,

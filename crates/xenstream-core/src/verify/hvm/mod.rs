@@ -35,9 +35,9 @@ pub(crate) struct State {
     instance: u16,
     /// Absolute offset of the end of the entry being read.
     end: u64,
-    /// END has come.
+    /// Whether END was read.
     ended: bool,
-    /// Instances that have come, by typecode, as bits; repetitions among later vcpus go unseen.
+    /// The instances that were read, by typecode, as bits. Repetitions among higher vcpus are not detected.
     seen: [u64; types::KNOWN as usize],
     cpu: cpu::Earlier,
     pics: devices::Pics,
@@ -55,7 +55,7 @@ impl Field {
 }
 
 impl Verifier {
-    /// A chain begins with the body.
+    /// Begins a chain, at the start of the body.
     pub(crate) fn hvm_start(&mut self) {
         self.hvm = State::default();
         self.hvm_await(0, Field::Next);
@@ -77,7 +77,7 @@ impl Verifier {
         self.find_in(rule, offset, found, expected, entry, o)
     }
 
-    /// The entry shows something that some releases of Xen refuse.
+    /// Reports something in the entry that some releases of Xen refuse.
     fn hvm_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
@@ -90,7 +90,7 @@ impl Verifier {
         self.fact_in(fact, offset, found, expected, entry, o)
     }
 
-    /// An entry has passed, or none has come yet.
+    /// Sets the next step: an entry, or the end of the chain.
     pub(crate) fn hvm_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let left = self.left_in_body();
         if self.hvm.ended {
@@ -128,7 +128,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The hand-written checks of entries.
+    /// Runs the hand-written checks of entries.
     pub(crate) fn hvm_hook<O: Observer + ?Sized>(
         &mut self,
         hook: HvmHook,
@@ -160,7 +160,7 @@ impl Verifier {
         }
     }
 
-    /// Bytes of the entry that are still to come.
+    /// Returns the number of bytes left in the entry.
     pub(crate) fn hvm_left_in_entry(&self) -> u64 {
         self.hvm.end.saturating_sub(self.position)
     }
@@ -169,7 +169,7 @@ impl Verifier {
         self.hvm_await(self.hvm_left_in_entry(), Field::Next);
     }
 
-    /// An entry's header is complete.
+    /// Takes the complete header of an entry.
     fn hvm_entry<O: Observer + ?Sized>(&mut self, at: u64, header: [u8; 8], o: &mut O) -> Result<(), Stop> {
         let [a, b, c, d, e, f, g, h] = header;
         let typecode = Order::Little.u16([a, b]);
@@ -213,7 +213,7 @@ impl Verifier {
         });
         if typecode == types::END {
             self.hvm_chain_ends(at, o)?;
-            // Xen stops here and looks no further, at this entry's length neither.
+            // Xen stops here and ignores the rest, including this entry's length.
             if length != 0 {
                 self.hvm_find(Rule::HvmEndLength, length_at, length, 0, o)?;
             }
@@ -255,7 +255,7 @@ impl Verifier {
 }
 
 impl Verifier {
-    /// END stands at this offset: does the chain have what it needs, and nothing that it must not have?
+    /// Ends the chain at this offset, and checks that it is complete.
     fn hvm_chain_ends<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         if !self.hvm.has(types::CPU, 1) {
             self.hvm_find(Rule::HvmCpuMissing, at, 0, 0, o)?;
@@ -268,17 +268,17 @@ impl Verifier {
 }
 
 impl State {
-    /// Whether one of these instances, as bits, has come.
+    /// Returns whether one of these instances, as bits, was read.
     fn has(&self, typecode: u16, instances: u64) -> bool {
         self.seen.get(usize::from(typecode)).is_some_and(|seen| seen & instances != 0)
     }
 
-    /// Whether an emulated device has come that a PVH guest does not have.
+    /// Returns whether an emulated device was read that a PVH guest does not have.
     pub(crate) fn has_devices(&self) -> bool {
         hvm::DEVICES.iter().any(|typecode| self.has(*typecode, u64::MAX))
     }
 
-    /// Has this typecode and instance come before?
+    /// Records this typecode and instance. Returns whether they were read before.
     fn repeats(&mut self, typecode: u16, instance: u16) -> bool {
         let Some(seen) = self.seen.get_mut(usize::from(typecode)) else { return false };
         let Some(bit) = 1u64.checked_shl(u32::from(instance)) else { return false };

@@ -1,4 +1,4 @@
-//! Entries of a vcpu beside CPU: MTRR, CPU_XSAVE and CPU_MSR, beyond comparisons of one field.
+//! Other entries of a vcpu than CPU: checks of MTRR, CPU_XSAVE and CPU_MSR beyond comparisons of one field.
 
 use crate::observer::Observer;
 use crate::rule::Rule;
@@ -11,7 +11,7 @@ use crate::wire::hvm::{self, vcpus};
 use crate::wire::layout::canonical;
 use crate::wire::{msr, xsave};
 
-/// Most variable ranges that Xen has room for.
+/// The most variable ranges that Xen has room for.
 const MTRR_RANGES_MAX: u64 = 8;
 const MTRR_RANGES: u64 = 0xFF;
 
@@ -73,7 +73,7 @@ impl Verifier {
         self.hvm_xsave_length(value, o)
     }
 
-    /// The entry has room for the components of these features.
+    /// Checks that the entry has room for the components of these features.
     fn hvm_xsave_length<O: Observer + ?Sized>(&mut self, features: u64, o: &mut O) -> Result<(), Stop> {
         let length = self.flat_length();
         let needs = |size: u64| vcpus::XSAVE_AREA_AT.saturating_add(size);
@@ -81,7 +81,7 @@ impl Verifier {
         if length < least {
             return self.hvm_find(Rule::HvmXsaveArea, self.flat_length_at(), length, least, o);
         }
-        // The size on the processor that the guest was saved on, according to its policy.
+        // The size on the saver's processor, according to the policy.
         if let Some(exact) = self.policies.xsave_size(features).map(needs)
             && length < exact
         {
@@ -101,7 +101,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// The header of the area has passed: what follows the components of the guest's features is zero.
+    /// Checks the bytes after the components of the guest's features, which must be zero. Called after the area's header.
     pub(super) fn hvm_xsave_end(&mut self) {
         let features = self.hvm.vcpu.accum;
         let Some(size) = xsave::common_size(features).or_else(|| self.policies.xsave_size(features)) else {

@@ -99,7 +99,7 @@ pub enum Length {
 }
 
 impl Length {
-    /// Does this length fit?
+    /// Returns whether the entry may have this length.
     #[inline]
     #[must_use]
     pub const fn allows(self, length: u64) -> bool {

@@ -49,7 +49,7 @@ impl Dom {
         dom
     }
 
-    /// Is there an element with this id?
+    /// Returns whether there is an element with this id.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.elements.contains_key(id)
     }

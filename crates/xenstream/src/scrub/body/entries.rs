@@ -58,7 +58,7 @@ impl Entries {
         self.with_data += u64::from(page::has_data(page::kind(self.order.u64(word))));
     }
 
-    /// Are there as many pages as the entries announce?
+    /// Returns whether there are as many pages as the entries announce.
     pub(super) fn agree(&self) -> bool {
         page::HEADER + self.count * page::ENTRY + self.with_data * PAGE_SIZE == self.length
     }

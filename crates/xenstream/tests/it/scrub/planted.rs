@@ -25,7 +25,7 @@ pub(crate) fn full(marker: [u8; 8], length: usize) -> Vec<u8> {
     marker.into_iter().cycle().take(length).collect()
 }
 
-/// Does anything of it occur, beginning with any of its bytes?
+/// Returns whether any part of it occurs.
 pub(crate) fn occurs(bytes: &[u8], marker: [u8; 8]) -> bool {
     let rotations: Vec<[u8; 8]> = (0..8).map(|n| std::array::from_fn(|i| marker[(i + n) % 8])).collect();
     bytes.windows(8).any(|window| rotations.iter().any(|rotation| rotation == window))
