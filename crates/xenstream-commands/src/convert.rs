@@ -16,13 +16,13 @@ use crate::status;
 
 const EXAMPLES: &str = "\
 Examples:
-  xenstream convert --target 4.17 guest.save old.save          change what Xen 4.17 refuses
-  xenstream convert --dry-run --target 4.14 guest.save         list the changes, write nothing
-  xenstream convert --plain guest.save plain.save              restore a Remus stream with xl
-  xenstream convert --container libxl guest.save guest.libxl   move to another toolstack
-  xenstream convert --repair guest.save whole.save             list repairs; --write makes them
-  cat guest.save | xenstream convert --compact - small.save    drop superseded pages
-  xenstream convert --json --dry-run --target 4.14 guest.save  list the changes as JSON";
+  xenstream convert --target 4.17 guest.save old.save           change what Xen 4.17 refuses
+  xenstream convert --dry-run --target 4.14 guest.save          list the changes, write nothing
+  xenstream convert --plain guest.save plain.save               restore a Remus stream with xl
+  xenstream convert --container libxl guest.save guest.libxl    move to another toolstack
+  xenstream convert --repair guest.save whole.save              list repairs; --write makes them
+  cat guest.save | xenstream convert --compact - small.save     drop superseded pages
+  xenstream convert --json --dry-run --target 4.14 guest.save   list the changes as JSON";
 
 const EXIT_STATUS: &str = "\
 Exit status:

@@ -5,32 +5,34 @@ use std::path::PathBuf;
 
 use xenstream::UnknownTarget;
 
-/// Why the helper cannot do its work. Never a fault of the stream.
+/// The reason why the helper cannot work. It is never a fault of the stream.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot read {}: {source}", path.display())]
     Configuration { path: PathBuf, source: io::Error },
-    #[error("{} is no configuration: {why}", path.display())]
+    #[error("{} cannot be parsed: {why}", path.display())]
     Syntax { path: PathBuf, why: String },
-    #[error("{place} is {value:?}, and can only be {choices}")]
+    #[error("{place} is {value:?}; it must be {choices}")]
     Setting { place: String, value: String, choices: &'static str },
-    #[error("{place} is {value:?}, and can only be auto, none or a release: {source}")]
+    #[error("{place} is {value:?}; it must be auto, none or a release: {source}")]
     Target { place: String, value: String, source: UnknownTarget },
-    #[error("found no libxl-save-helper: name it in XENSTREAM_SAVE_HELPER_REAL")]
+    #[error("found no libxl-save-helper; set XENSTREAM_SAVE_HELPER_REAL to its path")]
     NoReal,
-    #[error("found several helpers ({found}): name one in XENSTREAM_SAVE_HELPER_REAL")]
+    #[error("found several helpers ({found}); set XENSTREAM_SAVE_HELPER_REAL to one of them")]
     SeveralReal { found: String },
-    #[error("{} is no absolute path: name the real helper by one in XENSTREAM_SAVE_HELPER_REAL", path.display())]
+    #[error("{} is not an absolute path; set XENSTREAM_SAVE_HELPER_REAL to that of the real helper", path.display())]
     RelativeReal { path: PathBuf },
-    #[error("{} is this very program: name the real helper in XENSTREAM_SAVE_HELPER_REAL", path.display())]
+    #[error("{} is this program itself; set XENSTREAM_SAVE_HELPER_REAL to the path of the real helper", path.display())]
     RealIsThis { path: PathBuf },
     #[error(
         "started in the real helper's place ({mark} is set): name the real one in XENSTREAM_SAVE_HELPER_REAL"
     )]
     InItsOwnPlace { mark: &'static str },
-    #[error("these arguments are of no known version of libxl: what cannot be verified is not passed on")]
+    #[error(
+        "the arguments are those of no known version of libxl, so the stream cannot be verified and is not passed on"
+    )]
     Arguments,
-    #[error("the verifying thread is gone")]
+    #[error("the verifying thread has ended unexpectedly")]
     Orphan,
     #[error("cannot start {}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },

@@ -76,7 +76,7 @@ pub(crate) fn leave_open(call: &Call, settings: &Settings) {
 
 /// Says that a call is not understood, and its stream not verified.
 pub(crate) fn leave_unknown(operation: Operation, settings: &Settings) {
-    let reason = "these arguments are of no known version of libxl";
+    let reason = "the arguments are those of no known version of libxl";
     tell_unverified(operation, None, settings, Path::new(""), reason);
 }
 

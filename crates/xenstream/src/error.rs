@@ -1,4 +1,4 @@
-//! Why no verdict could be reached.
+//! Errors: why there is no verdict.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use xenstream_core::ByteSize;
 
 use crate::source::compressed::Compression;
 
-/// Why no verdict could be reached. Never a fault of the stream: that is a
+/// The reason why there is no verdict. It is never a fault of the stream, which is a
 /// [`Violation`](xenstream_core::Violation).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,96 +15,95 @@ pub enum Error {
     /// The input could not be opened.
     #[error("cannot open input")]
     Open(#[source] io::Error),
-    /// The input could not be examined: what kind of file it is, or how long.
-    #[error("cannot tell what kind of file the input is")]
+    /// The type or the length of the input could not be determined.
+    #[error("cannot determine the type of the input")]
     Inspect(#[source] io::Error),
     /// The input could not be read.
     #[error("cannot read at offset {offset}")]
     Read {
-        /// Bytes of the input, as it is stored, in front of those that could not be read.
+        /// Number of bytes of the stored input before those that could not be read.
         offset: u64,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
     /// The output could not be written.
     #[error("cannot write at offset {offset}")]
     Write {
-        /// Bytes of the stream in front of those that could not be written.
+        /// Number of bytes of the stream before those that could not be written.
         offset: u64,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
-    /// Nobody reads the output any more, or wants more of an inspection.
-    #[error("the consumer has gone at offset {offset}")]
+    /// The reader of the output has gone, or the sink of an inspection wants no more.
+    #[error("the reader of the output has gone, at offset {offset}")]
     ConsumerGone {
-        /// Bytes of the stream that were passed on or inspected.
+        /// Number of bytes of the stream that were passed on or inspected.
         offset: u64,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
-    /// A relay was told to wait no longer.
+    /// A relay was told to stop waiting.
     #[error("interrupted at offset {offset}")]
     Interrupted {
-        /// Bytes of the stream that were passed on.
+        /// Number of bytes of the stream that were passed on.
         offset: u64,
     },
-    /// The input is compressed, and what is compressed is damaged, cut short or needs too much memory.
-    #[error("cannot decompress {compression} data behind offset {offset}")]
+    /// The compressed input is damaged, cut short, or needs too much memory.
+    #[error("cannot decompress {compression} data after offset {offset}")]
     Decompress {
-        /// The method.
+        /// The compression method.
         compression: Compression,
-        /// Bytes of decompressed data in front of the damage.
+        /// Number of decompressed bytes before the damage.
         offset: u64,
-        /// What the decompressor said.
+        /// The error from the decompressor.
         source: io::Error,
     },
     /// The output could not be created.
     #[error("cannot create output")]
     Create(#[source] io::Error),
-    /// The output exists, and was not to be replaced.
-    #[error("output exists; --force replaces it")]
+    /// The output exists, and may not be replaced.
+    #[error("output already exists; --force replaces it")]
     Exists,
-    /// The output exists, and is nothing that another file could replace: a directory, a device, a pipe.
-    #[error("output exists and is no regular file")]
+    /// The output exists and cannot be replaced: it is a directory, a device or a pipe.
+    #[error("output exists and is not a regular file")]
     NoFile,
-    /// The output would be so much longer than what is in it that it cannot be what is wanted.
+    /// The output would be absurdly long compared with its contents.
     #[error(
-        "{pages} pages lie far apart, and a raw file with all of them would be {} long; choose some by pfn, or another \
-         format",
+        "{pages} pages are far apart, so a raw file would be {} long; choose a range of pfns, or another format",
         ByteSize(*bytes)
     )]
     TooSparse {
-        /// Bytes that the output would have.
+        /// Length that the output would have, in bytes.
         bytes: u64,
-        /// Pages with contents in it.
+        /// Number of pages with contents.
         pages: u64,
     },
     /// The stream has no such checkpoint.
-    #[error("there is no checkpoint {wanted}: the stream has {complete} complete ones")]
+    #[error("there is no checkpoint {wanted}; the stream has {complete} complete checkpoints")]
     NoCheckpoint {
-        /// The checkpoint that was asked for, counting from 1.
+        /// The requested checkpoint, counting from 1.
         wanted: u64,
-        /// How many there are, as far as the stream was read.
+        /// The number of complete checkpoints, as far as the stream was read.
         complete: u64,
     },
-    /// The stream has no registers of such a vcpu.
+    /// The stream has no registers of the requested vcpu.
     #[error("there are no registers of vcpu {wanted}")]
     NoVcpu {
-        /// The vcpu that was asked for, counting from 0.
+        /// The requested vcpu, counting from 0.
         wanted: u32,
     },
     /// The output is the input.
-    #[error("output is the input")]
+    #[error("output is the same file as the input")]
     SameFile,
     /// The input changed between two reads of the same bytes.
-    #[error("input has changed while it was read")]
+    #[error("input changed while it was read")]
     Changed,
     /// A directory could not be listed.
     #[error("cannot list directory")]
     List {
-        /// The directory, or the entry that made it fail.
+        /// The directory, or the entry that could not be listed.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
     /// No file in a directory is an image.
@@ -113,7 +112,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kind in a word, as the JSON report has it: `io`, `consumer-gone`, `interrupted`, `decompress`, `no-image`,
+    /// Returns the kind of error in a word, as in JSON: `io`, `consumer-gone`, `interrupted`, `decompress`, `no-image`,
     /// `too-sparse`, `no-checkpoint` or `no-vcpu`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -138,7 +137,7 @@ impl Error {
         }
     }
 
-    /// Returns the error for an output that cannot be written after this many bytes.
+    /// Creates the error for an output that could not be written after this many bytes.
     #[must_use]
     pub fn of_output(offset: u64, source: io::Error) -> Error {
         match source.kind() {
@@ -149,7 +148,7 @@ impl Error {
         }
     }
 
-    /// The whole story in a line: this error and what caused it.
+    /// Returns the error and its causes in one line.
     #[must_use]
     pub fn message(&self) -> String {
         let mut message = self.to_string();

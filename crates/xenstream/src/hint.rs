@@ -116,16 +116,13 @@ pub(crate) fn is_of_the_start(violation: &Violation) -> bool {
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Hint::Format(format) => write!(f, "it begins as format {format} does"),
+            Hint::Format(format) => write!(f, "it begins like format {format}"),
             Hint::Empty => f.write_str("it is empty"),
             Hint::Zeros { bytes, all: true } => {
-                write!(
-                    f,
-                    "it is zeros, as far as it was looked at ({bytes} bytes): nothing of an image was written"
-                )
+                write!(f, "its first {bytes} bytes, which were examined, are zeros: no image was written")
             }
             Hint::Zeros { bytes, all: false } => {
-                write!(f, "its first {bytes} bytes are zeros, as after a write that was lost")
+                write!(f, "its first {bytes} bytes are zeros, as after a lost write")
             }
             Hint::MagicAt { format, offset, after_text: true } => {
                 write!(f, "there is text before the image: the {format} magic is at byte {offset}")
@@ -135,18 +132,18 @@ impl fmt::Display for Hint {
             }
             Hint::LineEnds(format) => write!(
                 f,
-                "it begins as format {format} does with its line ends converted, as a transfer in text mode leaves it: \
-                 copy it again, in binary mode"
+                "it begins like format {format} with converted line ends, as after a transfer in text mode: copy it again, \
+                 in binary mode"
             ),
             Hint::Cut(format) => write!(f, "it ends inside the magic of format {format}"),
             Hint::Damaged(format) => write!(f, "its first bytes are almost the magic of format {format}"),
             Hint::Compressed { method, tool, twice } => {
-                let twice = if *twice { " once more, inside of what was decompressed" } else { "" };
+                let twice = if *twice { " a second time, inside the decompressed data" } else { "" };
                 write!(f, "it seems to be compressed by {method}{twice}: decompress it first, with {tool}")
             }
             Hint::Lost { offset, bytes, until: Until::End } => write!(
                 f,
-                "zeros from byte {offset} to the end, {}: the tail was lost, as after a power failure or a full disk",
+                "zeros from byte {offset} to the end, {}: the end was lost, as after a power failure or a full disk",
                 ByteSize(*bytes)
             ),
             Hint::Lost { offset, bytes, until } => {
@@ -154,7 +151,7 @@ impl fmt::Display for Hint {
                 let last = offset.saturating_add(*bytes).saturating_sub(1);
                 write!(
                     f,
-                    "zeros from byte {offset} to byte {last}, {}{least}, where the stream should go on: a part of the \
+                    "zeros from byte {offset} to byte {last}, {}{least}, where the stream should continue: a part of the \
                      file was lost, as after a power failure",
                     ByteSize(*bytes)
                 )

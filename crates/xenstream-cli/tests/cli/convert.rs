@@ -29,7 +29,7 @@ fn cures_are_said_and_the_output_verifies() {
     let run = run_in(files.path(), ["convert", "--target", "4.17.0", "in", "out"]);
     assert_eq!(
         (run.status, run.stderr.as_str()),
-        (2, "xenstream: out: output exists; --force replaces it\n")
+        (2, "xenstream: out: output already exists; --force replaces it\n")
     );
     let run = run_in(files.path(), ["convert", "-q", "--force", "--target", "4.17.0", "in", "out"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -85,7 +85,7 @@ fn what_is_invalid_leaves_no_output() {
         assert!(run.stderr.contains("not converted:\n  stream: "), "{run:?}");
     }
     for (arguments, message) in [
-        (["in", "cut"], "xenstream: cut: output exists; --force replaces it\n"),
+        (["in", "cut"], "xenstream: cut: output already exists; --force replaces it\n"),
         (["absent", "out"], "xenstream: absent: cannot open input: No such file or directory"),
     ] {
         let run = run_in(files.path(), [&["convert"], &arguments[..]].concat());
@@ -93,7 +93,10 @@ fn what_is_invalid_leaves_no_output() {
         assert!(run.stderr.starts_with(message), "{run:?}");
     }
     let run = run_in(files.path(), ["convert", "--force", "cut", "./cut"]);
-    assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: ./cut: output is the input\n"));
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (2, "xenstream: ./cut: output is the same file as the input\n")
+    );
     assert_eq!(fs::read_dir(files.path()).unwrap().count(), 2);
 }
 

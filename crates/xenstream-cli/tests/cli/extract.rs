@@ -41,7 +41,7 @@ fn it_says_what_came_out_and_what_is_missing() {
     let again = run_in(files.path(), ["extract", "in", "out"]);
     assert_eq!(
         (again.status, again.stderr.as_str()),
-        (2, "xenstream: out: output exists; --force replaces it\n")
+        (2, "xenstream: out: output already exists; --force replaces it\n")
     );
     let quiet = run_in(files.path(), ["extract", "--force", "--quiet", "in", "out"]);
     assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
@@ -71,7 +71,7 @@ fn where_there_is_nothing_there_is_no_file() {
         (
             &["--checkpoint", "1", "in", "out"],
             2,
-            "xenstream: in: there is no checkpoint 1: the stream has 0 complete ones\n",
+            "xenstream: in: there is no checkpoint 1; the stream has 0 complete checkpoints\n",
         ),
     ] {
         let run = run_in(files.path(), [&["extract"], arguments].concat());

@@ -119,7 +119,9 @@ fn each_way_to_fail_is_told_from_the_others() {
     let output = child.wait_with_output().unwrap();
     drop(writer);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("the consumer has gone at offset 0"));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().contains("the reader of the output has gone, at offset 0")
+    );
 
     // The output cannot be written.
     let directory = tempfile::tempdir().unwrap();

@@ -108,7 +108,7 @@ fn what_cannot_be_written_is_said() {
     let files = directory(&[("good", &image().bytes())]);
     for (output, what) in [
         ("absent/page.html", "cannot create output: "),
-        (".", "output exists and is no regular file"),
+        (".", "output exists and is not a regular file"),
         ("/dev/full", "cannot write at offset 0: "),
     ] {
         let run = run_in(files.path(), ["report", "good", "-o", output]);
@@ -177,7 +177,7 @@ fn only_former_pages_are_replaced() {
     let files = directory(&[("good", &image().bytes()), ("notes", b"what was there")]);
     let run = run_in(files.path(), ["report", "good", "-o", "notes"]);
     assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
-    assert_eq!(run.stderr, "xenstream: notes: output exists; --force replaces it\n");
+    assert_eq!(run.stderr, "xenstream: notes: output already exists; --force replaces it\n");
     assert_eq!(fs::read(files.path().join("notes")).unwrap(), b"what was there");
     for arguments in [&["report", "good", "-o", "notes", "--force"][..], &["report", "good", "-o", "notes"]] {
         let run = run_in(files.path(), arguments);

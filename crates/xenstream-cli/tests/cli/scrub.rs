@@ -134,7 +134,10 @@ fn the_input_is_never_overwritten() {
     let files = directory(&[("in", &bytes), ("other", b"mine")]);
     for arguments in [&["scrub", "in", "in"][..], &["scrub", "--force", "./in", "in"]] {
         let run = run_in(files.path(), arguments);
-        assert_eq!((run.status, run.stderr.as_str()), (2, "xenstream: in: output is the input\n"));
+        assert_eq!(
+            (run.status, run.stderr.as_str()),
+            (2, "xenstream: in: output is the same file as the input\n")
+        );
     }
     // As standard output, too.
     let append = File::options().append(true).open(files.path().join("in")).unwrap();
@@ -142,11 +145,14 @@ fn the_input_is_never_overwritten() {
     let output =
         command.current_dir(files.path()).args(["scrub", "in", "-"]).stdout(append).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "xenstream: -: output is the input\n");
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "xenstream: -: output is the same file as the input\n"
+    );
     let run = run_in(files.path(), ["scrub", "in", "other"]);
     assert_eq!(
         (run.status, run.stderr.as_str()),
-        (2, "xenstream: other: output exists; --force replaces it\n")
+        (2, "xenstream: other: output already exists; --force replaces it\n")
     );
     assert!(fs::read(files.path().join("in")).unwrap() == bytes);
     assert_eq!(fs::read(files.path().join("other")).unwrap(), b"mine");
@@ -159,9 +165,9 @@ fn each_way_to_fail_has_its_status() {
     for (arguments, message) in [
         (["absent", "out"], "xenstream: absent: cannot open input: No such file or directory"),
         (["/proc/self/mem", "out"], "xenstream: /proc/self/mem: cannot read at offset 0: Input/output error"),
-        (["bad.gz", "out"], "xenstream: bad.gz: cannot decompress gzip data behind offset 0: "),
+        (["bad.gz", "out"], "xenstream: bad.gz: cannot decompress gzip data after offset 0: "),
         (["in", "absent/out"], "xenstream: absent/out: cannot create output: No such file or directory"),
-        (["in", "."], "xenstream: .: output exists; --force replaces it\n"),
+        (["in", "."], "xenstream: .: output already exists; --force replaces it\n"),
     ] {
         let run = run_in(files.path(), [&["scrub"], &arguments[..]].concat());
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
@@ -172,7 +178,7 @@ fn each_way_to_fail_has_its_status() {
     drop(reader);
     let full = File::options().write(true).open("/dev/full").unwrap();
     for (stdout, message) in [
-        (Stdio::from(writer), "xenstream: -: the consumer has gone at offset "),
+        (Stdio::from(writer), "xenstream: -: the reader of the output has gone, at offset "),
         (full.into(), "xenstream: -: cannot write at offset "),
     ] {
         let mut command = xenstream();

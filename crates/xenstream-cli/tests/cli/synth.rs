@@ -79,7 +79,7 @@ fn files_are_replaced_only_on_demand() {
     let run = run_in(directory.path(), shape);
     assert_eq!(
         (run.status, run.stderr.as_str()),
-        (2, "xenstream: image: output exists; --force replaces it\n")
+        (2, "xenstream: image: output already exists; --force replaces it\n")
     );
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     let run = run_in(directory.path(), [&shape[..], &["--force", "--quiet"]].concat());

@@ -100,5 +100,5 @@ fn other_formats_are_named() {
     let stream = valid::hvm().in_libxl().in_xl().bytes();
     let run = run_on(&file(&stream, 0), &[]);
     assert_eq!(run.status, 1);
-    assert!(run.stderr.ends_with("\nhint: it begins as format xl does; use -f xl\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("\nhint: it begins like format xl; use -f xl\n"), "{}", run.stderr);
 }

@@ -234,7 +234,7 @@ fn unknown() {
                 let ended = Libxl::with(reader, &arguments).set("XENSTREAM_MODE", mode).run();
                 assert_eq!(ended.status.code(), Some(status), "{arguments}, {kind:?}: {ended:?}");
                 assert_eq!(ended.is_complete(), mode == "warn", "{arguments}, {kind:?}: {ended:?}");
-                let told = "these arguments are of no known version of libxl";
+                let told = "the arguments are those of no known version of libxl";
                 assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{ended:?}");
                 feeder.close();
             }

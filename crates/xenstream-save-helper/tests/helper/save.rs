@@ -78,7 +78,7 @@ fn consumer_gone() {
         let ended = Libxl::save(sink, &guest_of(1500)).run();
         assert_eq!(ended.status.code(), Some(2), "{kind:?}: {ended:?}");
         assert!(ended.stdout.ends_with("complete r=-1\n"), "{kind:?}: {ended:?}");
-        assert!(ended.stderr.contains("the consumer has gone"), "{kind:?}: {ended:?}");
+        assert!(ended.stderr.contains("the reader of the output has gone"), "{kind:?}: {ended:?}");
     }
 }
 

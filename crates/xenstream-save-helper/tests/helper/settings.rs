@@ -37,8 +37,8 @@ fn wrong() {
         ("XENSTREAM_MODE", "off", "XENSTREAM_MODE is \"off\""),
         ("XENSTREAM_CONFIG", "/nonexistent/xenstream.toml", "cannot read /nonexistent/xenstream.toml"),
         ("XENSTREAM_SAVE_HELPER_REAL", "/nonexistent/helper", "cannot start /nonexistent/helper"),
-        ("XENSTREAM_SAVE_HELPER_REAL", "libxl-save-helper", "libxl-save-helper is no absolute path"),
-        ("XENSTREAM_SAVE_HELPER_REAL", env!("CARGO_BIN_EXE_xenstream-save-helper"), "this very program"),
+        ("XENSTREAM_SAVE_HELPER_REAL", "libxl-save-helper", "libxl-save-helper is not an absolute path"),
+        ("XENSTREAM_SAVE_HELPER_REAL", env!("CARGO_BIN_EXE_xenstream-save-helper"), "this program itself"),
     ] {
         for kind in Kind::ALL {
             let (reader, feeder) = kind.holding(&guest_of(1));

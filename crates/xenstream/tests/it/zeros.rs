@@ -55,7 +55,7 @@ fn lost_tail_is_told_with_its_size() {
             let written = bytes.iter().rposition(|byte| *byte != 0).expect("bytes") as u64 + 1;
             assert_eq!(lost(&report), (written, tail + TAIL - written, Until::End), "{machine:?}");
             let hint = report.hint().expect("a hint").to_string();
-            let start = format!("zeros from byte {written} to the end, 44.1 MiB: the tail was lost");
+            let start = format!("zeros from byte {written} to the end, 44.1 MiB: the end was lost");
             assert!(hint.starts_with(&start), "{hint}");
         }
     }
