@@ -27,6 +27,10 @@ fn suffix(target: &str) -> Option<&'static [u8]> {
         "scrub" => Some(&[0, 0, 0, 0]),
         // What is asked for: all losses allowed, the same container, the oldest release.
         "convert" => Some(&[1, 0xFF, 0, 0, 0]),
+        // A core file of all memory.
+        "extract" => Some(&[0, 0, 0, 0, 0]),
+        // The other image is the same without its last byte.
+        "diff" => Some(&[0, 0, 0, 1, 0, 0]),
         // Take it as it is.
         "restorer" => Some(&[0]),
         "structured_valid" | "structured_broken" => None,

@@ -43,6 +43,8 @@ const STEPS: &[Step] = &[
             "10",
             "arbitrary_bytes",
             "convert",
+            "diff",
+            "extract",
             "relay",
             "scrub",
             "source",

@@ -7,6 +7,8 @@
 
 pub mod arbitrary_bytes;
 pub mod convert;
+pub mod diff;
+pub mod extract;
 pub mod inspect;
 pub mod relay;
 pub mod restorer;
@@ -20,6 +22,8 @@ pub mod transcript;
 
 pub use arbitrary_bytes::arbitrary_bytes;
 pub use convert::convert;
+pub use diff::diff;
+pub use extract::extract;
 pub use inspect::inspect;
 pub use relay::relay;
 pub use restorer::restorer;
@@ -33,13 +37,15 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 9] = [
+pub const TARGETS: [(&str, Property); 11] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
     ("relay", relay),
     ("scrub", scrub),
     ("convert", convert),
+    ("extract", extract),
+    ("diff", diff),
     ("structured_valid", structured_valid),
     ("structured_broken", structured_broken),
     ("restorer", restorer),

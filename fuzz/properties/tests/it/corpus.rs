@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile, Target};
-use xenstream_properties::{Setup, TARGETS, arbitrary_bytes, convert, inspect, relay, scrub, source, splits};
+use xenstream_properties::{
+    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, inspect, relay, scrub, source, splits,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -165,6 +167,29 @@ fn what_is_converted_of_the_corpus_verifies() {
             let run = std::panic::catch_unwind(|| convert(&data));
             assert!(run.is_ok(), "{name}, wish {wish}, container {container}, target {target}");
         }
+    }
+}
+
+#[test]
+fn memory_of_the_corpus_is_extracted_alike() {
+    for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
+        for (format, pfns) in (0u8..3).zip([0, 0xF1, 0xFF]) {
+            // By turns all vcpus or one, and the last checkpoint or one.
+            let data = [&bytes, &[format.wrapping_add(n), pfns, n << 5, 0, n.wrapping_mul(37)][..]].concat();
+            let run = std::panic::catch_unwind(|| extract(&data));
+            assert!(run.is_ok(), "{name}, format {format}, pfns {pfns}, state {:#x}", n << 5);
+        }
+    }
+}
+
+#[test]
+fn images_of_the_corpus_differ_from_their_like_alone() {
+    for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
+        let at = usize::from(n) * 257 % bytes.len().clamp(1, 1 << 16);
+        let [at, high] = (at as u16).to_le_bytes();
+        let data = [&bytes, &[at, high, n | 1, n % 5, 0, n.wrapping_mul(37)][..]].concat();
+        let run = std::panic::catch_unwind(|| diff(&data));
+        assert!(run.is_ok(), "{name}, {n}");
     }
 }
 
