@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use xenstream::rewrite::{Change, Container, Convert, Converted, Loss, Obstacle, Output, convert};
+use xenstream::rewrite::{Change, Container, Convert, Converted, Loss, Obstacle, convert};
 use xenstream::{Error, Verdict, json};
 
 use crate::args::{Judging, PathOrDash, usage, values};
-use crate::descriptor::{Stdout, is_unusable};
 use crate::output::{self, ASIDE, NAME};
+use crate::rewriting::Ends;
 use crate::status;
 
 const EXAMPLES: &str = "\
@@ -113,19 +113,22 @@ impl Arguments {
 
 /// Converts one stream. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
-    if arguments.json && !arguments.is_dry() && matches!(arguments.output, Some(PathOrDash::Dash)) {
+    let ends = Ends {
+        name: "convert",
+        input: &arguments.input,
+        output: arguments.output.as_ref().filter(|_| !arguments.is_dry()),
+        overwrite: arguments.force,
+    };
+    if arguments.json && matches!(ends.output, Some(PathOrDash::Dash)) {
         usage::<Arguments>("convert", "standard output takes the stream or the JSON object, not both");
     }
-    let result = converted(arguments);
+    let result = converted(arguments, &ends);
     if arguments.json {
         print(arguments, &result)?;
     } else {
         match &result {
             Ok(converted) => tell(&mut anstream::stderr().lock(), arguments, converted)?,
-            Err(error) => {
-                let output = arguments.output.as_ref().filter(|_| output::is_of_output(error));
-                output::failure(output.unwrap_or(&arguments.input).name(), error);
-            }
+            Err(error) => ends.failure(error),
         }
     }
     Ok(match &result {
@@ -204,12 +207,8 @@ fn print(arguments: &Arguments, result: &Result<Converted, Error>) -> io::Result
     out.flush()
 }
 
-fn converted(arguments: &Arguments) -> Result<Converted, Error> {
-    let Arguments { input, .. } = arguments;
+fn converted(arguments: &Arguments, ends: &Ends<'_>) -> Result<Converted, Error> {
     let options = arguments.judging.options(false);
-    if input.is_unusable_input() {
-        usage::<Arguments>("convert", "IN is -: redirect standard input from a stream");
-    }
     let what = Convert::default()
         .with_plain(arguments.plain)
         .with_checkpoint(arguments.checkpoint)
@@ -221,26 +220,7 @@ fn converted(arguments: &Arguments) -> Result<Converted, Error> {
         .with_repair(arguments.repair)
         .with_zstd(arguments.compress.is_some())
         .with_dry_run(arguments.is_dry());
-    let stdin = io::stdin();
-    match &arguments.output {
-        _ if arguments.is_dry() => {
-            convert(input.input(&stdin), Output::Writer(&mut io::sink()), &options, &what)
-        }
-        Some(PathOrDash::Path(path)) => {
-            convert(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, &what)
-        }
-        Some(PathOrDash::Dash) | None => {
-            if is_unusable(&io::stdout()) {
-                usage::<Arguments>("convert", "OUT is -: redirect standard output to a file or a pipe");
-            }
-            let mut stdout = Stdout::new().map_err(Error::Create)?;
-            let written = stdout.file().metadata();
-            if written.is_ok_and(|written| written.is_file() && input.is_same_file(&written)) {
-                return Err(Error::SameFile);
-            }
-            convert(input.input(&stdin), Output::Writer(&mut stdout), &options, &what)
-        }
-    }
+    ends.rewrite::<Arguments, _>(|input, output| convert(input, output, &options, &what))
 }
 
 /// Reads the configuration for the container.

@@ -20,6 +20,7 @@ mod progress;
 mod relay;
 mod releases;
 mod report;
+mod rewriting;
 mod rules;
 mod scrub;
 mod status;

@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use xenstream::Error;
-use xenstream::scrub::{Output, Scrub, Scrubbed, remains, scrub};
+use xenstream::scrub::{Scrub, Scrubbed, remains, scrub};
 
-use crate::args::{Judging, PathOrDash, usage};
-use crate::descriptor::{Stdout, is_unusable};
+use crate::args::{Judging, PathOrDash};
+use crate::rewriting::Ends;
 use crate::{output, status};
 
 const HELP: &str = "\
@@ -64,40 +63,21 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         .with_registers(arguments.registers)
         .with_names(arguments.names)
         .with_damaged(arguments.damaged);
-    match scrubbed(arguments, what) {
+    let ends = Ends {
+        name: "scrub",
+        input: &arguments.input,
+        output: Some(&arguments.output),
+        overwrite: arguments.force,
+    };
+    let options = arguments.judging.options(false);
+    match ends.rewrite::<Arguments, _>(|input, output| scrub(input, output, &options, what)) {
         Ok(scrubbed) => {
             tell(&mut anstream::stderr().lock(), arguments, what, &scrubbed)?;
             Ok(status::of(&scrubbed.report))
         }
         Err(error) => {
-            let at_fault = if output::is_of_output(&error) { &arguments.output } else { &arguments.input };
-            output::failure(at_fault.name(), &error);
+            ends.failure(&error);
             Ok(status::FAILED)
-        }
-    }
-}
-
-fn scrubbed(arguments: &Arguments, what: Scrub) -> Result<Scrubbed, Error> {
-    let Arguments { input, output, .. } = arguments;
-    let options = arguments.judging.options(false);
-    if input.is_unusable_input() {
-        usage::<Arguments>("scrub", "IN is -: redirect standard input from a stream");
-    }
-    let stdin = io::stdin();
-    match output {
-        PathOrDash::Path(path) => {
-            scrub(input.input(&stdin), Output::Path { path, overwrite: arguments.force }, &options, what)
-        }
-        PathOrDash::Dash => {
-            if is_unusable(&io::stdout()) {
-                usage::<Arguments>("scrub", "OUT is -: redirect standard output to a file or a pipe");
-            }
-            let mut stdout = Stdout::new().map_err(Error::Create)?;
-            let written = stdout.file().metadata();
-            if written.is_ok_and(|written| written.is_file() && input.is_same_file(&written)) {
-                return Err(Error::SameFile);
-            }
-            scrub(input.input(&stdin), Output::Writer(&mut stdout), &options, what)
         }
     }
 }

@@ -32,6 +32,7 @@ mod error;
 pub mod extract;
 mod guest;
 mod hint;
+mod holes;
 pub mod inspect;
 pub mod json;
 mod listener;

@@ -27,7 +27,7 @@ use xenstream_core::Layer;
 
 use crate::rewrite::open::{Opened, open};
 use crate::rewrite::spool::spool;
-use crate::source::ahead::read_at;
+use crate::source::ahead::fill_at;
 use crate::source::file::ReadAt;
 use crate::{Error, Input, Options, Report};
 
@@ -187,16 +187,10 @@ impl<'f> Side<'f> {
 
     /// Reads bytes that were there a moment ago.
     fn read(self, at: u64, bytes: &mut [u8]) -> Result<(), DiffError> {
-        let mut done = 0;
-        while done < bytes.len() {
-            let offset = at.saturating_add(done as u64);
-            match read_at(self.file, &mut bytes[done..], offset).map_err(DiffError::of(self.input))?.len() {
-                0 => {
-                    let source = io::ErrorKind::UnexpectedEof.into();
-                    return Err(DiffError { input: self.input, error: Error::Read { offset, source } });
-                }
-                n => done += n,
-            }
+        let have = fill_at(self.file, bytes, at).map_err(DiffError::of(self.input))?;
+        if have < bytes.len() {
+            let (offset, source) = (at.saturating_add(have as u64), io::ErrorKind::UnexpectedEof.into());
+            return Err(DiffError { input: self.input, error: Error::Read { offset, source } });
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::Error;
-use crate::extract::spool::write_with_holes;
+use crate::holes::write_with_holes;
 use crate::source::ahead::read_at;
 use crate::source::file::ReadAt;
 

@@ -10,8 +10,9 @@ use xenstream_core::{Format, Guest, Layer};
 use crate::Error;
 use crate::rewrite::compact::Index;
 use crate::rewrite::image::Image;
+use crate::rewrite::log::Log;
 use crate::rewrite::patches::Patches;
-use crate::source::ahead::read_at;
+use crate::source::ahead::fill_at;
 use crate::source::file::ReadAt;
 
 /// What a piece is.
@@ -167,16 +168,20 @@ impl Document<'_> {
     /// Bytes of the input, patched; fewer at its end.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Vec<u8>, Error> {
         let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-        let mut have = 0;
-        while have < bytes.len() {
-            match read_at(self.input, &mut bytes[have..], range.start + have as u64)?.len() {
-                0 => break,
-                n => have += n,
-            }
-        }
+        let have = fill_at(self.input, &mut bytes, range.start)?;
         bytes.truncate(have);
         self.patches.apply(range.start, &mut bytes);
         Ok(bytes)
+    }
+
+    /// Changes bytes of the input in place. Returns whether there was room; says so where there was none.
+    #[must_use]
+    pub(super) fn patch(&mut self, offset: u64, bytes: &[u8], place: &str, log: &mut Log) -> bool {
+        let is_put = self.patches.put(offset, bytes);
+        if !is_put {
+            log.obstacle(offset, place, "more bytes would be changed than are kept in memory", None);
+        }
+        is_put
     }
 
     /// Gives a record another body.

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use crate::Error;
-use crate::source::ahead::read_at;
+use crate::source::ahead::{fill, read_at};
 use crate::source::compressed::{Compression, Decompressor};
-use crate::source::file::{Cursor, ReadAt, overfull};
+use crate::source::file::{Cursor, ReadAt, compression, overfull};
 use crate::source::stream::{Stream, WORTH_SPLICING};
 
 /// Bytes in order.
@@ -44,19 +44,9 @@ impl<'f> File<'f> {
 
     /// The bytes of the file decompressed, if they are compressed.
     pub(crate) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
-        let mut magic = [0; Compression::MAGIC_MAX];
-        let mut have = 0;
-        while have < magic.len() {
-            match read_at(self.file, &mut magic[have..], have as u64)?.len() {
-                0 => break,
-                n => have += n,
-            }
-        }
-        match Compression::recognise(&magic[..have]) {
-            Some(compression) if decompress => {
-                Decompressor::new(compression, Cursor::new(self.file)).map(Some)
-            }
-            _ => Ok(None),
+        match if decompress { compression(self.file, &[])? } else { None } {
+            Some(compression) => Decompressor::new(compression, Cursor::new(self.file)).map(Some),
+            None => Ok(None),
         }
     }
 }
@@ -99,13 +89,7 @@ impl<'s> Live<'s> {
     pub(crate) fn new(stream: &'s mut dyn Stream) -> Result<Live<'s>, Error> {
         let mut live = Live { stream, position: 0, ahead: Vec::new(), bytes_read: 0 };
         let mut magic = [0; Compression::MAGIC_MAX];
-        let mut have = 0;
-        while have < magic.len() {
-            match Bytes::read(&mut live, &mut magic[have..])? {
-                0 => break,
-                n => have += n,
-            }
-        }
+        let have = fill(&mut magic, |bytes, _| Bytes::read(&mut live, bytes))?;
         live.ahead.extend_from_slice(&magic[..have]);
         live.position = 0;
         Ok(live)

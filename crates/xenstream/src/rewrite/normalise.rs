@@ -45,15 +45,8 @@ pub(super) fn padding(document: &mut Document<'_>, findings: &[Finding], log: &m
         let violation = finding.violation;
         let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
         let bytes = finding.record_end.saturating_sub(violation.offset).min(7);
-        if document.patches.put(violation.offset, &[0; 7][..bytes as usize]) {
+        if document.patch(violation.offset, &[0; 7][..bytes as usize], place, log) {
             log.change(violation.offset, place, "padding", hex(violation.found), "0");
-        } else {
-            log.obstacle(
-                violation.offset,
-                place,
-                "more bytes would be changed than are kept in memory",
-                None,
-            );
         }
     }
 }
@@ -69,8 +62,9 @@ pub(super) fn reserved(
         if violation.rule == Rule::LibvirtReserved {
             // Of its unused words the first that is not zero is reported.
             let unused = libvirt::HEADER.saturating_sub(violation.offset).min(4 * libvirt::UNUSED_WORDS);
-            document.patches.put(violation.offset, &vec![0; unused as usize]);
-            log.change(violation.offset, "libvirt header", "reserved", hex(violation.found), "0x0");
+            if document.patch(violation.offset, &vec![0; unused as usize], "libvirt header", log) {
+                log.change(violation.offset, "libvirt header", "reserved", hex(violation.found), "0x0");
+            }
             continue;
         }
         let known = RESERVED.into_iter().find(|(rule, _)| *rule == violation.rule).map(|(_, keep)| keep);
@@ -91,15 +85,8 @@ pub(super) fn reserved(
         let after = order.put_number(width, before & keep);
         let Some(after) = after.get(..bytes.len()) else { continue };
         let place = violation.record.and_then(|record| record.type_name()).unwrap_or("header");
-        if document.patches.put(violation.offset, after) {
+        if document.patch(violation.offset, after, place, log) {
             log.change(violation.offset, place, "reserved", hex(before), hex(before & keep));
-        } else {
-            log.obstacle(
-                violation.offset,
-                place,
-                "more bytes would be changed than are kept in memory",
-                None,
-            );
         }
     }
     Ok(())

@@ -7,15 +7,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::holes::write_with_holes;
 use crate::rewrite::input::Bytes;
-use crate::rewrite::sink::{Sink, Sparse};
 use crate::session::{Session, Stop};
 use crate::source::file::ReadAt;
 use crate::{Error, Options};
 
-/// Bytes of one read, and of the zeros that are looked for.
+/// Bytes of one read.
 const WINDOW: usize = 64 << 10;
-const PIECE: usize = 4096;
 
 /// What was kept.
 pub(crate) struct Spool {
@@ -36,7 +35,6 @@ pub(crate) fn spool(
         None => tempfile::tempfile(),
     };
     let file = file.map_err(Error::Create)?;
-    let mut sink = Sparse::new(&file);
     let mut window = vec![0; WINDOW];
     let mut size = 0;
     let mut session = Session::new(options, None);
@@ -55,7 +53,7 @@ pub(crate) fn spool(
             break;
         }
         let bytes = &window[..n];
-        keep(&mut sink, bytes).map_err(|error| Error::of_output(size, error))?;
+        write_with_holes(&file, bytes, size)?;
         size += n as u64;
         if is_live && !stopped {
             match session.push(bytes) {
@@ -65,19 +63,8 @@ pub(crate) fn spool(
             }
         }
     }
-    sink.flush().map_err(|error| Error::of_output(size, error))?;
+    file.set_len(size).map_err(|error| Error::of_output(size, error))?;
     Ok(Spool { file, size })
-}
-
-fn keep(sink: &mut dyn Sink, bytes: &[u8]) -> io::Result<()> {
-    for piece in bytes.chunks(PIECE) {
-        if piece.len() == PIECE && piece.iter().all(|byte| *byte == 0) {
-            sink.zeros(PIECE as u64)?;
-        } else {
-            sink.write(piece)?;
-        }
-    }
-    Ok(())
 }
 
 impl ReadAt for Spool {

@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
+use crate::holes::is_zero;
 use crate::rewrite::image::{Image, Stretch};
 use crate::source::file::ReadAt;
 
@@ -250,12 +251,6 @@ impl Out<'_> {
         self.file.set_len(self.position).map_err(|error| Failure::Write(self.position, error))?;
         Ok(self.position)
     }
-}
-
-/// Whether all bytes are zero.
-fn is_zero(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<16>();
-    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 /// A file that was written, to be read again.

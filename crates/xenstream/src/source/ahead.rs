@@ -106,6 +106,26 @@ pub(crate) fn read_at<'b>(file: &dyn ReadAt, bytes: &'b mut [u8], offset: u64) -
     }
 }
 
+/// Fills a buffer by reads that may fall short; returns how many bytes there were. A read is told how many came before.
+pub(crate) fn fill<E>(
+    bytes: &mut [u8],
+    mut read: impl FnMut(&mut [u8], u64) -> Result<usize, E>,
+) -> Result<usize, E> {
+    let mut have = 0;
+    while have < bytes.len() {
+        match read(&mut bytes[have..], have as u64)? {
+            0 => break,
+            n => have += n,
+        }
+    }
+    Ok(have)
+}
+
+/// Fills a buffer from a file; returns how many bytes there were.
+pub(crate) fn fill_at(file: &dyn ReadAt, bytes: &mut [u8], offset: u64) -> Result<usize, Error> {
+    fill(bytes, |bytes, done| Ok(read_at(file, bytes, offset.saturating_add(done))?.len()))
+}
+
 /// Where a walk goes.
 #[derive(Debug, Default)]
 struct Course {

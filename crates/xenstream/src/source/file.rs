@@ -16,7 +16,7 @@ use crate::Error;
 use crate::hint::{self, LOOKED_AT};
 use crate::pv_walk;
 use crate::session::{Session, Stop};
-use crate::source::ahead::{Reader, read_at};
+use crate::source::ahead::{Reader, fill_at, read_at};
 use crate::source::compressed::{self, Compression};
 
 /// Bytes of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
@@ -211,13 +211,7 @@ pub(crate) fn compression(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Comp
     let mut magic = [0; Compression::MAGIC_MAX];
     let mut have = start.len().min(Compression::MAGIC_MAX);
     magic[..have].copy_from_slice(&start[..have]);
-    while have < Compression::MAGIC_MAX {
-        let more = read_at(file, &mut magic[have..], have as u64)?.len();
-        if more == 0 {
-            break;
-        }
-        have += more;
-    }
+    have += fill_at(file, &mut magic[have..], have as u64)?;
     Ok(Compression::recognise(&magic[..have]))
 }
 

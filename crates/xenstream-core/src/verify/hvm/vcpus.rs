@@ -5,7 +5,7 @@ use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::flat::Value;
-use crate::verify::policies::XSAVE_NEEDS;
+use crate::verify::policies::{MSR_NEEDS, XSAVE_NEEDS};
 use crate::verify::{self, Stop};
 use crate::wire::hvm::{self, vcpus};
 use crate::wire::layout::canonical;
@@ -155,8 +155,10 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         self.hvm.vcpu.msr = value as u32;
-        if self.policies.lacks_msr(value as u32) {
-            self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
+        for (index, need) in MSR_NEEDS {
+            if u64::from(index) == value && self.policies.lacks(need) {
+                self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
+            }
         }
         match value as u32 {
             msr::PKRS => self.hvm_fact(Fact::Pkrs, at, value, 0, o),
@@ -173,7 +175,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         let index = self.hvm.vcpu.msr;
-        let allowed = self.policies.msr_bits(index);
+        let allowed = msr::bits(index);
         if value & !allowed != 0 {
             return self.hvm_find(Rule::HvmMsrValue, at, value, allowed, o);
         }
