@@ -23,10 +23,11 @@ use crate::rewrite::survey::Finding;
 pub(super) struct Refused(BTreeMap<u64, (Rule, u64)>);
 
 impl Refused {
-    const RULES: [Rule; 9] = [
+    const RULES: [Rule; 10] = [
         Rule::XlBigEndian,
         Rule::LibvirtBigEndian,
         Rule::LibxlBigEndian,
+        Rule::HvmXsaveArea,
         Rule::HvmXsaveLength,
         Rule::PvExtendedSize,
         Rule::PvExtendedShort,
@@ -74,10 +75,9 @@ fn patch_one(document: &mut Document<'_>, finding: &Finding, log: &mut Log) -> R
     let order = if violation.layer() == xenstream_core::Layer::Hvm { Order::Little } else { document.libxc };
     let before = order.number(&bytes);
     let after = before & field.keep;
-    if after != before
-        && document.patches.put(violation.offset, &order.put_number(field.width, after)[..bytes.len()])
-    {
-        let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
+    let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
+    let new = order.put_number(field.width, after);
+    if after != before && document.patch(violation.offset, &new[..bytes.len()], place, log) {
         log.change(violation.offset, place, field.name, hex(before), hex(after));
     }
     Ok(())
@@ -190,7 +190,7 @@ fn version_2(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
         }
     }
     // The image header is big-endian, whatever the records are.
-    if document.patches.put(at, &Order::Big.put_u32(2)) {
+    if document.patch(at, &Order::Big.put_u32(2), "image header", log) {
         log.change(at, "image header", "version", document.version, 2);
     }
     let ends = document.find(types::STATIC_DATA_END);

@@ -107,8 +107,9 @@ fn cut(entry: &Entry<'_>, to: u64, telling: usize, loss: Loss, log: &mut Log) ->
 /// An area that is shorter than its masks ask for.
 fn xsave(entry: &Entry<'_>, refused: &Refused, log: &mut Log) -> Option<Vec<u8>> {
     let offset = entry.length_at();
-    let length = refused.rule(offset, &[Rule::HvmXsaveLength]).and_then(|_| refused.expected(offset))?;
-    match xsave::resized(entry.body, vcpus::XSAVE_AREA_AT as usize, length) {
+    let rule = refused.rule(offset, &[Rule::HvmXsaveArea, Rule::HvmXsaveLength])?;
+    let length = refused.expected(offset)?;
+    match xsave::resized(entry.body, vcpus::XSAVE_AREA_AT as usize, length, rule == Rule::HvmXsaveLength) {
         Ok(new) => {
             log.change(offset, entry.place(), "length", entry.body.len(), length);
             Some(new)

@@ -44,7 +44,9 @@ pub(super) fn little(document: &mut Document<'_>, refused: &Refused, log: &mut L
 fn records(document: &mut Document<'_>, options_at: u64, log: &mut Log) -> Result<(), Error> {
     let options = document.read(options_at..options_at + 4)?;
     let options = options.first_chunk().map_or(0, |word| Order::Big.u32(*word));
-    put(document, options_at, &Order::Big.put_u32(options & !libxl::OPTION_BIG_ENDIAN), log);
+    let options = Order::Big.put_u32(options & !libxl::OPTION_BIG_ENDIAN);
+    // Where there is no room, that is in the way.
+    let _put = document.patch(options_at, &options, "libxl header", log);
     for at in 0..document.pieces.len() {
         let piece = &document.pieces[at];
         // Those that are not in the input are ends, of zeros only.
@@ -64,12 +66,7 @@ fn records(document: &mut Document<'_>, options_at: u64, log: &mut Log) -> Resul
 fn swap(document: &mut Document<'_>, offset: u64, words: u64, log: &mut Log) -> Result<(), Error> {
     let mut bytes = document.read(offset..offset + 4 * words)?;
     bytes.chunks_exact_mut(4).for_each(<[u8]>::reverse);
-    put(document, offset, &bytes, log);
+    // Where there is no room, that is in the way.
+    let _put = document.patch(offset, &bytes, "stream", log);
     Ok(())
-}
-
-fn put(document: &mut Document<'_>, offset: u64, bytes: &[u8], log: &mut Log) {
-    if !document.patches.put(offset, bytes) {
-        log.obstacle(offset, "stream", "more bytes would be changed than are kept in memory", None);
-    }
 }

@@ -73,10 +73,10 @@ impl State<'_> {
     /// An area of another size than its masks ask for.
     fn xsave(&self, refused: &Refused, log: &mut Log) -> Option<Vec<u8>> {
         let offset = self.length_at();
-        refused.rule(offset, &[Rule::PvXsaveArea, Rule::PvXsaveLength])?;
+        let rule = refused.rule(offset, &[Rule::PvXsaveArea, Rule::PvXsaveLength])?;
         let place = format!("X86_PV_VCPU_XSAVE of vcpu {}", self.id);
         let length = refused.expected(offset)?;
-        match xsave::resized(self.state, vcpu::XSAVE_MIN as usize, length) {
+        match xsave::resized(self.state, vcpu::XSAVE_MIN as usize, length, rule == Rule::PvXsaveLength) {
             Ok(new) => {
                 log.change(offset, place, "length", self.state.len(), length);
                 Some(new)

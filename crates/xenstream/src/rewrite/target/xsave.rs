@@ -11,8 +11,18 @@ const XSTATE_BV_AT: usize = 512;
 const LONGEST: usize = 64 << 10;
 
 /// The state with as many bytes as its masks ask for, where nothing is lost and nothing has to be made up: what is cut off
-/// is zero, and what is added belongs to components in their initial state. The area begins at an offset of the state.
-pub(super) fn resized(state: &[u8], area: usize, length: u64) -> Result<Vec<u8>, &'static str> {
+/// is zero, and what is added belongs to components in their initial state. The area begins at an offset of the state,
+/// after `xcr0_accum`; the length is that of these components on any processor, or of the policy's.
+pub(super) fn resized(
+    state: &[u8],
+    area: usize,
+    length: u64,
+    is_policys: bool,
+) -> Result<Vec<u8>, &'static str> {
+    let features = word(state, area.saturating_sub(8), Order::Little).unwrap_or(0);
+    if !is_policys && xsave::common_size(features).is_none() {
+        return Err("the length of the XSAVE area depends on the processor, and no CPU policy tells it");
+    }
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if let Some((kept, tail)) = state.split_at_checked(length) {
         let is_zero = tail.iter().all(|byte| *byte == 0);
@@ -49,12 +59,15 @@ mod tests {
 
     #[test]
     fn only_zeros_are_cut_and_added() {
-        assert_eq!(resized(&state(832, 3), 16, 592), Ok(state(576, 3)));
-        assert_eq!(resized(&state(576, 3), 16, 848), Ok(state(832, 3)));
-        assert_eq!(resized(&state(832, 7), 16, 2712), Ok(state(2696, 7)));
+        assert_eq!(resized(&state(832, 3), 16, 592, false), Ok(state(576, 3)));
+        assert_eq!(resized(&state(576, 3), 16, 848, false), Ok(state(832, 3)));
+        assert_eq!(resized(&state(832, 7), 16, 2712, true), Ok(state(2696, 7)));
+        let mut wide = state(832, 3);
+        wide[9] = 2;
+        assert!(resized(&wide, 16, 2712, false).is_err() && resized(&wide, 16, 2712, true).is_ok());
         let mut full = state(832, 3);
         full[847] = 1;
-        assert!(resized(&full, 16, 592).is_err());
+        assert!(resized(&full, 16, 592, false).is_err());
         for (short, length) in [
             (state(576, 7), 848),
             (state(832, 0x207), 2712),
@@ -62,7 +75,7 @@ mod tests {
             (vec![0; 16], 592),
             (state(576, 3), u64::MAX),
         ] {
-            assert!(resized(&short, 16, length).is_err(), "{} to {length}", short.len());
+            assert!(resized(&short, 16, length, true).is_err(), "{} to {length}", short.len());
         }
     }
 }

@@ -119,13 +119,13 @@ fn what_hardened_refuses_is_cured_too() {
         [1, u32::MAX, 0, 0, 0x1400_0000, 0],
         [7, 0, 0, 0, 8, 0],
         [0xD, 2, 256, 576, 0, 0],
-        [0xD, 9, 8, 832, 0, 0],
+        [0xD, 9, 8, 2688, 0, 0],
     ]);
     let with = |stream: Stream| stream.before(Part::libxc(STATIC_DATA_END), leaves.clone());
-    let hvm = |size: usize| {
+    let hvm = |size: usize, mask: u64| {
         let mut area = vec![0; size];
-        area[8] = 7;
-        area[16] = 7;
+        area[8..16].copy_from_slice(&mask.to_le_bytes());
+        area[16..24].copy_from_slice(&mask.to_le_bytes());
         area[536] = 3;
         with(minimal::hvm()).replaced(
             Part::libxc(HVM_CONTEXT),
@@ -134,9 +134,11 @@ fn what_hardened_refuses_is_cured_too() {
     };
     let cases = [
         (extended(extended_state(0, 40), 64), Rule::PvExtendedShort, Ok(extended(extended_state(0, 64), 64))),
-        (with(xsave(848, 0x207, 7)), Rule::PvXsaveLength, Ok(with(xsave(856, 0x207, 7)))),
-        (with(xsave(1000, 0x207, 7)), Rule::PvXsaveLength, Ok(with(xsave(856, 0x207, 7)))),
-        (hvm(600), Rule::HvmXsaveLength, Ok(hvm(856))),
+        (with(xsave(2480, 0x207, 7)), Rule::PvXsaveLength, Ok(with(xsave(2712, 0x207, 7)))),
+        (with(xsave(3000, 0x207, 7)), Rule::PvXsaveLength, Ok(with(xsave(2712, 0x207, 7)))),
+        (xsave(848, 0x207, 7), Rule::PvXsaveArea, Err("depends on the processor")),
+        (hvm(600, 7), Rule::HvmXsaveArea, Ok(hvm(856, 7))),
+        (hvm(2480, 0x207), Rule::HvmXsaveLength, Ok(hvm(2720, 0x207))),
     ];
     let policy = Policy::restore().with_target(Some("4.20".parse::<Target>().unwrap()));
     for (n, cure) in cases.into_iter().enumerate() {

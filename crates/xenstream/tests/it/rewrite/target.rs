@@ -203,7 +203,7 @@ fn what_has_no_cure_is_refused_with_the_reason() {
     for (stream, target, place, reason) in [
         (chain(Entry::msrs(0, &[(0x6E1, 4)])), "4.17", "MSR 0x6e1", "protection keys would be lost"),
         (params(35, 1), "4.19", "parameter 35", "its value is 0x1"),
-        (params(9, 0x1001), "4.14", "HVM_PARAMS", "the guest has been told of the features"),
+        (params(9, 0x1001), "4.14", "HVM_PARAMS", "the guest relies on the features"),
     ] {
         let everything = Convert::default().with_lossy(&Loss::ALL);
         let (refused, _) = converted(&stream.bytes(), &for_target(target), &everything);
