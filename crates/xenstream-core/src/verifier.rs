@@ -11,7 +11,7 @@ use crate::rule::Rule;
 use crate::summary::{DomainType, Format, Summary};
 use crate::targets::{Fact, HostDependency};
 use crate::verify::detect::Follows;
-use crate::verify::{self, Field, ShortCut, Size, Stop};
+use crate::verify::{self, Bytes, Field, Marker, Stop, Stretch, Words};
 use crate::violation::{Layer, RecordRef, Violation};
 
 /// Verifies one stream.
@@ -35,12 +35,9 @@ pub struct Verifier {
     pub(crate) position: u64,
     pub(crate) gap: u64,
     pub(crate) field: Field,
-    /// How `field` is taken, with the fast path if there is one.
-    size: Size,
-    short_cut: ShortCut,
     /// The first `have` bytes of a field that is split between pushes.
     torn: [u8; 8],
-    have: u8,
+    pub(crate) have: u8,
     /// The offset up to which bytes are certain to belong to the stream.
     pub(crate) sure: u64,
     /// The record being read, or `None` inside a header of a stream or container.
@@ -72,6 +69,7 @@ pub struct Verifier {
     pub(crate) flat: verify::flat::State,
     pub(crate) hvm: verify::hvm::State,
     pub(crate) pv: verify::pv::State,
+    pub(crate) qemu: verify::qemu::State,
     pub(crate) vcpus: verify::vcpu::State,
 }
 
@@ -114,8 +112,6 @@ impl Verifier {
             position: 0,
             gap: 0,
             field: Field::Ended,
-            size: Size::End,
-            short_cut: ShortCut::None,
             torn: [0; 8],
             have: 0,
             sure: 0,
@@ -142,6 +138,7 @@ impl Verifier {
             flat: verify::flat::State::default(),
             hvm: verify::hvm::State::default(),
             pv: verify::pv::State::default(),
+            qemu: verify::qemu::State::default(),
             vcpus: verify::vcpu::State::default(),
         };
         verifier.start(format);
@@ -334,48 +331,23 @@ impl Verifier {
                 input = self.pass(input, o);
                 continue;
             }
-            input = match self.size {
-                Size::Bytes(width) => {
+            input = match self.field {
+                Field::Bytes(field) => {
+                    let width = self.width(field);
                     let Some((value, rest)) = self.take(width, input) else { return Ok(&[]) };
-                    self.judge(width, value, o)?;
+                    self.judge(field, width, value, o)?;
                     rest
                 }
-                Size::Words | Size::Stretch if input.is_empty() => return Ok(input),
-                Size::Words => self.run_words(input, o)?,
-                Size::Stretch => self.run_stretch(input, o)?,
-                Size::Marker => {
-                    self.marker(o)?;
+                Field::Words(_) | Field::Stretch(_) if input.is_empty() => return Ok(input),
+                Field::Words(run) => self.run_words(run, input, o)?,
+                Field::Stretch(stretch) => self.run_stretch(stretch, input, o)?,
+                Field::Marker(marker) => {
+                    self.marker(marker, o)?;
                     input
                 }
-                Size::End => return Ok(input),
+                Field::Ended => return Ok(input),
             };
         }
-    }
-
-    /// Fast path for the most frequent steps: the field is contiguous, has no gap before it, and breaks no rule. The general
-    /// path costs more than the rules. Returns the rest of the input.
-    #[inline]
-    fn short_cut<'a, O: Observer + ?Sized>(
-        &mut self,
-        input: &'a [u8],
-        o: &mut O,
-    ) -> Result<Option<&'a [u8]>, Stop> {
-        let Some((bytes, rest)) = input.split_first_chunk::<8>() else { return Ok(None) };
-        if self.have > 0 {
-            return Ok(None);
-        }
-        let taken = match self.short_cut {
-            ShortCut::LibxcRecord => {
-                let at = self.position;
-                self.advance(8);
-                self.libxc_record(at, *bytes, o)?;
-                true
-            }
-            ShortCut::PagesHeader => self.pages_header(*bytes),
-            ShortCut::PagesEntry => self.pages_single(*bytes, o)?,
-            ShortCut::None => false,
-        };
-        Ok(taken.then_some(rest))
     }
 
     /// Skips bytes of the gap.
@@ -391,14 +363,20 @@ impl Verifier {
     }
 
     #[inline(never)]
-    fn judge<O: Observer + ?Sized>(&mut self, width: u8, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
+    fn judge<O: Observer + ?Sized>(
+        &mut self,
+        field: Bytes,
+        width: u8,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
         let at = self.position;
         self.advance(usize::from(width));
         if self.wanted {
             let (bytes, _) = value.split_at(usize::from(width.min(8)));
             o.body(at, bytes);
         }
-        self.field(at, value, o)
+        self.field(field, at, value, o)
     }
 
     /// Returns `width` bytes (at most 8) and the rest of the input, or `None` if the field is still incomplete.
@@ -437,29 +415,35 @@ impl Verifier {
 
     /// Takes the complete words in the input, and those split at its edges.
     #[inline]
-    fn run_words<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> Result<&'a [u8], Stop> {
+    fn run_words<'a, O: Observer + ?Sized>(
+        &mut self,
+        run: Words,
+        input: &'a [u8],
+        o: &mut O,
+    ) -> Result<&'a [u8], Stop> {
         let (words, _) = input.as_chunks::<8>();
         if self.have > 0 || words.is_empty() {
             let Some((word, rest)) = self.gather(8, input) else { return Ok(&[]) };
-            self.take_words(&[word], &word, o)?;
+            self.take_words(run, &[word], &word, o)?;
             return Ok(rest);
         }
-        let here = usize::try_from(self.words_left()).unwrap_or(usize::MAX).min(words.len());
+        let here = usize::try_from(self.words_left(run)).unwrap_or(usize::MAX).min(words.len());
         let (words, _) = words.split_at(here);
         let (bytes, rest) = input.split_at_checked(words.len().saturating_mul(8)).unwrap_or((input, &[]));
-        self.take_words(words, bytes, o)?;
+        self.take_words(run, words, bytes, o)?;
         Ok(rest)
     }
 
     #[inline(never)]
     fn take_words<O: Observer + ?Sized>(
         &mut self,
+        run: Words,
         words: &[[u8; 8]],
         bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
         let at = self.position;
-        let verdict = self.words(words, bytes, o);
+        let verdict = self.words(run, words, bytes, o);
         self.tell_body(at, bytes, o);
         verdict
     }
@@ -468,13 +452,14 @@ impl Verifier {
     #[inline(never)]
     fn run_stretch<'a, O: Observer + ?Sized>(
         &mut self,
+        stretch: Stretch,
         input: &'a [u8],
         o: &mut O,
     ) -> Result<&'a [u8], Stop> {
-        let here = usize::try_from(self.stretch_left()).unwrap_or(usize::MAX).min(input.len());
+        let here = usize::try_from(self.stretch_left(stretch)).unwrap_or(usize::MAX).min(input.len());
         let (bytes, rest) = input.split_at(here);
         let at = self.position;
-        let verdict = self.stretch(bytes, o);
+        let verdict = self.stretch(stretch, bytes, o);
         self.tell_body(at, bytes, o);
         verdict?;
         Ok(rest)
@@ -502,8 +487,6 @@ impl Verifier {
     pub(crate) fn next(&mut self, gap: u64, field: Field) {
         self.gap = gap;
         self.field = field;
-        self.size = field.size();
-        self.short_cut = field.short_cut();
     }
 
     /// Sets the next step: a record's header.
@@ -526,7 +509,7 @@ impl Verifier {
     /// Skips the rest of the body.
     #[inline]
     pub(crate) fn rest_of_body(&mut self) {
-        self.next(self.left_in_body(), Field::BodyEnd);
+        self.next(self.left_in_body(), Field::Marker(Marker::BodyEnd));
     }
 
     /// Returns the number of bytes left in the body.

@@ -1,22 +1,13 @@
 //! Detects the format from the first bytes of the input.
 //!
-//! The first 8 bytes distinguish the known formats. [`Field::Magic`] has the rest of a longer magic.
+//! The first 8 bytes distinguish the known formats. The rest of a longer magic has a field of its format.
 
 use crate::observer::{Header, Observer};
 use crate::rule::Rule;
 use crate::summary::Format;
 use crate::verifier::Verifier;
-use crate::verify::{self, Size, Stop};
+use crate::verify::{Bytes, Field, Stop};
 use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
-
-/// Fields at the start of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// The first 8 bytes.
-    First,
-    /// The rest of a magic, from this offset on.
-    Magic(u8),
-}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -33,62 +24,66 @@ impl State {
     }
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        Size::Bytes(match self {
-            // The magic of xenopsd has 15 bytes, the others a multiple of 8.
-            Field::Magic(at) if at < 8 => 7,
-            Field::First | Field::Magic(_) => 8,
-        })
-    }
-}
-
 impl Verifier {
     /// Begins a stream in this format.
     pub(crate) fn start(&mut self, format: Format) {
         self.detect.auto = format == Format::Auto;
         self.summary.format = format;
         self.sure = 8;
-        self.next(0, verify::Field::Detect(Field::First));
+        self.detect_next(Bytes::First);
     }
 
-    pub(crate) fn detect_field<O: Observer + ?Sized>(
+    fn detect_next(&mut self, field: Bytes) {
+        self.next(0, Field::Bytes(field));
+    }
+
+    pub(crate) fn detect_xl<O: Observer + ?Sized>(&mut self, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
+        if self.magic_passed(Bytes::XlMagic, &xl::MAGIC, value, o)? {
+            self.xl_start();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn detect_libvirt<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        match field {
-            Field::First => self.detect_first(value, o),
-            Field::Magic(at) => self.detect_magic(at, value, o),
+        if self.magic_passed(Bytes::LibvirtMagic, &libvirt::MAGIC, value, o)? {
+            self.libvirt_start();
         }
+        Ok(())
     }
 
-    fn detect_first<O: Observer + ?Sized>(&mut self, first: [u8; 8], o: &mut O) -> Result<(), Stop> {
-        let looks = looks_like(first);
+    pub(crate) fn detect_first<O: Observer + ?Sized>(
+        &mut self,
+        first: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
         // The first bytes of the input let a caller find out what it is instead.
         let found = u64::from_be_bytes(first);
-        let format = match (self.summary.format, looks) {
-            (Format::Auto, Some(format)) => format,
-            (format, looks) if looks == Some(format) => format,
-            (Format::Libxc, _) => return self.no_marker(0, first, o),
-            (Format::Libxl, _) => return self.find(Rule::LibxlIdent, 0, found, 0, o),
-            _ => return self.unrecognised(found, o),
+        let told = self.summary.format;
+        let magic = Magic::of(first).filter(|magic| told == Format::Auto || told == magic.format());
+        let Some(magic) = magic else {
+            return match told {
+                Format::Libxc => self.no_marker(0, first, o),
+                Format::Libxl => self.find(Rule::LibxlIdent, 0, found, 0, o),
+                Format::Auto | Format::Xl | Format::Libvirt | Format::Xenopsd => self.unrecognised(found, o),
+            };
         };
-        self.summary.format = format;
-        match format {
-            Format::Libxl => {
+        self.summary.format = magic.format();
+        match magic {
+            Magic::Libxl => {
                 self.detect.done = true;
                 self.libxl_start_after_ident();
             }
-            Format::Libxc => {
+            Magic::Libxc => {
                 self.detect.done = true;
                 self.libxc_start_after_marker();
             }
-            Format::Xl => self.await_magic(8, xl::MAGIC.len()),
-            Format::Libvirt => self.await_magic(8, libvirt::MAGIC.len()),
-            _ => self.await_magic(1, xenopsd::SIGNATURE.len()),
+            Magic::Xl => self.await_magic(Bytes::XlMagic, xl::MAGIC.len()),
+            Magic::Libvirt => self.await_magic(Bytes::LibvirtMagic, libvirt::MAGIC.len()),
+            Magic::Xenopsd => self.await_magic(Bytes::XenopsdSignature, xenopsd::SIGNATURE.len()),
         }
         Ok(())
     }
@@ -112,45 +107,47 @@ impl Verifier {
         self.find(Rule::StreamLegacy, at, found, format, o)
     }
 
-    fn await_magic(&mut self, at: u8, whole: usize) {
+    fn await_magic(&mut self, field: Bytes, whole: usize) {
         self.sure = whole as u64;
-        self.next(0, verify::Field::Detect(Field::Magic(at)));
+        self.detect_next(field);
     }
 
-    fn detect_magic<O: Observer + ?Sized>(&mut self, at: u8, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
-        let start = usize::from(at);
-        let expected: &[u8] = match self.summary.format {
-            Format::Xl => &xl::MAGIC,
-            Format::Libvirt => &libvirt::MAGIC,
-            _ => {
-                let [a, b, c, d, e, f, g, _] = value;
-                let rest = [a, b, c, d, e, f, g];
-                return if xenopsd::SIGNATURE.ends_with(&rest) {
-                    self.detect.done = true;
-                    o.header(&Header::Xenopsd { offset: 0 });
-                    self.xenopsd_start();
-                    Ok(())
-                } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {
-                    self.legacy(0, 0, o)
-                } else {
-                    self.unrecognised(0, o)
-                };
-            }
-        };
-        let matches = expected.get(start..).and_then(<[u8]>::first_chunk::<8>) == Some(&value);
-        if !matches {
-            return self.unrecognised(0, o);
+    /// The next 8 bytes of a magic have passed. Returns whether it is complete.
+    fn magic_passed<O: Observer + ?Sized>(
+        &mut self,
+        field: Bytes,
+        magic: &[u8],
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<bool, Stop> {
+        let passed = usize::try_from(self.position).unwrap_or(usize::MAX);
+        if !magic.get(..passed).is_some_and(|passed| passed.ends_with(&value)) {
+            self.unrecognised(0, o)?;
         }
-        if start.saturating_add(8) < expected.len() {
-            self.next(0, verify::Field::Detect(Field::Magic(at.saturating_add(8))));
-            return Ok(());
+        self.detect.done = passed == magic.len();
+        if !self.detect.done {
+            self.detect_next(field);
         }
-        self.detect.done = true;
-        match self.summary.format {
-            Format::Xl => self.xl_start(),
-            _ => self.libvirt_start(),
+        Ok(self.detect.done)
+    }
+
+    pub(crate) fn detect_xenopsd<O: Observer + ?Sized>(
+        &mut self,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let [a, b, c, d, e, f, g, _] = value;
+        let rest = [a, b, c, d, e, f, g];
+        if xenopsd::SIGNATURE.ends_with(&rest) {
+            self.detect.done = true;
+            o.header(&Header::Xenopsd { offset: 0 });
+            self.xenopsd_start();
+            Ok(())
+        } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {
+            self.legacy(0, 0, o)
+        } else {
+            self.unrecognised(0, o)
         }
-        Ok(())
     }
 }
 
@@ -173,8 +170,8 @@ impl Follows {
         if bytes.iter().all(|byte| *byte == 0) {
             return Follows::Zeros;
         }
-        match bytes.first_chunk().and_then(|first| looks_like(*first)) {
-            Some(format) => Follows::Image(format),
+        match bytes.first_chunk().and_then(|first| Magic::of(*first)) {
+            Some(magic) => Follows::Image(magic.format()),
             None => Follows::Data,
         }
     }
@@ -189,19 +186,41 @@ impl Follows {
     }
 }
 
-/// Returns the format whose magic begins with these bytes.
-fn looks_like(first: [u8; 8]) -> Option<Format> {
-    if first == libxc::MARKER.to_be_bytes() {
-        Some(Format::Libxc)
-    } else if first == libxl::IDENT {
-        Some(Format::Libxl)
-    } else if xl::MAGIC.starts_with(&first) {
-        Some(Format::Xl)
-    } else if libvirt::MAGIC.starts_with(&first) {
-        Some(Format::Libvirt)
-    } else if xenopsd::SIGNATURE.starts_with(&first) {
-        Some(Format::Xenopsd)
-    } else {
-        None
+/// What formats begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Magic {
+    Xl,
+    Libvirt,
+    Xenopsd,
+    Libxl,
+    Libxc,
+}
+
+impl Magic {
+    /// Returns the magic that begins with these bytes.
+    fn of(first: [u8; 8]) -> Option<Magic> {
+        if first == libxc::MARKER.to_be_bytes() {
+            Some(Magic::Libxc)
+        } else if first == libxl::IDENT {
+            Some(Magic::Libxl)
+        } else if xl::MAGIC.starts_with(&first) {
+            Some(Magic::Xl)
+        } else if libvirt::MAGIC.starts_with(&first) {
+            Some(Magic::Libvirt)
+        } else if xenopsd::SIGNATURE.starts_with(&first) {
+            Some(Magic::Xenopsd)
+        } else {
+            None
+        }
+    }
+
+    fn format(self) -> Format {
+        match self {
+            Magic::Xl => Format::Xl,
+            Magic::Libvirt => Format::Libvirt,
+            Magic::Xenopsd => Format::Xenopsd,
+            Magic::Libxl => Format::Libxl,
+            Magic::Libxc => Format::Libxc,
+        }
     }
 }

@@ -8,10 +8,10 @@ use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::Fact;
 use crate::verifier::Verifier;
-use crate::verify::{self, Stop};
+use crate::verify::{self, Bytes, Marker, Stop};
 use crate::violation::RecordRef;
 use crate::wire::Order;
-use crate::wire::layout::{Check, Hook, Layout, Place, Placed};
+use crate::wire::layout::{Check, HeaderHook, Hook, Layout, Place, Placed};
 
 /// A walk through one structure.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct State {
     order: Order,
     /// The field being read, or the next one.
     place: Place,
+    /// Bytes of the field being read.
+    width: u8,
     /// Absolute offset of the structure.
     base: u64,
     /// Bytes of the structure.
@@ -62,12 +64,20 @@ pub(crate) struct Value {
     pub(crate) element: u32,
 }
 
+impl State {
+    /// Bytes of the field being read.
+    #[inline]
+    pub(crate) fn width(&self) -> u8 {
+        self.width
+    }
+}
+
 impl Default for State {
     fn default() -> State {
         const NOTHING: &Layout =
             &Layout { name: "", order: crate::wire::layout::ByteOrder::Little, groups: &[] };
         let (order, place, part_of) = (Order::Little, Place::default(), PartOf::Record);
-        State { layout: NOTHING, order, place, base: 0, length: 0, part_of }
+        State { layout: NOTHING, order, place, width: 0, base: 0, length: 0, part_of }
     }
 }
 
@@ -76,8 +86,8 @@ impl Verifier {
     pub(crate) fn flat_start(&mut self, layout: &'static Layout, length: u64, part_of: PartOf) {
         let order = layout.order.in_stream(self.libxc_order());
         let (place, base) = (Place::default(), self.position);
-        self.flat = State { layout, order, place, base, length, part_of };
-        self.next(0, verify::Field::FlatNext);
+        self.flat = State { layout, order, place, width: 0, base, length, part_of };
+        self.next(0, verify::Field::Marker(Marker::Flat));
     }
 
     /// Begins a header whose first field, of this many bytes, has already been read.
@@ -99,16 +109,28 @@ impl Verifier {
 
     /// Moves to the next field that has a check.
     pub(crate) fn flat_next<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
-        while let Some(Placed { field, element, offset }) =
+        let Some(Placed { field, offset, .. }) =
+            self.flat.layout.checked_field(&mut self.flat.place, self.flat.length)
+        else {
+            return self.flat_end(o);
+        };
+        let here = self.flat.length.saturating_sub(offset).min(u64::from(field.width));
+        if here == 0 {
+            return self.flat_cut_off(o);
+        }
+        let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
+        self.flat.width = here as u8;
+        self.next(gap, verify::Field::Bytes(Bytes::Flat));
+        Ok(())
+    }
+
+    /// The structure ends before the next field with a check: Xen sees zeros from there on.
+    #[inline(never)]
+    fn flat_cut_off<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+        let at = self.flat_length_at();
+        while let Some(Placed { field, element, .. }) =
             self.flat.layout.checked_field(&mut self.flat.place, self.flat.length)
         {
-            let here = self.flat.length.saturating_sub(offset).min(u64::from(field.width));
-            if here > 0 {
-                let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
-                self.next(gap, verify::Field::Flat(here as u8));
-                return Ok(());
-            }
-            let at = self.flat_length_at();
             if !self.flat_judge(field.checks, Value { value: 0, at, element }, o)? {
                 return Ok(());
             }
@@ -121,18 +143,17 @@ impl Verifier {
     pub(crate) fn flat_field<O: Observer + ?Sized>(
         &mut self,
         at: u64,
-        width: u8,
         bytes: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
         let value = match self.flat.order {
             Order::Little => u64::from_le_bytes(bytes),
             Order::Big => {
-                let unused = 64u32.saturating_sub(u32::from(width).saturating_mul(8));
+                let unused = 64u32.saturating_sub(u32::from(self.flat.width).saturating_mul(8));
                 u64::from_be_bytes(bytes).checked_shr(unused).unwrap_or(0)
             }
         };
-        self.next(0, verify::Field::FlatNext);
+        self.next(0, verify::Field::Marker(Marker::Flat));
         let Some(Placed { field, element, .. }) =
             self.flat.layout.field(&mut self.flat.place, self.flat.length)
         else {
@@ -144,6 +165,8 @@ impl Verifier {
     }
 
     /// Judges a field. Returns whether the walk goes on: a hand-written check may end it.
+    // Inlined in both places: fields of most records are judged here, and of cut-off structures with a constant.
+    #[inline(always)]
     fn flat_judge<O: Observer + ?Sized>(
         &mut self,
         checks: &'static [Check],
@@ -157,7 +180,7 @@ impl Verifier {
                 self.flat_broken(check, value, o)?;
             }
         }
-        Ok(matches!(self.field, verify::Field::FlatNext))
+        Ok(matches!(self.field, verify::Field::Marker(Marker::Flat)))
     }
 
     /// Reports a value that fails a check.
@@ -176,16 +199,31 @@ impl Verifier {
     }
 
     /// Runs a hand-written check. Each is in the file of its records.
+    // All of them are out of line: inlined, the compiler computes beforehand, for every field, what some of them need.
     fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
         match hook {
-            Hook::Xl(hook) => self.xl_hook(hook, value, o),
-            Hook::Libvirt(hook) => self.libvirt_hook(hook, value, o),
-            Hook::Libxl(hook) => self.libxl_hook(hook, value, o),
-            Hook::Libxc(hook) => self.libxc_hook(hook, value, o),
+            Hook::Header(hook) => self.header_hook(hook, value, o),
             Hook::Record(hook) => self.record_hook(hook, value, o),
             Hook::Policy(hook) => self.policy_hook(hook, value, o),
             Hook::Pv(hook) => self.pv_hook(hook, value, o),
             Hook::Hvm(hook) => self.hvm_hook(hook, value, o),
+        }
+    }
+
+    /// Runs a hand-written check of a header.
+    #[cold]
+    #[inline(never)]
+    fn header_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: HeaderHook,
+        value: Value,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match hook {
+            HeaderHook::Xl(hook) => self.xl_hook(hook, value, o),
+            HeaderHook::Libvirt(hook) => self.libvirt_hook(hook, value, o),
+            HeaderHook::Libxl(hook) => self.libxl_hook(hook, value, o),
+            HeaderHook::Libxc(hook) => self.libxc_hook(hook, value, o),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
-use crate::verify::{self, Stop};
+use crate::verify::{Bytes, Field, Stop};
 use crate::violation::Layer;
 use crate::wire::layout::LibvirtHook;
 use crate::wire::{Order, headers, libvirt, libxl};
@@ -95,19 +95,19 @@ impl Verifier {
             body_offset: self.position,
             body_length: length,
         });
-        self.next(before, verify::Field::LibvirtXmlLast);
+        self.next(before, Field::Bytes(Bytes::LibvirtXmlLast));
     }
 
     /// The last byte of the XML.
     pub(crate) fn libvirt_xml_last<O: Observer + ?Sized>(
         &mut self,
         at: u64,
-        byte: u8,
+        [last, ..]: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
         self.wanted = false;
-        if byte != 0 {
-            self.find(Rule::LibvirtXmlTerminator, at, u64::from(byte), 0, o)?;
+        if last != 0 {
+            self.find(Rule::LibvirtXmlTerminator, at, u64::from(last), 0, o)?;
         }
         self.libxl_start();
         Ok(())

@@ -9,7 +9,7 @@ use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
 use crate::verify::places::Seen;
-use crate::verify::{self, Stop, pages, params, policies, pv, registers, vcpu};
+use crate::verify::{Bytes, Field, Stop, pages, params, policies, pv, registers, vcpu};
 use crate::violation::{Layer, RecordRef, Shown};
 use crate::wire::layout::LibxcHook;
 use crate::wire::libxc::{self, Blob, Length, Place, types};
@@ -17,12 +17,12 @@ use crate::wire::{Order, RECORD_HEADER, headers, xenopsd};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    order: Order,
+    pub(super) order: Order,
     options: u16,
     pub(crate) version: u32,
     pub(crate) xen_major: u32,
     xen_minor: u32,
-    index: u64,
+    pub(super) index: u64,
     pub(crate) kind: u32,
     /// The body's length.
     pub(crate) length: u64,
@@ -41,7 +41,7 @@ pub(crate) struct State {
 
 /// Builds the record that observers receive after its header.
 #[inline]
-fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record {
+pub(super) fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record {
     Record {
         layer: Layer::Libxc,
         index,
@@ -208,60 +208,12 @@ impl Verifier {
     /// Sets the next step: a libxc record.
     #[inline]
     pub(crate) fn libxc_await(&mut self) {
-        self.await_record(Layer::Libxc, self.libxc.index, verify::Field::LibxcRecord);
-    }
-
-    #[inline]
-    pub(crate) fn libxc_record<O: Observer + ?Sized>(
-        &mut self,
-        at: u64,
-        header: [u8; 8],
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let (kind, length) = self.libxc.order.pair(header);
-        let length = u64::from(length);
-        let index = self.libxc.index;
-        self.libxc.index = index.wrapping_add(1);
-        // The smallest and the most frequent records have fast paths; the general path costs three times as much.
-        if kind == types::VERIFY && length == 0 && self.libxc_usual(types::VERIFY) {
-            self.libxc_count(types::VERIFY);
-            let record = libxc_begun(index, kind, at, length);
-            o.record(&record);
-            // There is no body, even if the observer wants one.
-            o.wants_body(&record);
-            self.sure = self.position.saturating_add(RECORD_HEADER);
-            self.libxc_await();
-            return Ok(());
-        }
-        self.libxc.kind = kind;
-        self.libxc.length = length;
-        self.record = Some(RecordRef { layer: Layer::Libxc, index, kind: Some(u64::from(kind)), offset: at });
-        let lengths = libxc::page::HEADER..=self.policy.limit(Limit::LibxcRecord);
-        if kind == types::PAGE_DATA && lengths.contains(&length) && self.libxc_usual(types::PAGE_DATA) {
-            self.libxc_count(types::PAGE_DATA);
-            self.begin_body(&libxc_begun(index, kind, at, length), RECORD_HEADER, o);
-            self.next(0, verify::Field::Pages(pages::Field::Count));
-            return Ok(());
-        }
-        self.libxc_unusual(at, o)
-    }
-
-    /// Returns whether a record of this type breaks no rule before its length and its body.
-    #[inline]
-    fn libxc_usual(&self, kind: u32) -> bool {
-        self.libxc_settled(kind) && self.records < self.policy.limit(Limit::Records)
-    }
-
-    /// Counts a record within the limit.
-    #[inline]
-    fn libxc_count(&mut self, kind: u32) {
-        self.summary.records.count_libxc(kind);
-        self.records = self.records.wrapping_add(1);
+        self.await_record(Layer::Libxc, self.libxc.index, Field::Bytes(Bytes::LibxcRecord));
     }
 
     /// Judges a record of any type, rule by rule.
     #[inline(never)]
-    fn libxc_unusual<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
+    pub(super) fn libxc_unusual<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let State { index, kind, length, .. } = self.libxc;
         let found = u64::from(kind);
         self.summary.records.count_libxc(kind);
@@ -326,8 +278,8 @@ impl Verifier {
     #[inline]
     fn libxc_body(&mut self, kind: u32, known: &'static libxc::Record) {
         match (kind, known.record_type.body) {
-            (types::PAGE_DATA, _) => self.next(0, verify::Field::Pages(pages::Field::Count)),
-            (types::X86_PV_P2M_FRAMES, _) => self.next(0, verify::Field::Pages(pages::Field::P2mStart)),
+            (types::PAGE_DATA, _) => self.next(0, Field::Bytes(Bytes::PagesCount)),
+            (types::X86_PV_P2M_FRAMES, _) => self.next(0, Field::Bytes(Bytes::P2mStart)),
             (types::X86_CPUID_POLICY, _) => self.cpuid_start(),
             (types::HVM_CONTEXT, _) => self.hvm_start(),
             _ if known.place == Place::Vcpu => self.vcpu_start(),
@@ -421,7 +373,7 @@ impl Verifier {
                 } else if self.summary.format == Format::Xenopsd {
                     self.xenopsd_await();
                 } else {
-                    self.next(0, verify::Field::Ended);
+                    self.next(0, Field::Ended);
                 }
             }
             types::CHECKPOINT => {

@@ -7,22 +7,11 @@ use crate::summary::{DomainType, Format, Guest};
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
-use crate::verify::{self, Size, Stop};
+use crate::verify::{Bytes, Field, Stop, word};
 use crate::violation::{Layer, RecordRef, Shown, number_of};
 use crate::wire::layout::LibxlHook;
 use crate::wire::libxl::{self, types};
 use crate::wire::{Order, RECORD_HEADER, headers, libxc};
-
-/// Fields of the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// A record's header.
-    Record,
-    /// The header after CHECKPOINT_END in a stream of unknown kind: a libxc record's, or COLO's CHECKPOINT_STATE.
-    Either,
-    EmulatorId,
-    ControlId,
-}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -61,16 +50,6 @@ enum Next {
     /// A new libxc stream.
     LibxcStart,
     End,
-}
-
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        Size::Bytes(match self {
-            Field::Record | Field::Either => 8,
-            Field::EmulatorId | Field::ControlId => 4,
-        })
-    }
 }
 
 /// The stream header.
@@ -124,52 +103,6 @@ impl Verifier {
         self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
     }
 
-    pub(crate) fn libxl_field<O: Observer + ?Sized>(
-        &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        let word = self.libxl.order.u32([a, b, c, d]);
-        match field {
-            Field::Record => return self.libxl_record(at, value, o),
-            Field::Either => return self.libxl_either(at, value, o),
-            Field::EmulatorId => {
-                if word > libxl::EMULATOR_ID_MAX {
-                    let most = u64::from(libxl::EMULATOR_ID_MAX);
-                    self.find(Rule::LibxlEmulatorId, at, u64::from(word), most, o)?;
-                } else if word == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
-                    self.fact(Fact::Qtrad, at, u64::from(word), 0, o)?;
-                }
-                if self.libxl.kind == types::EMULATOR_CONTEXT {
-                    self.emulator_state(at, word, o)?;
-                }
-                // Both follow the header's second word, `index`.
-                if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
-                    self.xenstore_start(4);
-                } else if word == libxl::EMULATOR_QEMU {
-                    self.qemu_start(4, at.saturating_sub(4), o)?;
-                } else {
-                    self.rest_of_body();
-                }
-            }
-            Field::ControlId => {
-                let most = match self.policy.profile() {
-                    Profile::Spec => libxl::CHECKPOINT_STATE_MAX,
-                    // A primary sends nothing else.
-                    Profile::Restore | Profile::Hardened => libxl::CHECKPOINT_STATE_NEW,
-                };
-                if word > most {
-                    self.find(Rule::LibxlCheckpointStateId, at, u64::from(word), u64::from(most), o)?;
-                }
-                self.rest_of_body();
-            }
-        }
-        Ok(())
-    }
-
     fn libxl_options<O: Observer + ?Sized>(&mut self, at: u64, options: u32, o: &mut O) -> Result<(), Stop> {
         if options & libxl::OPTIONS_RESERVED != 0 {
             let known = u64::from(!libxl::OPTIONS_RESERVED);
@@ -197,12 +130,12 @@ impl Verifier {
     /// Sets the next step: a libxl record.
     pub(crate) fn libxl_await(&mut self) {
         self.sure = self.sure.max(self.position.saturating_add(RECORD_HEADER));
-        self.await_record(Layer::Libxl, self.libxl.index, verify::Field::Libxl(Field::Record));
+        self.await_record(Layer::Libxl, self.libxl.index, Field::Bytes(Bytes::LibxlRecord));
     }
 
     /// Takes the header after CHECKPOINT_END. Only COLO has type 5 there: COLO is for HVM guests, and type 5 of libxc is a PV
     /// record.
-    fn libxl_either<O: Observer + ?Sized>(
+    pub(crate) fn libxl_either<O: Observer + ?Sized>(
         &mut self,
         at: u64,
         header: [u8; 8],
@@ -220,7 +153,7 @@ impl Verifier {
         }
     }
 
-    fn libxl_record<O: Observer + ?Sized>(
+    pub(crate) fn libxl_record<O: Observer + ?Sized>(
         &mut self,
         at: u64,
         header: [u8; 8],
@@ -266,15 +199,63 @@ impl Verifier {
         match kind {
             _ if unread => self.rest_of_body(),
             types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
-                self.next(0, verify::Field::Libxl(Field::EmulatorId));
+                self.next(0, Field::Bytes(Bytes::EmulatorId));
             }
-            types::CHECKPOINT_STATE => self.next(0, verify::Field::Libxl(Field::ControlId)),
+            types::CHECKPOINT_STATE => self.next(0, Field::Bytes(Bytes::ControlId)),
             _ => self.rest_of_body(),
         }
         Ok(())
     }
 
-    /// Judges the record's place, (2) of docs/rules.md, and sets what follows it.
+    /// The emulator of a record that is about a device model.
+    pub(crate) fn emulator_id<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let id = word(self.libxl.order, value);
+        if id > libxl::EMULATOR_ID_MAX {
+            let most = u64::from(libxl::EMULATOR_ID_MAX);
+            self.find(Rule::LibxlEmulatorId, at, u64::from(id), most, o)?;
+        } else if id == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
+            self.fact(Fact::Qtrad, at, u64::from(id), 0, o)?;
+        }
+        if self.libxl.kind == types::EMULATOR_CONTEXT {
+            self.emulator_state(at, id, o)?;
+        }
+        // Both follow the header's second word, `index`.
+        if self.libxl.kind == types::EMULATOR_XENSTORE_DATA {
+            self.xenstore_start(4);
+        } else if id == libxl::EMULATOR_QEMU {
+            self.qemu_start(4, at.saturating_sub(4), o)?;
+        } else {
+            self.rest_of_body();
+        }
+        Ok(())
+    }
+
+    /// The message of CHECKPOINT_STATE.
+    pub(crate) fn control_id<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let id = word(self.libxl.order, value);
+        let most = match self.policy.profile() {
+            Profile::Spec => libxl::CHECKPOINT_STATE_MAX,
+            // A primary sends nothing else.
+            Profile::Restore | Profile::Hardened => libxl::CHECKPOINT_STATE_NEW,
+        };
+        if id > most {
+            self.find(Rule::LibxlCheckpointStateId, at, u64::from(id), u64::from(most), o)?;
+        }
+        self.rest_of_body();
+        Ok(())
+    }
+
+    /// (2) of docs/rules.md, the record's place; and where the stream goes on after it.
     fn libxl_place<O: Observer + ?Sized>(
         &mut self,
         kind: u32,
@@ -412,7 +393,7 @@ impl Verifier {
     /// Ends a record, after its padding.
     pub(crate) fn libxl_record_end(&mut self) {
         match self.libxl.next {
-            Next::End => self.next(0, verify::Field::Ended),
+            Next::End => self.next(0, Field::Ended),
             Next::LibxcStart => self.libxc_start(),
             Next::Record => self.libxl_await(),
             next => {
@@ -425,7 +406,7 @@ impl Verifier {
                     Next::CheckpointState => self.libxl_await(),
                     Next::Either => {
                         self.libxc_await();
-                        self.next(0, verify::Field::Libxl(Field::Either));
+                        self.next(0, Field::Bytes(Bytes::LibxlEither));
                     }
                     _ => self.libxc_await(),
                 }

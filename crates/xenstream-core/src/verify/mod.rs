@@ -1,8 +1,30 @@
-//! One state machine per layer, named like [`crate::wire`]. Each file has every rule of its layer, in stream order.
+//! The verifier's layers: what is taken from the stream, who judges it, and what comes next.
+//!
+//! A rule is checked in one of these places:
+//!
+//! * A comparison of one field with a constant stands in the table of its structure: [`wire::headers`](crate::wire::headers),
+//!   [`wire::records`](crate::wire::records), [`wire::pv`](crate::wire::pv), [`wire::params`](crate::wire::params) and
+//!   [`wire::hvm`](crate::wire::hvm). [`flat`] walks through them.
+//! * What takes more than the value of a field is a hook, which the table names and a file here judges: [`xl`], [`libvirt`],
+//!   [`libxl`] and [`libxc`] for their headers, [`registers`] for small records, [`params`] for HVM parameters,
+//!   [`policies`] for what the processor can do, [`vcpu`] for registers of a PV guest, [`hvm`] for entries of HVM_CONTEXT.
+//! * Lengths of records, and the kind of guest that has them, stand with their types: [`wire::libxc`](crate::wire::libxc),
+//!   [`wire::libxl`](crate::wire::libxl), [`wire::xenopsd`](crate::wire::xenopsd). The files here of these names judge them.
+//! * [`places`] judges the order of libxc records, and what is missing at the end; [`libxl`] and [`xenopsd`] judge that of
+//!   theirs.
+//! * [`pages`] judges entries of memory, with the passes of [`scan`]; [`memory`] whether all of it is there; [`pv`] page
+//!   tables; [`xenstore`] keys and values; [`qemu`] the state of a device model; [`detect`] the first bytes; [`end`] the last
+//!   ones.
+//! * [`config`] compares the stream with a configuration. The crate `xenstream` reads that, and checks the rules of the
+//!   catalogue that are `by: std`.
+//!
+//! [`fast`] has short ways for the most frequent steps. The tests of a rule are its case in `crates/xenstream-synth/src/cases`
+//! and its way of breaking any stream in `crates/xenstream-synth/src/broken`, in files with the names of the layers.
 
 pub(crate) mod config;
 pub(crate) mod detect;
 pub(crate) mod end;
+pub(crate) mod fast;
 pub(crate) mod flat;
 pub(crate) mod hvm;
 pub(crate) mod libvirt;
@@ -27,102 +49,119 @@ use crate::policy::Level;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::violation::Layer;
+use crate::wire::Order;
 
 /// The stream was refused; the verifier holds the verdict.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop;
 
-/// The next field to take from the stream.
+/// What is taken from the stream next, by how it is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // A separate tag needs one comparison; packed into spare values of the fields, it would need a computation.
 #[repr(u8)]
 pub(crate) enum Field {
-    Detect(detect::Field),
-    Xl(xl::Field),
-    /// The last byte of the XML.
-    LibvirtXmlLast,
-    Xenopsd(xenopsd::Field),
-    Libxl(libxl::Field),
-    /// The header of a libxc record.
-    LibxcRecord,
-    Pages(pages::Field),
-    Hvm(hvm::Field),
-    /// A field of a flat structure, of this many bytes.
-    Flat(u8),
-    /// The next field of a flat structure that has a check.
-    FlatNext,
-    /// The entries of a page table.
-    PageTable,
-    Qemu(qemu::Field),
-    /// The bytes after the XSAVE area in CPU_XSAVE.
-    XsaveTail,
-    Xenstore,
-    /// The end of the body.
-    BodyEnd,
-    /// Padding of the record.
-    Padding,
-    /// The end of the record, after its padding.
-    RecordEnd,
-    /// The end of the stream.
+    /// At most 8 bytes, judged together.
+    Bytes(Bytes),
+    /// Words of 8 bytes, judged in runs.
+    Words(Words),
+    /// Bytes that are judged one by one.
+    Stretch(Stretch),
+    /// No bytes: a layer decides what comes next.
+    Marker(Marker),
+    /// Nothing: the stream has passed.
     Ended,
 }
 
-/// How a field is taken.
+/// Fields of a few bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Size {
-    /// At most 8 bytes, judged together.
-    Bytes(u8),
-    /// Words of 8 bytes, judged in runs.
-    Words,
-    /// Bytes that are judged one by one.
-    Stretch,
-    /// No bytes; a layer decides what comes next.
-    Marker,
-    /// Nothing comes next.
-    End,
-}
-
-/// Frequent fields with a fast path that bypasses a layer's `field` and `words`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ShortCut {
-    None,
-    /// A libxc record's header.
+pub(crate) enum Bytes {
+    /// The first 8 bytes of the input.
+    First,
+    /// The next 8 bytes of xl's magic.
+    XlMagic,
+    /// The next 8 bytes of libvirt's magic.
+    LibvirtMagic,
+    /// The rest of xenopsd's signature, which has 15 bytes.
+    XenopsdSignature,
+    /// A field of a flat structure.
+    Flat,
+    XlConfigLen,
+    /// The last byte of xl's configuration.
+    XlConfigLast,
+    /// The last byte of libvirt's XML.
+    LibvirtXmlLast,
+    XenopsdType,
+    XenopsdLength,
+    /// The header of a libxl record.
+    LibxlRecord,
+    /// The header after CHECKPOINT_END in a stream whose kind is not known: libxc's, or COLO's CHECKPOINT_STATE.
+    LibxlEither,
+    EmulatorId,
+    ControlId,
+    /// The header of a libxc record.
     LibxcRecord,
-    /// Count and reserved word of PAGE_DATA together.
-    PagesHeader,
-    /// The entry of a batch of one.
-    PagesEntry,
+    PagesCount,
+    PagesReserved,
+    P2mStart,
+    P2mEnd,
+    /// The header of an entry of HVM_CONTEXT.
+    HvmEntry,
+    QemuMagic,
+    QemuVersion,
+    /// The type of the first section of QEMU's state.
+    QemuSection,
+    /// The length of its name.
+    QemuNameLength,
+    /// A byte of its name.
+    QemuName,
+    /// The last byte of the state.
+    QemuLast,
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn short_cut(self) -> ShortCut {
-        match self {
-            Field::LibxcRecord => ShortCut::LibxcRecord,
-            Field::Pages(pages::Field::Count) => ShortCut::PagesHeader,
-            Field::Pages(pages::Field::Entry) => ShortCut::PagesEntry,
-            _ => ShortCut::None,
-        }
-    }
+/// Runs of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// The entries of PAGE_DATA.
+    PageEntries,
+    /// The frames of X86_PV_P2M_FRAMES.
+    P2mFrames,
+    /// The entries of a page table.
+    PageTable,
+}
 
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        match self {
-            Field::Detect(field) => field.size(),
-            Field::Xl(field) => field.size(),
-            Field::LibvirtXmlLast => Size::Bytes(1),
-            Field::Xenopsd(_) | Field::LibxcRecord => Size::Bytes(8),
-            Field::Libxl(field) => field.size(),
-            Field::Pages(field) => field.size(),
-            Field::Hvm(field) => field.size(),
-            Field::Flat(width) => Size::Bytes(width),
-            Field::PageTable => Size::Words,
-            Field::Qemu(field) => field.size(),
-            Field::XsaveTail | Field::Xenstore | Field::Padding => Size::Stretch,
-            Field::FlatNext | Field::BodyEnd | Field::RecordEnd => Size::Marker,
-            Field::Ended => Size::End,
-        }
-    }
+/// Stretches of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    /// Padding of the record.
+    Padding,
+    /// What follows the XSAVE area in CPU_XSAVE.
+    XsaveTail,
+    /// Keys and values.
+    Xenstore,
+}
+
+/// Places between fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marker {
+    /// The configuration of xl has passed.
+    XlConfigEnd,
+    /// Pages follow, some of them page tables that are to be read.
+    PageContents,
+    /// Before a field of a flat structure that has a check.
+    Flat,
+    /// Between two entries of HVM_CONTEXT.
+    HvmNext,
+    /// The body has passed.
+    BodyEnd,
+    /// The record has passed, padding included.
+    RecordEnd,
+}
+
+/// The number in a field of 4 bytes.
+#[inline]
+fn word(order: Order, value: [u8; 8]) -> u32 {
+    let [a, b, c, d, ..] = value;
+    order.u32([a, b, c, d])
 }
 
 /// Passes each field to the layer that asked for it.
@@ -131,42 +170,83 @@ impl Verifier {
     #[inline]
     pub(crate) fn field<O: Observer + ?Sized>(
         &mut self,
+        field: Bytes,
         at: u64,
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        match self.field {
-            Field::LibxcRecord => self.libxc_record(at, value, o),
-            Field::Pages(field) => self.pages_field(field, at, value, o),
-            Field::Hvm(field) => self.hvm_field(field, at, value, o),
-            Field::Flat(width) => self.flat_field(at, width, value, o),
-            Field::Qemu(field) => self.qemu_field(field, at, value, o),
-            Field::Libxl(field) => self.libxl_field(field, at, value, o),
-            Field::Detect(field) => self.detect_field(field, value, o),
-            Field::Xl(field) => self.xl_field(field, at, value, o),
-            Field::LibvirtXmlLast => {
-                let [byte, ..] = value;
-                self.libvirt_xml_last(at, byte, o)
+        match field {
+            Bytes::First => self.detect_first(value, o),
+            Bytes::XlMagic => self.detect_xl(value, o),
+            Bytes::LibvirtMagic => self.detect_libvirt(value, o),
+            Bytes::XenopsdSignature => self.detect_xenopsd(value, o),
+            Bytes::Flat => self.flat_field(at, value, o),
+            Bytes::XlConfigLen => self.xl_config_len(at, value, o),
+            Bytes::XlConfigLast => self.xl_config_last(at, value, o),
+            Bytes::LibvirtXmlLast => self.libvirt_xml_last(at, value, o),
+            Bytes::XenopsdType => {
+                self.xenopsd_type(value);
+                Ok(())
             }
-            Field::Xenopsd(field) => self.xenopsd_field(field, at, value, o),
-            // These are not fields of a few bytes.
-            Field::FlatNext
-            | Field::PageTable
-            | Field::XsaveTail
-            | Field::Xenstore
-            | Field::BodyEnd
-            | Field::Padding
-            | Field::RecordEnd
-            | Field::Ended => Ok(()),
+            Bytes::XenopsdLength => self.xenopsd_header(at, value, o),
+            Bytes::LibxlRecord => self.libxl_record(at, value, o),
+            Bytes::LibxlEither => self.libxl_either(at, value, o),
+            Bytes::EmulatorId => self.emulator_id(at, value, o),
+            Bytes::ControlId => self.control_id(at, value, o),
+            Bytes::LibxcRecord => self.libxc_record(at, value, o),
+            Bytes::PagesCount => self.pages_count(at, value, o),
+            Bytes::PagesReserved => self.pages_reserved(at, value, o),
+            Bytes::P2mStart => self.p2m_start(at, value, o),
+            Bytes::P2mEnd => self.p2m_end(at, value, o),
+            Bytes::HvmEntry => self.hvm_entry(at, value, o),
+            Bytes::QemuMagic => self.qemu_magic(at, value, o),
+            Bytes::QemuVersion => self.qemu_version(at, value, o),
+            Bytes::QemuSection => self.qemu_section(at, value, o),
+            Bytes::QemuNameLength => self.qemu_name_length(at, value, o),
+            Bytes::QemuName => self.qemu_name(at, value, o),
+            Bytes::QemuLast => self.qemu_last_byte(at, value, o),
         }
     }
 
-    /// Returns the number of words left in the current field.
+    /// Bytes that a field takes, at most 8.
     #[inline]
-    pub(crate) fn words_left(&self) -> u64 {
-        match self.field {
-            Field::PageTable => self.pv.words_left,
-            _ => self.pages.words_left,
+    pub(crate) fn width(&self, field: Bytes) -> u8 {
+        match field {
+            Bytes::Flat => self.flat.width(),
+            Bytes::First
+            | Bytes::XlMagic
+            | Bytes::LibvirtMagic
+            | Bytes::XenopsdType
+            | Bytes::XenopsdLength
+            | Bytes::LibxlRecord
+            | Bytes::LibxlEither
+            | Bytes::LibxcRecord
+            | Bytes::HvmEntry => 8,
+            Bytes::XenopsdSignature => 7,
+            Bytes::XlConfigLen
+            | Bytes::EmulatorId
+            | Bytes::ControlId
+            | Bytes::PagesCount
+            | Bytes::PagesReserved
+            | Bytes::P2mStart
+            | Bytes::P2mEnd
+            | Bytes::QemuMagic
+            | Bytes::QemuVersion => 4,
+            Bytes::XlConfigLast
+            | Bytes::LibvirtXmlLast
+            | Bytes::QemuSection
+            | Bytes::QemuNameLength
+            | Bytes::QemuName
+            | Bytes::QemuLast => 1,
+        }
+    }
+
+    /// Returns the number of words left in a run.
+    #[inline]
+    pub(crate) fn words_left(&self, words: Words) -> u64 {
+        match words {
+            Words::PageEntries | Words::P2mFrames => self.pages.words_left,
+            Words::PageTable => self.pv.words_left,
         }
     }
 
@@ -174,45 +254,51 @@ impl Verifier {
     #[inline]
     pub(crate) fn words<O: Observer + ?Sized>(
         &mut self,
+        run: Words,
         words: &[[u8; 8]],
         bytes: &[u8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        match self.field {
-            Field::PageTable => self.pv_words(words, o),
-            Field::Pages(pages::Field::P2mFrame) => self.p2m_words(words, o),
-            _ => self.pages_words(words, bytes, o),
+        match run {
+            Words::PageEntries => self.pages_words(words, bytes, o),
+            Words::P2mFrames => self.p2m_words(words, o),
+            Words::PageTable => self.pv_words(words, o),
         }
     }
 
-    /// Returns the number of bytes left in the current run of bytes.
-    pub(crate) fn stretch_left(&self) -> u64 {
-        match self.field {
-            Field::Padding => self.body_end.saturating_add(self.body_padding).saturating_sub(self.position),
-            Field::XsaveTail => self.hvm_left_in_entry(),
-            _ => self.left_in_body(),
+    /// Returns the number of bytes left in a run of bytes.
+    pub(crate) fn stretch_left(&self, stretch: Stretch) -> u64 {
+        match stretch {
+            Stretch::Padding => self.padding_left(),
+            Stretch::XsaveTail => self.hvm_left_in_entry(),
+            Stretch::Xenstore => self.left_in_body(),
         }
     }
 
     /// Judges bytes one by one. Moves the position after the last one that broke no rule.
-    pub(crate) fn stretch<O: Observer + ?Sized>(&mut self, bytes: &[u8], o: &mut O) -> Result<(), Stop> {
-        match self.field {
-            Field::Padding => self.record_padding(bytes, o),
-            Field::XsaveTail => self.hvm_xsave_tail(bytes, o),
-            _ => self.xenstore_bytes(bytes, o),
+    pub(crate) fn stretch<O: Observer + ?Sized>(
+        &mut self,
+        stretch: Stretch,
+        bytes: &[u8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        match stretch {
+            Stretch::Padding => self.record_padding(bytes, o),
+            Stretch::XsaveTail => self.hvm_xsave_tail(bytes, o),
+            Stretch::Xenstore => self.xenstore_bytes(bytes, o),
         }
     }
 
     /// Handles a marker: decides what comes next.
     #[inline]
-    pub(crate) fn marker<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
-        match self.field {
-            Field::Pages(_) => self.pages_contents(),
-            Field::FlatNext => self.flat_next(o)?,
-            Field::Hvm(_) => self.hvm_next(o)?,
-            Field::Xl(_) => self.xl_config_end(),
-            Field::BodyEnd => self.body_end(),
-            _ => self.record_end(),
+    pub(crate) fn marker<O: Observer + ?Sized>(&mut self, marker: Marker, o: &mut O) -> Result<(), Stop> {
+        match marker {
+            Marker::XlConfigEnd => self.xl_config_end(),
+            Marker::PageContents => self.pages_contents(),
+            Marker::Flat => self.flat_next(o)?,
+            Marker::HvmNext => self.hvm_next(o)?,
+            Marker::BodyEnd => self.body_end(),
+            Marker::RecordEnd => self.record_end(),
         }
         Ok(())
     }
@@ -224,10 +310,15 @@ impl Verifier {
         if self.body_padding == 0 {
             self.record_end();
         } else if self.policy.level(self.padding_rule()) == Level::Allow {
-            self.next(self.body_padding, Field::RecordEnd);
+            self.next(self.body_padding, Field::Marker(Marker::RecordEnd));
         } else {
-            self.next(0, Field::Padding);
+            self.next(0, Field::Stretch(Stretch::Padding));
         }
+    }
+
+    /// Bytes of padding that are still to come.
+    fn padding_left(&self) -> u64 {
+        self.body_end.saturating_add(self.body_padding).saturating_sub(self.position)
     }
 
     fn padding_rule(&self) -> Rule {
@@ -244,12 +335,12 @@ impl Verifier {
             let found = bytes.get(clean).copied().map_or(0, u64::from);
             self.find(self.padding_rule(), self.position, found, 0, o)?;
             self.advance(bytes.len().saturating_sub(clean));
-            self.next(self.stretch_left(), Field::RecordEnd);
+            self.next(self.padding_left(), Field::Marker(Marker::RecordEnd));
             return Ok(());
         }
         self.advance(bytes.len());
-        if self.stretch_left() == 0 {
-            self.next(0, Field::RecordEnd);
+        if self.padding_left() == 0 {
+            self.next(0, Field::Marker(Marker::RecordEnd));
         }
         Ok(())
     }

@@ -10,22 +10,9 @@ use crate::summary::{Guest, Summary};
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::scan::{Scan, absent, exceeds, lower, over};
-use crate::verify::{self, Size, Stop};
+use crate::verify::{Bytes, Field, Marker, Stop, Words, word};
 use crate::wire::libxc::{p2m, page};
 use crate::wire::{Order, PAGE_SIZE};
-
-/// Fields of the two records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Count,
-    Reserved,
-    Entry,
-    /// Pages, some of which are page tables that must be read.
-    Contents,
-    P2mStart,
-    P2mEnd,
-    P2mFrame,
-}
 
 /// The number of words in the bitmap of page tables.
 const TABLE_WORDS: usize = (page::TABLES_TOLD / 64) as usize;
@@ -43,7 +30,7 @@ pub(crate) struct State {
     /// The largest pfn that an entry may have, or -1 in two's complement if none is allowed.
     limit: u64,
     /// The same, but at most the largest that every release can restore.
-    highest: u64,
+    pub(super) highest: u64,
     /// Whether the limit also applies to entries for which the restorer populates nothing.
     all_in_range: bool,
     start_pfn: u32,
@@ -106,55 +93,42 @@ impl State {
     }
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        match self {
-            Field::Entry | Field::P2mFrame => Size::Words,
-            Field::Contents => Size::Marker,
-            Field::Count | Field::Reserved | Field::P2mStart | Field::P2mEnd => Size::Bytes(4),
-        }
-    }
-}
-
 /// PAGE_DATA.
 impl Verifier {
-    fn pages_next(&mut self, field: Field) {
-        self.next(0, verify::Field::Pages(field));
+    #[inline]
+    pub(super) fn pages_entries(&mut self) {
+        self.next(0, Field::Words(Words::PageEntries));
     }
 
+    /// The reserved word of PAGE_DATA.
     #[inline]
-    pub(crate) fn pages_field<O: Observer + ?Sized>(
+    pub(crate) fn pages_reserved<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
         at: u64,
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        let word = self.libxc_order().u32([a, b, c, d]);
-        match field {
-            Field::Count => self.pages_count(at, word, o),
-            Field::Reserved => {
-                if word != 0 {
-                    self.find(Rule::LibxcPageDataReserved, at, u64::from(word), 0, o)?;
-                }
-                if self.pages.words_left > 0 {
-                    self.pages_next(Field::Entry);
-                    Ok(())
-                } else {
-                    self.pages_entries_end(o)
-                }
-            }
-            Field::P2mStart => self.p2m_start(at, word, o),
-            Field::P2mEnd => self.p2m_end(at, word, o),
-            // These are not fields of a few bytes.
-            Field::Entry | Field::Contents | Field::P2mFrame => Ok(()),
+        let reserved = word(self.libxc_order(), value);
+        if reserved != 0 {
+            self.find(Rule::LibxcPageDataReserved, at, u64::from(reserved), 0, o)?;
+        }
+        if self.pages.words_left > 0 {
+            self.pages_entries();
+            Ok(())
+        } else {
+            self.pages_entries_end(o)
         }
     }
 
+    /// The count of PAGE_DATA.
     #[inline]
-    fn pages_count<O: Observer + ?Sized>(&mut self, at: u64, count: u32, o: &mut O) -> Result<(), Stop> {
+    pub(crate) fn pages_count<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let count = word(self.libxc_order(), value);
         let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
         if least > self.libxc.length {
             self.find(Rule::LibxcPageDataLength, at.saturating_sub(4), self.libxc.length, least, o)?;
@@ -165,51 +139,8 @@ impl Verifier {
             self.find(Rule::LibxcPageDataCount, at, 0, 1, o)?;
         }
         self.pages.begin(count);
-        self.pages_next(Field::Reserved);
+        self.next(0, Field::Bytes(Bytes::PagesReserved));
         Ok(())
-    }
-
-    /// Takes the count and the reserved word together, unless they break a rule.
-    #[inline]
-    pub(crate) fn pages_header(&mut self, header: [u8; 8]) -> bool {
-        let (count, reserved) = self.libxc_order().pair(header);
-        let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
-        let usual = count > 0 && reserved == 0 && least <= self.libxc.length && !self.wanted;
-        if usual {
-            self.advance(8);
-            self.pages.begin(count);
-            self.pages_next(Field::Entry);
-        }
-        usual
-    }
-
-    /// Takes the entry of a batch of one, unless it breaks a rule or must be remembered.
-    #[inline]
-    pub(crate) fn pages_single<O: Observer + ?Sized>(
-        &mut self,
-        word: [u8; 8],
-        o: &mut O,
-    ) -> Result<bool, Stop> {
-        let order = self.libxc_order();
-        let entry = order.u64(word);
-        let kind = page::kind(entry);
-        let has_data = kind == page::NOTAB;
-        let plain = (has_data || kind >= page::BROKEN)
-            && entry & page::RESERVED == 0
-            && !over(entry & page::PFN, self.pages.highest)
-            && entry & page::PFN <= self.pages.named;
-        if !plain || self.pages.words_left != 1 || self.wanted {
-            return Ok(false);
-        }
-        let offset = self.position;
-        self.advance(8);
-        count(&mut self.summary.pages.by_type, kind, 1);
-        self.pages.with_data = self.pages.with_data.saturating_add(u64::from(has_data));
-        self.pages.name(entry & page::PFN);
-        self.pages.words_left = 0;
-        o.pfns(Pfns { bytes: &word, order, offset });
-        self.pages_entries_end(o)?;
-        Ok(true)
     }
 
     /// Judges entries.
@@ -379,11 +310,12 @@ impl Verifier {
 
     /// Ends the entries, and checks that as many pages follow as they announce.
     #[inline]
-    fn pages_entries_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
+    pub(super) fn pages_entries_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { count, with_data, any_table, .. } = self.pages;
+        // A record has fewer than 2^32 entries: nothing wraps.
         let exact = page::HEADER
-            .saturating_add(u64::from(count).saturating_mul(page::ENTRY))
-            .saturating_add(with_data.saturating_mul(PAGE_SIZE));
+            .wrapping_add(u64::from(count).wrapping_mul(page::ENTRY))
+            .wrapping_add(with_data.wrapping_mul(PAGE_SIZE));
         if exact != self.libxc.length {
             let field = self.record.map_or(0, |record| record.offset.saturating_add(4));
             self.find(Rule::LibxcPageDataLength, field, self.libxc.length, exact, o)?;
@@ -401,7 +333,7 @@ impl Verifier {
             && self.summary.guest == Some(Guest::Pv)
             && self.policy.level(Rule::PvPteRange) != Level::Allow;
         if watched {
-            self.pages_next(Field::Contents);
+            self.pages_after_table();
         } else {
             self.rest_of_body();
         }
@@ -421,22 +353,22 @@ impl Verifier {
         }
     }
 
-    /// Ends a page table.
+    /// Looks for the next page table, after another one or the entries.
     pub(crate) fn pages_after_table(&mut self) {
-        self.pages_next(Field::Contents);
+        self.next(0, Field::Marker(Marker::PageContents));
     }
 }
 
 impl State {
     /// Records that an entry has named this pfn.
     #[inline]
-    fn name(&mut self, pfn: u64) {
+    pub(super) fn name(&mut self, pfn: u64) {
         self.named = self.named.max(pfn.saturating_add(1));
     }
 
     /// Begins a record with this many entries.
     #[inline]
-    fn begin(&mut self, count: u32) {
+    pub(super) fn begin(&mut self, count: u32) {
         self.count = count;
         self.words_left = u64::from(count);
         self.with_data = 0;
@@ -512,7 +444,7 @@ impl State {
 }
 
 #[inline]
-fn count(by_type: &mut [u64; 16], kind: u64, n: u64) {
+pub(super) fn count(by_type: &mut [u64; 16], kind: u64, n: u64) {
     if let Some(sum) = by_type.get_mut((kind & 15) as usize) {
         *sum = sum.wrapping_add(n);
     }
@@ -520,20 +452,31 @@ fn count(by_type: &mut [u64; 16], kind: u64, n: u64) {
 
 /// X86_PV_P2M_FRAMES.
 impl Verifier {
-    fn p2m_start<O: Observer + ?Sized>(&mut self, at: u64, start: u32, o: &mut O) -> Result<(), Stop> {
+    pub(crate) fn p2m_start<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let start = word(self.libxc_order(), value);
         self.pages.start_pfn = start;
         let frame = u64::from(start) >> p2m::frame_shift(self.guest_width());
         if frame > self.pages.frames {
             // The restorer allocates the whole list, and does not initialise what no record fills.
             self.find(Rule::LibxcP2mFramesGap, at, frame, self.pages.frames, o)?;
         }
-        self.pages_next(Field::P2mEnd);
+        self.next(0, Field::Bytes(Bytes::P2mEnd));
         Ok(())
     }
 
-    fn p2m_end<O: Observer + ?Sized>(&mut self, at: u64, end: u32, o: &mut O) -> Result<(), Stop> {
+    pub(crate) fn p2m_end<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
         let start = u64::from(self.pages.start_pfn);
-        let end = u64::from(end);
+        let end = u64::from(word(self.libxc_order(), value));
         if start > end {
             self.find(Rule::LibxcP2mFramesRange, at, end, start, o)?;
             self.rest_of_body();
@@ -563,7 +506,7 @@ impl Verifier {
             self.pages.frames = self.pages.frames.max(last.saturating_add(1));
         }
         self.pages.words_left = frames;
-        self.pages_next(Field::P2mFrame);
+        self.next(0, Field::Words(Words::P2mFrames));
         Ok(())
     }
 

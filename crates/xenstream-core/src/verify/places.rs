@@ -18,10 +18,10 @@ impl Seen {
     const STATIC_DATA_END: Seen = Seen(1 << 0);
     const PV_INFO: Seen = Seen(1 << 1);
     const P2M_FRAMES: Seen = Seen(1 << 2);
-    const PAGE_DATA: Seen = Seen(1 << 3);
+    pub(super) const PAGE_DATA: Seen = Seen(1 << 3);
     const SHARED_INFO: Seen = Seen(1 << 4);
     const HVM_CONTEXT: Seen = Seen(1 << 5);
-    const VERIFY: Seen = Seen(1 << 6);
+    pub(super) const VERIFY: Seen = Seen(1 << 6);
     /// A BASIC record of vcpu 0 that is not empty.
     pub(crate) const BASIC_0: Seen = Seen(1 << 7);
     /// `libxc::static-data-end-missing` was reported, which is done once.
@@ -29,11 +29,11 @@ impl Seen {
     /// `libxc::verify-checkpointed` was reported for the last VERIFY.
     const VERIFY_TOLD: Seen = Seen(1 << 9);
     /// STATIC_DATA_END was read, or the stream's version has none.
-    const STATIC_OVER: Seen = Seen(1 << 10);
+    pub(super) const STATIC_OVER: Seen = Seen(1 << 10);
     /// X86_PV_P2M_FRAMES was read, or the guest has none.
-    const P2M_OVER: Seen = Seen(1 << 11);
+    pub(super) const P2M_OVER: Seen = Seen(1 << 11);
     /// There was no checkpoint, and the caller announced none.
-    const UNCHECKPOINTED: Seen = Seen(1 << 12);
+    pub(super) const UNCHECKPOINTED: Seen = Seen(1 << 12);
     /// `libxc::memory-short` was reported, which is done once.
     pub(crate) const SHORT_TOLD: Seen = Seen(1 << 13);
 
@@ -47,7 +47,7 @@ impl Seen {
         self.0 |= bits.0;
     }
 
-    const fn and(self, bits: Seen) -> Seen {
+    pub(super) const fn and(self, bits: Seen) -> Seen {
         Seen(self.0 | bits.0)
     }
 }
@@ -94,19 +94,6 @@ impl Verifier {
     pub(crate) fn libxc_checkpoint_complete(&mut self) {
         self.libxc.complete = self.libxc.complete.saturating_add(1);
         self.summary.checkpoints = self.summary.checkpoints.saturating_add(1);
-    }
-
-    /// Returns whether this is one of the most frequent records, for which [`libxc_place`](Self::libxc_place) would find and
-    /// change nothing.
-    #[inline]
-    pub(crate) fn libxc_settled(&self, kind: u32) -> bool {
-        const MEMORY: Seen = Seen::STATIC_OVER.and(Seen::P2M_OVER).and(Seen::PAGE_DATA);
-        const PAGE_DATA: Seen = MEMORY.and(Seen::UNCHECKPOINTED);
-        match kind {
-            types::PAGE_DATA => self.libxc.seen.has(PAGE_DATA),
-            types::VERIFY => self.libxc.seen.has(PAGE_DATA.and(Seen::VERIFY)),
-            _ => false,
-        }
     }
 
     pub(crate) fn libxc_place<O: Observer + ?Sized>(

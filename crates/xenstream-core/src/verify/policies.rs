@@ -227,6 +227,7 @@ impl Verifier {
     }
 
     /// Runs the hand-written checks of policies.
+    #[inline(never)]
     pub(crate) fn policy_hook<O: Observer + ?Sized>(
         &mut self,
         hook: PolicyHook,

@@ -4,7 +4,7 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::{self, Stop};
+use crate::verify::{self, Stop, Words};
 use crate::wire::PAGE_SIZE;
 use crate::wire::libxc::pte;
 
@@ -19,7 +19,7 @@ impl Verifier {
     /// A page table lies after `gap` bytes.
     pub(crate) fn pv_page_table(&mut self, gap: u64) {
         self.pv.words_left = PAGE_SIZE / 8;
-        self.next(gap, verify::Field::PageTable);
+        self.next(gap, verify::Field::Words(Words::PageTable));
     }
 
     pub(crate) fn pv_words<O: Observer + ?Sized>(

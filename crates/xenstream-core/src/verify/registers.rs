@@ -24,6 +24,7 @@ pub(crate) struct State {
 
 impl Verifier {
     /// Runs the hand-written checks of these records.
+    #[inline(never)]
     pub(crate) fn record_hook<O: Observer + ?Sized>(
         &mut self,
         hook: RecordHook,

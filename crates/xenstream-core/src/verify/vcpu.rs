@@ -209,6 +209,7 @@ impl State {
 /// The fields.
 impl Verifier {
     /// The hand-written checks of a vcpu's state.
+    #[inline(never)]
     pub(crate) fn pv_hook<O: Observer + ?Sized>(
         &mut self,
         hook: PvHook,

@@ -4,17 +4,10 @@ use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Profile};
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::{self, Stop};
+use crate::verify::{Bytes, Field, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::xenopsd::{self, Contents, types};
 use crate::wire::{Order, libxc};
-
-/// Fields of a header, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Type,
-    Length,
-}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -34,29 +27,23 @@ impl Verifier {
 
     /// Sets the next step: a header.
     pub(crate) fn xenopsd_await(&mut self) {
-        self.await_record(Layer::Xenopsd, self.xenopsd.index, verify::Field::Xenopsd(Field::Type));
+        self.await_record(Layer::Xenopsd, self.xenopsd.index, Field::Bytes(Bytes::XenopsdType));
     }
 
-    pub(crate) fn xenopsd_field<O: Observer + ?Sized>(
+    /// The type of a header.
+    pub(crate) fn xenopsd_type(&mut self, value: [u8; 8]) {
+        self.xenopsd.kind = Order::Little.u64(value);
+        self.next(0, Field::Bytes(Bytes::XenopsdLength));
+    }
+
+    /// A header is complete; `at` is the offset of its length.
+    pub(crate) fn xenopsd_header<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
         at: u64,
         value: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let word = Order::Little.u64(value);
-        match field {
-            Field::Type => {
-                self.xenopsd.kind = word;
-                self.next(0, verify::Field::Xenopsd(Field::Length));
-                Ok(())
-            }
-            Field::Length => self.xenopsd_header(at, word, o),
-        }
-    }
-
-    /// Takes a complete header. `at` is the offset of its length.
-    fn xenopsd_header<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
+        let length = Order::Little.u64(value);
         let kind = self.xenopsd.kind;
         let index = self.xenopsd.index;
         let start = at.saturating_sub(8);
@@ -149,7 +136,7 @@ impl Verifier {
     /// Ends a header's body.
     pub(crate) fn xenopsd_record_end(&mut self) {
         match self.xenopsd.kind {
-            types::END_OF_IMAGE => self.next(0, verify::Field::Ended),
+            types::END_OF_IMAGE => self.next(0, Field::Ended),
             types::LIBXC => {
                 self.xenopsd.libxc_seen = true;
                 self.libxc_start();

@@ -4,7 +4,7 @@ use crate::observer::Observer;
 use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
-use crate::verify::{Field, Stop};
+use crate::verify::{Field, Stop, Stretch};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct State {
@@ -24,7 +24,7 @@ impl Verifier {
         let start = self.position.saturating_add(gap);
         let keys = self.xenstore.keys;
         self.xenstore = State { in_value: false, string: start, key: start, keys };
-        self.next(gap, Field::Xenstore);
+        self.next(gap, Field::Stretch(Stretch::Xenstore));
         if start >= self.body_end {
             self.rest_of_body();
         }

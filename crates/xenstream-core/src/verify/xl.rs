@@ -5,20 +5,10 @@ use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
-use crate::verify::{self, Size, Stop};
+use crate::verify::{Bytes, Field, Marker, Stop, word};
 use crate::violation::Layer;
 use crate::wire::layout::XlHook;
 use crate::wire::{Order, headers, libxl, xl};
-
-/// Fields of the optional data, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    ConfigLen,
-    /// The last byte of the configuration.
-    ConfigLast,
-    /// The configuration has passed.
-    ConfigEnd,
-}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -28,17 +18,6 @@ pub(crate) struct State {
     optional_data_len: u32,
     /// Bytes of optional data after the configuration.
     tail: u64,
-}
-
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        match self {
-            Field::ConfigLen => Size::Bytes(4),
-            Field::ConfigLast => Size::Bytes(1),
-            Field::ConfigEnd => Size::Marker,
-        }
-    }
 }
 
 impl Verifier {
@@ -83,33 +62,22 @@ impl Verifier {
         Ok(())
     }
 
-    fn xl_next(&mut self, gap: u64, field: Field) {
-        self.next(gap, verify::Field::Xl(field));
+    /// The configuration has passed after `gap` bytes.
+    fn xl_ends(&mut self, gap: u64) {
+        self.next(gap, Field::Marker(Marker::XlConfigEnd));
     }
 
-    pub(crate) fn xl_field<O: Observer + ?Sized>(
+    /// The last byte of the configuration, which xl hands on as a C string.
+    pub(crate) fn xl_config_last<O: Observer + ?Sized>(
         &mut self,
-        field: Field,
         at: u64,
-        value: [u8; 8],
+        [last, ..]: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        let [a, b, c, d, ..] = value;
-        match field {
-            Field::ConfigLen => {
-                let length = self.xl.order.u32([a, b, c, d]);
-                self.xl_config_len(at, u64::from(length), o)?;
-            }
-            Field::ConfigLast => {
-                // xl passes the configuration on as a C string.
-                if a != 0 {
-                    self.find(Rule::XlConfigTerminator, at, u64::from(a), 0, o)?;
-                }
-                self.xl_next(0, Field::ConfigEnd);
-            }
-            // A marker, not a field of bytes.
-            Field::ConfigEnd => {}
+        if last != 0 {
+            self.find(Rule::XlConfigTerminator, at, u64::from(last), 0, o)?;
         }
+        self.xl_ends(0);
         Ok(())
     }
 
@@ -126,23 +94,30 @@ impl Verifier {
         } else if length < 4 {
             self.find(Rule::XlOptionalDataLength, at, length, 4, o)?;
             self.xl.tail = length;
-            self.xl_next(0, Field::ConfigEnd);
+            self.xl_ends(0);
         } else if length > limit {
             self.find(Rule::XlOptionalDataLength, at, length, limit, o)?;
             self.xl.tail = length;
-            self.xl_next(0, Field::ConfigEnd);
+            self.xl_ends(0);
         } else {
-            self.xl_next(0, Field::ConfigLen);
+            self.next(0, Field::Bytes(Bytes::XlConfigLen));
         }
         Ok(())
     }
 
-    fn xl_config_len<O: Observer + ?Sized>(&mut self, at: u64, length: u64, o: &mut O) -> Result<(), Stop> {
+    /// The length of the configuration.
+    pub(crate) fn xl_config_len<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        value: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let length = u64::from(word(self.xl.order, value));
         let room = u64::from(self.xl.optional_data_len).saturating_sub(4);
         if length > room {
             self.find(Rule::XlConfigLength, at, length, room, o)?;
             self.xl.tail = room;
-            self.xl_next(0, Field::ConfigEnd);
+            self.xl_ends(0);
             return Ok(());
         }
         self.xl.tail = room.saturating_sub(length);
@@ -157,15 +132,17 @@ impl Verifier {
         });
         let flags = self.xl.mandatory_flags;
         match length.checked_sub(1) {
-            Some(before) if flags & xl::FLAG_JSON != 0 => self.xl_next(before, Field::ConfigLast),
+            Some(before) if flags & xl::FLAG_JSON != 0 => {
+                self.next(before, Field::Bytes(Bytes::XlConfigLast))
+            }
             Some(_) => {
                 let expected = u64::from(xl::FLAG_JSON);
                 self.find(Rule::XlConfigFormat, xl::at::MANDATORY_FLAGS, u64::from(flags), expected, o)?;
-                self.xl_next(length, Field::ConfigEnd);
+                self.xl_ends(length);
             }
             None => {
                 self.find(Rule::XlConfigMissing, at, 0, 0, o)?;
-                self.xl_next(0, Field::ConfigEnd);
+                self.xl_ends(0);
             }
         }
         Ok(())

@@ -2,8 +2,14 @@
 
 use crate::rule::Rule;
 use crate::wire::layout::Check::{By, Is, Within, Zero};
-use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, LibvirtHook, LibxcHook, LibxlHook, XlHook};
+use crate::wire::layout::{
+    ByteOrder, Check, Field, Group, HeaderHook, Hook, Layout, LibvirtHook, LibxcHook, LibxlHook, XlHook,
+};
 use crate::wire::{libvirt, libxc, libxl, xl};
+
+const fn header(hook: HeaderHook) -> Check {
+    By(Hook::Header(hook))
+}
 
 /// The header of `xl save`. The optional data follow.
 pub const XL: Layout = Layout {
@@ -13,18 +19,18 @@ pub const XL: Layout = Layout {
         Field::new("magic", 0, 32, "`Xen saved domain, xl format`").kept().area(),
         Field::new("byteorder", 32, 4, "tells the order of the fields after it")
             .kept()
-            .checked(&[By(Hook::Xl(XlHook::Byteorder))]),
+            .checked(&[header(HeaderHook::Xl(XlHook::Byteorder))]),
         Field::new("mandatory_flags", 36, 4, "what readers have to know").kept().flags(xl::FLAGS).checked(&[
-            By(Hook::Xl(XlHook::MandatoryFlags)),
+            header(HeaderHook::Xl(XlHook::MandatoryFlags)),
             Within((xl::FLAG_JSON | xl::FLAG_STREAM_V2) as u64, Rule::XlMandatoryFlags),
         ]),
         Field::new("optional_flags", 40, 4, "what readers may know; none is defined")
             .kept()
-            .checked(&[By(Hook::Xl(XlHook::OptionalFlags)), Zero(Rule::XlOptionalFlags)]),
+            .checked(&[header(HeaderHook::Xl(XlHook::OptionalFlags)), Zero(Rule::XlOptionalFlags)]),
         Field::new("optional_data_len", 44, 4, "bytes of optional data")
             .kept()
             .decimal()
-            .checked(&[By(Hook::Xl(XlHook::OptionalDataLen))]),
+            .checked(&[header(HeaderHook::Xl(XlHook::OptionalDataLen))]),
     ])],
 };
 
@@ -48,17 +54,17 @@ pub const LIBVIRT: Layout = Layout {
             Field::new("version", 16, 4, "what follows the XML; tells the byte order")
                 .kept()
                 .decimal()
-                .checked(&[By(Hook::Libvirt(LibvirtHook::Version))]),
+                .checked(&[header(HeaderHook::Libvirt(LibvirtHook::Version))]),
             Field::new("xml_len", 20, 4, "bytes of the XML, its final NUL included")
                 .kept()
                 .decimal()
-                .checked(&[By(Hook::Libvirt(LibvirtHook::XmlLen))]),
+                .checked(&[header(HeaderHook::Libvirt(LibvirtHook::XmlLen))]),
         ]),
         Group::array(
             24,
             4,
             libvirt::UNUSED_WORDS as u32,
-            &[Field::reserved("unused", 0, 4).checked(&[By(Hook::Libvirt(LibvirtHook::Unused))])],
+            &[Field::reserved("unused", 0, 4).checked(&[header(HeaderHook::Libvirt(LibvirtHook::Unused))])],
         ),
     ],
 };
@@ -78,7 +84,9 @@ pub const LIBXL: Layout = Layout {
     name: "libxl header",
     order: ByteOrder::Big,
     groups: &[Group::once(&[
-        Field::new("ident", 0, 8, "`LibxlFmt`").kept().checked(&[By(Hook::Libxl(LibxlHook::Ident))]),
+        Field::new("ident", 0, 8, "`LibxlFmt`")
+            .kept()
+            .checked(&[header(HeaderHook::Libxl(LibxlHook::Ident))]),
         Field::new("version", 8, 4, "version of the stream")
             .kept()
             .decimal()
@@ -86,7 +94,7 @@ pub const LIBXL: Layout = Layout {
         Field::new("options", 12, 4, "byte order and origin")
             .kept()
             .flags(libxl::OPTIONS)
-            .checked(&[By(Hook::Libxl(LibxlHook::Options))]),
+            .checked(&[header(HeaderHook::Libxl(LibxlHook::Options))]),
     ])],
 };
 
@@ -95,16 +103,18 @@ pub const LIBXC_IMAGE: Layout = Layout {
     name: "libxc image header",
     order: ByteOrder::Big,
     groups: &[Group::once(&[
-        Field::new("marker", 0, 8, "all ones").kept().checked(&[By(Hook::Libxc(LibxcHook::Marker))]),
+        Field::new("marker", 0, 8, "all ones")
+            .kept()
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::Marker))]),
         Field::new("id", 8, 4, "`XENF`").kept().checked(&[Is(libxc::ID as u64, Rule::LibxcId)]),
         Field::new("version", 12, 4, "version of the stream")
             .kept()
             .decimal()
-            .checked(&[By(Hook::Libxc(LibxcHook::Version))]),
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::Version))]),
         Field::new("options", 16, 2, "byte order")
             .kept()
             .flags(libxc::OPTIONS)
-            .checked(&[By(Hook::Libxc(LibxcHook::Options))]),
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::Options))]),
         Field::reserved("reserved", 18, 2).checked(&[Zero(Rule::LibxcHeaderReserved)]),
         Field::reserved("reserved2", 20, 4).checked(&[Zero(Rule::LibxcHeaderReserved)]),
     ])],
@@ -115,7 +125,9 @@ pub const LIBXC_DOMAIN: Layout = Layout {
     name: "libxc domain header",
     order: ByteOrder::Stream,
     groups: &[Group::once(&[
-        Field::new("type", 0, 4, "kind of guest").kept().checked(&[By(Hook::Libxc(LibxcHook::DomainType))]),
+        Field::new("type", 0, 4, "kind of guest")
+            .kept()
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::DomainType))]),
         Field::new("page_shift", 4, 2, "size of a page, as a power of two")
             .kept()
             .decimal()
@@ -124,11 +136,11 @@ pub const LIBXC_DOMAIN: Layout = Layout {
         Field::new("xen_major", 8, 4, "major version of the Xen that wrote it; 0 for a converter")
             .kept()
             .decimal()
-            .checked(&[By(Hook::Libxc(LibxcHook::XenMajor))]),
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::XenMajor))]),
         Field::new("xen_minor", 12, 4, "minor version of that Xen")
             .kept()
             .decimal()
-            .checked(&[By(Hook::Libxc(LibxcHook::XenMinor))]),
+            .checked(&[header(HeaderHook::Libxc(LibxcHook::XenMinor))]),
     ])],
 };
 

@@ -4,14 +4,8 @@
 /// `verify` that the variant names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
-    /// `verify::xl`.
-    Xl(XlHook),
-    /// `verify::libvirt`.
-    Libvirt(LibvirtHook),
-    /// `verify::libxl`.
-    Libxl(LibxlHook),
-    /// `verify::libxc`.
-    Libxc(LibxcHook),
+    /// The file of the header's layer.
+    Header(HeaderHook),
     /// `verify::registers`.
     Record(RecordHook),
     /// `verify::pv`.
@@ -20,6 +14,19 @@ pub enum Hook {
     Policy(PolicyHook),
     /// `verify::hvm`.
     Hvm(HvmHook),
+}
+
+/// Hand-written checks of headers, by layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderHook {
+    /// `verify::xl`.
+    Xl(XlHook),
+    /// `verify::libvirt`.
+    Libvirt(LibvirtHook),
+    /// `verify::libxl`.
+    Libxl(LibxlHook),
+    /// `verify::libxc`.
+    Libxc(LibxcHook),
 }
 
 /// Hand-written checks of the header of xl.

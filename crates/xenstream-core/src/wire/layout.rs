@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::targets::Fact;
 use crate::wire::Order;
 pub use crate::wire::hooks::{
-    Hook, HvmHook, LibvirtHook, LibxcHook, LibxlHook, PolicyHook, PvHook, RecordHook, XlHook,
+    HeaderHook, Hook, HvmHook, LibvirtHook, LibxcHook, LibxlHook, PolicyHook, PvHook, RecordHook, XlHook,
 };
 
 /// A flat structure.
@@ -531,14 +531,9 @@ impl Layout {
                 continue;
             }
             // Most fields have no check, so they are passed over where nothing else is looked at.
-            let mut rest = group.fields.get(usize::from(place.field)..).unwrap_or(&[]);
-            while let [field, others @ ..] = rest {
-                if !field.checks.is_empty() {
-                    break;
-                }
-                place.field = place.field.saturating_add(1);
-                rest = others;
-            }
+            let rest = group.fields.get(usize::from(place.field)..).unwrap_or(&[]);
+            let passed = rest.iter().position(|field| !field.checks.is_empty()).unwrap_or(rest.len());
+            place.field = place.field.saturating_add(passed as u8);
             let placed = self.field(place, length)?;
             if !placed.field.checks.is_empty() {
                 return Some(placed);

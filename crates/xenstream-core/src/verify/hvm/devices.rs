@@ -37,6 +37,7 @@ impl Verifier {
     }
 
     /// Gathers the bytes of a PIC, and judges them after the last one.
+    #[inline(never)]
     pub(super) fn hvm_pic<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let gathered = self.hvm.pics.gathered >> 8 | field.value << 56;
         self.hvm.pics.gathered = gathered;

@@ -11,20 +11,11 @@ use crate::summary::DomainType;
 use crate::targets::Fact;
 use crate::verifier::Verifier;
 use crate::verify::flat::{PartOf, Value};
-use crate::verify::{self, Size, Stop};
+use crate::verify::{self, Bytes, Marker, Stop};
 use crate::violation::{Layer, RecordRef, Shown};
 use crate::wire::Order;
 use crate::wire::hvm::{self, Instances, types};
 use crate::wire::layout::HvmHook;
-
-/// Fields of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// Between two entries.
-    Next,
-    /// An entry's header.
-    Entry,
-}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -44,25 +35,16 @@ pub(crate) struct State {
     vcpu: vcpus::Earlier,
 }
 
-impl Field {
-    #[inline]
-    pub(crate) fn size(self) -> Size {
-        match self {
-            Field::Next => Size::Marker,
-            Field::Entry => Size::Bytes(8),
-        }
-    }
-}
-
 impl Verifier {
     /// Begins a chain, at the start of the body.
     pub(crate) fn hvm_start(&mut self) {
         self.hvm = State::default();
-        self.hvm_await(0, Field::Next);
+        self.hvm_await(0);
     }
 
-    fn hvm_await(&mut self, gap: u64, field: Field) {
-        self.next(gap, verify::Field::Hvm(field));
+    /// An entry, or the end of the chain, comes after `gap` bytes.
+    fn hvm_await(&mut self, gap: u64) {
+        self.next(gap, verify::Field::Marker(Marker::HvmNext));
     }
 
     fn hvm_find<O: Observer + ?Sized>(
@@ -108,27 +90,13 @@ impl Verifier {
             self.find_in(Rule::HvmEntryOverrun, field, hvm::ENTRY_HEADER, left, Some(torn), o)?;
             self.rest_of_body();
         } else {
-            self.hvm_await(0, Field::Entry);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn hvm_field<O: Observer + ?Sized>(
-        &mut self,
-        field: Field,
-        at: u64,
-        value: [u8; 8],
-        o: &mut O,
-    ) -> Result<(), Stop> {
-        match field {
-            Field::Entry => return self.hvm_entry(at, value, o),
-            // A marker, not a field of bytes.
-            Field::Next => {}
+            self.next(0, verify::Field::Bytes(Bytes::HvmEntry));
         }
         Ok(())
     }
 
     /// Runs the hand-written checks of entries.
+    #[inline(never)]
     pub(crate) fn hvm_hook<O: Observer + ?Sized>(
         &mut self,
         hook: HvmHook,
@@ -166,11 +134,16 @@ impl Verifier {
     }
 
     pub(crate) fn hvm_rest_of_entry(&mut self) {
-        self.hvm_await(self.hvm_left_in_entry(), Field::Next);
+        self.hvm_await(self.hvm_left_in_entry());
     }
 
     /// Takes the complete header of an entry.
-    fn hvm_entry<O: Observer + ?Sized>(&mut self, at: u64, header: [u8; 8], o: &mut O) -> Result<(), Stop> {
+    pub(crate) fn hvm_entry<O: Observer + ?Sized>(
+        &mut self,
+        at: u64,
+        header: [u8; 8],
+        o: &mut O,
+    ) -> Result<(), Stop> {
         let [a, b, c, d, e, f, g, h] = header;
         let typecode = Order::Little.u16([a, b]);
         let instance = Order::Little.u16([c, d]);

@@ -6,7 +6,7 @@ use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::flat::Value;
 use crate::verify::policies::{MSR_NEEDS, XSAVE_NEEDS};
-use crate::verify::{self, Stop};
+use crate::verify::{self, Stop, Stretch};
 use crate::wire::hvm::{self, vcpus};
 use crate::wire::layout::canonical;
 use crate::wire::{msr, xsave};
@@ -59,6 +59,7 @@ impl Verifier {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn hvm_accum<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         self.hvm.vcpu.accum = value;
@@ -102,6 +103,7 @@ impl Verifier {
     }
 
     /// Checks the bytes after the components of the guest's features, which must be zero. Called after the area's header.
+    #[inline(never)]
     pub(super) fn hvm_xsave_end(&mut self) {
         let features = self.hvm.vcpu.accum;
         let Some(size) = xsave::common_size(features).or_else(|| self.policies.xsave_size(features)) else {
@@ -109,7 +111,7 @@ impl Verifier {
         };
         let end = self.flat_base().saturating_add(vcpus::XSAVE_AREA_AT).saturating_add(size);
         if end < self.hvm.end {
-            self.next(end.saturating_sub(self.position), verify::Field::XsaveTail);
+            self.next(end.saturating_sub(self.position), verify::Field::Stretch(Stretch::XsaveTail));
         }
     }
 
@@ -133,6 +135,7 @@ impl Verifier {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn hvm_msr_count<O: Observer + ?Sized>(
         &mut self,
         field: Value,
@@ -148,6 +151,7 @@ impl Verifier {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn hvm_msr_index<O: Observer + ?Sized>(
         &mut self,
         field: Value,
@@ -168,6 +172,7 @@ impl Verifier {
         }
     }
 
+    #[inline(never)]
     pub(super) fn hvm_msr_value<O: Observer + ?Sized>(
         &mut self,
         field: Value,
