@@ -320,7 +320,7 @@ macro_rules! hvm {
     HvmMsrValue "hvm::msr-value" W D D
         field: 8, framing: kept, by: core
         title: "value that an MSR cannot have"
-        refuses: "An entry of CPU_MSR with a value that the MSR cannot have on any processor."
+        refuses: "An entry of CPU_MSR with a value that the MSR cannot have on any processor, or with a bit of a feature that the stream's policies do not give the guest."
         why: "Xen refuses the context. Point releases added bits of SPEC_CTRL."
         source: "Xen's hvm_load_cpu_msrs() and guest_wrmsr()"
         message: "the value is {found:x}; the bits that the MSR may have are {expected:x}"

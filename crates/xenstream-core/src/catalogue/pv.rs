@@ -163,10 +163,17 @@ macro_rules! pv {
         why: "Xen refuses the vcpu, and the restore fails after all memory has been transferred."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_set_vcpu_msrs"
         message: "Xen does not accept MSR {found:x} for a vcpu"
+    PvMsrsPolicy "pv::msrs-policy" W D D
+        field: 4, framing: kept, by: core
+        title: "MSR that the guest does not have"
+        refuses: "An entry of X86_PV_VCPU_MSRS whose MSR belongs to a feature that the stream's CPUID policy does not give the guest."
+        why: "A guest gets at most the features of its policy, so every host refuses the MSR, after all memory has been transferred."
+        source: "arch_do_domctl() in Xen, XEN_DOMCTL_set_vcpu_msrs; guest_wrmsr()"
+        message: "MSR {found:x} belongs to a feature that the CPUID policy lacks"
     PvMsrsValue "pv::msrs-value" W D D
         field: 8, framing: kept, by: core
         title: "impossible value of an MSR"
-        refuses: "An entry of X86_PV_VCPU_MSRS with a bit that no release accepts in this MSR."
+        refuses: "An entry of X86_PV_VCPU_MSRS with a bit that no release accepts in this MSR, or that belongs to a feature which the stream's policies do not give the guest."
         why: "Xen refuses the vcpu, and the restore fails after all memory has been transferred."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_set_vcpu_msrs; guest_wrmsr()"
         message: "the value of an MSR is {found:x}; only the bits of {expected:x} may be set"

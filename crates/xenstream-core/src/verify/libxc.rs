@@ -281,6 +281,7 @@ impl Verifier {
             (types::PAGE_DATA, _) => self.next(0, Field::Bytes(Bytes::PagesCount)),
             (types::X86_PV_P2M_FRAMES, _) => self.next(0, Field::Bytes(Bytes::P2mStart)),
             (types::X86_CPUID_POLICY, _) => self.cpuid_start(),
+            (types::X86_MSR_POLICY, _) => self.msr_policy_start(),
             (types::HVM_CONTEXT, _) => self.hvm_start(),
             _ if known.place == Place::Vcpu => self.vcpu_start(),
             (_, [layout]) => self.flat_body(layout),
@@ -319,9 +320,9 @@ impl Verifier {
         };
         if !fits {
             self.find(rule, at, length, expected, o)?;
-        } else if kind == types::X86_MSR_POLICY {
+        } else if kind == types::X86_MSR_POLICY && !self.static_data_ended() {
             self.msr_policy_count(at, length, o)?;
-        } else if kind == types::X86_CPUID_POLICY {
+        } else if kind == types::X86_CPUID_POLICY && !self.static_data_ended() {
             self.cpuid_count(at, length, o)?;
         }
         Ok(fits)

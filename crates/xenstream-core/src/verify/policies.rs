@@ -50,14 +50,18 @@ pub(crate) enum Word {
     Leaf7Ecx,
     Leaf7Edx,
     Leaf7Sub1Eax,
+    Leaf7Sub2Edx,
+    LeafDSub1Eax,
     Extended1Ecx,
     Extended1Edx,
     Extended8Eax,
     Extended8Ebx,
     Extended21Eax,
+    /// The lower half of the MSR of that name in X86_MSR_POLICY.
+    PlatformInfo,
 }
 
-const WORDS: usize = Word::Extended21Eax as usize + 1;
+const WORDS: usize = Word::PlatformInfo as usize + 1;
 
 fn word_bit(word: Word) -> u16 {
     1u16.checked_shl(word as u32).unwrap_or(0)
@@ -91,7 +95,7 @@ pub(crate) const XSAVE_NEEDS: [(u64, Need); 6] = [
 ];
 
 /// MSRs, and what the policy must offer for each (the MSR handlers of Xen).
-pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
+const MSR_NEEDS: [(u32, Need); 10] = [
     (msr::SPEC_CTRL, Need::either((Word::Leaf7Edx, 26), (Word::Extended8Ebx, 14))),
     (msr::PKRS, Need::one(Word::Leaf7Ecx, 31)),
     (msr::BNDCFGS, Need::one(Word::Leaf7Ebx, 14)),
@@ -100,6 +104,18 @@ pub(crate) const MSR_NEEDS: [(u32, Need); 8] = [
     (msr::DR1_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
     (msr::DR1_ADDRESS_MASK + 1, Need::one(Word::Extended1Ecx, 26)),
     (msr::DR3_ADDRESS_MASK, Need::one(Word::Extended1Ecx, 26)),
+    (msr::TSC_AUX, Need::either((Word::Extended1Edx, 27), (Word::Leaf7Ecx, 22))),
+    (msr::XSS, Need::one(Word::LeafDSub1Eax, 3)),
+];
+
+/// Bits of MSRs, and what the policies must offer for each (`msr_spec_ctrl_valid_bits()` and `guest_wrmsr()` of Xen).
+const MSR_BIT_NEEDS: [(u32, u64, Need); 6] = [
+    (msr::SPEC_CTRL, 1 << 2, Need::either((Word::Leaf7Edx, 31), (Word::Extended8Ebx, 24))),
+    (msr::SPEC_CTRL, msr::SPEC_CTRL_PSFD, Need::either((Word::Leaf7Sub2Edx, 0), (Word::Extended8Ebx, 28))),
+    (msr::SPEC_CTRL, 3 << 3, Need::one(Word::Leaf7Sub2Edx, 1)),
+    (msr::SPEC_CTRL, 3 << 5, Need::one(Word::Leaf7Sub2Edx, 2)),
+    (msr::SPEC_CTRL, 1 << 10, Need::one(Word::Leaf7Sub2Edx, 4)),
+    (msr::MISC_FEATURES_ENABLES, 1, Need::one(Word::PlatformInfo, 31)),
 ];
 
 /// What the stream's policy says.
@@ -150,9 +166,12 @@ impl State {
             Word::Leaf1Ecx | Word::Leaf1Edx => is_beyond(1, self.basic_end),
             Word::Leaf7Ebx | Word::Leaf7Ecx | Word::Leaf7Edx => features(0),
             Word::Leaf7Sub1Eax => features(1),
+            Word::Leaf7Sub2Edx => features(2),
+            Word::LeafDSub1Eax => is_beyond(XSAVE_LEAF, self.basic_end),
             Word::Extended1Ecx | Word::Extended1Edx => is_beyond(0x1, self.extended_end),
             Word::Extended8Eax | Word::Extended8Ebx => is_beyond(0x8, self.extended_end),
             Word::Extended21Eax => is_beyond(0x21, self.extended_end),
+            Word::PlatformInfo => false,
         }
     }
 
@@ -161,6 +180,19 @@ impl State {
             *slot = value;
             self.known |= word_bit(word);
         }
+    }
+
+    /// Whether the policy says that the guest does not have an MSR.
+    pub(crate) fn lacks_msr(&self, index: u32) -> bool {
+        MSR_NEEDS.iter().any(|(of, need)| *of == index && self.lacks(*need))
+    }
+
+    /// Bits that some release takes in an MSR, without those of features that the policies say the guest does not have.
+    pub(crate) fn msr_bits(&self, index: u32) -> u64 {
+        MSR_BIT_NEEDS
+            .iter()
+            .filter(|(of, _, need)| *of == index && self.lacks(*need))
+            .fold(msr::bits(index), |bits, (_, lacking, _)| bits & !lacking)
     }
 
     /// Returns the greatest width of physical addresses in bits, if the policy says so.
@@ -193,9 +225,19 @@ fn is_beyond(leaf: u32, end: Option<u32>) -> bool {
 impl Verifier {
     /// Begins X86_CPUID_POLICY. A second one replaces the first.
     pub(crate) fn cpuid_start(&mut self) {
-        let applies = !self.static_data_ended();
-        self.policies = State { applies, ..State::default() };
+        let platform_info = self.policies.word(Word::PlatformInfo);
+        self.policies = State { applies: !self.static_data_ended(), ..State::default() };
+        if let Some(platform_info) = platform_info {
+            self.policies.note(Word::PlatformInfo, platform_info);
+        }
         self.flat_body(&records::CPUID_POLICY);
+    }
+
+    /// X86_MSR_POLICY begins. A second one replaces the first.
+    pub(crate) fn msr_policy_start(&mut self) {
+        self.policies.applies = !self.static_data_ended();
+        self.policies.known &= !word_bit(Word::PlatformInfo);
+        self.flat_body(&records::MSR_POLICY);
     }
 
     /// Judges the number of leaves, for which Xen has limited room.
@@ -234,6 +276,10 @@ impl Verifier {
         field: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
+        // Xen never hears of a policy that comes after the static data.
+        if !self.policies.applies {
+            return Ok(());
+        }
         let Value { value, at, .. } = field;
         let register = value as u32;
         match hook {
@@ -248,7 +294,7 @@ impl Verifier {
                 });
                 // The offset of a component follows its size.
                 let component = self.policies.subleaf;
-                if self.policies.leaf == 0xD && component > 1 && self.policies.applies {
+                if self.policies.leaf == 0xD && component > 1 {
                     self.xsave_component(component, register);
                 }
                 Ok(())
@@ -266,6 +312,7 @@ impl Verifier {
                 self.policy_note(register, |leaf, subleaf| match (leaf, subleaf) {
                     (1, _) => Some(Word::Leaf1Edx),
                     (7, 0) => Some(Word::Leaf7Edx),
+                    (7, 2) => Some(Word::Leaf7Sub2Edx),
                     (0x8000_0001, _) => Some(Word::Extended1Edx),
                     _ => None,
                 });
@@ -277,9 +324,7 @@ impl Verifier {
     }
 
     fn policy_note(&mut self, value: u32, word: impl Fn(u32, u32) -> Option<Word>) {
-        if let Some(word) = word(self.policies.leaf, self.policies.subleaf)
-            && self.policies.applies
-        {
+        if let Some(word) = word(self.policies.leaf, self.policies.subleaf) {
             self.policies.note(word, value);
         }
     }
@@ -338,6 +383,10 @@ impl Verifier {
                 self.policy_note(eax, |_, _| Some(Word::Leaf7Sub1Eax));
                 return Ok(());
             }
+            (0xD, 1) => {
+                self.policy_note(eax, |_, _| Some(Word::LeafDSub1Eax));
+                return Ok(());
+            }
             (0x8000_0008, _) => {
                 self.policy_note(eax, |_, _| Some(Word::Extended8Eax));
                 return Ok(());
@@ -355,10 +404,8 @@ impl Verifier {
             _ => return Ok(()),
         };
         // The range starts at this number plus one. For all ones that is the whole range, and Xen refuses nothing.
-        if self.policies.applies {
-            let number = if self.policies.leaf == EXTENDED { eax & EXTENDED_NUMBER } else { eax };
-            *end = Some(number.wrapping_add(1));
-        }
+        let number = if self.policies.leaf == EXTENDED { eax & EXTENDED_NUMBER } else { eax };
+        *end = Some(number.wrapping_add(1));
         let wraps = eax == u32::MAX && self.policies.leaf != EXTENDED;
         if eax > largest && !wraps {
             self.find(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;
@@ -384,6 +431,9 @@ impl Verifier {
         let allowed = msr::bits(index);
         if value & !allowed != 0 {
             return self.find(Rule::LibxcMsrPolicyValue, at, value, allowed, o);
+        }
+        if index == msr::PLATFORM_INFO {
+            self.policies.note(Word::PlatformInfo, value as u32);
         }
         if index == msr::ARCH_CAPABILITIES && value > u64::from(u32::MAX) {
             self.fact(Fact::Ac64, at, value, u64::from(u32::MAX), o)?;

@@ -267,12 +267,15 @@ impl Verifier {
             PvHook::MsrIndex => {
                 self.vcpus.index = value as u32;
                 if !msr::is_saved_for_pv(self.vcpus.index) {
-                    self.flat_find(Rule::PvMsrsIndex, at, value, 0, o)?;
+                    return self.flat_find(Rule::PvMsrsIndex, at, value, 0, o);
+                }
+                if self.policies.lacks_msr(self.vcpus.index) {
+                    self.flat_find(Rule::PvMsrsPolicy, at, value, 0, o)?;
                 }
                 Ok(())
             }
             PvHook::MsrValue => {
-                let mask = msr::bits(self.vcpus.index);
+                let mask = self.policies.msr_bits(self.vcpus.index);
                 if value & !mask != 0 {
                     self.flat_find(Rule::PvMsrsValue, at, value, mask, o)?;
                 }

@@ -1,7 +1,7 @@
 //! The state of PV vcpus: values that the hypervisor refuses.
 
 use xenstream_core::wire::libxc::types::{
-    END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE,
+    END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
 };
 use xenstream_core::wire::libxc::vcpu::{
     EXTENDED_SIZE_MIN, HEADER, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VMCE_CAPS, XSAVE_AREA_MIN,
@@ -12,6 +12,7 @@ use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc;
+use crate::stream::Stream;
 use crate::vcpu::{extended_state, xsave_state};
 
 const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
@@ -115,10 +116,7 @@ pub(super) const BREAKS: &[Break] = &[
         d.version(3)?;
         // A CPUID policy in place of any other, which says where the protection keys lie.
         let policy = libxc::cpuid_policy(&[[0xD, 2, 256, 576, 0, 0], [0xD, 9, 8, 832, 0, 0]]);
-        let stream = match d.first(Part::libxc(X86_CPUID_POLICY)) {
-            Some(index) => d.stream.clone().with_item(index, policy),
-            None => d.stream.clone().inserted(d.first(Part::libxc(STATIC_DATA_END))?, policy),
-        };
+        let stream = with_policy(d, policy)?;
         let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
         let mask = Field::le64(0x207);
         let item = libxc::vcpu_xsave(0, d.number(857, 64)).edited(BLOB, mask.clone()).edited(BLOB + 8, mask);
@@ -132,12 +130,32 @@ pub(super) const BREAKS: &[Break] = &[
         let index = d.one_of(&[0, 0x10, 0xDA0, 0xC000_0102, 0xC001_1018, 0xC001_101C, u32::MAX])?;
         msr(d, index, 0, 0)
     }),
+    Break::new(Rule::PvMsrsPolicy, "a PV guest in version 3", |d| {
+        d.version(3)?;
+        let policy = libxc::cpuid_policy(&[[7, 0, 0, 0, 0, 0], [0x8000_0001, u32::MAX, 0, 0, 0, 0]]);
+        let stream = with_policy(d, policy)?;
+        let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
+        let item = libxc::vcpu_msrs(0, &[(d.one_of(&[0xC000_0103, 0xC001_1027])?, 0)]);
+        // In place of the first, so that no vcpu is judged by the policy earlier.
+        match draft.first(Part::libxc(X86_PV_VCPU_MSRS)) {
+            Some(index) => draft.other(index, item, BLOB),
+            None => in_pv(&draft, item, BLOB),
+        }
+    }),
     Break::new(Rule::PvMsrsValue, PV, |d| {
         let (index, value) =
             d.one_of(&[(0x48, 1 << 8), (0x140, 2), (0xC000_0103, 1 << 32), (0xC001_1027, u64::MAX)])?;
         msr(d, index, value, 8)
     }),
 ];
+
+/// The stream with this CPUID policy in place of any other.
+fn with_policy(d: &Draft<'_>, policy: Item) -> Option<Stream> {
+    Some(match d.first(Part::libxc(X86_CPUID_POLICY)) {
+        Some(index) => d.stream.clone().with_item(index, policy),
+        None => d.stream.clone().inserted(d.first(Part::libxc(STATIC_DATA_END))?, policy),
+    })
+}
 
 /// An address that is not canonical.
 fn not_canonical(d: &Draft<'_>) -> Option<u64> {

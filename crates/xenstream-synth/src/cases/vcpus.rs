@@ -6,6 +6,7 @@ use xenstream_core::wire::libxc::vcpu::{
     EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, HEADER, LAYOUT_64, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VM_ASSIST_32,
     VM_ASSIST_64, VMCE_CAPS, XSAVE_AREA_MIN, XSAVE_MIN,
 };
+use xenstream_core::wire::msr::{MISC_FEATURES_ENABLES, PLATFORM_INFO, TSC_AUX};
 use xenstream_core::wire::xsave::{AVX, SSE, X87, least_size};
 
 use super::{BODY, Case, LENGTH, either, other};
@@ -156,7 +157,6 @@ fn xsave_length() -> Case {
 }
 
 fn msrs() -> Vec<Case> {
-    const TSC_AUX: u32 = 0xC000_0103;
     let entries = |count: u64| libxc::vcpu_msrs(0, &vec![(TSC_AUX, 0); count as usize]);
     let entry = |rule, variant, at, entries: [(u32, u64); 2]| {
         let items = entries.map(|entry| libxc::vcpu_msrs(0, &[(TSC_AUX, 1), entry]));
@@ -173,5 +173,22 @@ fn msrs() -> Vec<Case> {
         value("tsc-aux", TSC_AUX, [1 << 32, 0xFFFF_FFFF]),
         value("cpuid-faulting", 0x140, [2, 1]),
         value("address-mask", 0xC001_1019, [1 << 63, 0xFFFF_FFFF]),
+        msr_policy(),
+        msr_bits(),
     ]
+}
+
+/// TSC_AUX, which takes RDTSCP or RDPID.
+fn msr_policy() -> Case {
+    let policy = libxc::cpuid_policy(&[[7, 0, 0, 0, 0, 0], [0x8000_0001, u32::MAX, 0, 0, 0, 0]]);
+    let base = minimal::pv32().before(Part::libxc(STATIC_DATA_END), policy);
+    let items = [TSC_AUX, MISC_FEATURES_ENABLES].map(|index| libxc::vcpu_msrs(0, &[(index, 0)]));
+    either(Rule::PvMsrsPolicy, "", &base, BASIC, items, BLOB)
+}
+
+/// CPUID faulting, which the stream's MSR policy does not offer.
+fn msr_bits() -> Case {
+    let base = minimal::pv32().before(Part::libxc(STATIC_DATA_END), libxc::msr_policy(&[(PLATFORM_INFO, 0)]));
+    let items = [1, 0].map(|value| libxc::vcpu_msrs(0, &[(MISC_FEATURES_ENABLES, value)]));
+    either(Rule::PvMsrsValue, "policy", &base, BASIC, items, BLOB + 8)
 }

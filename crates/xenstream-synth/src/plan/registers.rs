@@ -160,9 +160,10 @@ impl Policies {
             records.push(libxc::cpuid_policy(&leaves));
         }
         if !self.msrs.is_empty() {
-            let allowed = |(n, msr): (usize, &Msr)| {
-                let index = [PLATFORM_INFO, ARCH_CAPABILITIES][n];
-                (index, msr.value & msr::bits(index))
+            // With CPUID faulting, which the vcpus of a plan may use.
+            let allowed = |(n, msr): (usize, &Msr)| match n {
+                0 => (PLATFORM_INFO, msr::bits(PLATFORM_INFO)),
+                _ => (ARCH_CAPABILITIES, msr.value & msr::bits(ARCH_CAPABILITIES)),
             };
             let msrs: Vec<(u32, u64)> =
                 self.msrs.iter().take(MSRS_MAX as usize).enumerate().map(allowed).collect();
@@ -199,7 +200,7 @@ impl Leaf {
         // The largest leaf of each range, which for the vcpus of a plan goes up to XSAVE.
         let a = match (leaf, subleaf) {
             (0, _) => 0xD,
-            (7, 0) => a % 3,
+            (7, 0) => 2,
             // With the leaf that tells of breakpoint masks.
             (0x8000_0000, _) => 0x8000_0001 + a % 0x21,
             _ => a,
@@ -208,6 +209,10 @@ impl Leaf {
             // XSAVE and AVX, which the vcpus of a plan use, and where AVX lies in the area.
             (1, _) => [leaf, subleaf, a, b, c | 1 << 26 | 1 << 28, d],
             (0xD, 2) => [leaf, subleaf, 256, 576, c, d],
+            // RDPID, and everything in SPEC_CTRL.
+            (7, 0) => [leaf, subleaf, a, b, c | 1 << 22, d | 1 << 26 | 1 << 31],
+            (7, 2) => [leaf, subleaf, a, b, c, d | 0b10111],
+            (0x8000_0008, _) => [leaf, subleaf, a, b | 1 << 14 | 1 << 24 | 1 << 28, c, d],
             _ => [leaf, subleaf, a, b, c, d],
         }
     }

@@ -418,7 +418,13 @@ pub(super) const LINES: &[LogLine] = &[
         Libxenguest,
         "Failed to set vcpu*'s msrs",
         "The hypervisor refuses X86_PV_VCPU_MSRS.",
-        &[Rule::PvMsrsCount, Rule::PvMsrsIndex, Rule::PvMsrsValue, Rule::LibxcVcpuMsrsReserved],
+        &[
+            Rule::PvMsrsCount,
+            Rule::PvMsrsIndex,
+            Rule::PvMsrsPolicy,
+            Rule::PvMsrsValue,
+            Rule::LibxcVcpuMsrsReserved,
+        ],
     ),
     line(
         Libxenguest,

@@ -5,7 +5,7 @@ use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::flat::Value;
-use crate::verify::policies::{MSR_NEEDS, XSAVE_NEEDS};
+use crate::verify::policies::XSAVE_NEEDS;
 use crate::verify::{self, Stop, Stretch};
 use crate::wire::hvm::{self, vcpus};
 use crate::wire::layout::canonical;
@@ -159,10 +159,8 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         self.hvm.vcpu.msr = value as u32;
-        for (index, need) in MSR_NEEDS {
-            if u64::from(index) == value && self.policies.lacks(need) {
-                self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
-            }
+        if self.policies.lacks_msr(value as u32) {
+            self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
         }
         match value as u32 {
             msr::PKRS => self.hvm_fact(Fact::Pkrs, at, value, 0, o),
@@ -180,7 +178,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let Value { value, at, .. } = field;
         let index = self.hvm.vcpu.msr;
-        let allowed = msr::bits(index);
+        let allowed = self.policies.msr_bits(index);
         if value & !allowed != 0 {
             return self.hvm_find(Rule::HvmMsrValue, at, value, allowed, o);
         }

@@ -241,6 +241,15 @@ fn policy() -> Vec<Case> {
             &Entry::msrs(0, &[(DR0_ADDRESS_MASK, 0)]),
             ENTRY_HEADER + MSR_HEADER,
         ),
+        // Bit 3 of SPEC_CTRL belongs to IPRED_CTRL.
+        build(
+            Rule::HvmMsrValue,
+            "policy",
+            [7, 2, 0, 0, 0, 0],
+            [7, 2, 0, 0, 0, 1 << 1],
+            &Entry::msrs(0, &[(SPEC_CTRL, 1 << 3)]),
+            ENTRY_HEADER + MSR_HEADER + 8,
+        ),
         build(Rule::HvmXsaveLength, "", size(16), size(8), &keys, LENGTH_AT),
     ]
 }
