@@ -8,9 +8,11 @@ use std::process::Command;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use xenstream::{Error as StreamError, Level, Relay, Relayed, Report, Rule, Violation, verify_fd};
 
+use crate::answer::Types;
 use crate::arguments::{Call, Operation};
 use crate::child::End;
 use crate::error::Error;
@@ -38,13 +40,13 @@ pub(crate) fn open(
     let path = stream::name(&stream);
     if call.operation == Operation::Restore && stream::is_file(&stream).map_err(unusable)? {
         let file = stream::reopen(stream).map_err(unusable)?;
-        return Ok(inspect(&file, call, settings, &path));
+        return Ok(inspect(&file, call, settings, &path, Types::of(arguments.len().saturating_sub(1))));
     }
     pass_on(stream, handover::child(real, arguments), call, settings, &path).map(Passage::Closed)
 }
 
-/// Verifies a file that the real helper is to read itself.
-fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Passage {
+/// Verifies a file that the real helper is to read itself. Where it may not, libxl is answered in its place.
+fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path, answer: Option<Types>) -> Passage {
     // Offsets count from the file's start, as those of `xenstream verify` do; libxl has read its own headers before.
     let start = rustix::fs::tell(file).unwrap_or_default();
     let result = verify_fd(file, &settings.options(call.operation)).map(|report| report.starting_at(start));
@@ -57,14 +59,20 @@ fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path) -> Pas
         Err(error) if settings.mode == Mode::Warn => Action::Unverified(error.message()),
         Err(error) => Action::Failed(error.message()),
     };
-    let passage = match action.exit_status() {
-        0 => Passage::Free,
-        status => Passage::Closed(status),
-    };
     let (operation, domid) = (call.operation, Some(call.domid));
     let result = Some(&result);
-    report::tell(&Entry { operation, domid, settings, path, action, result, bytes_relayed: None });
-    passage
+    let entry = Entry { operation, domid, settings, path, action, result, bytes_relayed: None };
+    report::tell(&entry);
+    let errno = match entry.action {
+        Action::Passed | Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => return Passage::Free,
+        Action::Refused(_) => Errno::INVAL,
+        Action::Failed(_) => Errno::IO,
+    };
+    // The real helper, too, ends with status 0 once libxl knows of the failure.
+    match answer.map(|types| types.fail(&entry.message(), errno)) {
+        Some(Ok(())) => Passage::Closed(0),
+        Some(Err(_)) | None => Passage::Closed(entry.action.exit_status()),
+    }
 }
 
 /// Says that a checkpointed stream is not verified.

@@ -107,21 +107,28 @@ pub(crate) struct Entry<'r> {
     pub(crate) bytes_relayed: Option<u64>,
 }
 
+impl Entry<'_> {
+    /// What there is to say, in a line without anything that a terminal or a log would obey.
+    pub(crate) fn message(&self) -> String {
+        let whose = self.domid.map_or_else(|| "a domain".to_owned(), |domid| format!("domain {domid}"));
+        let unchecked = self.result.and_then(|result| result.as_ref().ok()).and_then(Report::unchecked_note);
+        let aside = unchecked.map_or_else(String::new, |note| format!("; {note}"));
+        let message = format!("{} of {whose}: {}{aside}", self.operation.name(), self.action.sentence());
+        Untrusted::from(message.as_str()).to_string()
+    }
+}
+
 /// Says it on standard error, unless all is well, and where a report is wanted. That the report cannot be written does
 /// not decide about the stream.
 pub(crate) fn tell(entry: &Entry<'_>) {
-    let Entry { operation, action, .. } = entry;
-    let whose = entry.domid.map_or_else(|| "a domain".to_owned(), |domid| format!("domain {domid}"));
-    let unchecked = entry.result.and_then(|result| result.as_ref().ok()).and_then(Report::unchecked_note);
-    let aside = unchecked.map_or_else(String::new, |note| format!("; {note}"));
-    let message = format!("{} of {whose}: {}{aside}", operation.name(), action.sentence());
-    if !matches!(action, Action::Passed) {
+    let message = entry.message();
+    if !matches!(entry.action, Action::Passed) {
         complain(&message);
     }
     let written = match &entry.settings.report {
         None => Ok(()),
         Some(Destination::File(path)) => append(path, entry),
-        Some(Destination::Syslog(socket)) => log(socket, action.severity(), &message),
+        Some(Destination::Syslog(socket)) => log(socket, entry.action.severity(), &message),
     };
     if let Err(error) = written {
         complain(&format!("cannot write the report: {error}"));

@@ -46,6 +46,8 @@ pub(crate) struct Running {
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
+    /// The same, as it came.
+    pub(crate) messages: Vec<u8>,
     pub(crate) stderr: String,
 }
 
@@ -171,11 +173,12 @@ impl Running {
 
     /// Waits for its end, and for that of everybody who holds its output.
     pub(crate) fn ended(mut self) -> Ended {
-        let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).unwrap();
+        let mut messages = Vec::new();
+        self.stdout.read_to_end(&mut messages).unwrap();
+        let stdout = String::from_utf8_lossy(&messages).into_owned();
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        Ended { status: self.child.wait().unwrap(), stdout, stderr }
+        Ended { status: self.child.wait().unwrap(), stdout, messages, stderr }
     }
 
     /// Waits for its end while its children may live on. Standard input stays open.
@@ -194,11 +197,40 @@ impl Ended {
         self.stdout.ends_with("complete r=0\n")
     }
 
+    /// The stream was refused: a file in the real helper's place, anything else by cutting it off.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, kind: Kind) {
+        match kind {
+            Kind::File => self.assert_answered(Errno::INVAL),
+            Kind::Pipe | Kind::Socket => assert_eq!(self.status.code(), Some(1), "{self:?}"),
+        }
+    }
+
+    /// libxl of Xen 4.14 or later was told in the real helper's place that the restore failed, with what standard error
+    /// says and this error number.
+    #[track_caller]
+    pub(crate) fn assert_answered(&self, errno: Errno) {
+        assert_eq!(self.status.code(), Some(0), "{self:?}");
+        let text = self.stderr.strip_prefix("xenstream-save-helper: ").unwrap().trim_end();
+        let log =
+            [b"\x01\0\x08\0\0\0\0\0\0\0\x0a\0\0\0xenstream\0", &length(text)[..], text.as_bytes(), b"\0"];
+        let log = log.concat();
+        let results = [&b"\x12\0\x09\0"[..], &[0; 16]].concat();
+        let complete = [&b"\x0a\0\x0a\0\xFF\xFF\xFF\xFF"[..], &errno.raw_os_error().to_ne_bytes()].concat();
+        let log_length = u16::try_from(log.len()).unwrap().to_ne_bytes();
+        assert_eq!(self.messages, [&log_length[..], &log, &results, &complete].concat(), "{self:?}");
+    }
+
     /// The process that the real helper was.
     pub(crate) fn pid(&self) -> u32 {
         let line = self.stdout.lines().next().unwrap_or_default();
         line.strip_prefix("pid ").and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("{self:?}"))
     }
+}
+
+/// The length of a string with its NUL, as it is sent.
+fn length(text: &str) -> [u8; 4] {
+    u32::try_from(text.len() + 1).unwrap().to_ne_bytes()
 }
 
 /// What the stream's descriptor is.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::ExitStatusExt;
 
+use rustix::io::Errno;
 use xenstream::{Checkpointing, Format, Layer, Options, Policy, Profile, Rule, verify_reader};
 use xenstream_synth::cases;
 
@@ -84,7 +85,6 @@ fn refused() {
                 _ => rule,
             };
             assert!(!ended.is_complete(), "{name}: {ended:?}");
-            assert_eq!(ended.status.code(), Some(1), "{name}: {ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{name}: {ended:?}");
             let told = "xenstream-save-helper: restore of domain 7: ";
             let action = if rule.is_unjudged() { "not passed, unjudged: " } else { "refused: " };
@@ -92,9 +92,7 @@ fn refused() {
                 ended.stderr.starts_with(&format!("{told}{action}{rule} at offset ")),
                 "{name}: {ended:?}"
             );
-            if kind == Kind::File {
-                assert_eq!(ended.stdout, "", "{name}");
-            }
+            ended.assert_refused(kind);
         }
     }
     assert!(refused > 50, "{refused} streams were refused");
@@ -113,7 +111,7 @@ fn refused_file() {
     let (mut reader, _feeder) = Kind::File.holding(&stream);
     let before = reader.stream_position().unwrap();
     let ended = Libxl::restore(reader.try_clone().unwrap()).run();
-    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    ended.assert_answered(Errno::INVAL);
     assert_eq!(reader.stream_position().unwrap(), before);
     // The offset is one of the file.
     let options = Options::new(Policy::hardened()).with_format(Format::Libxc);
@@ -129,7 +127,7 @@ fn truncated() {
             let running = Libxl::restore(reader).start();
             feeder.close();
             let ended = running.finish();
-            assert_eq!(ended.status.code(), Some(1), "{kind:?}, {end}: {ended:?}");
+            ended.assert_refused(kind);
             assert!(ended.stderr.contains("stream::truncated"), "{kind:?}, {end}: {ended:?}");
             assert!(!ended.is_complete(), "{kind:?}, {end}: {ended:?}");
         }
@@ -148,7 +146,7 @@ fn compressed() {
         let running = Libxl::restore(reader).start();
         feeder.close();
         let ended = running.finish();
-        assert_eq!(ended.status.code(), Some(1), "{kind:?}: {ended:?}");
+        ended.assert_refused(kind);
         assert!(ended.stderr.contains("libxc::marker"), "{kind:?}: {ended:?}");
     }
 }
@@ -210,15 +208,23 @@ fn checkpointed() {
 }
 
 fn versions() {
-    let versions = ["7 5 0 6 0 0 0", "7 5 0 6 0 1 1 0 0", "7 5 0 6 0 1 1 0 0 0", "7 5 0 6 0 1 1 0 0 0 9 0"];
-    for version in versions {
+    let versions = [
+        ("7 5 0 6 0 0 0", true),
+        ("7 5 0 6 0 1 1 0 0", true),
+        ("7 5 0 6 0 1 1 0 0 0", true),
+        ("7 5 0 6 0 1 1 0 0 0 9 0", false),
+    ];
+    for (version, is_known) in versions {
         let arguments = format!("--restore-domain {STREAM} -1 {version}");
         for kind in Kind::ALL {
             for (stream, is_valid) in [(guest_of(1), true), (broken_guest_of(1), false)] {
                 let (reader, feeder) = kind.holding(&stream);
                 let ended = Libxl::with(reader, &arguments).run();
                 assert_eq!(ended.is_complete(), is_valid, "{arguments}, {kind:?}: {ended:?}");
-                assert_eq!(ended.status.success(), is_valid, "{arguments}, {kind:?}: {ended:?}");
+                // A libxl whose messages are known is told of the failure in the real helper's place.
+                let is_answered = kind == Kind::File && is_known;
+                let succeeds = is_valid || is_answered;
+                assert_eq!(ended.status.success(), succeeds, "{arguments}, {kind:?}: {ended:?}");
                 feeder.close();
             }
         }
