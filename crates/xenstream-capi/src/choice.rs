@@ -119,7 +119,7 @@ mod tests {
 
     /// The numbers are in the header, and stay.
     #[test]
-    fn numbers_stand_for_what_they_are_called() {
+    fn numbers_match_their_names() {
         for (constant, format) in [
             (XS_FORMAT_AUTO, Format::Auto),
             (XS_FORMAT_XL, Format::Xl),

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_a_stream_is_not_taken_for_something_else() {
+    fn possible_streams_are_always_verified() {
         for line in [
             "--restore-domain",
             "--restore-domain 0",

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_an_error() {
+    fn unknown_settings_are_errors() {
         for (text, environment, told) in [
             ("profil = \"spec\"", None, "profil"),
             ("profile = spec", None, "test.toml"),
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn leniency_leaves_only_what_cannot_be_framed() {
+    fn lenient_policies_still_refuse_broken_framing() {
         let settings = read("", &[("XENSTREAM_TARGET", "4.13.0")]).unwrap();
         let options = settings.lenient_options(Operation::Restore);
         assert_eq!(options.policy.level(Rule::HvmLapicLength), Level::Warn);

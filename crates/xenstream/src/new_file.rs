@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_with_a_name_for_the_time_being_come_to_the_same() {
+    fn named_temporary_files_work_like_unnamed_ones() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("image");
         let new = |overwrite| {

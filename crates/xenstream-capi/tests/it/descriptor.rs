@@ -85,7 +85,7 @@ fn a_policy_is_obeyed() {
 }
 
 #[test]
-fn a_pipe_is_left_behind_the_stream() {
+fn pipe_is_left_after_the_stream() {
     let mut input = pipe(&[&stream()[..], b"more"].concat());
     assert_eq!(verify(input.as_raw_fd()).0, xs_status::Ok);
     let mut left = Vec::new();
@@ -116,7 +116,7 @@ fn the_header_names_what_a_verifier_leaves_out() {
 }
 
 #[test]
-fn what_cannot_be_read_is_no_verdict() {
+fn read_errors_are_not_verdicts() {
     let directory = File::open("/").unwrap();
     for (fd, number) in [(RawFd::MAX, libc::EBADF), (directory.as_raw_fd(), libc::EISDIR)] {
         let (status, report) = verify(fd);
@@ -158,7 +158,7 @@ fn arguments_have_to_be_right() {
 }
 
 #[test]
-fn a_relay_passes_on_what_is_valid() {
+fn relay_passes_valid_streams() {
     let stream = stream();
     let input = pipe(&stream);
     let mut output = tempfile::tempfile().unwrap();
@@ -171,7 +171,7 @@ fn a_relay_passes_on_what_is_valid() {
 }
 
 #[test]
-fn a_relay_keeps_back_what_is_not() {
+fn relay_withholds_invalid_streams() {
     let mut stream = minimal::hvm().bytes();
     // Without END, and without the last byte of the record in front of it.
     let torn = stream.len() - 9;
@@ -186,7 +186,7 @@ fn a_relay_keeps_back_what_is_not() {
 }
 
 #[test]
-fn the_end_of_a_relay_that_fails_is_told() {
+fn failing_end_of_a_relay_is_reported() {
     let mut stream = file(&stream(), 0);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let read_only = File::open("/dev/null").unwrap();

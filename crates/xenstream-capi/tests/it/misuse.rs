@@ -256,7 +256,7 @@ fn statuses(verifier: *mut xs_verifier) -> [xs_status; 9] {
 }
 
 #[test]
-fn what_is_no_verifier_is_recognised() {
+fn uninitialised_verifiers_are_detected() {
     assert_eq!(statuses(null_mut()), [xs_status::ErrorNull; 9]);
     let mut memory = Memory::new();
     assert_eq!(statuses(memory.pointer().cast()), [xs_status::ErrorUninitialised; 9]);
@@ -380,7 +380,7 @@ unsafe extern "C" fn hear(context: *mut c_void, warning: *const xs_violation) {
 }
 
 #[test]
-fn warnings_are_told_and_the_verifier_is_busy_meanwhile() {
+fn verifier_is_busy_during_warning_callbacks() {
     let case =
         xenstream_synth::cases::all().into_iter().find(|case| case.rule == Rule::LibxcPadding).unwrap();
     let mut policy = policy(XS_PROFILE_HARDENED);

@@ -17,7 +17,7 @@ const RESTORED: i32 = 0;
 const REFUSED: i32 = 1;
 
 #[test]
-fn it_restores_what_is_valid_and_nothing_else() {
+fn only_valid_streams_are_restored() {
     let Some(compiler) = Compiler::find() else { return };
     let helper = compiler.restore_helper("helper", &archive(), &[]);
     let mut refused = 0;
@@ -68,7 +68,7 @@ fn valgrind_finds_nothing() {
 }
 
 #[test]
-fn a_library_without_std_neither_allocates_nor_unwinds() {
+fn library_without_std_never_allocates_or_unwinds() {
     let Some(compiler) = Compiler::find() else { return };
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("embedded");
     let mut cargo = Command::new(env!("CARGO"));

@@ -15,7 +15,7 @@ const BODY_LENGTH: u64 = 4;
 const COUNT: u64 = 8;
 
 #[test]
-fn what_is_no_image_is_unrecognised() {
+fn non_images_are_unrecognised() {
     // The first of a generator's bytes; no magic begins like that.
     let random: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     for bytes in [&b""[..], b"X", b"\xFF", &random] {
@@ -30,7 +30,7 @@ fn what_is_no_image_is_unrecognised() {
 }
 
 #[test]
-fn of_a_told_format_too_little_is_truncated() {
+fn short_input_of_a_given_format_is_truncated() {
     for bytes in [&b""[..], b"X"] {
         let run = run_with_stdin(bytes, &["verify", "-f", "xl"]);
         assert_eq!(run.status, 1);
@@ -40,7 +40,7 @@ fn of_a_told_format_too_little_is_truncated() {
 }
 
 #[test]
-fn what_cannot_be_read_is_no_verdict() {
+fn read_errors_are_not_verdicts() {
     let files = directory(&[("README.md", b"# not an image\n"), ("good.xl", &image().bytes())]);
     let empty = directory(&[("README.md", b"# not an image\n")]);
     let empty = empty.path().to_str().unwrap();
@@ -110,7 +110,7 @@ fn lengths_that_lie_are_refused_where_they_stand() {
 }
 
 #[test]
-fn bytes_behind_the_end_are_a_warning() {
+fn bytes_after_end_are_a_warning() {
     let bytes = [&image().bytes()[..], b"behind"].concat();
     let files = directory(&[("file", &bytes)]);
     let run = run_in(files.path(), ["verify", "--profile", "spec", "file"]);
@@ -142,7 +142,7 @@ fn a_stream_may_come_byte_by_byte() {
 }
 
 #[test]
-fn a_reader_who_has_gone_is_not_complained_about() {
+fn closed_stdout_is_not_reported() {
     let files = directory(&[("good", &image().bytes()), ("bad", b"")]);
     for arguments in [
         &["verify", "bad", "good"][..],

@@ -82,7 +82,7 @@ fn a_rule_s_example_is_refused_by_that_rule() {
 }
 
 #[test]
-fn an_unknown_rule_is_met_with_what_is_near() {
+fn unknown_rule_gets_suggestions() {
     for (name, near) in [
         ("libxc::page-data-lenght", "did you mean libxc::page-data-length?"),
         ("page-data-length", "did you mean libxc::page-data-length?"),
@@ -100,7 +100,7 @@ fn an_unknown_rule_is_met_with_what_is_near() {
 }
 
 #[test]
-fn help_tells_the_exit_status() {
+fn help_lists_exit_statuses() {
     for arguments in [&["--help"][..], &["verify", "--help"]] {
         let output = xenstream().args(arguments).output().unwrap();
         assert!(output.status.success());

@@ -18,7 +18,7 @@ fn newer(pending_esr: u64) -> Stream {
 }
 
 #[test]
-fn cures_are_said_and_the_output_verifies() {
+fn repairs_are_listed_and_the_output_verifies() {
     let files = directory(&[("in", &newer(0).bytes())]);
     assert_eq!(run_in(files.path(), ["verify", "-q", "--target", "4.17.0", "in"]).status, 1);
     let run = run_in(files.path(), ["convert", "--target", "4.17.0", "in", "out"]);
@@ -36,7 +36,7 @@ fn cures_are_said_and_the_output_verifies() {
 }
 
 #[test]
-fn losses_are_named_and_asked_for() {
+fn losses_are_named_and_need_permission() {
     let files = directory(&[("in", &newer(0x20).bytes())]);
     let run = run_in(files.path(), ["convert", "--target", "4.17.0", "in", "out"]);
     assert_eq!(run.status, 1, "{run:?}");
@@ -76,7 +76,7 @@ fn a_dry_run_needs_no_output() {
 }
 
 #[test]
-fn what_is_invalid_leaves_no_output() {
+fn invalid_input_leaves_no_output() {
     let bytes = newer(0).bytes();
     let files = directory(&[("cut", &bytes[..bytes.len() - 12]), ("none", b"not an image")]);
     for name in ["cut", "none"] {
@@ -101,7 +101,7 @@ fn what_is_invalid_leaves_no_output() {
 }
 
 #[test]
-fn repairs_are_described_until_they_are_asked_for() {
+fn repairs_are_listed_unless_requested() {
     let good = Machine::Pvh.libxl().in_xl().bytes();
     let files = directory(&[("in", &good[..good.len() - 8])]);
     let run = run_in(files.path(), ["convert", "--repair", "in", "out"]);

@@ -15,7 +15,7 @@ fn with(text: &str, nsec: u32) -> Stream {
 }
 
 #[test]
-fn nothing_is_said_where_nothing_differs() {
+fn equal_images_print_nothing() {
     let files = directory(&[("a", &image().bytes()), ("b", &image().bytes())]);
     let run = run_in(files.path(), ["diff", "a", "b"]);
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));

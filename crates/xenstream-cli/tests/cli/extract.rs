@@ -27,7 +27,7 @@ fn stream() -> Stream {
 }
 
 #[test]
-fn it_says_what_came_out_and_what_is_missing() {
+fn missing_pages_are_listed() {
     let files = directory(&[("in", &stream().bytes())]);
     let run = run_in(files.path(), ["extract", "in", "out"]);
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
@@ -48,7 +48,7 @@ fn it_says_what_came_out_and_what_is_missing() {
 }
 
 #[test]
-fn torn_image_says_what_did_not_arrive() {
+fn torn_image_lists_incomplete_pages() {
     let stream = stream();
     // In the middle of the last page.
     let cut = stream.offset(stream.nth(Part::libxc(PAGE_DATA), 3)) + 16 + 24 + 4096 + 100;

@@ -91,7 +91,7 @@ const FAULT: &str = "  error: libxc::page-data-type: page type 0x6 is reserved
 ";
 
 #[test]
-fn what_broke_is_shown_with_an_arrow() {
+fn violation_is_shown_with_an_arrow() {
     let part = Part::libxc(types::PAGE_DATA);
     // The third entry gets a reserved type.
     let stream = guest().edited(part, 16 + 2 * 8, Field::U64(6 << 60 | 2));
@@ -367,7 +367,7 @@ fn policies_are_those_of_verify() {
 }
 
 #[test]
-fn rows_come_as_records_do_and_a_closed_pipe_is_no_trouble() {
+fn rows_are_flushed_and_a_closed_pipe_is_no_error() {
     // More rows than a pipe has room for.
     let part = Part::libxc(types::X86_TSC_INFO);
     let bytes = (0..3000).fold(guest(), |stream, _| stream.before(part, records::verify())).bytes();

@@ -27,7 +27,7 @@ fn who_waits_for_a_pipe_is_told_of_it() {
 }
 
 #[test]
-fn nobody_is_told_who_is_no_terminal() {
+fn progress_is_silent_without_a_terminal() {
     for arguments in [&["verify"][..], &["verify", "--progress=never"], &["verify", "--quiet"]] {
         let run = run_with_stdin(&image().bytes(), arguments);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));

@@ -36,7 +36,7 @@ fn a_valid_stream_comes_out_whole_and_is_reported_on() {
 }
 
 #[test]
-fn a_broken_stream_is_cut_under_hardened_and_said_to_be() {
+fn hardened_cuts_and_reports_a_broken_stream() {
     let bytes = broken();
     let output = relay(&bytes, &[]);
     assert_eq!(output.status.code(), Some(1));
@@ -78,7 +78,7 @@ fn the_report_goes_where_it_is_to_go() {
 }
 
 #[test]
-fn what_is_behind_the_stream_is_left_to_the_next_reader() {
+fn bytes_after_end_are_left_to_the_next_reader() {
     let (mut reader, mut writer) = pipe().unwrap();
     writer.write_all(&[&image().bytes(), BEHIND].concat()).unwrap();
     let child = xenstream()
@@ -97,7 +97,7 @@ fn what_is_behind_the_stream_is_left_to_the_next_reader() {
 }
 
 #[test]
-fn each_way_to_fail_is_told_from_the_others() {
+fn kinds_of_failure_are_distinct() {
     // The producer ends early.
     let bytes = image().bytes();
     let output = relay(&bytes[..bytes.len() - 1], &[]);
@@ -142,7 +142,7 @@ fn each_way_to_fail_is_told_from_the_others() {
 
 /// What only a second walk finds passes, and that is said.
 #[test]
-fn a_gate_says_what_it_could_not_check() {
+fn hardened_lists_unchecked_rules() {
     let stream = xenstream_synth::valid::pv64().in_libxl().in_xl().bytes();
     let note = "note: 5 rules take a file that is not compressed, and were not checked: pv::";
     let run = relay(&stream, &[]);

@@ -104,7 +104,7 @@ fn where_no_verdict_is_reached_there_is_no_page() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said() {
+fn write_errors_are_reported() {
     let files = directory(&[("good", &image().bytes())]);
     for (output, what) in [
         ("absent/page.html", "cannot create output: "),
@@ -142,7 +142,7 @@ fn the_image_is_not_overwritten() {
 }
 
 #[test]
-fn what_is_there_keeps_its_nature() {
+fn replaced_files_keep_links_and_permissions() {
     let files = directory(&[("image", &image().bytes()), ("page.html", b"old")]);
     let page = files.path().join("page.html");
     fs::set_permissions(&page, fs::Permissions::from_mode(0o600)).unwrap();

@@ -29,7 +29,7 @@ fn filter(bytes: &[u8], arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn files_and_pipes_come_to_the_same() {
+fn files_and_pipes_give_the_same_result() {
     let bytes = secret();
     assert!(occurs(&bytes));
     let files = directory(&[("in", &bytes)]);
@@ -48,7 +48,7 @@ fn files_and_pipes_come_to_the_same() {
 }
 
 #[test]
-fn what_still_identifies_the_guest_is_said() {
+fn remaining_identification_is_listed() {
     let files = directory(&[("in", &secret())]);
     let run = run_in(files.path(), ["scrub", "in", "out"]);
     let lines: Vec<&str> = run.stderr.lines().collect();
@@ -76,7 +76,7 @@ fn what_still_identifies_the_guest_is_said() {
 }
 
 #[test]
-fn an_invalid_stream_is_refused_unless_it_may_be_damaged() {
+fn invalid_stream_is_refused_without_damaged() {
     let broken = image().edited(Part::libxc(X86_TSC_INFO), 8 + 20, Field::U32(1)).bytes();
     let files =
         directory(&[("in", &broken), ("cut", &secret()[..secret().len() - 4]), ("none", b"not an image")]);
@@ -112,7 +112,7 @@ fn an_invalid_stream_is_refused_unless_it_may_be_damaged() {
 }
 
 #[test]
-fn it_is_said_from_where_on_everything_is_blank() {
+fn start_of_blanking_is_reported() {
     let bytes = secret();
     let stream = image();
     let at = stream.offset(stream.find(Part::libxc(PAGE_DATA)));
@@ -190,7 +190,7 @@ fn each_way_to_fail_has_its_status() {
 }
 
 #[test]
-fn a_filter_passes_on_what_it_has_and_takes_no_more() {
+fn filter_reads_nothing_after_the_end() {
     let bytes = secret();
     let expected = filter(&bytes, &[]).stdout;
     let (reader, mut writer) = pipe().unwrap();

@@ -23,7 +23,7 @@ fn synth(arguments: &[&str]) -> (Vec<u8>, String) {
 }
 
 #[test]
-fn what_it_makes_is_valid_everywhere() {
+fn synthesised_streams_are_valid_everywhere() {
     for guest in GUESTS {
         for container in ["xl", "libvirt", "xenopsd", "libxl", "libxc"] {
             let shape = ["--guest", guest, "--container", container, "--memory", "4M", "--sparse"];
@@ -89,7 +89,7 @@ fn files_are_replaced_only_on_demand() {
 }
 
 #[test]
-fn what_cannot_be_is_a_usage_error() {
+fn impossible_requests_are_usage_errors() {
     for (arguments, message) in [
         (&["--memory", "4097"][..], "xenstream: a guest has 4194304 bytes of memory at least, not 4097\n"),
         (&["--vcpus", "129"], "xenstream: such a guest has 1 to 128 vcpus, not 129\n"),
@@ -130,7 +130,7 @@ fn an_output_that_fails_is_an_error() {
 }
 
 #[test]
-fn every_rule_is_broken_where_it_is_said() {
+fn rules_are_broken_at_the_stated_offset() {
     let directory = tempfile::tempdir().unwrap();
     for rule in Rule::all() {
         broken(directory.path(), rule, &[]);

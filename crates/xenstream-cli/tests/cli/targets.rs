@@ -39,7 +39,7 @@ fn a_valid_image_names_its_takers() {
 }
 
 #[test]
-fn a_target_refuses_what_it_does_not_take() {
+fn target_decides_the_verdict() {
     let files = directory(&[("image", &longer())]);
     for (target, status) in
         [("4.20.0", 1), ("4.20.1", 0), ("4.17.7", 1), ("xcp-ng-8.3", 0), ("xcp-ng-8.3-2024", 1)]

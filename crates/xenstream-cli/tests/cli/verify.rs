@@ -76,7 +76,7 @@ fn a_line_says_what_an_image_is_and_what_is_wrong() {
 }
 
 #[test]
-fn quiet_is_about_what_is_wrong() {
+fn quiet_reports_only_bad_images() {
     let files = directory(&[("good", &image().bytes()), ("bad", &broken().0)]);
     let run = run_in(files.path(), ["verify", "--profile", "spec", "-q", "good", "bad", "absent"]);
     assert_eq!(run.status, 2);
@@ -131,7 +131,7 @@ fn keep_going_reports_everything() {
 }
 
 #[test]
-fn what_is_found_often_is_listed_a_few_times() {
+fn frequent_findings_are_listed_a_few_times() {
     // Reserved bits in twelve entries.
     let pages: Vec<_> = (0..12).map(|pfn| Page::absent(0x3000 + pfn)).collect();
     let part = Part::libxc(libxc::types::X86_TSC_INFO);
@@ -236,7 +236,7 @@ fn a_terminal_is_not_waited_for() {
 }
 
 #[test]
-fn colors_are_for_terminals_and_for_who_likes_them() {
+fn colors_follow_the_terminal_and_the_environment() {
     let files = directory(&[("good", &image().bytes())]);
     let shown = |variable: Option<(&str, &str)>| {
         let (screen, end) = terminal();
@@ -265,7 +265,7 @@ fn colors_are_for_terminals_and_for_who_likes_them() {
 }
 
 #[test]
-fn limits_from_the_configuration_are_told() {
+fn limits_from_the_configuration_are_reported() {
     let config = b"{\"b_info\": {\"max_memkb\": 16384}}\0";
     let inner = xenstream_synth::valid::hvm().in_libxl().with_device_model();
     let files = directory(&[("file", &inner.in_xl_with(3, config).bytes())]);

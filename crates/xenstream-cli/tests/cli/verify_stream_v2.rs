@@ -74,7 +74,7 @@ fn compressed_streams_are_not_decompressed() {
 }
 
 #[test]
-fn what_is_behind_the_stream_is_left_to_the_next_reader() {
+fn bytes_after_end_are_left_to_the_next_reader() {
     let stream = valid::hvm().bytes();
     let mut file = file(&[b"in front", &stream[..], b"behind"].concat(), 8);
     assert_eq!(run_on(&file, &[]).status, 0);

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_is_left_out() {
+    fn repeated_lines_are_left_out() {
         let expected = "    00000005  61 62 63 64 61 62 63 64  61 62 63 64 61 62 63 64  |abcdabcdabcdabcd|
     *
     00000045  61 62 63                                          |abc|

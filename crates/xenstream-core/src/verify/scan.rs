@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn pfns_below_the_highest_need_no_second_pass_unless_their_bits_say_so() {
+    fn pfns_below_the_highest_need_one_pass() {
         let scan = |pfns: &[u64]| {
             let words: Vec<_> = pfns.iter().map(|pfn| pfn.to_le_bytes()).collect();
             Scan::of(&words, u64::from_le_bytes)

@@ -199,7 +199,7 @@ fn placeholders_are_filled_in() {
 }
 
 #[test]
-fn truncation_tells_what_was_being_read() {
+fn truncation_says_what_was_being_read() {
     let message = |record| violation(Rule::StreamTruncated, record).message().to_string();
     assert_eq!(message(None), "the input ends after 16 bytes, inside a header");
     assert_eq!(message(record(None)), "the input ends after 16 bytes, inside a record header");
@@ -210,7 +210,7 @@ fn truncation_tells_what_was_being_read() {
 }
 
 #[test]
-fn missing_memory_is_told_with_its_size() {
+fn missing_memory_is_reported_with_its_size() {
     let message =
         |rule, found, expected| Violation { found, expected, ..violation(rule, None) }.message().to_string();
     let gap = |first, pfn| message(Rule::LibxcMemoryGap, pfn, first);
@@ -224,7 +224,7 @@ fn missing_memory_is_told_with_its_size() {
 }
 
 #[test]
-fn failover_tells_the_checkpoint() {
+fn failover_names_the_checkpoint() {
     let message = violation(Rule::StreamFailover, None).message().to_string();
     assert!(
         message.ends_with("restorable to checkpoint 16, and the record after it is incomplete"),
@@ -235,7 +235,7 @@ fn failover_tells_the_checkpoint() {
 }
 
 #[test]
-fn a_beginning_is_told_by_what_was_expected_of_it() {
+fn unrecognised_message_names_the_requested_format() {
     let message = |expected| {
         let violation = Violation { expected, ..violation(Rule::StreamUnrecognised, None) };
         violation.message().to_string()
@@ -253,7 +253,7 @@ fn a_beginning_is_told_by_what_was_expected_of_it() {
 }
 
 #[test]
-fn a_range_of_pfns_is_told_by_the_end_that_is_wrong() {
+fn p2m_range_message_names_the_wrong_end() {
     let message = |found| {
         let violation = Violation { found, ..violation(Rule::LibxcP2mFramesRange, None) };
         violation.message().to_string()

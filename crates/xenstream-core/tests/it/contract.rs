@@ -61,7 +61,7 @@ fn need(certain: u64, skippable: u64) -> Need {
 }
 
 #[test]
-fn need_tells_what_surely_follows_and_what_may_be_skipped() {
+fn need_gives_certain_and_skippable_bytes() {
     let stream = hvm();
     let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
     let mut at = 0;
@@ -129,7 +129,7 @@ fn at_end(verifier: &mut Verifier, stream: &[u8]) {
 
 /// The record being read is known from its header on; between records it is the next one.
 #[test]
-fn the_record_being_read_is_told() {
+fn current_record_is_available() {
     let stream = hvm();
     let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
     verifier.push(&stream[..39], &mut ()).unwrap();
@@ -145,7 +145,7 @@ fn the_record_being_read_is_told() {
 
 /// A stream has not ended before what its last record has a body for has passed, if such a body may be.
 #[test]
-fn the_end_is_behind_the_last_body() {
+fn end_comes_after_the_last_body() {
     let policy = Policy::spec().with_level(Rule::LibxcEndLength, Level::Allow).unwrap();
     let stream = Bytes::headers(Order::Little, 2, libxc::DOMAIN_X86_HVM)
         .pages(&[0xF << 60 | 6])
@@ -242,7 +242,7 @@ impl Observer for Told {
 }
 
 #[test]
-fn an_observer_who_wants_a_body_gets_all_of_it_and_nothing_is_skippable() {
+fn wanted_bodies_are_complete_and_not_skippable() {
     let mut tsc = [0; 24];
     tsc.iter_mut().zip(0..).take(20).for_each(|(byte, n)| *byte = n);
     tsc[..4].copy_from_slice(&[1, 0, 0, 0]);
@@ -294,7 +294,7 @@ fn big_endian_records_tell_the_same() {
 }
 
 #[test]
-fn keep_going_tells_every_finding_and_the_first_is_the_verdict() {
+fn keep_going_reports_all_and_first_is_the_verdict() {
     let mut stream = hvm();
     let tsc = stream.len() - 8 - 32;
     stream[20] = 1; // a reserved word of the image header

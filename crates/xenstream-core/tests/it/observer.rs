@@ -9,7 +9,7 @@ use crate::setup::Setup;
 use crate::transcript::Transcript;
 
 #[test]
-fn an_observer_behind_another_hears_everything_and_is_asked() {
+fn wrapped_observer_receives_every_event() {
     let valid = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/valid");
     let mut heard = 0;
     for entry in fs::read_dir(valid).unwrap() {
@@ -37,7 +37,7 @@ fn an_observer_behind_another_hears_everything_and_is_asked() {
 }
 
 #[test]
-fn nobody_wants_no_bodies() {
+fn no_observer_wants_no_bodies() {
     let record = Record {
         layer: Layer::Libxc,
         index: 0,

@@ -114,7 +114,7 @@ fn a_layer_is_set_but_for_its_structural_rules() {
 
 /// Restore takes a converted stream with a gap in its memory, unless this rule's level was set by hand.
 #[test]
-fn a_level_set_by_hand_overrides_a_profiles_exception_and_no_other_does() {
+fn explicit_level_overrides_profile_exception() {
     let rule = Rule::LibxcMemoryGap;
     let verdict = |policy: &Policy| {
         let mut verifier = Verifier::new(Format::Libxc, policy);

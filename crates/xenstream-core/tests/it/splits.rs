@@ -10,7 +10,7 @@ use crate::property;
 const LONGEST: u64 = 12 << 10;
 
 #[test]
-fn any_split_tells_the_same() {
+fn every_split_gives_the_same() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
     let mut directories = vec![corpus.join("rules"), corpus.join("valid"), corpus.join("crashes")];
     let mut tried = 0;

@@ -134,7 +134,7 @@ fn a_browser_draws_every_picture() {
 }
 
 #[test]
-fn links_open_what_is_folded() {
+fn links_open_folded_parts() {
     let Some(browser) = Browser::find() else { return };
     let page = broken();
     assert!(page.contains("href=\"#libxc-5\"") && page.contains("id=\"libxc-5\""));

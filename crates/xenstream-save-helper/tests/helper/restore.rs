@@ -12,7 +12,7 @@ use crate::libxl::{Kind, Libxl, STREAM};
 use crate::{BEHIND, BROKEN_RULE, broken_guest_of, guest_of};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
-    ("restore::a_valid_stream_is_restored_and_libxl_reads_on_behind_it", valid),
+    ("restore::valid_stream_is_restored_and_libxl_reads_on", valid),
     ("restore::every_stream_that_hardened_refuses_is_refused", refused),
     ("restore::a_refused_file_is_left_where_it_was", refused_file),
     ("restore::a_stream_that_ends_early_is_refused", truncated),

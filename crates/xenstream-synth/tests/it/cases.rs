@@ -158,7 +158,7 @@ fn neighbours_do_not_break_the_rule_at_deny() {
 }
 
 #[test]
-fn a_failover_tells_whether_a_record_is_torn() {
+fn failover_reports_an_incomplete_record() {
     let mut told = BTreeSet::new();
     for case in core_cases().filter(|case| case.rule == Rule::StreamFailover) {
         let (_, warnings) = verify(case.format, &case.policy(Profile::Spec), &case.stream);

@@ -188,7 +188,7 @@ fn a_target_refuses_a_fact_under_its_rule_and_place() {
 }
 
 #[test]
-fn what_no_release_takes_is_refused_without_a_target() {
+fn streams_for_no_release_are_refused() {
     // Parameter 24 was taken up to 4.14, the Viridian bits since 4.15.
     let stream = minimal::hvm().replaced(Part::libxc(HVM_PARAMS), libxc::hvm_params(&[(24, 0), (9, 0x1001)]));
     assert!(verify(&stream, None).unwrap().releases.taken_by().is_empty());

@@ -40,7 +40,7 @@ fn accepted(bytes: &[u8], profile: Profile) -> Summary {
 }
 
 #[test]
-fn every_profile_accepts_every_shape_without_a_warning() {
+fn every_shape_is_valid_without_warnings() {
     for machine in Machine::ALL {
         for container in Container::ALL {
             for (version, contents, rounds, checkpoints) in [
@@ -138,7 +138,7 @@ impl Write for Feed<'_> {
 }
 
 #[test]
-fn a_seed_makes_the_same_image_and_another_one_another() {
+fn same_seed_makes_the_same_image() {
     let shape = |seed| Shape { seed, contents: Contents::Noise, ..Shape::new(Machine::Pvh, MEMORY_MIN) };
     assert!(image(&shape(1)) == image(&shape(1)));
     let [one, two] = [1, 2].map(|seed| image(&shape(seed)));
@@ -147,7 +147,7 @@ fn a_seed_makes_the_same_image_and_another_one_another() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_shapes_are_refused() {
     let shape = Shape::new(Machine::Pv32, MEMORY_MIN);
     for (shape, error) in [
         (Shape { memory: MEMORY_MIN - 4096, ..shape }, ShapeError::Little(MEMORY_MIN - 4096)),
@@ -168,7 +168,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_shape_breaks_every_rule_and_stays_what_it_is_where_it_can() {
+fn every_rule_can_be_broken_in_a_shape() {
     for rule in Rule::all() {
         for machine in Machine::ALL {
             for container in Container::ALL {

@@ -12,7 +12,7 @@ type Horizons = Vec<(u64, u64)>;
 const LIBXC_HEADERS: u64 = libxc::IMAGE_HEADER + libxc::DOMAIN_HEADER;
 
 #[test]
-fn no_more_and_no_less_is_known_of_bare_streams_and_of_libxl() {
+fn need_is_exact_for_bare_and_libxl_streams() {
     for stream in [minimal::hvm(), minimal::pv32(), minimal::pv64()] {
         // Which of the formats with eight ones in front it is does not change it.
         let head = vec![(0, 8), (8, LIBXC_HEADERS + RECORD_HEADER)];
@@ -57,7 +57,7 @@ fn no_more_and_no_less_is_known_of_containers() {
 
 /// Whose rule about its length was lowered has a body, and after it comes what comes after it otherwise.
 #[test]
-fn records_that_have_no_body_are_followed_by_the_same_where_they_have_one() {
+fn need_is_the_same_after_wrong_bodies() {
     let body = || Body::new().zeros(8);
     let in_xenopsd = minimal::hvm().in_xenopsd();
     let libxl = minimal::hvm().in_libxl();

@@ -82,7 +82,7 @@ fn one_entry_of_a_run_is_judged_as_one_alone() {
 }
 
 #[test]
-fn a_run_of_all_types_is_refused_at_the_first_that_is_reserved() {
+fn mixed_run_is_refused_at_first_reserved_type() {
     for (stream, before) in [(valid::hvm(), X86_TSC_INFO), (valid::pv64(), X86_PV_VCPU_BASIC)] {
         let pages: Vec<_> =
             [0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15, 5, 6, 7, 8].map(|kind| Page::of(kind, 0)).into();
@@ -100,7 +100,7 @@ fn a_run_of_all_types_is_refused_at_the_first_that_is_reserved() {
 
 /// Only a PV guest has page tables that the restorer reads: of an HVM guest's pages nobody knows what is in them.
 #[test]
-fn what_calls_itself_a_page_table_of_an_hvm_guest_is_not_read() {
+fn page_tables_in_hvm_streams_are_not_read() {
     let table = || Page::table(1, 5, &[(0, 0x000F_FFFF_FFFF_F001)]);
     let with = |stream: Stream, part| {
         stream.before(Part::libxc(part), libxc::page_data(&[Page::normal(4), table()]))
@@ -133,7 +133,7 @@ fn limits_count_the_last_of_many() {
 
 /// The restorer skips an optional record as it reads, and refuses it as it replays what came after a checkpoint.
 #[test]
-fn an_optional_record_is_replayed_only_behind_the_first_checkpoint() {
+fn optional_records_are_buffered_after_a_checkpoint() {
     let optional = || libxc::record(OPTIONAL, Body::new());
     let stream = valid::checkpointed(Machine::Hvm, Kind::Remus, 3);
     let in_front = stream.clone().after(Part::libxc(STATIC_DATA_END), optional());

@@ -33,7 +33,7 @@ fn a_p2m_may_come_in_parts_and_hold_its_own_last_pfn() {
 }
 
 #[test]
-fn two_wrong_entries_of_a_page_table_are_as_wrong_as_one() {
+fn first_wrong_page_table_entry_is_reported() {
     const ABOVE: u64 = 0x0000_1234_5678_9001;
     let batch = Part::libxc(PAGE_DATA);
     for entries in [&[(7, ABOVE)][..], &[(7, ABOVE), (9, ABOVE)], &[(7, ABOVE), (8, ABOVE), (9, ABOVE)]] {

@@ -9,7 +9,7 @@ use crate::common::refused;
 
 /// A vcpu without any state is no vcpu, and where no state is none of it is read.
 #[test]
-fn registers_of_vcpu_0_are_there_only_if_they_are_not_empty() {
+fn empty_basic_record_of_vcpu_0_does_not_count() {
     let basic = Part::libxc(X86_PV_VCPU_BASIC);
     let empty = |vcpu| libxc::vcpu(X86_PV_VCPU_BASIC, vcpu, Body::new());
     let policy =
@@ -21,7 +21,7 @@ fn registers_of_vcpu_0_are_there_only_if_they_are_not_empty() {
 }
 
 #[test]
-fn leaves_with_subleaves_are_those_that_xen_reads_by_subleaf() {
+fn leaves_with_subleaves_are_those_of_xen() {
     let policy =
         Policy::spec().with_level(Rule::LibxcCpuidPolicyLeaf, Level::Deny).expect("no structural rule");
     let part = Part::libxc(X86_CPUID_POLICY);

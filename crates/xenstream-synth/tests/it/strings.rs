@@ -9,7 +9,7 @@ use crate::common::refused;
 
 /// Without the flag it is not JSON, and whether it ends with a NUL nobody asks.
 #[test]
-fn a_configuration_that_is_not_json_needs_no_terminator() {
+fn configuration_in_cfg_syntax_needs_no_nul() {
     let levels = [(Rule::XlConfigFormat, Level::Allow), (Rule::XlConfigTerminator, Level::Deny)];
     let policy = levels.into_iter().fold(Policy::spec(), |policy, (rule, level)| {
         policy.with_level(rule, level).expect("no structural rule")

@@ -70,7 +70,7 @@ fn minimal_streams_break_no_rule_under_any_profile() {
 }
 
 #[test]
-fn a_reader_meets_the_records_that_the_builder_tells() {
+fn built_records_are_observed() {
     for (name, stream) in valid_streams() {
         let (_, heard) = verify(&stream, stream.format(), &lenient(Profile::Spec));
         assert_eq!(heard.records, stream.records(), "{name}");
@@ -82,7 +82,7 @@ fn a_reader_meets_the_records_that_the_builder_tells() {
 }
 
 #[test]
-fn the_summary_tells_what_was_built() {
+fn summary_matches_the_built_stream() {
     for machine in Machine::ALL {
         for order in [Order::Little, Order::Big] {
             let stream = machine.libxl().in_xl().with_order(order);

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_beyond_the_header_field_are_counted_in_a_section() {
+    fn many_segments_are_counted_in_a_section() {
         use object::read::elf::{ElfFile64, FileHeader as _};
         let runs: Vec<_> = (0..70_000).map(|n| 2 * n..2 * n + 1).collect();
         let bytes = headers(&runs, b"").unwrap();

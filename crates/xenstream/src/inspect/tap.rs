@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passed_last_is_kept() {
+    fn last_bytes_are_kept() {
         let mut tap = Tap::default();
         tap.note(0, b"abc");
         tap.note(3, b"def");

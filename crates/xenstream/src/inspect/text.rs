@@ -73,13 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_escaped() {
+    fn control_characters_are_escaped() {
         let text = Text::new(b"a\x1b[31m\"\n\xC2\x9B\x7F");
         assert_eq!(text.to_string(), r#"a\x1b[31m\"\n\xc2\x9b\x7f"#);
     }
 
     #[test]
-    fn what_is_long_is_cut() {
+    fn long_values_are_truncated() {
         let text = Text::new(&[b'x'; 3000]);
         assert_eq!(text.to_string(), format!("{}... (2936 more)", "x".repeat(64)));
         let json = serde_json::to_string(&text).unwrap();

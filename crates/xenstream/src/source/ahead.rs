@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_threads_read_changes_no_verdict() {
+    fn prefetching_changes_no_verdict() {
         let whole = |_| Ok(WINDOW);
         let short = |n| Ok(1 + n as usize % WINDOW);
         let empty = |n| Ok(if n % 3 == 0 { 0 } else { WINDOW });
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_panics_on_a_thread_keeps_nobody_waiting() {
+    fn panicking_reader_thread_does_not_block() {
         let bytes = image().bytes();
         let file = Memory::new(&bytes, |n| if n == 7 { panic!("as it should") } else { Ok(WINDOW) });
         assert!(on_threads(&file).is_valid());
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_is_asked_seldom_as_long_as_reads_are_fast() {
+    fn fast_reads_are_rarely_timed() {
         let timed_of_eight = |read: Duration| {
             let mut pace = Pace::default();
             let timed = (0..8).filter(|_| {

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn lz4_frames_follow_one_another_and_every_cut_is_noticed() {
+    fn every_cut_in_lz4_frames_is_detected() {
         use lz4_flex::frame::BlockSize;
         let text = [7; 100_000];
         let mut frames = lz4(&text, BlockSize::Max256KB);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn magics_are_told_from_formats() {
+    fn magics_identify_formats() {
         for start in [&b"Xen saved"[..], b"LibxlFmt", &[0xFF; 8], &[0x1F, 0x8B, 9], b"", &[0x28, 0xB5, 0x2F]]
         {
             assert_eq!(Compression::recognise(start), None, "{start:?}");

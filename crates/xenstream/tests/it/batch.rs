@@ -115,7 +115,7 @@ fn directory_without_an_image_is_an_error() {
 }
 
 #[test]
-fn outcomes_keep_the_order_of_the_targets_and_break_off_when_told() {
+fn outcomes_are_in_order_and_can_be_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let names: Vec<_> = (0..64).map(|n| directory.path().join(format!("{n:02}"))).collect();
     for (n, name) in names.iter().enumerate() {

@@ -108,7 +108,7 @@ fn damaged_compressed_data_is_never_an_invalid_stream() {
 }
 
 #[test]
-fn an_invalid_stream_in_sound_compressed_data_is_invalid() {
+fn invalid_stream_in_valid_compression_is_invalid() {
     for method in METHODS {
         let image = image();
         let cut = image.len() - 4;
@@ -120,7 +120,7 @@ fn an_invalid_stream_in_sound_compressed_data_is_invalid() {
 
 /// In a file; on a pipe a stream may go on, compressed or not.
 #[test]
-fn bytes_behind_the_end_are_noticed_inside_compressed_files() {
+fn trailing_bytes_in_compressed_files_are_found() {
     let options = Options::new(Policy::hardened());
     for method in METHODS {
         let image = image();
@@ -161,7 +161,7 @@ impl ReadAt for Failing<'_> {
 }
 
 #[test]
-fn data_that_cannot_be_read_is_told_from_data_that_does_not_decompress() {
+fn read_errors_differ_from_decompression_errors() {
     for method in METHODS {
         let packed = pack(method, &image());
         let half = packed.len() / 2;

@@ -39,7 +39,7 @@ fn verdict(report: &Report) -> Option<(Rule, u64)> {
 }
 
 #[test]
-fn what_is_not_well_formed_is_found_where_the_parser_stops() {
+fn malformed_configuration_is_found_at_its_offset() {
     let images = [
         (xl_image(b"{\"a\": }\0"), Rule::XlConfigJson, xl::at::CONFIG + 6),
         (libvirt_image(b"<a></b>\0"), Rule::LibvirtXmlSyntax, libvirt::HEADER + 3),
@@ -73,7 +73,7 @@ fn what_is_not_well_formed_is_found_where_the_parser_stops() {
 }
 
 #[test]
-fn a_configuration_in_xl_s_own_syntax_is_not_judged_as_json() {
+fn configuration_in_cfg_syntax_is_not_parsed_as_json() {
     let image = guest(Page::absent(0)).in_xl_with(xl::FLAG_STREAM_V2, b"name = 'guest'\0").bytes();
     for report in reports(&image, &Options::new(Policy::spec())) {
         let [warning] = report.warnings.listed() else { panic!("{:?}", report.warnings) };

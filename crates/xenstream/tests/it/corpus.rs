@@ -57,7 +57,7 @@ impl ReadAt for Pieces<'_> {
 }
 
 #[test]
-fn every_case_comes_out_as_told() {
+fn every_case_has_the_expected_outcome() {
     let cases = cases::all();
     for case in &cases {
         for profile in Profile::ALL {
@@ -104,7 +104,7 @@ fn every_source_says_the_same() {
 }
 
 #[test]
-fn what_is_valid_is_valid_when_compressed() {
+fn valid_images_are_valid_when_compressed() {
     for (name, stream) in valid_streams() {
         let bytes = stream.bytes();
         let options = Options::new(Policy::spec()).with_format(stream.format());

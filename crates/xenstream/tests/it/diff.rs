@@ -187,7 +187,7 @@ fn sources_and_holes_make_no_difference() {
 }
 
 #[test]
-fn torn_image_differs_in_what_is_missing() {
+fn torn_image_differs_in_missing_pages() {
     let stream = guest(&[Page::normal(21), Page::normal(22)]).in_libxl().with_device_model().in_xl();
     let bytes = stream.bytes();
     let cut = stream.offset(stream.nth(Part::libxc(PAGE_DATA), 3)) as usize + 16 + 16 + 4096 + 10;

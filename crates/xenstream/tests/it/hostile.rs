@@ -130,7 +130,7 @@ impl ReadAt for Changing<'_> {
 }
 
 #[test]
-fn a_file_that_ends_among_skipped_bytes_is_truncated_there() {
+fn file_that_ends_in_skipped_bytes_is_truncated() {
     let image = image();
     let cut = among_contents(&image);
     let from_the_start = Changing::of(&image, cut, (usize::MAX, 0));
@@ -170,7 +170,7 @@ fn a_file_is_cut_at_every_byte_of_its_headers() {
 }
 
 #[test]
-fn a_descriptor_is_verified_from_its_offset_which_stays() {
+fn descriptor_is_verified_from_its_unmoved_offset() {
     let image = image();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"in front").unwrap();
@@ -189,7 +189,7 @@ fn a_descriptor_is_verified_from_its_offset_which_stays() {
 }
 
 #[test]
-fn what_lies_behind_the_end_is_a_matter_for_files() {
+fn trailing_bytes_matter_in_files_only() {
     let mut image = image();
     let end = image.len() as u64;
     image.extend_from_slice(b"behind");
@@ -253,13 +253,13 @@ fn a_pipe_that_would_not_block_is_waited_for() {
 }
 
 #[test]
-fn a_socket_is_read_to_the_stream_s_end_and_not_beyond() {
+fn socket_is_not_read_past_the_end() {
     let (from, to) = UnixStream::pair().unwrap();
     verify_live(from, to, 10_000);
 }
 
 #[test]
-fn a_pipe_that_closes_among_spliced_bytes_is_truncated_there() {
+fn pipe_that_closes_in_spliced_bytes_is_truncated() {
     let image = image();
     let cut = among_contents(&image);
     let (to, mut from) = io::pipe().unwrap();
@@ -272,7 +272,7 @@ fn a_pipe_that_closes_among_spliced_bytes_is_truncated_there() {
 }
 
 #[test]
-fn what_cannot_be_opened_or_read_is_no_verdict() {
+fn open_and_read_errors_are_not_verdicts() {
     let options = Options::new(Policy::spec());
     let directory = tempfile::tempdir().unwrap();
     assert!(matches!(verify_path(directory.path().join("absent"), &options), Err(Error::Open(_))));

@@ -142,7 +142,7 @@ fn every_record_of_made_streams_has_a_row() {
 }
 
 #[test]
-fn every_record_of_real_images_has_a_row_and_is_decoded() {
+fn every_record_of_real_images_is_decoded() {
     for path in files("real") {
         let name = path.file_name().unwrap().to_str().unwrap();
         let rows = check(&bytes(&path), &Options::new(Policy::spec()), name);
@@ -267,7 +267,7 @@ impl Sink for Bytes {
 }
 
 #[test]
-fn bytes_that_are_asked_for_come_whole() {
+fn requested_bytes_are_complete() {
     for path in files("valid") {
         let image = bytes(&path);
         let name = path.display();
@@ -361,7 +361,7 @@ fn decoded(stream: &Stream, kind: &str) -> (String, Value) {
 }
 
 #[test]
-fn what_records_say_is_decoded_in_either_order() {
+fn records_are_decoded_in_either_byte_order() {
     let pv64 = || valid::pv64();
     let registers = Basic::pv64().with_bytes(648, &0xFFFF_FFFF_8100_0000u64.to_le_bytes()).cr3(1);
     let xsave = Body::new().with(Field::le64(7)).with(Field::le64(0x207)).zeros(832);
@@ -493,7 +493,7 @@ fn findings_name_their_declared_field() {
 }
 
 #[test]
-fn what_a_device_model_says_is_decoded() {
+fn device_model_state_is_decoded() {
     let data = libxl::xenstore(&[("physmap/f0000000/size", "0x1000000"), ("physmap/f0000000/name", "vga")]);
     let stream =
         valid::hvm().in_libxl().with_device_model().replaced(Part::libxl(EMULATOR_XENSTORE_DATA), data);
@@ -516,7 +516,7 @@ fn what_a_device_model_says_is_decoded() {
 }
 
 #[test]
-fn what_a_configuration_says_is_decoded() {
+fn configurations_are_decoded() {
     let xl = |config: &str| valid::hvm().in_libxl().in_xl_with(3, format!("{config}\0").as_bytes());
     let libvirt = |xml: &str| valid::hvm().in_libxl().in_libvirt_with(format!("{xml}\0").as_bytes());
     let long = format!("{{\"c_info\": {{\"name\": \"{}\"}}}}", "n".repeat(70));

@@ -125,7 +125,7 @@ fn registers_on_a_pipe_may_be_replaced_under_restore() {
 }
 
 #[test]
-fn findings_are_all_reported_by_who_keeps_going() {
+fn keep_going_reports_all_findings() {
     let stream = valid::pv64()
         .before(BASIC, libxc::page_data(&[Page::normal(ROOT)]))
         .before(BASIC, libxc::page_data(&[Page::allocated(2)]));

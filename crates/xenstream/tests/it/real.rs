@@ -32,7 +32,7 @@ fn summary(report: &Report, what: &str) -> Summary {
 }
 
 #[test]
-fn every_source_comes_to_the_same() {
+fn every_source_gives_the_same_result() {
     for (path, is_remus) in images() {
         let name = path.display();
         let bytes = decompressed(&path);

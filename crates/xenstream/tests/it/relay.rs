@@ -24,7 +24,7 @@ use xenstream_synth::{Page, Part, libxc, minimal, valid};
 const BEHIND: &[u8] = b"xl's own handshake";
 
 #[test]
-fn a_valid_stream_passes_whole_and_what_is_behind_it_stays() {
+fn valid_stream_passes_and_the_rest_is_not_consumed() {
     for machine in valid::Machine::ALL {
         for stream in [machine.libxc(), machine.libxl(), machine.libxl().in_xl()] {
             for order in [Order::Little, Order::Big] {
@@ -259,7 +259,7 @@ fn zstd_is_passed_on_as_it_is() {
 }
 
 #[test]
-fn the_last_byte_of_a_broken_record_cannot_be_decompressed() {
+fn last_byte_of_a_bad_record_is_not_decompressible() {
     for case in cases::all().into_iter().filter(|case| !case.is_for_std()) {
         let options = Options::new(case.policy(Profile::Hardened)).with_format(case.format);
         let plain = relay_with(Pieces::new(&case.stream, 1), Vec::new(), &options);
@@ -278,7 +278,7 @@ fn the_last_byte_of_a_broken_record_cannot_be_decompressed() {
 }
 
 #[test]
-fn data_in_the_frame_after_the_end_is_refused_by_a_gate() {
+fn hardened_refuses_data_after_the_end_of_a_frame() {
     let stream = valid::hvm().bytes();
     let packed = zstd::encode_all(&[&stream[..], b"more"].concat()[..], 1).unwrap();
     let mut passed = Vec::new();
@@ -357,7 +357,7 @@ fn through(stream: &[u8], input: Kind, output: Kind, blocking: bool) -> Vec<u8> 
 }
 
 #[test]
-fn a_broken_stream_on_pipes_is_cut_and_its_consumer_sees_the_end() {
+fn broken_stream_on_pipes_ends_for_the_consumer() {
     // END without an HVM_CONTEXT before it, after megabytes of pages.
     let mut records: Vec<_> = vec![libxc::static_data_end()];
     records.extend(libxc::batches(0..3000, Page::normal));
@@ -458,7 +458,7 @@ fn an_observer_that_wants_page_contents_gets_them() {
 }
 
 #[test]
-fn a_consumer_that_goes_away_is_told_from_a_broken_stream() {
+fn lost_consumer_differs_from_a_broken_stream() {
     // At once, whether or not the producer has anything more to say.
     let headers = &guest_of(1)[..40];
     let (mut producer, source) = Kind::Pipe.open();
@@ -512,7 +512,7 @@ fn errors_of_either_end_are_no_verdict() {
 }
 
 #[test]
-fn a_relay_that_is_told_to_stop_passes_on_what_is_there_and_does_not_wait() {
+fn stopped_relay_passes_what_has_arrived() {
     let stream = guest_of(1);
     let torn = &stream[..stream.len() - 3];
     let (mut producer, source) = Kind::Pipe.open();
@@ -527,7 +527,7 @@ fn a_relay_that_is_told_to_stop_passes_on_what_is_there_and_does_not_wait() {
 }
 
 #[test]
-fn a_relay_whose_consumer_is_not_to_be_waited_for_stops_when_the_output_is_full() {
+fn stopped_relay_does_not_wait_for_the_consumer() {
     let (mut producer, source) = Kind::File.open();
     let stream = guest_of(3000);
     producer.write_all(&stream).unwrap();

@@ -55,7 +55,7 @@ fn relay_passes_nothing_that_cannot_be_judged() {
 }
 
 #[test]
-fn scrub_writes_nothing_unless_told() {
+fn scrub_writes_no_unjudged_stream_by_default() {
     for case in unjudged() {
         let mut out = Vec::new();
         let options = options(&case, Profile::Restore);
@@ -113,7 +113,7 @@ fn legacy_bytes_after_a_v2_header_are_named() {
 }
 
 #[test]
-fn messages_name_who_converts() {
+fn messages_name_the_converter() {
     for case in unjudged().iter().filter(|case| case.rule == Rule::StreamLegacy) {
         let report = verify_slice(&case.stream, &options(case, Profile::Restore)).unwrap();
         let text = report.violation().unwrap().message().to_string();

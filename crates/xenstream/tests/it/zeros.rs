@@ -36,7 +36,7 @@ fn lost(report: &Report) -> (u64, u64, Until) {
 }
 
 #[test]
-fn lost_tail_is_told_with_its_size() {
+fn lost_end_is_reported_with_its_size() {
     for (machine, rule) in [
         (Machine::Hvm, Rule::LibxcHvmContextMissing),
         (Machine::Pvh, Rule::LibxcHvmContextMissing),
@@ -62,7 +62,7 @@ fn lost_tail_is_told_with_its_size() {
 }
 
 #[test]
-fn hole_over_a_record_header_is_told_with_its_extent() {
+fn hole_over_a_header_is_reported_with_its_extent() {
     let part = Part::libxc(X86_TSC_INFO);
     let pages: Vec<Page> = (0..4).map(|pfn| Page::normal(pfn).holding([0x5A; 4096])).collect();
     let image = image(Machine::Hvm).before(part, libxc::page_data(&pages));

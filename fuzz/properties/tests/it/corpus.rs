@@ -119,7 +119,7 @@ fn arbitrary_bytes_holds_for_the_corpus() {
 }
 
 #[test]
-fn every_split_of_the_corpus_tells_the_same() {
+fn corpus_gives_the_same_for_every_split() {
     for (name, bytes) in everything() {
         for setup in setups() {
             let mut sizes = (1..).step_by(3).map(|n: usize| n % 4099 + 1);
@@ -158,7 +158,7 @@ fn what_is_scrubbed_of_the_corpus_keeps_its_shape() {
 }
 
 #[test]
-fn what_is_converted_of_the_corpus_verifies() {
+fn converted_corpus_verifies() {
     for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
         // By turns everything that can be asked for, and every release.
         for (container, wish) in (0..6u8).zip([0u8, 1, 2 | 1, 4 | 8, 16 | 8 | 1, !32]) {
@@ -194,7 +194,7 @@ fn images_of_the_corpus_differ_from_their_like_alone() {
 }
 
 #[test]
-fn what_was_found_converts_for_every_release() {
+fn fuzz_findings_convert_for_every_release() {
     for (name, bytes) in files("crashes") {
         for target in 0..=Target::COUNT as u8 {
             for wish in [8 | 1, 8 | 2 | 1, !32] {
@@ -207,7 +207,7 @@ fn what_was_found_converts_for_every_release() {
 }
 
 #[test]
-fn inspection_of_the_corpus_comes_to_the_verdict() {
+fn inspecting_the_corpus_gives_the_verdict() {
     for (name, bytes) in everything() {
         for setup in setups() {
             let run = std::panic::catch_unwind(|| inspect(setup, &bytes));
@@ -251,7 +251,7 @@ proptest! {
 
     /// Any stream of the corpus, cut off anywhere and with one byte changed, in pieces of any sizes.
     #[test]
-    fn any_split_of_a_damaged_stream_tells_the_same(
+    fn damaged_streams_give_the_same_for_every_split(
         which in any::<Index>(),
         cut in any::<Index>(),
         at in any::<Index>(),
@@ -267,7 +267,7 @@ proptest! {
 
     /// Any stream of the corpus, whole or damaged, and anything that can be asked for.
     #[test]
-    fn what_is_converted_of_a_damaged_stream_verifies(
+    fn converted_damaged_streams_verify(
         which in any::<Index>(),
         cut in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..3),
@@ -279,7 +279,7 @@ proptest! {
 
     /// Any stream of the corpus, damaged in several places: where the policy keeps going, much of it is seen.
     #[test]
-    fn inspection_of_a_damaged_stream_comes_to_the_verdict(
+    fn inspecting_damaged_streams_gives_the_verdict(
         which in any::<Index>(),
         cut in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..6),

@@ -84,7 +84,7 @@ fn every_rule_can_be_broken() {
 }
 
 #[test]
-fn the_restorer_does_what_we_say() {
+fn restorer_agrees_with_the_verdict() {
     for seed in 0..400 {
         for how in [1, 2, 3] {
             let mut data = bytes(seed * 4 + u64::from(how));

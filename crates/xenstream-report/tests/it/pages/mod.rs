@@ -132,7 +132,7 @@ fn names_are_text() {
 }
 
 #[test]
-fn what_is_no_image_has_a_page() {
+fn non_images_have_a_page() {
     for bytes in [&b""[..], b"not an image", &[0xFF; 100]] {
         let (report, page) = page_of("nothing", Input::Slice(bytes), Policy::spec());
         let dom = assert_sound("nothing", &report, &page);

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_keep_their_keys_and_what_is_wrong_with_them() {
+    fn pairs_keep_keys_and_faults() {
         let names = Scrub::MEMORY.with_names(true);
         let damaged = names.with_damaged(true);
         for (what, before, after) in [

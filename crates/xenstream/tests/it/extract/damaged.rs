@@ -10,7 +10,7 @@ use xenstream_synth::{Field, Page, Part, libxc};
 use super::common::{PAGE, contents, extracted, guest, image, memory, of_raw, page, raw, text};
 
 #[test]
-fn torn_image_gives_what_arrived() {
+fn torn_image_yields_the_pages_that_arrived() {
     let stream = image();
     let bytes = stream.bytes();
     // In the third pass, which has two pages: pfn 25, and a copy of pfn 22.
@@ -42,7 +42,7 @@ fn torn_image_gives_what_arrived() {
 }
 
 #[test]
-fn every_cut_comes_to_the_same_from_file_and_stream() {
+fn cuts_extract_alike_from_file_and_stream() {
     let bytes = image().bytes();
     let what = Extract::new(OutputFormat::Elf);
     for cut in (0..bytes.len()).step_by(211) {
@@ -65,7 +65,7 @@ fn images_that_hold_no_memory_give_no_file() {
 }
 
 #[test]
-fn what_follows_a_broken_rule_is_extracted_too() {
+fn pages_after_a_violation_are_extracted_too() {
     let stream = image().edited(Part::libxc(X86_TSC_INFO), 8, Field::U32(9));
     let stream = stream.after(Part::libxc(X86_TSC_INFO), libxc::page_data(&[page(26, 1)]));
     let (extracted, found) = raw(&stream.bytes());
@@ -95,7 +95,7 @@ fn pages_out_of_range_are_left_out() {
 }
 
 #[test]
-fn what_comes_before_damage_in_a_compressed_file_is_extracted() {
+fn pages_before_compression_damage_are_extracted() {
     // Nothing that can be compressed.
     let mut seed = 1u64;
     let mut noise = || {
@@ -131,7 +131,7 @@ impl Read for Failing<'_> {
 }
 
 #[test]
-fn what_comes_before_a_read_error_is_extracted() {
+fn pages_before_a_read_error_are_extracted() {
     let bytes = guest(&[&[page(21, 1), page(22, 1), Page::allocated(23)]]).bytes();
     let left = bytes.len() - (contents(&guest(&[&[]]), 3, 3, 1) as usize);
     let what = Extract::new(OutputFormat::Raw);

@@ -78,7 +78,7 @@ fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn whole_corpus_comes_to_the_same_from_file_and_stream() {
+fn corpus_extracts_alike_from_file_and_stream() {
     for (path, bytes) in corpus() {
         let what = Extract::new(OutputFormat::Elf);
         let from_file = extracted(Input::Positioned(&bytes), &what);

@@ -126,7 +126,7 @@ fn a_container_gets_the_configuration_that_it_needs() {
 }
 
 #[test]
-fn what_a_container_cannot_carry_is_named() {
+fn losses_of_a_container_are_named() {
     let uefi = Machine::Hvm;
     let bytes = uefi.libxl().in_xl().bytes();
     let (refused, _) = converted(&bytes, &options(), &to(Container::Xenopsd));
@@ -156,7 +156,7 @@ fn two_libxc_streams_are_not_converted() {
 }
 
 #[test]
-fn what_a_target_refuses_is_cured_on_the_way() {
+fn target_findings_are_repaired_during_conversion() {
     let lapic = Entry::new(LAPIC, 0, vec![0; 32]);
     let chain = Chain::around([lapic]);
     let stream = valid::pvh().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&chain));

@@ -113,7 +113,7 @@ fn vcpu_records_are_cured_and_nothing_else_changes() {
 }
 
 #[test]
-fn what_hardened_refuses_is_cured_too() {
+fn hardened_findings_are_repaired_too() {
     // The size of YMM and of protection keys, and where they lie.
     let leaves = libxc::cpuid_policy(&[
         [1, u32::MAX, 0, 0, 0x1400_0000, 0],

@@ -23,7 +23,7 @@ fn options() -> Options {
 }
 
 #[test]
-fn what_means_nothing_is_normalised() {
+fn meaningless_bytes_are_normalised() {
     let good = valid::pvh();
     let swapped = |a: u32, b: u32| {
         let [a, b] = [a, b].map(|kind| good.find(Part::libxc(kind)));
@@ -62,7 +62,7 @@ fn settled(bytes: &[u8], options: &Options, what: &Convert) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_cure_leaves_is_normalised_at_once() {
+fn repaired_records_are_normalised_at_once() {
     let params = Part::libxc(HVM_PARAMS);
     let set = |entries: &[(u64, u64)]| valid::pvh().replaced(params, libxc::hvm_params(entries));
     // The target refuses the parameters 13 and 20, whatever they are.

@@ -14,7 +14,7 @@ fn plain() -> Convert {
 }
 
 #[test]
-fn remus_captures_become_plain_at_their_last_checkpoint() {
+fn remus_becomes_plain_at_the_last_checkpoint() {
     for name in ["hvm-bios-remus.xl.xz", "hvm-hlt8-remus-4.20.xl.xz", "pvh64-1v-remus.xl.xz"] {
         let bytes = real(name);
         let (before, was) = records(&bytes);
@@ -39,7 +39,7 @@ fn remus_captures_become_plain_at_their_last_checkpoint() {
 }
 
 #[test]
-fn a_stream_ends_at_the_checkpoint_asked_for() {
+fn stream_ends_at_the_requested_checkpoint() {
     for (machine, kind) in
         [(Machine::Hvm, Kind::Remus), (Machine::Pv64, Kind::Remus), (Machine::Hvm, Kind::Colo)]
     {

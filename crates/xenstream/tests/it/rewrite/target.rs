@@ -60,7 +60,7 @@ fn same_but_lapics(before: &[u8], after: &[u8]) {
 }
 
 #[test]
-fn what_the_target_takes_stays_as_it_is() {
+fn accepted_values_are_not_changed() {
     for machine in Machine::ALL {
         let bytes = machine.libxl().in_xl().bytes();
         let (same, out) = converted(&bytes, &for_target("4.20"), &Convert::default());
@@ -199,7 +199,7 @@ fn other_cures_ask_for_leave() {
 }
 
 #[test]
-fn what_has_no_cure_is_refused_with_the_reason() {
+fn unrepairable_findings_are_refused_with_reasons() {
     for (stream, target, place, reason) in [
         (chain(Entry::msrs(0, &[(0x6E1, 4)])), "4.17", "MSR 0x6e1", "protection keys would be lost"),
         (params(35, 1), "4.19", "parameter 35", "its value is 0x1"),
@@ -224,7 +224,7 @@ fn nothing_is_cured_without_a_target() {
 }
 
 #[test]
-fn a_dry_run_tells_all_and_writes_nothing() {
+fn dry_run_lists_changes_and_writes_nothing() {
     let stream = chain(Entry::new(LAPIC, 0, vec![0; 32]));
     let dry = Convert::default().with_dry_run(true);
     let (would, out) = converted(&stream.bytes(), &for_target("4.17"), &dry);

@@ -19,7 +19,7 @@ fn shape(report: &Report) -> impl PartialEq + std::fmt::Debug {
 }
 
 #[test]
-fn what_a_profile_accepts_it_accepts_scrubbed() {
+fn scrubbing_keeps_streams_valid() {
     for (path, bytes) in corpus("valid").chain(corpus("rules")) {
         let path = path.display();
         let before = Profile::ALL.map(|profile| read(&bytes, &options(profile)));
@@ -58,7 +58,7 @@ fn what_a_profile_accepts_it_accepts_scrubbed() {
 }
 
 #[test]
-fn images_of_a_real_xen_stay_what_they_are() {
+fn scrubbed_real_images_keep_their_verdict() {
     let (mut out, mut again) = (Vec::new(), Vec::new());
     for (path, bytes) in corpus("real") {
         let path = path.display();

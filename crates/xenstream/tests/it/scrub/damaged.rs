@@ -7,7 +7,7 @@ use xenstream::{Layer, Profile, RecordRef, Rule, Violation};
 use super::common::{DAMAGED, corpus, options, read, scrubbed};
 
 #[test]
-fn a_broken_stream_is_broken_in_the_same_place_once_it_is_scrubbed() {
+fn scrubbing_keeps_the_place_of_a_fault() {
     for (path, bytes) in corpus("rules") {
         let path = path.display();
         for profile in Profile::ALL {

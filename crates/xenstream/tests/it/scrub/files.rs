@@ -120,7 +120,7 @@ fn neither_the_input_nor_another_file_is_overwritten() {
 }
 
 #[test]
-fn what_fails_leaves_nothing() {
+fn failure_leaves_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let bytes = image();
@@ -198,7 +198,7 @@ impl ReadAt for FailingAt<'_> {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() {
+fn write_errors_differ_from_read_errors() {
     let bytes = image();
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let result = scrub(
@@ -220,7 +220,7 @@ fn an_output_that_cannot_be_written_is_told_from_an_input_that_cannot_be_read() 
 }
 
 #[test]
-fn what_is_behind_the_stream_is_blank_in_a_file_and_untouched_in_a_pipe() {
+fn trailing_bytes_are_blank_in_files_only() {
     let bytes = image();
     let behind = [&bytes[..], &[7; 10_000]].concat();
     let (scrubbed, out) = scrubbed(&behind, &Options::new(Policy::spec()), Scrub::MEMORY);

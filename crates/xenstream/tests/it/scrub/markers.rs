@@ -8,7 +8,7 @@ use super::common::{DAMAGED, WISHES, options, scrubbed};
 use super::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
 
 #[test]
-fn of_what_is_to_go_nothing_is_left() {
+fn blanked_bytes_are_gone() {
     for stream in streams() {
         let bytes = stream.bytes();
         let named = occurs(&bytes, NAMES);
@@ -25,7 +25,7 @@ fn of_what_is_to_go_nothing_is_left() {
 }
 
 #[test]
-fn what_remains_is_told_of_what_is_there() {
+fn remaining_data_is_listed() {
     for stream in streams() {
         let (scrubbed, _) = scrubbed(&stream.bytes(), &options(xenstream::Profile::Spec), WISHES[0]);
         let summary = scrubbed.report.summary;
@@ -48,7 +48,7 @@ fn what_remains_is_told_of_what_is_there() {
 
 /// What is structure, byte by byte: the records that stay as they are whatever is blanked.
 #[test]
-fn what_is_structure_stays_as_it_is() {
+fn structure_is_kept() {
     use libxc::types::{
         HVM_PARAMS, X86_CPUID_POLICY, X86_MSR_POLICY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO,
     };

@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_refused_has_shown_nothing(
+    fn refused_streams_leak_no_planted_bytes(
         which in any::<Index>(),
         lies in prop::collection::vec(lie(), 1..4),
         sizes in sizes(),
