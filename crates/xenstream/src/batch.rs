@@ -1,4 +1,4 @@
-//! Many images at once: on all cores, with as many open descriptors as threads, and with results in order.
+//! Verifies many images: on all cores, with as many open descriptors as threads, and with results in order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,22 +13,22 @@ use xenstream_core::Observer;
 
 use crate::{Error, Input, Options, Report, verify, walk};
 
-/// What to verify.
+/// A target to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Standard input, which reports call `-`.
+    /// Standard input, called `-` in outcomes.
     Stdin,
-    /// A file. Whatever it holds is reported on.
+    /// A file, which is reported whatever it contains.
     File(PathBuf),
-    /// Every regular file below a directory. Those that are no images, and neither have an image's name nor look like a
-    /// damaged one, are [passed over](Outcome::passed_over); if all are, that is an [error](Error::NoImage).
+    /// Every regular file below a directory. Files that are not images, are not named like one, and do not look like a damaged
+    /// one are [passed over](Outcome::passed_over). If there is no image at all, that is an [error](Error::NoImage).
     Directory(PathBuf),
-    /// Every regular file below a directory, whatever it holds.
+    /// Every regular file below a directory, whatever it contains.
     AllOf(PathBuf),
 }
 
 impl Target {
-    /// The target of this name: `-` is standard input.
+    /// Returns the target with this name; `-` is standard input.
     #[must_use]
     pub fn from_path(path: &Path) -> Target {
         if path == Path::new("-") {
@@ -41,23 +41,23 @@ impl Target {
     }
 }
 
-/// What came of one image.
+/// The result of verifying one image.
 #[derive(Debug)]
 pub struct Outcome<O> {
-    /// Its name.
+    /// The name of the image.
     pub path: PathBuf,
     /// The report.
     pub result: Result<Report, Error>,
-    /// A file in a directory that is no image: the verdict on it is to be reported as "passed over" and counts for
-    /// nothing. The report's [hint](Report::hint) says what it seems to be.
+    /// Whether this is a file in a directory that is not an image. Its verdict should be reported as "passed over", and does
+    /// not count. The report's [hint](Report::hint) says what the file seems to be.
     pub passed_over: bool,
-    /// Who observed it. Absent where nothing was opened: for a directory that could not be listed or has no image.
+    /// The observer. Absent if no file was opened: for a directory that could not be listed or has no image.
     pub observer: Option<O>,
 }
 
-/// Verifies targets on `threads` threads (one for each core, if that is not said) and hands on the outcomes one by one,
-/// in the order of the targets, each as soon as those before it are known. `observer` makes one for each image. With
-/// [`ControlFlow::Break`] no further image is begun.
+/// Verifies targets on `threads` threads, by default one per core, and passes on the outcomes in the order of the targets,
+/// each as soon as those before it are known. `observer` creates an observer for each image. After [`ControlFlow::Break`],
+/// no further image is started.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -132,9 +132,9 @@ struct Image {
     is_stdin: bool,
 }
 
-/// What is handed on, in order.
+/// An item to pass on, in order.
 enum Step {
-    /// The outcome of the image of this index, which may be passed over if it is none.
+    /// The outcome of the file with this index, which may be passed over if it is not an image.
     Image { index: usize, may_be_none: bool },
     /// Something that could not be listed.
     Unlisted { path: PathBuf, error: Error },
@@ -170,13 +170,13 @@ fn plan(targets: &[Target]) -> (Vec<Image>, Vec<Step>) {
     (images, steps)
 }
 
-/// Takes the next image that nobody has taken.
+/// Takes the next image that no thread has taken.
 fn claim<'i>(next: &AtomicUsize, images: &'i [Image]) -> Option<(usize, &'i Image)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     images.get(index).map(|image| (index, image))
 }
 
-/// Hands on the outcomes. `outcome` is asked for each image once, in order; `None` ends it all.
+/// Passes on the outcomes. `outcome` is called once for each image, in order; `None` ends everything.
 fn take_steps<O>(
     steps: Vec<Step>,
     mut outcome: impl FnMut(usize) -> Option<Outcome<O>>,
@@ -213,8 +213,7 @@ fn take_steps<O>(
     }
 }
 
-/// Returns whether a file in a directory is nothing that anyone would restore: neither an image, nor a damaged one, nor
-/// one by its name.
+/// Returns whether a file in a directory is neither an image, nor a damaged one, nor named like one.
 fn is_no_image<O>(outcome: &Outcome<O>) -> bool {
     let Ok(report) = &outcome.result else { return false };
     report.is_unrecognised()
@@ -222,7 +221,7 @@ fn is_no_image<O>(outcome: &Outcome<O>) -> bool {
         && !is_named_like_an_image(&outcome.path)
 }
 
-/// Returns whether images usually have such names. How the file is compressed may stand after that.
+/// Returns whether images usually have such names. A suffix for the compression may follow.
 fn is_named_like_an_image(path: &Path) -> bool {
     const IMAGES: [&str; 4] = ["save", "chk", "img", "xl"];
     const COMPRESSED: [&str; 5] = ["zst", "gz", "xz", "lz4", "bz2"];

@@ -1,4 +1,4 @@
-//! What an image says of its guest.
+//! The guest, according to an image.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use xenstream_core::{Guest, Layer, Record, Summary};
 
 use crate::config::Domain;
 
-/// What an image says of its guest: the configuration that it carries, and the records of its stream.
+/// The guest, according to the image's configuration and the records of its stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuestDescription {
-    /// The kind of guest, once the stream has told.
+    /// The kind of guest, if the stream has shown it.
     pub kind: Option<GuestKind>,
     /// The name in the configuration.
     pub name: Option<String>,
@@ -23,7 +23,7 @@ pub struct GuestDescription {
     pub vcpus: Option<u64>,
 }
 
-/// A kind of guest, as operators know them.
+/// A kind of guest, in operators' terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GuestKind {
@@ -31,7 +31,7 @@ pub enum GuestKind {
     Hvm,
     /// Hardware-virtualised, without devices.
     Pvh,
-    /// Paravirtualised, of a width that is not known yet.
+    /// Paravirtualised, of unknown width.
     Pv,
     /// Paravirtualised, 32-bit.
     Pv32,
@@ -40,7 +40,7 @@ pub enum GuestKind {
 }
 
 impl GuestKind {
-    /// The kind in lower case.
+    /// Returns the kind in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What an input that is no image, or not of the format that was named, seems to be instead.
+//! Hints: what an input seems to be that is not an image, or not in the requested format.
 
 mod look;
 mod zeros;
@@ -10,23 +10,23 @@ use xenstream_core::{ByteSize, Format, Rule, Violation};
 pub(crate) use look::look;
 pub(crate) use zeros::lost;
 
-/// Bytes of an input that are looked at, where that many are at hand.
+/// The most bytes of an input that are examined, if they are available.
 pub(crate) const LOOKED_AT: usize = 64 << 10;
 
-/// What an input seems to be, by its first 64 KiB, or what became of a part of it. A guess for people; no verdict depends
-/// on it.
+/// What an input seems to be, judging by its first 64 KiB, or what happened to a part of it. This is a guess for people; no
+/// verdict depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// An image, of another format than was named.
+    /// An image in another format than the requested one.
     Format(Format),
-    /// Nothing: there is no byte.
+    /// The input is empty.
     Empty,
-    /// It begins with this many bytes of zeros; `all` where nothing else was found.
+    /// The input begins with zeros.
     Zeros {
-        /// Zeros at the start, of the bytes that were looked at.
+        /// Number of zeros at the start, among the bytes that were examined.
         bytes: u64,
-        /// Whether all bytes that were looked at are zeros.
+        /// Whether all bytes that were examined are zeros.
         all: bool,
     },
     /// The magic of a format, after other bytes.
@@ -44,44 +44,43 @@ pub enum Hint {
     Cut(Format),
     /// Almost the magic of a format.
     Damaged(Format),
-    /// Compressed, in a way that is not decompressed here.
+    /// Compressed with an unsupported method.
     Compressed {
-        /// The method.
+        /// The compression method.
         method: &'static str,
         /// The command that decompresses it to standard output.
         tool: &'static str,
-        /// Whether it was inside of other compressed data.
+        /// Whether it was inside other compressed data.
         twice: bool,
     },
-    /// An image of a toolstack that wrote no stream of version 2.
+    /// An image of a toolstack that did not write streams of version 2.
     Legacy(&'static str),
-    /// Something that people take for an image.
+    /// Another kind of file that people mistake for an image.
     Other(&'static str),
-    /// An image with zeros in place of a part of the stream, where something is wrong.
+    /// An image with zeros in place of part of the stream.
     Lost {
         /// Offset of the first of these zeros.
         offset: u64,
-        /// How many there are.
+        /// Number of zeros.
         bytes: u64,
-        /// What ends them.
+        /// What follows the zeros.
         until: Until,
     },
 }
 
-/// What ends a run of zeros.
+/// What follows a run of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Other bytes.
     Data,
     /// The end of the input.
     End,
-    /// Nothing was found to: there are more than were looked at.
+    /// Unknown: there are more zeros than were examined.
     Unknown,
 }
 
 impl Hint {
-    /// Returns whether the input was, or was to be, an image that is damaged or has something around it, and is no other
-    /// kind of file.
+    /// Returns whether the input is a damaged or wrapped image, rather than another kind of file.
     #[must_use]
     pub const fn is_of_an_image(&self) -> bool {
         match self {

@@ -8,20 +8,20 @@
 //! assert_eq!((violation.rule.name(), violation.offset), ("stream::unrecognised", 0));
 //! ```
 //!
-//! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and give a [`Report`];
-//!   [`verify()`] tells an [`Observer`] what is in it besides.
+//! * [`verify_path`], [`verify_fd`], [`verify_reader`] and [`verify_slice`] verify one image and return a [`Report`].
+//!   [`verify()`] also passes events about its contents to an [`Observer`].
 //! * [`relay()`] passes a stream on while it verifies it.
 //! * [`mod@diff`] compares two images.
-//! * [`mod@extract`] writes the guest's memory to a file that debuggers read.
-//! * [`scrub`] blanks what a stream holds of its guest, so that it can be shown to others.
-//! * [`batch`] verifies many on all cores, directories included.
-//! * [`inspect`] tells what is in a stream, record by record, with its contents decoded.
-//! * [`json`] is the report as JSON.
+//! * [`mod@extract`] writes the guest's memory to a file for debuggers.
+//! * [`scrub`] blanks the guest's data in a stream, so that it can be shared.
+//! * [`batch`] verifies many images and directories on all cores.
+//! * [`inspect`] decodes a stream record by record.
+//! * [`json`] formats a report as JSON.
 //!
-//! An [`Error`] says that no verdict could be reached; an invalid stream is a verdict and no error. What a file holds is
-//! read only where a rule looks at it: of an image of gigabytes a few megabytes.
+//! An [`Error`] means that there is no verdict. An invalid stream is a verdict, not an error. Only those parts of a file that
+//! a rule needs are read: a few megabytes of an image of several gigabytes.
 //!
-//! The formats and rules are in [`xenstream_core`], whose items are found here too.
+//! The formats and rules are in [`xenstream_core`], whose items this crate re-exports.
 
 #![forbid(unsafe_code)]
 

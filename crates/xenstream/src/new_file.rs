@@ -1,4 +1,4 @@
-//! A file that has its name only when it is whole.
+//! A file that appears under its name only when it is complete.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -12,14 +12,14 @@ use tempfile::{Builder, TempPath};
 
 use crate::Error;
 
-/// Permissions of a new file, of which the system takes what its mask takes.
+/// Permissions of a new file, before the process's umask.
 const MODE: u32 = 0o666;
 
-/// What names for the time being begin with.
+/// The prefix of temporary names.
 const PREFIX: &str = ".xenstream-";
 
-/// A file that has its name only when it is whole: whatever happens before, nothing is left of it. On file systems
-/// that have files without a name, that goes for a killed program too.
+/// A file that appears under its name only when it is complete. If anything fails before, nothing is left behind. On file
+/// systems that support unnamed files, that includes a killed program.
 ///
 /// ```
 /// use std::io::Write;
@@ -39,15 +39,15 @@ pub struct NewFile {
     directory: PathBuf,
     overwrite: bool,
     file: File,
-    /// A name for the time being, where the file system has no files without one.
+    /// A temporary name, if the file system does not support unnamed files.
     temporary: Option<TempPath>,
 }
 
 impl NewFile {
-    /// A file that will have this name, in place of another regular file only if that may be.
+    /// Creates a file that will get this name, and replaces another regular file only with `overwrite`.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::NoFile`], and [`Error::Create`] with what the system says.
+    /// [`Error::Exists`], [`Error::NoFile`], or [`Error::Create`] with the error from the system.
     pub fn create(path: &Path, overwrite: bool) -> Result<NewFile, Error> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -69,13 +69,13 @@ impl NewFile {
         Ok(NewFile { path: path.to_owned(), directory, overwrite, file, temporary })
     }
 
-    /// The file, open for writing and for reading what was written.
+    /// Returns the file, open for reading and writing.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The directory that the file will be in.
+    /// Returns the directory that the file will be in.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -83,7 +83,7 @@ impl NewFile {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// As for [`create`](NewFile::create): another process may have taken the name meanwhile.
+    /// As for [`create`](NewFile::create), since another process may have taken the name meanwhile.
     pub fn publish(mut self) -> Result<(), Error> {
         let temporary = match self.temporary.take() {
             Some(temporary) => temporary,
@@ -108,7 +108,7 @@ impl NewFile {
     }
 }
 
-/// A file without a name.
+/// Creates a file without a name.
 fn unnamed(directory: &Path) -> Result<File, Errno> {
     // Where /proc is missing it could not be given one.
     if !Path::new("/proc/self/fd").exists() {
@@ -118,7 +118,7 @@ fn unnamed(directory: &Path) -> Result<File, Errno> {
     rustix::fs::open(directory, flags, Mode::from_raw_mode(MODE)).map(File::from)
 }
 
-/// A file with a name that is removed with it.
+/// Creates a file with a temporary name, which is removed with the file.
 fn named(directory: &Path) -> io::Result<(File, TempPath)> {
     let permissions = Permissions::from_mode(MODE);
     Ok(Builder::new().prefix(PREFIX).permissions(permissions).tempfile_in(directory)?.into_parts())

@@ -1,8 +1,8 @@
-//! What to verify against.
+//! Options of a verification.
 
 use xenstream_core::{Format, Limit, Policy, Profile};
 
-/// What to verify against: the input's format, how strict to be.
+/// Options of a verification: the format of the input, and how strict to be.
 ///
 /// ```
 /// use xenstream::{Format, Options, Policy};
@@ -13,42 +13,42 @@ use xenstream_core::{Format, Limit, Policy, Profile};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The format; [`Format::Auto`] goes by the input's magic.
+    /// The format. [`Format::Auto`] detects it from the input's magic.
     pub format: Format,
     /// Levels and limits.
     pub policy: Policy,
-    /// Whether limits are taken from the image's own configuration, where that makes them stricter: the highest pfn
-    /// from the memory under [`Profile::Hardened`], and the number of vcpus under [`Profile::Restore`] too, since every
-    /// released Xen goes by it. A limit that was [set by hand](Policy::is_limited) stays as it is.
+    /// Whether limits are taken from the image's own configuration, if that makes them stricter: the highest pfn, from the
+    /// amount of memory, under [`Profile::Hardened`]; and the number of vcpus, also under [`Profile::Restore`], since every
+    /// released Xen uses it. A limit that was [set by hand](Policy::is_limited) is not changed.
     pub derive_limits: bool,
-    /// Whether compressed input is decompressed. Otherwise it is judged as it is, and no format begins like that. A program
-    /// that hands the input on to a reader that does not decompress it must not do so either. A relay passes on zstd as
-    /// it is, and takes no other method.
+    /// Whether compressed input is decompressed. If not, it is judged as it is, and is in no known format. Turn this off if the
+    /// program that will read the input does not decompress it. A relay passes on zstd unchanged, and accepts no other
+    /// compression.
     pub decompress: bool,
 }
 
 impl Options {
-    /// Any format, this policy.
+    /// Creates options with this policy, for any format.
     #[must_use]
     pub const fn new(policy: Policy) -> Options {
         Options { format: Format::Auto, policy, derive_limits: true, decompress: true }
     }
 
-    /// The same for input in this format.
+    /// Returns the options for input in this format.
     #[must_use]
     pub const fn with_format(mut self, format: Format) -> Options {
         self.format = format;
         self
     }
 
-    /// The same, with or without limits from the image's own configuration.
+    /// Returns the options with or without limits from the image's own configuration.
     #[must_use]
     pub const fn with_derived_limits(mut self, derive_limits: bool) -> Options {
         self.derive_limits = derive_limits;
         self
     }
 
-    /// The same, with or without decompression.
+    /// Returns the options with or without decompression.
     #[must_use]
     pub const fn with_decompression(mut self, decompress: bool) -> Options {
         self.decompress = decompress;

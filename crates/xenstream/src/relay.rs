@@ -1,14 +1,16 @@
 //! Passes a stream on while it is verified, in constant memory.
 //!
-//! The promise: **the consumer never gets the last byte of a record that broke a rule**, nor an END that closes an
-//! incomplete stream; where only a later header shows that a record is wrong, it never gets the last byte of that one. So it
-//! is under `restore` with the state of a PV vcpu, which a later record may replace until END or CHECKPOINT comes.
-//! Bytes are read, judged, and only then written. Contents of pages and other bytes at which no rule looks are moved
-//! inside the kernel where it can do that, all but the last one: what a layer decides where they end, as that a chain
-//! has no END, is decided before that one is written. What comes out is always the beginning of what went in. Nothing
-//! after the stream's end is taken from the input, so that the next reader finds it.
+//! The promise: **the consumer never receives the last byte of a record that breaks a rule**, nor an END that closes an
+//! incomplete stream. The exceptions are findings that a later record decides: an emulator record before LIBXC_CONTEXT of a
+//! PV guest (decided at the domain header), and under `restore` an unknown optional record between two checkpoints (at the
+//! second CHECKPOINT) and the state of a PV vcpu, which may still be replaced (at END or CHECKPOINT). In these cases, the
+//! consumer never receives the last byte of that later record. `hardened` has no exceptions.
 //!
-//! Of a stream in zstd frames the original bytes are passed on, and [what they decompress to](compressed) is judged.
+//! Bytes are read, judged, and only then written. Page contents and other bytes that no rule needs move inside the kernel if
+//! possible, all but the last byte: a decision that a layer makes at their end comes before that byte is written. The output
+//! is always a prefix of the input. Nothing after the end of the stream is consumed from the input.
+//!
+//! A stream in zstd frames is passed on unchanged, and [its decompressed contents](compressed) are judged.
 
 mod compressed;
 mod descriptors;
@@ -24,22 +26,22 @@ use crate::source::file::overfull;
 use crate::source::stream::{HEAD, WINDOW, WORTH_SPLICING};
 use crate::{Compression, Error, Options, Report};
 
-/// What came of a relay.
+/// The result of a relay.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Relayed {
-    /// Bytes that were passed on.
+    /// Number of bytes that were passed on.
     pub bytes: u64,
-    /// The report, of a valid stream or of one that was refused; an input that ends inside the stream is refused with
-    /// `stream::truncated`. An error says that the relay broke off: of the input ([`Error::Read`]), of the output
-    /// ([`Error::Write`]), or because nobody reads it any more ([`Error::ConsumerGone`]).
+    /// The report on a valid or a refused stream. An input that ends inside the stream is refused with `stream::truncated`. An
+    /// error means that the relay was aborted: because of the input ([`Error::Read`]) or the output ([`Error::Write`]), or
+    /// because the reader of the output has gone ([`Error::ConsumerGone`]).
     pub result: Result<Report, Error>,
 }
 
-/// Verifies a stream on its way from one descriptor to another, both of any kind, blocking or not.
+/// Verifies a stream on its way from one descriptor to another. Both may be of any kind, blocking or not.
 ///
-/// The consumer of a stream that was refused learns of it by its end: pass an output by value, and it is closed when
-/// this returns. A policy that [keeps going](crate::Policy::with_keep_going) stops at the first finding here.
+/// The consumer of a refused stream sees the stream end. Pass the output by value, so that it is closed when this function
+/// returns. Even a policy that [keeps going](crate::Policy::with_keep_going) stops at the first finding.
 ///
 /// ```no_run
 /// use std::io::{stdin, stdout};
@@ -52,8 +54,7 @@ pub fn relay(input: impl AsFd, output: impl AsFd, options: &Options) -> Relayed 
     Relay::new(input.as_fd(), output.as_fd()).run(options, &mut ())
 }
 
-/// Verifies a stream on its way from a reader to a writer. The reader is not asked for bytes after the stream's end;
-/// the writer is flushed.
+/// Verifies a stream on its way from a reader to a writer. No byte after the end of the stream is read. The writer is flushed.
 ///
 /// ```
 /// use xenstream::{Options, relay_with};
@@ -67,7 +68,7 @@ pub fn relay_with(reader: impl Read, writer: impl Write, options: &Options) -> R
     run(&mut Copying { reader, writer }, options, None)
 }
 
-/// A relay between two descriptors that can be told to wait no longer.
+/// A relay between two descriptors that can be stopped while it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Relay<'fd> {
     input: BorrowedFd<'fd>,
@@ -77,30 +78,30 @@ pub struct Relay<'fd> {
 }
 
 impl<'fd> Relay<'fd> {
-    /// A relay from one descriptor to another.
+    /// Creates a relay from one descriptor to another.
     #[must_use]
     pub const fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Relay<'fd> {
         Relay { input, output, stop_reading: None, stop_writing: None }
     }
 
-    /// The same, but once this descriptor can be read or is hung up, no further input is waited for: what is there is
-    /// passed on, then the relay ends with [`Error::Interrupted`].
+    /// Returns the relay that stops waiting for input when this descriptor is readable or hung up. It passes on the input that
+    /// has already arrived, and ends with [`Error::Interrupted`].
     #[must_use]
     pub const fn stop_reading_on(mut self, stop: BorrowedFd<'fd>) -> Relay<'fd> {
         self.stop_reading = Some(stop);
         self
     }
 
-    /// The same, but once this descriptor can be read or is hung up, the consumer is not waited for: the relay ends
-    /// with [`Error::Interrupted`] when the output is full. The output has to be non-blocking.
+    /// Returns the relay that stops waiting for the consumer when this descriptor is readable or hung up. It ends with
+    /// [`Error::Interrupted`] if the output is full. The output must be non-blocking.
     #[must_use]
     pub const fn stop_writing_on(mut self, stop: BorrowedFd<'fd>) -> Relay<'fd> {
         self.stop_writing = Some(stop);
         self
     }
 
-    /// Verifies and passes on one stream, and tells an observer what is in it. An observer that wants the bodies of
-    /// PAGE_DATA makes them be copied.
+    /// Verifies and passes on one stream, and passes events to an observer. If the observer wants the bodies of PAGE_DATA, they
+    /// must be copied.
     pub fn run(self, options: &Options, observer: &mut dyn Observer) -> Relayed {
         match Descriptors::new(&self) {
             Ok(mut ends) => run(&mut ends, options, Some(observer)),
@@ -111,24 +112,24 @@ impl<'fd> Relay<'fd> {
 
 /// The two ends of a relay.
 trait Ends {
-    /// Waits for bytes and takes some; none at the input's end.
+    /// Waits for bytes and takes some; 0 at the end of the input.
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Fault>;
 
     /// Passes on some of these bytes, at least one.
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault>;
 
-    /// Nothing may be left behind in a buffer.
+    /// Writes out any buffered bytes.
     fn flush(&mut self) -> Result<(), Fault>;
 
     /// Returns whether bytes can pass without being copied.
     fn moves(&self) -> bool;
 
-    /// Waits for bytes and passes some on, at most `bytes`. 0: for some reason nothing was moved, and what comes next
-    /// has to be read. It need not be the input's end.
+    /// Waits for bytes and passes on at most `bytes`. 0 means that nothing could be moved, and the next bytes must be read; it
+    /// is not necessarily the end of the input.
     fn pass(&mut self, bytes: u64) -> Result<u64, Fault>;
 }
 
-/// Why an end of a relay fails.
+/// The failure of one end of a relay.
 #[derive(Debug)]
 enum Fault {
     Read(io::Error),
@@ -137,7 +138,7 @@ enum Fault {
 }
 
 impl Fault {
-    /// The error that this is to a caller, of the bytes that lie after `read` and `passed` others.
+    /// Converts the failure after `read` and `passed` bytes into an error.
     fn at(self, read: u64, passed: u64) -> Error {
         match self {
             Fault::Read(source) => Error::Read { offset: read, source },
@@ -162,7 +163,7 @@ fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observe
     Relayed { bytes: passed, result: session.into_report(outcome) }
 }
 
-/// Passes on the stream, up to its end or the first thing wrong with it.
+/// Passes on the stream, up to its end or the first violation.
 fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Result<(), Stop> {
     session.comes_in_order();
     let mut window = vec![0; WINDOW];
@@ -202,7 +203,7 @@ fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Re
     session.finish()
 }
 
-/// Waits for the first bytes of the input, as many as tell whether it is compressed.
+/// Waits for the first bytes of the input, enough to detect compression.
 fn take_start<'w>(
     ends: &mut dyn Ends,
     window: &'w mut [u8],
@@ -226,7 +227,7 @@ fn take_start<'w>(
     Ok(&window[..have])
 }
 
-/// Judges bytes, and the whole stream where they end it.
+/// Judges bytes, and finishes the stream if they end it.
 fn judge(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
     session.push(bytes)?;
     if session.is_ended() { session.finish() } else { Ok(()) }
@@ -241,7 +242,7 @@ fn write(ends: &mut dyn Ends, mut bytes: &[u8], passed: &mut u64) -> Result<(), 
     Ok(())
 }
 
-/// Anything that reads, anything that writes.
+/// Any reader and any writer.
 struct Copying<R, W> {
     reader: R,
     writer: W,

@@ -1,4 +1,4 @@
-//! What a verification found.
+//! The result of a verification.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,46 +10,46 @@ use crate::guest::GuestDescription;
 use crate::hint::Hint;
 use crate::source::compressed::Compression;
 
-/// What a verification found.
+/// The result of verifying one image.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// What the policy makes of the stream.
+    /// The verdict under the policy.
     pub verdict: Verdict,
-    /// The format; [`Format::Auto`] where it could not be told.
+    /// The format, or [`Format::Auto`] if it could not be detected.
     pub format: Format,
-    /// How the input was compressed. Offsets count in what was decompressed.
+    /// The compression of the input. Offsets refer to the decompressed data.
     pub compression: Option<Compression>,
-    /// The profile that the policy started from.
+    /// The profile that the policy is based on.
     pub profile: Profile,
-    /// The release that the stream is to be restored on, if the policy names one.
+    /// The release on which the stream will be restored, if the policy names one.
     pub target: Option<Target>,
-    /// Broken rules at level warn.
+    /// Violations of rules at level warn.
     pub warnings: Findings,
-    /// Broken rules at level deny, under a policy that keeps going; otherwise empty.
+    /// Violations of rules at level deny, under a policy that keeps going; otherwise empty.
     pub findings: Findings,
     /// Limits that were taken from the image's own configuration.
     pub derived_limits: Vec<DerivedLimit>,
-    /// What the image says of its guest.
+    /// The guest, according to the image.
     pub guest: GuestDescription,
-    /// Bytes of the input, where that is known and it is not compressed.
+    /// Length of the input in bytes, if it is known and the input is not compressed.
     pub size: Option<u64>,
-    /// Rules that could not be checked: those that take a second walk through a PV guest's image, where the input is no
-    /// file or is compressed. Of these, those on page tables are checked in one pass unless there are too many tables.
+    /// Rules that could not be checked: those that need a second pass over a PV guest's image, if the input is compressed or
+    /// not a file. Of these, the rules about page tables are checked in one pass unless there are too many tables.
     pub unchecked: Vec<Rule>,
-    /// What the input seems to be, where it is not what was expected from its first bytes on.
+    /// What the input seems to be, if its first bytes are not what was expected.
     pub(crate) hint: Option<Hint>,
-    /// What the stream held, as far as it was read.
+    /// A summary of the stream's contents, as far as it was read.
     pub summary: Summary,
-    /// Bytes that were read from the input, as it is stored; those passed over unread are not among them.
+    /// Number of bytes read from the stored input, not counting those that were skipped.
     pub bytes_read: u64,
-    /// How long it took.
+    /// The time that the verification took.
     pub elapsed: Duration,
 }
 
 impl Report {
-    /// The same report on a stream that begins `start` bytes into its file: offsets count from the file's start. What
-    /// the summary counts is the stream's alone, and stays.
+    /// Returns the report for a stream that begins `start` bytes into its file: offsets count from the start of the file. The
+    /// counts in the summary are those of the stream, and stay the same.
     #[must_use]
     pub fn starting_at(mut self, start: u64) -> Report {
         let move_on = |violation: &mut Violation| {
@@ -65,13 +65,13 @@ impl Report {
         self
     }
 
-    /// Whether the stream is valid.
+    /// Returns whether the stream is valid.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         matches!(self.verdict, Verdict::Valid)
     }
 
-    /// Why the stream is not valid, if it is not.
+    /// Returns why the stream is not valid, if it is not.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         match &self.verdict {
@@ -80,7 +80,7 @@ impl Report {
         }
     }
 
-    /// Bytes at the start of an unjudged stream that were verified; `None` for any other.
+    /// Returns the number of bytes at the start of an unjudged stream that were verified; `None` for any other stream.
     #[must_use]
     pub fn verified_bytes(&self) -> Option<u64> {
         match &self.verdict {
@@ -96,9 +96,9 @@ impl Report {
         self.warnings.count(rule) > 0 || self.violation().is_some_and(|violation| violation.rule == rule)
     }
 
-    /// How much of a torn stream's memory arrived, and how much the guest has, in bytes: by the largest pfn of a PV guest,
-    /// or by the configuration. `None` where that is not known, or where as much arrived, as in the later passes of a
-    /// live migration.
+    /// Returns how much memory a torn stream contains, and how much the guest has, in bytes, according to the largest pfn of a
+    /// PV guest or to the configuration. `None` if that is not known, or if the stream contains at least that much, as in the
+    /// later passes of a live migration.
     #[must_use]
     pub fn torn_memory(&self) -> Option<(u64, u64)> {
         if self.violation()?.rule != Rule::StreamTruncated {
@@ -110,8 +110,8 @@ impl Report {
         pages.or_else(configured).filter(|whole| arrived < *whole).map(|whole| (arrived, whole))
     }
 
-    /// What a valid stream was not checked for, in a sentence without an end: the [rules](Report::unchecked) that take an
-    /// input that can be read at any place.
+    /// Returns a note about the [rules](Report::unchecked) for which a valid stream could not be checked, because they need
+    /// an input that can be read at any offset.
     #[must_use]
     pub fn unchecked_note(&self) -> Option<String> {
         if !self.is_valid() || self.unchecked.is_empty() {
@@ -122,8 +122,8 @@ impl Report {
         Some(format!("{n} rules take a file that is not compressed, and were not checked: {names}"))
     }
 
-    /// The derived limits that a person should hear of. Nearly every configuration has a number of vcpus: that limit is
-    /// among them only where it was passed.
+    /// Returns the derived limits that are worth reporting to people. Nearly every configuration has a number of vcpus, so that
+    /// limit is included only if it was exceeded.
     pub fn notable_limits(&self) -> impl Iterator<Item = &DerivedLimit> {
         let found = self.violation().into_iter().chain(self.findings.listed()).chain(self.warnings.listed());
         let has_excess = found
@@ -132,7 +132,7 @@ impl Report {
         self.derived_limits.iter().filter(move |derived| derived.limit != Limit::Vcpus || has_excess)
     }
 
-    /// What the input seems to be, where it is not what was expected from its first bytes on.
+    /// What the input seems to be, if its first bytes are not what was expected.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         self.hint
@@ -145,20 +145,20 @@ impl Report {
     }
 }
 
-/// What a policy makes of a stream.
+/// The verdict on a stream under a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No rule at level deny was broken.
     Valid,
-    /// This was the first.
+    /// This is the first violation of a rule at level deny.
     Invalid(Violation),
-    /// No rule at level deny was broken up to here, and what follows is in a format that cannot be judged: state of a
-    /// vGPU, or a legacy image that has to be converted first.
+    /// No rule at level deny was broken up to this place, and the rest is in a format that cannot be judged: vGPU state, or a
+    /// legacy image that must be converted first.
     Unjudged(Violation),
 }
 
 impl Verdict {
-    /// The verdict in a word, as JSON has it.
+    /// Returns the verdict in a word, as in JSON.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -170,7 +170,7 @@ impl Verdict {
 }
 
 impl From<Violation> for Verdict {
-    /// The verdict on a stream of which this is the first violation at deny.
+    /// Returns the verdict on a stream whose first violation at level deny is this one.
     fn from(violation: Violation) -> Verdict {
         if violation.is_unjudged() { Verdict::Unjudged(violation) } else { Verdict::Invalid(violation) }
     }
@@ -182,9 +182,9 @@ impl From<Violation> for Verdict {
 pub struct DerivedLimit {
     /// The limit.
     pub limit: Limit,
-    /// Its value.
+    /// The value of the limit.
     pub value: u64,
-    /// The guest's memory in KiB, if that is what it follows from.
+    /// The guest's memory in KiB, if the limit is derived from it.
     pub memory_kib: Option<u64>,
 }
 
@@ -199,7 +199,7 @@ impl DerivedLimit {
     }
 }
 
-/// Broken rules, in stream order. Each rule is listed a few times and counted always, so that a hostile stream can
+/// Violations, in stream order. Only the first few of each rule are listed, and all are counted, so a hostile stream can
 /// neither flood a report nor exhaust memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -208,22 +208,22 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// How often one rule is listed.
+    /// The most violations of one rule that are listed.
     pub const LISTED: u64 = 8;
 
-    /// The first few of each rule, in stream order.
+    /// Returns the first few violations of each rule, in stream order.
     #[must_use]
     pub fn listed(&self) -> &[Violation] {
         &self.listed
     }
 
-    /// How often the rule was broken, listed or not.
+    /// Returns how often the rule was broken, listed or not.
     #[must_use]
     pub fn count(&self, rule: Rule) -> u64 {
         self.counts.get(&rule).copied().unwrap_or(0)
     }
 
-    /// Rules that were broken more often than they are listed, with how often they are not.
+    /// Returns the rules with more violations than are listed, and the number that are not.
     pub fn unlisted(&self) -> impl Iterator<Item = (Rule, u64)> + '_ {
         self.counts.iter().filter_map(|(rule, count)| {
             let more = count.saturating_sub(Findings::LISTED);

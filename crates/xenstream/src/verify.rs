@@ -1,4 +1,4 @@
-//! The ways in.
+//! The entry points of verification.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,44 +12,43 @@ use crate::source::file::{self, ReadAt};
 use crate::source::{memory, stream};
 use crate::{Error, Options, Report};
 
-/// What to verify.
+/// An input to verify.
 #[non_exhaustive]
 pub enum Input<'a> {
-    /// A file, by name: regular, block device, FIFO or what else can be opened.
+    /// A file, by name: a regular file, a block device, a FIFO, or anything else that can be opened.
     Path(&'a Path),
-    /// An open descriptor, from its current offset on; offsets in the report count from there. The offset of a regular
-    /// file stays where it is; of a pipe or socket the stream's own bytes are taken and none after them.
+    /// An open descriptor, from its current offset, from which offsets in the report count. The offset of a regular file does
+    /// not move. From a pipe or socket, no byte after the end of the stream is consumed.
     Descriptor(BorrowedFd<'a>),
-    /// Something that can be read at any place.
+    /// A source that can be read at any offset.
     Positioned(&'a dyn ReadAt),
-    /// Something that reads in order. Of an uncompressed stream its own bytes are taken and none after them.
+    /// A reader. No byte after the end of an uncompressed stream is consumed.
     Reader(&'a mut dyn Read),
     /// A whole image in memory.
     Slice(&'a [u8]),
 }
 
-/// Verifies the file of this name. Compressed files are decompressed on the fly.
+/// Verifies a file. Compressed files are decompressed on the fly.
 ///
 /// # Errors
-/// The file could not be opened, read or decompressed. That the stream is invalid is no error: the report says so.
+/// If the file cannot be opened, read or decompressed. An invalid stream is not an error; the report says so.
 pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     run(Input::Path(path.as_ref()), options, None)
 }
 
-/// Verifies an open file, pipe or socket from its current offset on; see [`Input::Descriptor`].
+/// Verifies an open file, pipe or socket from its current offset; see [`Input::Descriptor`].
 ///
 /// # Errors
-/// The descriptor could not be read, or what it holds not be decompressed.
+/// If the descriptor cannot be read, or its data cannot be decompressed.
 pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
     run(Input::Descriptor(fd.as_fd()), options, None)
 }
 
-/// Verifies what a reader has. Of an uncompressed stream its own bytes are taken and none after them, so that no
-/// buffering is needed and none gets in the way of who reads on.
+/// Verifies the stream from a reader. No byte after the end of an uncompressed stream is consumed, so the caller can continue
+/// to read there. The reader need not be buffered.
 ///
 /// # Errors
-/// The reader failed (with [`WouldBlock`](std::io::ErrorKind::WouldBlock) too), or what it holds could not be
-/// decompressed.
+/// If the reader fails (even with [`WouldBlock`](std::io::ErrorKind::WouldBlock)), or its data cannot be decompressed.
 pub fn verify_reader(mut reader: impl Read, options: &Options) -> Result<Report, Error> {
     run(Input::Reader(&mut reader), options, None)
 }
@@ -57,12 +56,12 @@ pub fn verify_reader(mut reader: impl Read, options: &Options) -> Result<Report,
 /// Verifies a whole image in memory.
 ///
 /// # Errors
-/// The image is compressed and could not be decompressed.
+/// If the image is compressed and cannot be decompressed.
 pub fn verify_slice(bytes: &[u8], options: &Options) -> Result<Report, Error> {
     run(Input::Slice(bytes), options, None)
 }
 
-/// Verifies an input, and tells an observer what is in it.
+/// Verifies an input, and passes events about its contents to an observer.
 ///
 /// ```
 /// use xenstream::{Input, Observer, Options, Record, verify};
@@ -82,7 +81,7 @@ pub fn verify_slice(bytes: &[u8], options: &Options) -> Result<Report, Error> {
 /// ```
 ///
 /// # Errors
-/// The input could not be opened, read or decompressed.
+/// If the input cannot be opened, read or decompressed.
 pub fn verify(input: Input<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
     run(input, options, Some(observer))
 }
