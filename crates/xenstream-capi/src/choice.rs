@@ -8,7 +8,7 @@ use crate::status::xs_status;
 
 /// The format of a stream.
 pub type xs_format = c_int;
-/// It is told by the magic at the stream's start.
+/// Detected from the magic at the start of the stream.
 pub const XS_FORMAT_AUTO: xs_format = 0;
 /// What `xl save` writes.
 pub const XS_FORMAT_XL: xs_format = 1;
@@ -18,30 +18,30 @@ pub const XS_FORMAT_LIBVIRT: xs_format = 2;
 pub const XS_FORMAT_XENOPSD: xs_format = 3;
 /// A libxl stream.
 pub const XS_FORMAT_LIBXL: xs_format = 4;
-/// A bare libxc stream, as a restore helper gets it.
+/// A bare libxc stream, as a restore helper receives it.
 pub const XS_FORMAT_LIBXC: xs_format = 5;
 
-/// A set of levels and limits with a purpose.
+/// A set of levels and limits for one purpose.
 pub type xs_profile = c_int;
 /// The written specification.
 pub const XS_PROFILE_SPEC: xs_profile = 0;
-/// What the restore code of a released Xen takes.
+/// What the restore code of a released Xen accepts.
 pub const XS_PROFILE_RESTORE: xs_profile = 1;
-/// A gate in front of restore code, for images from people you do not trust.
+/// A gate before restore code, for images from people you do not trust.
 pub const XS_PROFILE_HARDENED: xs_profile = 2;
 
 /// What happens when a rule is broken.
 pub type xs_level = c_int;
-/// Nothing.
+/// The rule is ignored.
 pub const XS_LEVEL_ALLOW: xs_level = 0;
-/// The warning is reported, and the stream goes on.
+/// A warning is reported, and verification continues.
 pub const XS_LEVEL_WARN: xs_level = 1;
 /// The stream is refused.
 pub const XS_LEVEL_DENY: xs_level = 2;
 
-/// What kind of stream the caller knows it to be. libxl tells its helper as STREAM_TYPE.
+/// The kind of stream, if the caller knows it. libxl passes it to its helper as STREAM_TYPE.
 pub type xs_checkpointing = c_int;
-/// It is not known: inside libxl it is told by the stream, a bare libxc stream is taken for a plain one.
+/// Not known: inside libxl, the stream shows it; a bare libxc stream is taken as plain.
 pub const XS_CHECKPOINTING_AUTO: xs_checkpointing = 0;
 /// No checkpoints.
 pub const XS_CHECKPOINTING_PLAIN: xs_checkpointing = 1;
@@ -52,16 +52,16 @@ pub const XS_CHECKPOINTING_COLO: xs_checkpointing = 3;
 
 /// The kind of a guest.
 pub type xs_guest = c_int;
-/// It is not known yet.
+/// Not known yet.
 pub const XS_GUEST_UNKNOWN: xs_guest = 0;
 /// Paravirtualised.
 pub const XS_GUEST_PV: xs_guest = 1;
-/// Hardware-virtualised, PVH included.
+/// Hardware-virtualised, including PVH.
 pub const XS_GUEST_HVM: xs_guest = 2;
 
-/// A layer of the format; xs_layer_name() has its name.
+/// A layer of the format; xs_layer_name() returns its name.
 pub type xs_layer = c_int;
-/// The bytes themselves.
+/// The stream of bytes as a whole.
 pub const XS_LAYER_STREAM: xs_layer = 0;
 /// The header of `xl save`.
 pub const XS_LAYER_XL: xs_layer = 1;
@@ -73,7 +73,7 @@ pub const XS_LAYER_XENOPSD: xs_layer = 3;
 pub const XS_LAYER_LIBXL: xs_layer = 4;
 /// The libxc stream.
 pub const XS_LAYER_LIBXC: xs_layer = 5;
-/// The chain inside HVM_CONTEXT.
+/// The chain of entries inside HVM_CONTEXT.
 pub const XS_LAYER_HVM: xs_layer = 6;
 /// Page tables and registers of a PV guest.
 pub const XS_LAYER_PV: xs_layer = 7;

@@ -17,22 +17,22 @@ use crate::status::{refusal, told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
-/// Bytes of xs_report.message.
+/// Size of xs_report.message in bytes.
 pub const XS_MESSAGE_SIZE: usize = 512;
 
-/// What came of a stream that was read from a descriptor.
+/// The result for a stream that was read from a descriptor.
 #[repr(C)]
 pub struct xs_report {
-    /// With XS_STATUS_INVALID what is wrong, with XS_STATUS_UNJUDGED what cannot be judged; otherwise xs_violation.rule is
-    /// null and the rest 0.
+    /// With XS_STATUS_INVALID, what is wrong; with XS_STATUS_UNJUDGED, what cannot be judged. Otherwise
+    /// xs_violation.rule is null and the other fields are 0.
     pub violation: xs_violation,
-    /// What the stream held, unless an error is returned.
+    /// A summary of the stream's contents, unless an error is returned.
     pub summary: xs_summary,
-    /// Bytes that were read from the input; those that were passed over unread are not among them.
+    /// Number of bytes read from the input, not counting those that were skipped.
     pub bytes_read: u64,
-    /// Bytes that were written to the output, whatever is returned.
+    /// Number of bytes written to the output, whatever is returned.
     pub bytes_written: u64,
-    /// With an error that the system told: its errno. Otherwise 0.
+    /// The errno of an error from the system; otherwise 0.
     pub os_error: c_int,
     /// With XS_STATUS_OK, how many rules could not be checked: those on a PV guest's start info, GDT and p2m take a
     /// second walk, which a pipe, a socket or a compressed image does not allow. `message` names them.
@@ -54,13 +54,13 @@ impl xs_report {
     };
 }
 
-/// Verifies the stream in a file, pipe or socket, from its current offset on; offsets in the report count from there.
-/// The offset of a regular file stays where it is, and of its guest's memory nothing is read. From a pipe or socket the
-/// stream's own bytes are taken, and none after them. Compressed images are decompressed on the fly; of those the
-/// whole pipe is read. Waits for bytes even if the descriptor is non-blocking.
+/// Verifies the stream in a file, pipe or socket from its current offset, from which offsets in the report count.
+/// The offset of a regular file does not move, and its page contents are not read. From a pipe or socket, nothing
+/// after the end of the stream is consumed. Compressed images are decompressed on the fly; then the whole pipe is
+/// read. Waits for bytes even if the descriptor is non-blocking.
 ///
-/// `fd` stays open. `policy` may be null, which stands for XS_PROFILE_HARDENED. `report` may be null; `*report` is
-/// written whatever is returned, but for null and misaligned pointers.
+/// `fd` stays open. `policy` may be null, for XS_PROFILE_HARDENED. `report` may be null. `*report` is written
+/// whatever is returned, except for null and misaligned pointers.
 ///
 /// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
 /// cannot be judged;
@@ -84,12 +84,15 @@ pub unsafe extern "C" fn xs_verify_fd(
     }))
 }
 
-/// Verifies a stream on its way from one descriptor to another, in constant memory. A reader of the output never gets
-/// the last byte of a record that broke a rule, nor an END that closes an incomplete stream, nor the END or CHECKPOINT
-/// that shows under `restore` that the state of a PV vcpu is wrong: they see a stream that ends too early. Nothing after the stream's end is taken from the input.
+/// Verifies a stream on its way from one descriptor to another, in constant memory. The reader of the output never
+/// receives the last byte of a record that breaks a rule, nor an END that closes an incomplete stream; it sees a
+/// stream that ends too early. If only a later record decides that a stream is invalid, as with some findings of
+/// XS_PROFILE_RESTORE and XS_PROFILE_SPEC but none of XS_PROFILE_HARDENED, the reader never receives the last byte
+/// of that record. Nothing after the end of the stream is consumed from the input.
 ///
-/// `input` and `output` stay open; after XS_STATUS_INVALID or XS_STATUS_UNJUDGED close `output`, so that its reader learns of the end. Both
-/// may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and `report` are as for xs_verify_fd().
+/// `input` and `output` stay open. After XS_STATUS_INVALID or XS_STATUS_UNJUDGED, close `output`, so that its
+/// reader sees the end. Both may be of any kind, blocking or not. SIGPIPE need not be ignored. `policy` and
+/// `report` are as for xs_verify_fd().
 ///
 /// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not,
 /// XS_STATUS_UNJUDGED if it cannot be judged;

@@ -7,15 +7,15 @@ use xenstream_core::{RecordRef, Rule};
 
 include!(concat!(env!("OUT_DIR"), "/names.rs"));
 
-/// How many rules there are.
+/// Returns the number of rules.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_rule_count() -> u32 {
     // At most 256 values: as many as a byte can tell apart.
     RULES.len() as u32
 }
 
-/// The name of a rule by number, from 0 to below xs_rule_count(), such as "libxc::padding"; null for another number.
-/// Names stay the same from version to version, numbers do not.
+/// Returns the name of a rule by number, from 0 to xs_rule_count() - 1, such as "libxc::padding"; null for any
+/// other number. Names stay the same in later versions; numbers may change.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_rule_name(number: u32) -> *const c_char {
     usize::try_from(number)
@@ -24,7 +24,7 @@ pub extern "C" fn xs_rule_name(number: u32) -> *const c_char {
         .map_or(ptr::null(), |name| name.as_ptr())
 }
 
-/// The name of a layer, such as "libxc"; null for a number that is none.
+/// Returns the name of a layer, such as "libxc"; null for an unknown number.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_layer_name(layer: c_int) -> *const c_char {
     usize::try_from(layer).ok().and_then(|layer| LAYERS.get(layer)).map_or(ptr::null(), |name| name.as_ptr())

@@ -8,8 +8,8 @@ use crate::choice::{self, xs_checkpointing, xs_level, xs_profile};
 use crate::pointer::{self, aligned};
 use crate::status::{told, xs_status};
 
-/// How strict to be. It is the caller's, anywhere, and may be copied and thrown away; only the functions below know
-/// what is in it.
+/// How strict to be. The caller owns the policy, may copy and discard it, and uses the functions below to change
+/// it.
 #[repr(C)]
 pub struct xs_policy {
     opaque: [u64; 64],
@@ -26,9 +26,9 @@ const MAGIC: u64 = u64::from_le_bytes(*b"xspolicy");
 const _: () = assert!(size_of::<Contents>() <= size_of::<xs_policy>());
 const _: () = assert!(align_of::<Contents>() <= align_of::<xs_policy>());
 
-/// Makes `policy` the policy of a profile.
+/// Initialises `policy` with a profile.
 ///
-/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `profile` is none.
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `profile` is not a profile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_policy_init(policy: *mut xs_policy, profile: xs_profile) -> xs_status {
     told((|| {
@@ -40,12 +40,12 @@ pub unsafe extern "C" fn xs_policy_init(policy: *mut xs_policy, profile: xs_prof
     })())
 }
 
-/// Sets the level of a rule by name ("libxc::padding"), or of every rule of a layer ("libxl::*"). With a layer,
-/// structural rules stay as they are.
+/// Sets the level of a rule by name ("libxc::padding"), or of every rule of a layer ("libxl::*") except its
+/// structural rules.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_ERROR_NAME if no rule or layer has this name; XS_STATUS_ERROR_STRUCTURAL if it is
-/// a structural rule, which cannot be lowered; XS_STATUS_ERROR_ARGUMENT if `level` is none. On failure the policy stays
-/// as it was.
+/// Returns XS_STATUS_OK; XS_STATUS_ERROR_NAME if no rule or layer has this name; XS_STATUS_ERROR_STRUCTURAL if it
+/// is a structural rule, which cannot be lowered; XS_STATUS_ERROR_ARGUMENT if `level` is not a level. On failure,
+/// the policy is not changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_policy_set_level(
     policy: *mut xs_policy,
@@ -63,11 +63,11 @@ pub unsafe extern "C" fn xs_policy_set_level(
     })())
 }
 
-/// Sets a limit by name: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context", "xenopsd-blob",
-/// "checkpoint-size" and "xenstore-bytes" are bytes, "hvm-pfn" and "p2m-pfn" the first page frame number that a guest
-/// may not have, "vcpus" the first vcpu id, "config-number" the first number that an array of a configuration may not
-/// hold, "config-depth" the levels of nesting in one; "records", "checkpoints", "p2m-holes" (frames of a p2m that are
-/// the same as the one before), "xenstore-pairs" and "config-values" are numbers of those. UINT64_MAX sets no limit.
+/// Sets a limit by name. In bytes: "libxl-record", "libxc-record", "optional-data", "xml", "emulator-context",
+/// "xenopsd-blob", "checkpoint-size" and "xenstore-bytes". The lowest value that is not allowed: "hvm-pfn" and
+/// "p2m-pfn" (page frame numbers), "vcpus" (vcpu ids) and "config-number" (numbers in arrays of a configuration).
+/// The most that are allowed: "config-depth" (levels of nesting), "records", "checkpoints", "p2m-holes" (frames of
+/// a p2m that repeat the previous one), "xenstore-pairs" and "config-values". UINT64_MAX means no limit.
 ///
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
 #[unsafe(no_mangle)]
@@ -86,9 +86,9 @@ pub unsafe extern "C" fn xs_policy_set_limit(
     })())
 }
 
-/// Says what kind of stream it is.
+/// Sets the kind of stream.
 ///
-/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `checkpointing` is none.
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `checkpointing` is not a kind of stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_policy_set_checkpointing(
     policy: *mut xs_policy,
@@ -103,12 +103,12 @@ pub unsafe extern "C" fn xs_policy_set_checkpointing(
     })())
 }
 
-/// Names the release of Xen that the stream is to be restored on, such as "4.17.5", "4.20", which stands for the newest
-/// known release of that branch, or "xcp-ng-8.3". What this release does not take is refused. Null stands for any
-/// release, as at the start: then what no release takes is refused.
+/// Sets the release of Xen on which the stream will be restored, such as "4.17.5", "4.20" (the newest known release
+/// of that branch) or "xcp-ng-8.3". The stream is refused if this release refuses it. With null, the default, the
+/// stream is refused only if every release refuses it.
 ///
-/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no known release has this name. On failure the policy stays as it
-/// was.
+/// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no known release has this name. On failure, the policy is not
+/// changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_policy_set_target(policy: *mut xs_policy, release: *const c_char) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a string.

@@ -4,54 +4,54 @@ use core::ffi::{c_char, c_int};
 
 use xenstream_core::Violation;
 
-/// What a function returns: below 0 the call was wrong or the system failed, and no verdict was reached by it.
+/// The result of a function. Below 0, the call was wrong or the system failed, and there is no verdict.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum xs_status {
-    /// It is done. Of a stream: nothing is wrong with it so far, or with all of it where the function says so.
+    /// Success. For a stream: nothing is wrong with it so far, or with all of it if the function says so.
     Ok = 0,
-    /// Nothing is wrong with the stream, and its last byte has been taken.
+    /// Nothing is wrong with the stream, and its last byte has been consumed.
     Ended = 1,
-    /// The stream is refused. That is final; xs_verifier_violation() tells why.
+    /// The stream is refused. This is final; xs_verifier_violation() returns the reason.
     Invalid = 2,
-    /// The stream cannot be judged from some byte on: it is a legacy image, or holds state of a vGPU. Nothing is wrong up
-    /// to there, but the rest must not be trusted. That is final; xs_verifier_violation() tells from which byte on and
-    /// why.
+    /// The stream cannot be judged after some byte: it is a legacy image, or has vGPU state. Nothing is wrong before
+    /// that byte, but the rest must not be trusted. This is final; xs_verifier_violation() returns the offset and the
+    /// reason.
     Unjudged = 3,
     /// A pointer is null.
     ErrorNull = -1,
-    /// A pointer is not aligned for what it points to.
+    /// A pointer is not aligned for its type.
     ErrorAlignment = -2,
-    /// A size or length is wrong: too little memory for a verifier, more bytes than an object can have.
+    /// A size or length is wrong: too little memory for a verifier, or more bytes than an object can have.
     ErrorSize = -3,
     /// The verifier or policy was not initialised, or is something else.
     ErrorUninitialised = -4,
-    /// The verifier is in use: by the call that is calling back just now, or by another thread.
+    /// The verifier is in use by the call that is running the callback, or by another thread.
     ErrorBusy = -5,
-    /// A number is none of those that the parameter can have, or a descriptor is negative.
+    /// A number is not a possible value of its parameter, or a descriptor is negative.
     ErrorArgument = -6,
     /// No rule, layer or limit has this name.
     ErrorName = -7,
-    /// The rule is structural: past it nothing can be framed, so it cannot be lowered.
+    /// The rule is structural and cannot be lowered, because nothing after such a violation can be parsed.
     ErrorStructural = -8,
-    /// More bytes were to be skipped than can be.
+    /// The call asked to skip more bytes than possible.
     ErrorSkip = -9,
-    /// Not at this point: the stream has not ended yet, the verification is finished, nothing is wrong.
+    /// The call is not possible in this state: the stream has not ended, the verification is finished, or nothing is
+    /// wrong.
     ErrorState = -10,
     /// The input cannot be read.
     ErrorInput = -11,
-    /// The input is compressed and cannot be decompressed.
+    /// The compressed input cannot be decompressed.
     ErrorDecompress = -12,
     /// The output cannot be written.
     ErrorOutput = -13,
-    /// Nobody reads the output any more.
+    /// The reader of the output has gone.
     ErrorConsumerGone = -14,
-    /// The library is at fault, and has left nothing half done.
+    /// A bug in the library. Nothing was left half done.
     ErrorInternal = -15,
 }
 
-/// A sentence in English for a status, such as "a pointer is null"; for a number that is none, one that says so.
-/// Never null.
+/// Returns an English description of a status, such as "a pointer is null", or of an unknown one. Never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_status_text(status: c_int) -> *const c_char {
     let text = TEXTS.iter().find(|(known, _)| *known as c_int == status).map(|(_, text)| *text);

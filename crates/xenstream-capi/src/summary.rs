@@ -4,29 +4,29 @@ use xenstream_core::{Format, Guest, Summary};
 
 use crate::choice::{self, XS_GUEST_HVM, XS_GUEST_PV, XS_GUEST_UNKNOWN, xs_format, xs_guest};
 
-/// What a stream held, as far as it was read. What is not known yet is 0.
+/// A summary of a stream's contents, as far as it was read. Fields that are not known yet are 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct xs_summary {
-    /// The format, XS_FORMAT_AUTO as long as it is not known.
+    /// The format, or XS_FORMAT_AUTO if it is not known yet.
     pub format: xs_format,
     /// The kind of guest.
     pub guest: xs_guest,
-    /// Version of the Xen that wrote the libxc stream: its first number.
+    /// Major version of the Xen that wrote the libxc stream.
     pub xen_major: u32,
-    /// Its second number.
+    /// Minor version of the Xen that wrote the libxc stream.
     pub xen_minor: u32,
     /// Version of the libxc stream.
     pub libxc_version: u32,
     /// Width of a PV guest in bytes, 4 or 8; 0 for others.
     pub guest_width: u32,
-    /// Bytes of the stream that were pushed or skipped.
+    /// Number of bytes of the stream that were pushed or skipped.
     pub bytes: u64,
-    /// Records of libxl and libxc.
+    /// Number of records of libxl and libxc.
     pub records: u64,
-    /// Pages with contents; one that was sent twice counts twice.
+    /// Number of pages with contents. A page that was sent twice counts twice.
     pub pages: u64,
-    /// Complete checkpoints.
+    /// Number of complete checkpoints.
     pub checkpoints: u64,
 }
 

@@ -12,14 +12,15 @@ use crate::status::{refusal, told, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
-/// Bytes that are enough for a verifier, in every library with this XS_ABI; xs_verifier_size() says how many it takes.
+/// Number of bytes that are enough for a verifier in every library with this XS_ABI. xs_verifier_size() returns the
+/// exact size.
 pub const XS_VERIFIER_SIZE: usize = 4096;
 /// The alignment that a verifier's memory needs, in every library with this XS_ABI.
 pub const XS_VERIFIER_ALIGNMENT: usize = 16;
 
-/// Verifies one stream, in memory that the caller provides. To be done with it is to use it no more: nothing has to be
-/// freed. It may be moved or copied as it is, with memcpy() and to memory that is as large and aligned, while no
-/// function is using it.
+/// Verifies one stream, in memory that the caller provides. When you are done with it, just stop using it: nothing
+/// needs to be freed. While no function is using it, it may be moved or copied with memcpy(), to memory of the same
+/// size and alignment.
 ///
 /// It checks every rule that the bytes of a stream decide as they come. The rules on the contents of a configuration or
 /// of xenopsd's metadata (xl::config-json, xl::config-depth, xl::config-values, xl::config-number, xl::type-mismatch,
@@ -45,45 +46,47 @@ const BUSY: u64 = u64::from_le_bytes(*b"xs-busy.");
 const _: () = assert!(size_of::<xs_verifier>() <= XS_VERIFIER_SIZE);
 const _: () = assert!(align_of::<xs_verifier>() <= XS_VERIFIER_ALIGNMENT);
 
-/// What a stream goes on with.
+/// What is known about the next bytes of a stream.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct xs_need {
-    /// Further bytes that surely belong to the stream. Who must not read past its end reads no more than that. At
-    /// least 1 while it goes on, 0 once it has ended or was refused.
+    /// Number of further bytes that are certain to belong to the stream. A caller that must not read past the end of
+    /// the stream reads at most this many. At least 1 until the stream ends or is refused, then 0.
     pub certain: u64,
-    /// Of these, the next bytes that no rule will look at, such as the contents of pages. They may be passed over with
-    /// xs_verifier_skip() instead of being pushed.
+    /// Number of these bytes, from the next one on, that no rule needs, such as page contents. xs_verifier_skip() may
+    /// skip them.
     pub skippable: u64,
 }
 
-/// Is told of a broken rule at level warn, from within the function that meets it. `context` is what
-/// xs_verifier_on_warning() was given. `warning` is the library's and lives until the call returns, which it must:
-/// by return, and not by longjmp() or an exception. On the verifier that calls, no function does anything but return
-/// XS_STATUS_ERROR_BUSY.
+/// Called for each violation of a rule at level warn, from within the function that finds it. `context` is the one
+/// that was passed to xs_verifier_on_warning(). `warning` belongs to the library and is valid until the callback
+/// returns. The callback must return normally, not by longjmp() or an exception. During the callback, every
+/// function returns XS_STATUS_ERROR_BUSY for this verifier.
 pub type xs_warning = Option<unsafe extern "C" fn(context: *mut c_void, warning: *const xs_violation)>;
 
-/// Bytes that a verifier takes, at most XS_VERIFIER_SIZE.
+/// Returns the size of a verifier in bytes, at most XS_VERIFIER_SIZE.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_verifier_size() -> usize {
     size_of::<xs_verifier>()
 }
 
-/// The alignment that a verifier's memory needs, a power of two that divides XS_VERIFIER_ALIGNMENT. What malloc()
-/// returns has it.
+/// Returns the alignment that a verifier's memory needs, a power of two that divides XS_VERIFIER_ALIGNMENT. Memory
+/// from malloc() has it.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_verifier_alignment() -> usize {
     align_of::<xs_verifier>()
 }
 
-/// Makes a verifier at the start of a stream.
+/// Initialises a verifier for a stream.
 ///
-/// `memory` is where it lives: `size` bytes, at least xs_verifier_size(), aligned to xs_verifier_alignment(), used by
-/// nothing else for as long as the verifier is in use. What was in it is lost. `policy` may be null, which stands for
-/// XS_PROFILE_HARDENED; it is copied. `*verifier` becomes the verifier, which lies at `memory`, or null on failure.
+/// `memory` is the verifier's memory: `size` bytes, at least xs_verifier_size(), aligned to
+/// xs_verifier_alignment(), and used by nothing else while the verifier is in use. Its contents are overwritten.
+/// `policy` is copied, and may be null for XS_PROFILE_HARDENED. `*verifier` is set to the verifier, which is at
+/// `memory`, or to null on failure.
 ///
 /// Returns XS_STATUS_OK; XS_STATUS_ERROR_SIZE if the memory is too small; XS_STATUS_ERROR_ALIGNMENT if it is not
-/// aligned; XS_STATUS_ERROR_ARGUMENT if `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none.
+/// aligned; XS_STATUS_ERROR_ARGUMENT if `format` is not a format; XS_STATUS_ERROR_UNINITIALISED if `policy` was not
+/// initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_init(
     memory: *mut c_void,
@@ -117,16 +120,17 @@ pub unsafe extern "C" fn xs_verifier_init(
     })())
 }
 
-/// Judges the next `length` bytes of the stream. Any split of a stream gets the same verdict. What was accepted may be
-/// parsed up to the end of the last whole record in it: a record of which bytes are still to come can yet be refused.
+/// Judges the next `length` bytes of the stream. The verdict does not depend on how the stream is split. Accepted
+/// bytes may be parsed up to the end of the last complete record; an incomplete record may still be refused.
 ///
-/// `bytes` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null; `*consumed` becomes
-/// how many bytes belong to the stream: all of them with XS_STATUS_OK, those up to its end with XS_STATUS_ENDED, and 0
-/// otherwise.
+/// `bytes` may be null if `length` is 0, and must not overlap the verifier. `consumed` may be null. `*consumed` is
+/// set to the number of bytes that belong to the stream: all of them with XS_STATUS_OK, those up to its end with
+/// XS_STATUS_ENDED, and 0 otherwise.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them or was taken before;
-/// XS_STATUS_INVALID or XS_STATUS_UNJUDGED if the stream is refused or was before; XS_STATUS_ERROR_SIZE if no object can be as long
-/// as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error nothing was judged.
+/// Returns XS_STATUS_OK; XS_STATUS_ENDED if the last byte of the stream is among them or came before;
+/// XS_STATUS_INVALID or XS_STATUS_UNJUDGED if the stream is refused, now or before; XS_STATUS_ERROR_SIZE if no
+/// object can be as long as `length`; XS_STATUS_ERROR_STATE after xs_verifier_finish(). With an error, nothing is
+/// judged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_push(
     verifier: *mut xs_verifier,
@@ -149,7 +153,7 @@ pub unsafe extern "C" fn xs_verifier_push(
     })())
 }
 
-/// Passes over bytes as if they had been pushed: at most xs_need.skippable.
+/// Skips bytes as if they had been pushed, at most xs_need.skippable.
 ///
 /// Returns XS_STATUS_OK; XS_STATUS_ENDED if the stream's last byte is among them; XS_STATUS_INVALID or
 /// XS_STATUS_UNJUDGED if the stream is refused; XS_STATUS_ERROR_SKIP if that is more than can be skipped, XS_STATUS_ERROR_STATE after
@@ -161,9 +165,9 @@ pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64
     told((|| opened?.state().skip(bytes))())
 }
 
-/// Tells what the stream goes on with. `*need` becomes that, and zeros unless XS_STATUS_OK is returned.
+/// Sets `*need` to what is known about the next bytes of the stream, or to zeros unless XS_STATUS_OK is returned.
 ///
-/// Returns XS_STATUS_OK while it goes on, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID or
+/// Returns XS_STATUS_OK if the stream continues, XS_STATUS_ENDED if it has ended, XS_STATUS_INVALID or
 /// XS_STATUS_UNJUDGED if it is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut xs_need) -> xs_status {
@@ -177,7 +181,7 @@ pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut
     })())
 }
 
-/// Says that the input has ended. Nothing can be pushed afterwards; asked again, it returns the same.
+/// Ends the input. Nothing can be pushed afterwards. A second call returns the same status.
 ///
 /// Returns XS_STATUS_OK if the stream is valid and complete, XS_STATUS_INVALID if it is not, XS_STATUS_UNJUDGED if it
 /// cannot be judged.
@@ -188,15 +192,16 @@ pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_st
     told((|| Ok(opened?.state().finish()))())
 }
 
-/// Says that the input goes on after the stream's end, where it should not: in a file. On a pipe or socket what follows
-/// is the caller's business, and this is not called. At most once for a stream.
+/// Reports bytes after the end of the stream, in a file where there should be none. Do not call it for a pipe or
+/// socket, where the following bytes belong to the caller. Call it at most once per stream.
 ///
-/// `bytes` are what follows, or the first `length` bytes of it. They tell zeros, which do no harm, from another image and
-/// from anything else: zeros are taken for zeros to the end, so of a long tail give what was found after them, if
-/// anything was. `bytes` may be null if `length` is 0: then something follows of which nothing is known.
+/// `bytes` are the bytes that follow, or the first `length` of them. They distinguish harmless zeros from another
+/// image and from anything else. If all of them are zeros, the rest is assumed to be zeros too, so pass the bytes
+/// after a long run of zeros, if there are any. `bytes` may be null if `length` is 0, for unknown bytes.
 ///
-/// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses that; what refused the stream before, if that did;
-/// XS_STATUS_ERROR_SIZE if no object can be as long as `length`; XS_STATUS_ERROR_STATE if the stream has not ended.
+/// Returns XS_STATUS_OK; XS_STATUS_INVALID if the policy refuses them; the earlier status, if the stream was
+/// refused before; XS_STATUS_ERROR_SIZE if no object can be as long as `length`; XS_STATUS_ERROR_STATE if the
+/// stream has not ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_trailing_data(
     verifier: *mut xs_verifier,
@@ -210,7 +215,7 @@ pub unsafe extern "C" fn xs_verifier_trailing_data(
     })())
 }
 
-/// Changes a limit for what is still to come, such as "hvm-pfn" once the guest's memory is known. See
+/// Changes a limit for the rest of the stream, such as "hvm-pfn" once the size of the guest's memory is known. See
 /// xs_policy_set_limit() for the names.
 ///
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_NAME if no limit has this name.
@@ -229,8 +234,8 @@ pub unsafe extern "C" fn xs_verifier_set_limit(
     })())
 }
 
-/// Has `function` told of broken rules at level warn, in the order of the stream. It may be null, and then nobody is
-/// told, as at first. `context` is handed to it, may be anything, and null too.
+/// Sets the function to call for each violation at level warn, in stream order. Null, the default, means none.
+/// `context` is passed to it, and may be anything, even null.
 ///
 /// Returns XS_STATUS_OK.
 #[unsafe(no_mangle)]
@@ -247,7 +252,7 @@ pub unsafe extern "C" fn xs_verifier_on_warning(
     })())
 }
 
-/// Tells why the stream is refused. `*violation` becomes that, and stays as it was on failure.
+/// Sets `*violation` to the reason why the stream is refused. On failure, it is not changed.
 ///
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_STATE if the stream is not refused.
 #[unsafe(no_mangle)]
@@ -265,7 +270,7 @@ pub unsafe extern "C" fn xs_verifier_violation(
     })())
 }
 
-/// Tells what the stream held so far, be it refused or not. `*summary` becomes that, and stays as it was on failure.
+/// Sets `*summary` to a summary of the stream so far, refused or not. On failure, it is not changed.
 ///
 /// Returns XS_STATUS_OK.
 #[unsafe(no_mangle)]
@@ -284,14 +289,14 @@ pub unsafe extern "C" fn xs_verifier_summary(
     })())
 }
 
-/// Writes which releases of Xen take the stream, as far as it was read and as far as it tells, such as "Xen 4.18.5+,
-/// 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3". As snprintf() does: at most `size` bytes are written, the last of them always
-/// NUL, and what does not fit is cut off. Of a stream that was refused it says nothing useful.
+/// Writes which releases of Xen accept the stream, as far as it was read, such as "Xen 4.18.5+, 4.19.2+, 4.20.1+,
+/// 4.21+, XCP-ng 8.3". Like snprintf(), it writes at most `size` bytes, ends them with NUL, and truncates the rest.
+/// The text is meaningless for a refused stream.
 ///
 /// `buffer` may be null if `size` is 0.
 ///
-/// Returns how many bytes the whole text has without its NUL, so it was cut off if that is `size` or more; or an error
-/// below 0, and then nothing is written.
+/// Returns the length of the whole text without its NUL, so the text was truncated if that is at least `size`; or
+/// an error below 0, and then nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_takers(
     verifier: *mut xs_verifier,

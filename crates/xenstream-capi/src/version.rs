@@ -9,14 +9,14 @@ const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_V
     Err(_) => panic!("a version holds no NUL"),
 };
 
-/// The library's version, such as "0.1.0".
+/// Returns the library's version, such as "0.1.0".
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The library's XS_ABI. A program that loads the library by itself compares it with the header's, and uses nothing
-/// else if they differ.
+/// Returns the library's XS_ABI. A program that loads the library itself must compare it with the header's, and use
+/// no other function if they differ.
 #[unsafe(no_mangle)]
 pub extern "C" fn xs_abi() -> u32 {
     XS_ABI

@@ -11,12 +11,12 @@ use crate::name::{RULES, rule_number, type_name};
 use crate::pointer::aligned;
 use crate::status::xs_status;
 
-/// In xs_violation.has: it was found inside a record, and the fields record_layer, record_index and record_offset say
-/// in which.
+/// In xs_violation.has: the violation is inside a record, which record_layer, record_index and record_offset
+/// identify.
 pub const XS_HAS_RECORD: u32 = 1;
-/// In xs_violation.has: the record's type is known, and the field record_type says which.
+/// In xs_violation.has: the type of the record is known and in record_type.
 pub const XS_HAS_RECORD_TYPE: u32 = 2;
-/// In xs_violation.has: not every release of Xen refuses it. xs_violation_text() names those that do not.
+/// In xs_violation.has: some releases of Xen accept the stream. xs_violation_text() names them.
 pub const XS_HAS_RELEASES: u32 = 4;
 
 /// In xs_violation.has: no release takes it together with the rest of the stream.
@@ -24,33 +24,33 @@ const IS_COMBINATION: u32 = 8;
 /// Where the number of the fact lies in xs_violation.has.
 const FACT_SHIFT: u32 = 8;
 
-/// One broken rule. Fields that it does not have are 0 or null.
+/// One violation of a rule. Unused fields are 0 or null.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct xs_violation {
     /// The rule's name, such as "libxc::padding". Static, never null.
     pub rule: *const c_char,
-    /// Which of XS_HAS_RECORD, XS_HAS_RECORD_TYPE and XS_HAS_RELEASES apply. Other bits are the library's.
+    /// Which of XS_HAS_RECORD, XS_HAS_RECORD_TYPE and XS_HAS_RELEASES apply. Other bits are reserved.
     pub has: u32,
     /// The rule's number in this version of the library, see xs_rule_name().
     pub rule_number: u32,
     /// Offset in bytes from the start of the stream.
     pub offset: u64,
-    /// What the rule asks for: a value, a bound or a limit; 0 where that makes no sense.
+    /// The value, bound or limit that the rule asks for, or 0 if there is none.
     pub expected: u64,
-    /// What was there.
+    /// The value that was found.
     pub found: u64,
     /// The layer of the rule.
     pub layer: xs_layer,
-    /// The layer whose record it is.
+    /// The layer of the record.
     pub record_layer: xs_layer,
-    /// The record's number in its layer, from 0.
+    /// The index of the record in its layer, from 0.
     pub record_index: u64,
     /// The number of the record's type.
     pub record_type: u64,
     /// Offset of the record's first byte.
     pub record_offset: u64,
-    /// The name of the record's type, such as "PAGE_DATA". Static, null where it has none.
+    /// The name of the record's type, such as "PAGE_DATA". Static; null if it has none.
     pub record_type_name: *const c_char,
 }
 
@@ -127,14 +127,14 @@ impl xs_violation {
     }
 }
 
-/// Writes a violation as one line for an operator: the rule, the place, and a sentence. As snprintf() does: at most
-/// `size` bytes are written, the last of them always NUL, and what does not fit is cut off.
+/// Writes a violation as one line of text: the rule, the place, and a sentence. Like snprintf(), it writes at most
+/// `size` bytes, ends them with NUL, and truncates the rest.
 ///
 /// `buffer` may be null if `size` is 0.
 ///
-/// Returns how many bytes the whole line has without its NUL, so it was cut off if that is `size` or more; or an
-/// error below 0: XS_STATUS_ERROR_NULL, XS_STATUS_ERROR_ALIGNMENT, or XS_STATUS_ERROR_ARGUMENT if `violation` is none,
-/// and then nothing is written.
+/// Returns the length of the whole line without its NUL, so the line was truncated if that is at least `size`; or
+/// an error below 0, and then nothing is written: XS_STATUS_ERROR_NULL, XS_STATUS_ERROR_ALIGNMENT, or
+/// XS_STATUS_ERROR_ARGUMENT if `violation` is not a violation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_violation_text(
     violation: *const xs_violation,
