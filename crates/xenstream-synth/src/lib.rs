@@ -42,6 +42,7 @@ pub mod libxc;
 pub mod libxl;
 pub mod minimal;
 mod pages;
+mod places;
 pub mod plan;
 mod stream;
 pub mod valid;

@@ -12,10 +12,9 @@ use xenstream_core::{Layer, RecordRef, Rule};
 use super::{BODY, Break, Draft, Fault};
 use crate::body::{Body, Field};
 use crate::hvm::Entry;
-use crate::item::{EntryPlace, Part};
+use crate::item::EntryPlace;
 use crate::libxc::record;
-
-const CONTEXT: Part = Part::libxc(HVM_CONTEXT);
+use crate::places::CONTEXT;
 
 const HVM: &str = "an HVM guest";
 const ENTRY: &str = "an HVM guest with an entry between HEADER and END";

@@ -1,8 +1,6 @@
 //! What describes a guest's memory, and the memory.
 
-use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, END, PAGE_DATA, SHARED_INFO, VERIFY, X86_PV_INFO, X86_PV_P2M_FRAMES, X86_TSC_INFO,
-};
+use xenstream_core::wire::libxc::types::{CHECKPOINT, END, SHARED_INFO, VERIFY, X86_PV_INFO, X86_TSC_INFO};
 use xenstream_core::wire::libxc::{p2m, page, params, pv_info};
 use xenstream_core::{Guest, Limit, Rule};
 
@@ -10,13 +8,8 @@ use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, record};
+use crate::places::{ENTRIES, INFO, P2M, PAGES};
 
-const INFO: Part = Part::libxc(X86_PV_INFO);
-const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
-const PAGES: Part = Part::libxc(PAGE_DATA);
-
-/// Offset of a PAGE_DATA record's first entry.
-const ENTRIES: u64 = BODY + page::HEADER;
 /// Offset of a P2M_FRAMES record's first frame.
 const FRAMES: u64 = BODY + p2m::HEADER;
 

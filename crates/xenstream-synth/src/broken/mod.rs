@@ -38,13 +38,9 @@ use xenstream_core::{
 
 use crate::body::Field;
 use crate::item::{Item, Part};
+use crate::places::{BODY, LENGTH};
 use crate::plan::{Built, Exception, Expected, Plan};
 use crate::stream::Stream;
-
-/// Offset of a record's length from its first byte.
-const LENGTH: u64 = 4;
-/// Offset of a record's body from its first byte.
-const BODY: u64 = 8;
 
 /// A stream that breaks one rule.
 #[derive(Clone, Debug)]

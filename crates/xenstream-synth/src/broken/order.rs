@@ -1,8 +1,7 @@
 //! The libxc stream: which records there must be, and where.
 
 use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_PV_INFO,
-    X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
+    CHECKPOINT, SHARED_INFO, X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
 };
 use xenstream_core::wire::params::index;
 use xenstream_core::{Checkpointing, Guest, Layer, Rule};
@@ -10,15 +9,8 @@ use xenstream_core::{Checkpointing, Guest, Layer, Rule};
 use super::{BODY, Break, Draft, Fault};
 use crate::item::{Item, Part};
 use crate::libxc;
+use crate::places::{BASIC, CONTEXT, INFO, LAST, P2M, PAGES, PARAMS, STATIC};
 
-const STATIC: Part = Part::libxc(STATIC_DATA_END);
-const INFO: Part = Part::libxc(X86_PV_INFO);
-const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-const CONTEXT: Part = Part::libxc(HVM_CONTEXT);
-const PARAMS: Part = Part::libxc(HVM_PARAMS);
-const LAST: Part = Part::libxc(END);
 const SAVED: Part = Part::libxc(CHECKPOINT);
 
 const ANY: &str = "anything";

@@ -1,24 +1,16 @@
 //! Contents of a PV guest that the restorer follows.
 
-use xenstream_core::wire::libxc::types::{PAGE_DATA, X86_PV_VCPU_BASIC};
-use xenstream_core::wire::libxc::vcpu::{self, BasicLayout, GDT_ENTRIES_MAX, HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::types::PAGE_DATA;
+use xenstream_core::wire::libxc::vcpu::{self, BasicLayout, GDT_ENTRIES_MAX, LAYOUT_32, LAYOUT_64};
 use xenstream_core::wire::libxc::{page, pte};
 use xenstream_core::wire::{PAGE_SIZE, RECORD_HEADER};
 use xenstream_core::{Guest, Rule};
 
 use super::{BODY, Break, Draft, Fault};
 use crate::body::{Body, Field};
-use crate::item::Part;
 use crate::libxc::record;
 use crate::pages::pte as present;
-
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-
-/// Offset of BASIC's blob.
-const BLOB: u64 = BODY + HEADER;
-/// Offset of a PAGE_DATA record's first entry.
-const ENTRIES: u64 = BODY + page::HEADER;
+use crate::places::{BASIC, BLOB, ENTRIES, PAGES};
 
 const PV: &str = "a PV guest";
 

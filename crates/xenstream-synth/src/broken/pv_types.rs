@@ -1,9 +1,7 @@
 //! Pages that a PV guest's registers name, and their types: what takes a second walk.
 
-use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, PAGE_DATA, VERIFY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
-};
-use xenstream_core::wire::libxc::vcpu::{BasicLayout, HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::types::{CHECKPOINT, PAGE_DATA, VERIFY};
+use xenstream_core::wire::libxc::vcpu::{BasicLayout, LAYOUT_32, LAYOUT_64};
 use xenstream_core::wire::libxc::{p2m, page, pte};
 use xenstream_core::{Guest, Rule};
 
@@ -12,13 +10,8 @@ use crate::body::Field;
 use crate::item::Part;
 use crate::libxc::page_data;
 use crate::pages::Page;
+use crate::places::{BASIC, BLOB, P2M};
 use crate::stream::Stream;
-
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-const FRAMES: Part = Part::libxc(X86_PV_P2M_FRAMES);
-
-/// Offset of BASIC's blob.
-const BLOB: u64 = BODY + HEADER;
 
 const PV: &str = "a PV guest without checkpoints";
 const PV64: &str = "a 64-bit PV guest without checkpoints";
@@ -56,7 +49,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break::new(Rule::PvP2mType, PV, |d| {
         let (basic, _) = vcpu_0(d)?;
         // The frames of the last record are looked at first.
-        let index = d.last(FRAMES)?;
+        let index = d.last(P2M)?;
         let at = BODY + p2m::HEADER;
         let pfn = d.item(index).entries64().first().copied()?;
         let stream = d.stream.clone().inserted(basic, page_data(&[Page::allocated(pfn)]));

@@ -11,12 +11,8 @@ use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, record};
+use crate::places::{BLOB, PARAM};
 use crate::vcpu::extended_state;
-
-/// Offset of a VCPU record's blob.
-const BLOB: u64 = BODY + vcpu::HEADER;
-/// Offset of the first entry of HVM_PARAMS.
-const PARAM: u64 = BODY + params::HEADER;
 
 const ANY: &str = "anything";
 const PV: &str = "a PV guest";

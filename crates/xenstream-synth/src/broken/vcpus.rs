@@ -1,10 +1,10 @@
 //! The state of PV vcpus: values that the hypervisor refuses.
 
 use xenstream_core::wire::libxc::types::{
-    END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
+    END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE,
 };
 use xenstream_core::wire::libxc::vcpu::{
-    EXTENDED_SIZE_MIN, HEADER, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VMCE_CAPS, XSAVE_AREA_MIN,
+    EXTENDED_SIZE_MIN, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VMCE_CAPS, XSAVE_AREA_MIN,
 };
 use xenstream_core::{Guest, Rule};
 
@@ -12,13 +12,9 @@ use super::{BODY, Break, Draft, Fault, LENGTH};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc;
+use crate::places::{BASIC, BLOB};
 use crate::stream::Stream;
 use crate::vcpu::{extended_state, xsave_state};
-
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-
-/// Offset of the blob.
-const BLOB: u64 = BODY + HEADER;
 
 const PV: &str = "a PV guest";
 const PV32: &str = "a 32-bit PV guest";

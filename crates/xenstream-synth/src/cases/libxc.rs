@@ -15,8 +15,7 @@ use crate::hvm::{Chain, Entry};
 use crate::item::Part;
 use crate::libxc::{self, record};
 use crate::minimal::{self, Kind};
-
-const LAST: Part = Part::libxc(END);
+use crate::places::LAST;
 
 pub(super) fn cases() -> Vec<Case> {
     [headers(), types(), optional(), lengths()].concat()

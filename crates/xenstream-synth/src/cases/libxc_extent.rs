@@ -1,6 +1,6 @@
 //! The libxc stream: whether all of the guest's memory is there.
 
-use xenstream_core::wire::libxc::types::{HVM_PARAMS, PAGE_DATA, SHARED_INFO, VERIFY};
+use xenstream_core::wire::libxc::types::{PAGE_DATA, SHARED_INFO, VERIFY};
 use xenstream_core::wire::libxc::{domain_at, page, params};
 use xenstream_core::wire::libxl;
 use xenstream_core::{Format, Profile, Rule};
@@ -11,13 +11,9 @@ use crate::item::{Item, Part};
 use crate::libxc::{self, page_data};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
 use crate::pages::Page;
+use crate::places::{ENTRIES, PAGES, PARAMS};
 use crate::stream::Stream;
 
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const PARAMS: Part = Part::libxc(HVM_PARAMS);
-
-/// Offset of a PAGE_DATA record's first entry.
-const ENTRIES: u64 = BODY + page::HEADER;
 /// Offset of the value of HVM_PARAMS' first entry.
 const VALUE: u64 = BODY + params::HEADER + 8;
 

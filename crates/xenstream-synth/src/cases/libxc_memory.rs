@@ -6,17 +6,11 @@ use xenstream_core::{Limit, Profile, Rule};
 
 use super::{BODY, Case, LENGTH, field, other};
 use crate::body::{Body, Field};
-use crate::item::{Item, Part};
+use crate::item::Item;
 use crate::libxc::{self, page_data, record};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64, STORE_PFN};
 use crate::pages::Page;
-
-const INFO: Part = Part::libxc(X86_PV_INFO);
-const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
-const PAGES: Part = Part::libxc(PAGE_DATA);
-
-/// Offset of a PAGE_DATA record's first entry.
-const ENTRIES: u64 = BODY + page::HEADER;
+use crate::places::{ENTRIES, INFO, P2M, PAGES};
 
 pub(super) fn cases() -> Vec<Case> {
     [pv_info(), p2m_frames(), page_data_shape(), page_data_entries(), pfn_range()].concat()

@@ -1,9 +1,6 @@
 //! The libxc stream: which records there must be, and where.
 
-use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_PV_INFO,
-    X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
-};
+use xenstream_core::wire::libxc::types::{CHECKPOINT, SHARED_INFO};
 use xenstream_core::{Checkpointing, Profile, Rule};
 
 use super::{Case, extra, missing};
@@ -11,16 +8,8 @@ use crate::hvm::Chain;
 use crate::item::{Item, Part};
 use crate::libxc;
 use crate::minimal::{self, Kind};
+use crate::places::{BASIC, CONTEXT, INFO, LAST, P2M, PAGES, PARAMS, STATIC};
 use crate::stream::Stream;
-
-const STATIC: Part = Part::libxc(STATIC_DATA_END);
-const INFO: Part = Part::libxc(X86_PV_INFO);
-const P2M: Part = Part::libxc(X86_PV_P2M_FRAMES);
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-const CONTEXT: Part = Part::libxc(HVM_CONTEXT);
-const PARAMS: Part = Part::libxc(HVM_PARAMS);
-const LAST: Part = Part::libxc(END);
 
 pub(super) fn cases() -> Vec<Case> {
     [static_data(), static_data_late(), pv_info(), p2m_frames(), registers(), verify(), checkpoints()]

@@ -1,7 +1,7 @@
 //! The libxc stream: registers, parameters and policies.
 
 use xenstream_core::wire::libxc::types::{
-    END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, STATIC_DATA_END, X86_CPUID_POLICY, X86_MSR_POLICY,
+    END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, X86_CPUID_POLICY, X86_MSR_POLICY,
     X86_PV_VCPU_BASIC, X86_PV_VCPU_EXTENDED, X86_PV_VCPU_MSRS, X86_PV_VCPU_XSAVE, X86_TSC_INFO,
 };
 use xenstream_core::wire::libxc::{params, tsc, vcpu};
@@ -12,17 +12,9 @@ use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, record};
 use crate::minimal;
+use crate::places::{BASIC, BLOB, PARAM, PARAMS, STATIC};
 use crate::stream::Stream;
 use crate::vcpu::extended_state;
-
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-const PARAMS: Part = Part::libxc(HVM_PARAMS);
-const STATIC: Part = Part::libxc(STATIC_DATA_END);
-
-/// Offset of a VCPU record's blob.
-const BLOB: u64 = BODY + vcpu::HEADER;
-/// Offset of the first entry of HVM_PARAMS.
-const PARAM: u64 = BODY + params::HEADER;
 
 pub(super) fn cases() -> Vec<Case> {
     [vcpus(), vcpu_fields(), shared_info_and_tsc(), hvm_params(), hvm_context(), policies()].concat()

@@ -8,6 +8,7 @@ use xenstream_core::{Checker, Checkpointing, Format, Level, Limit, Policy, Profi
 
 use crate::body::Field;
 use crate::item::{Item, Part};
+use crate::places::{BODY, LENGTH};
 use crate::stream::Stream;
 
 mod hvm;
@@ -26,11 +27,6 @@ mod stream;
 mod vcpus;
 mod xenopsd;
 mod xl;
-
-/// Offset of a record's length from its first byte.
-const LENGTH: u64 = 4;
-/// Offset of a record's body from its first byte.
-const BODY: u64 = 8;
 
 /// One way to break one rule.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Contents of a PV guest that the restorer follows.
 
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::libxc::types::{END, PAGE_DATA, X86_PV_VCPU_BASIC};
-use xenstream_core::wire::libxc::vcpu::{GDT_ENTRIES_MAX, HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::types::END;
+use xenstream_core::wire::libxc::vcpu::{GDT_ENTRIES_MAX, LAYOUT_32, LAYOUT_64};
 use xenstream_core::{Profile, Rule};
 
 use super::{BODY, Case, other, second_context, with_second};
@@ -10,14 +10,9 @@ use crate::item::Part;
 use crate::libxc::{self, page_data, vcpu_basic};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
 use crate::pages::{Page, pte};
+use crate::places::{BASIC, BLOB, PAGES};
 use crate::stream::Stream;
 use crate::vcpu::Basic;
-
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-
-/// Offset of BASIC's blob.
-const BLOB: u64 = BODY + HEADER;
 
 const MAX_64: u64 = MAX_PFN_64 as u64;
 const MAX_32: u64 = MAX_PFN_32 as u64;

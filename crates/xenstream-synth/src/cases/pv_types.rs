@@ -1,24 +1,17 @@
 //! Pages that a PV guest's registers name, and their types: what takes a second walk.
 
 use xenstream_core::Rule;
-use xenstream_core::wire::libxc::types::{PAGE_DATA, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC};
-use xenstream_core::wire::libxc::vcpu::{HEADER, LAYOUT_32, LAYOUT_64};
+use xenstream_core::wire::libxc::vcpu::{LAYOUT_32, LAYOUT_64};
 use xenstream_core::wire::libxc::{p2m, page};
 
 use super::{BODY, Case};
 use crate::item::Part;
 use crate::libxc::{page_data, vcpu_basic};
 use crate::pages::Page;
+use crate::places::{BASIC, BLOB, P2M, PAGES};
 use crate::stream::Stream;
-use crate::valid::{self, GDT, P2M, RING, ROOT, START_INFO};
+use crate::valid::{self, GDT, RING, ROOT, START_INFO};
 use crate::vcpu::Basic;
-
-const PAGES: Part = Part::libxc(PAGE_DATA);
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-const FRAMES: Part = Part::libxc(X86_PV_P2M_FRAMES);
-
-/// Offset of BASIC's blob.
-const BLOB: u64 = BODY + HEADER;
 
 pub(super) fn cases() -> Vec<Case> {
     let (wide, narrow) = (valid::pv64(), valid::pv32());
@@ -49,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             wide.find(BASIC),
             BLOB + cr1,
         ),
-        again(Rule::PvP2mType, "", &wide, Page::allocated(P2M), FRAMES, BODY + p2m::HEADER),
+        again(Rule::PvP2mType, "", &wide, Page::allocated(valid::P2M), P2M, BODY + p2m::HEADER),
     ]
 }
 

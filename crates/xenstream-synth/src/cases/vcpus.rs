@@ -1,25 +1,21 @@
 //! The state of PV vcpus: values that the hypervisor refuses.
 
 use xenstream_core::Rule;
-use xenstream_core::wire::libxc::types::{STATIC_DATA_END, X86_PV_VCPU_BASIC, X86_PV_VCPU_XSAVE};
+use xenstream_core::wire::libxc::types::{STATIC_DATA_END, X86_PV_VCPU_XSAVE};
 use xenstream_core::wire::libxc::vcpu::{
-    EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, HEADER, LAYOUT_64, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VM_ASSIST_32,
+    EXTENDED_SIZE_MIN, GDT_ENTRIES_MAX, LAYOUT_64, LDT_ENTRIES_MAX, MSR, MSRS_MAX, VM_ASSIST_32,
     VM_ASSIST_64, VMCE_CAPS, XSAVE_AREA_MIN, XSAVE_MIN,
 };
 use xenstream_core::wire::msr::{MISC_FEATURES_ENABLES, PLATFORM_INFO, TSC_AUX};
 use xenstream_core::wire::xsave::{AVX, SSE, X87, least_size};
 
-use super::{BODY, Case, LENGTH, either, other};
+use super::{Case, LENGTH, either, other};
 use crate::body::{Body, Field};
 use crate::item::{Item, Part};
 use crate::libxc::{self, vcpu_basic};
 use crate::minimal;
+use crate::places::{BASIC, BLOB};
 use crate::vcpu::{Basic, extended_state, xsave_state};
-
-const BASIC: Part = Part::libxc(X86_PV_VCPU_BASIC);
-
-/// Offset of the blob.
-const BLOB: u64 = BODY + HEADER;
 
 /// The first address that is not canonical, and the last one of the lower half.
 const LOWER: [u64; 2] = [1 << 47, (1 << 47) - 1];
