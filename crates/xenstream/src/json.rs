@@ -1,30 +1,30 @@
-//! The report as JSON: one object for each image, on a line of its own. Fields may be added, never renamed.
+//! The report as JSON: one object per image, each on its own line. Fields may be added, but are never renamed.
 //!
 //! | field | |
 //! |---|---|
-//! | `path` | as it was given, `-` for standard input; what is not UTF-8 in it is replaced, and `path_bytes` then has its bytes |
-//! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null where it could not be told |
+//! | `path` | the path as given, `-` for standard input; bytes that are not UTF-8 are replaced, and `path_bytes` then has the path's bytes |
+//! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null if it could not be detected |
 //! | `compression` | `zstd`, `gzip`, `xz`, `lz4` or null |
-//! | `verdict` | `valid`, `invalid`, `unjudged`, or `error` where none could be reached |
-//! | `verified_bytes` | of an unjudged image: the bytes at its start that were verified; what follows cannot be judged |
+//! | `verdict` | `valid`, `invalid`, `unjudged`, or `error` if there is no verdict |
+//! | `verified_bytes` | for an unjudged image: the number of bytes at its start that were verified; the rest cannot be judged |
 //! | `profile` | `spec`, `restore`, `hardened` |
-//! | `target` | the release that it is to be restored on; absent where none was named |
-//! | `violation` | of an invalid image: the first broken rule; of an unjudged one: why it cannot be judged |
-//! | `hint` | what an input that is no image, or not of the format that was told, seems to be; absent where there is nothing to say |
+//! | `target` | the release on which the image will be restored; absent if none was named |
+//! | `violation` | for an invalid image: the first violation; for an unjudged one: why it cannot be judged |
+//! | `hint` | what the input seems to be, if it is not an image or not in the requested format; otherwise absent |
 //! | `error` | instead of a verdict: `kind` and `message` |
-//! | `warnings`, `findings` | broken rules at level warn, and with `--keep-going` those at deny; a rule is listed 8 times at most, `count` says how often it was broken in all |
-//! | `refused_by` | of a warning: another profile that refuses it |
-//! | `unchecked` | of a valid image: rules that were not checked, for they take a file that is not compressed; absent where all were |
+//! | `warnings`, `findings` | violations at level warn, and with `--keep-going` those at level deny; at most 8 per rule are listed, and `count` has the total |
+//! | `refused_by` | for a warning: another profile that refuses it |
+//! | `unchecked` | for a valid image: rules that were not checked, because they need an uncompressed file; absent if all were checked |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
-//! | `releases` | of a valid image: `taken_by`, the releases that take it as far as it tells; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what decides beside the stream, with the releases where it matters, unless it does on all |
-//! | `guest` | `kind` (`hvm`, `pvh`, `pv32`, `pv64`), and from the configuration `name`, `uuid`, `memory_kib`, `vcpus`; `device_model` where it is `qemu-traditional` |
-//! | `size` | bytes of the input, where that is known and it is not compressed |
-//! | `summary` | what the stream held, as far as it was read |
-//! | `bytes_read` | bytes of the input, as it is stored, that were read |
-//! | `seconds` | how long it took |
+//! | `releases` | for a valid image: `taken_by`, the releases that accept it, as far as the stream alone can tell; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what else decides, with the releases where it matters, unless it matters on all |
+//! | `guest` | `kind` (`hvm`, `pvh`, `pv32`, `pv64`), and from the configuration `name`, `uuid`, `memory_kib`, `vcpus`; `device_model` if it is `qemu-traditional` |
+//! | `size` | length of the input in bytes, if it is known and the input is not compressed |
+//! | `summary` | the contents of the stream, as far as it was read |
+//! | `bytes_read` | number of bytes read from the stored input |
+//! | `seconds` | time that the verification took |
 //!
-//! In `summary.records` the types stand by name, those of libxl and libxc together: END occurs in both layers and counts
-//! for both, so a valid `xl` image has two. Types without a name are counted in `summary.optional_records`.
+//! `summary.records` counts records by name, those of libxl and libxc together: END occurs in both layers, so a valid `xl`
+//! image has two. Types without a name are counted in `summary.optional_records`.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -37,7 +37,7 @@ use crate::{
     Summary, TargetSet, Violation,
 };
 
-/// One image's line. Serialize it with `serde_json`.
+/// The object for one image. Serialize it with `serde_json`.
 ///
 /// ```
 /// use std::path::Path;
@@ -72,13 +72,13 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The line for what came of verifying the image of this name under this profile.
+    /// Creates the object for the result of verifying the image with this name under this profile.
     #[must_use]
     pub fn new(path: &'a Path, result: &Result<Report, Error>, profile: Profile) -> Line<'a> {
         Line::of(path, result.as_ref(), profile)
     }
 
-    /// The same for a report or error that the caller has.
+    /// The same, for a borrowed report or error.
     #[must_use]
     pub fn of(path: &'a Path, result: Result<&Report, &Error>, profile: Profile) -> Line<'a> {
         let bytes = path.as_os_str().as_bytes();
@@ -103,7 +103,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What there is to say where a verdict was reached.
+/// The fields that exist if there is a verdict.
 #[derive(Clone, Debug, Serialize)]
 struct Body {
     warnings: Vec<FindingObject>,
@@ -218,7 +218,7 @@ struct FindingObject {
 }
 
 impl FindingObject {
-    /// The findings; `warned_by` is the profile that only warns of them.
+    /// Creates the list of findings. `warned_by` is the profile that only warns about them.
     fn list(findings: &Findings, warned_by: Option<Profile>) -> Vec<FindingObject> {
         let object = |violation: &Violation| FindingObject {
             violation: ViolationObject::new(violation),

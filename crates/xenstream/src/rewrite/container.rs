@@ -157,10 +157,10 @@ fn reason_against(
     }
     let swaps = from.is_libxl() && to.is_libxl() || from == to;
     if !swaps && document.find(types::CHECKPOINT).is_some() {
-        return Some("it has checkpoints; --plain makes an ordinary stream of it".into());
+        return Some("it has checkpoints; --plain turns it into an ordinary stream".into());
     }
     if !swaps && !document.ended {
-        return Some("the stream does not come to its end".into());
+        return Some("the stream is incomplete".into());
     }
     None
 }
@@ -260,7 +260,7 @@ fn device_model(
                 match moved(document, piece, from, to)? {
                     Some(pieces) => model.extend(pieces),
                     None => {
-                        let reason = "the device model is not QEMU upstream, and there is no other in the new container";
+                        let reason = "the device model is not upstream QEMU, the only one that the new container supports";
                         log.obstacle(piece.range.start, name(piece.part), reason, None);
                     }
                 }

@@ -65,37 +65,37 @@ impl Loss {
         }
     }
 
-    /// What the guest loses, in a sentence.
+    /// Returns what the guest loses, in a sentence.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
             Loss::CpuPolicy => {
-                "the target makes up a CPU policy of its own: the guest may see other processor features, which is safe only on a processor of the same model"
+                "the target uses a CPU policy of its own: the guest may see other processor features, which is safe only on a processor of the same model"
             }
-            Loss::CpuidLeaves => "leaves of CPUID disappear under the running guest",
+            Loss::CpuidLeaves => "CPUID leaves disappear while the guest runs",
             Loss::ArchCapabilities => {
-                "the guest does not learn that its processor is free of some faults, and may apply mitigations that it does not need"
+                "the guest does not learn that its processor lacks some vulnerabilities, and may apply unnecessary mitigations"
             }
             Loss::PendingEsr => "an error of the local APIC that the guest has not read yet is lost",
             Loss::RtcOffset => {
                 "the offset of the guest's clock is lost; the toolstack usually sets it from the configuration"
             }
             Loss::SpecCtrl => {
-                "a speculation mitigation that the guest has turned on is off until it turns it on again"
+                "a speculation mitigation that the guest has enabled is off until the guest enables it again"
             }
             Loss::VirtSpecCtrl => {
-                "the guest's protection against speculative store bypass is off until it turns it on again"
+                "the guest's protection against speculative store bypass is off until the guest enables it again"
             }
             Loss::DeviceModel => {
-                "the state of the emulated devices is lost: an HVM guest does not run without it unless it is supplied by other means"
+                "the state of the emulated devices is lost; an HVM guest cannot run without it, unless it comes from elsewhere"
             }
             Loss::Xenstore => {
-                "what the device model keeps in xenstore is lost, such as where it has mapped video memory"
+                "the device model's data in xenstore is lost, such as where it has mapped video memory"
             }
             Loss::UefiVariables => {
-                "the UEFI variables of the guest are lost, boot entries and keys among them"
+                "the UEFI variables of the guest are lost, including boot entries and keys"
             }
-            Loss::Tpm => "the state of the guest's TPM is lost, and with it the keys that are sealed to it",
+            Loss::Tpm => "the state of the guest's TPM is lost, including the keys sealed to it",
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn plain(document: &mut Document<'_>, checkpoint: Option<u64>, log: &
     }
     let chosen = checkpoint.unwrap_or(complete);
     let Some(round) = chosen.checked_sub(1).and_then(|n| rounds.get(usize::try_from(n).ok()?)) else {
-        let reason = format!("it has no checkpoint {chosen}: those that are complete are 1 to {complete}");
+        let reason = format!("it has no checkpoint {chosen}; the complete ones are 1 to {complete}");
         log.obstacle(document.end, "stream", reason, None);
         return;
     };

@@ -84,7 +84,7 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
     let has = |part: Part| document.pieces.iter().any(|piece| piece.part == part);
     let record = |kind| has(Part::LibxcRecord(kind));
     let Some(last) = document.pieces.last() else {
-        return Ok(Some("nothing of the guest is there".into()));
+        return Ok(Some("none of the guest is there".into()));
     };
     if record(types::CHECKPOINT) {
         return Ok(Some("it has checkpoints; --plain ends it at the last one".into()));
@@ -98,7 +98,7 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
     // What is there of another header has to be the start of an END.
     let torn = document.read(last.range.end..document.end)?;
     if torn.iter().any(|byte| *byte != 0) {
-        return Ok(Some("it ends inside the header of a record: what that held is missing".into()));
+        return Ok(Some("it ends inside the header of a record, whose contents are missing".into()));
     }
     if !record(types::END) && document.guest != Some(Guest::Hvm) {
         return Ok(Some(
@@ -115,7 +115,7 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
     let has_model = has(Part::LibxlRecord(libxl::types::EMULATOR_CONTEXT))
         || has(Part::XenopsdRecord(xenopsd::types::QEMU_TRAD));
     if kind == Some(GuestKind::Hvm) && !has_model && document.format != crate::Format::Libxc {
-        return Ok(Some("the state of the device model has not come".into()));
+        return Ok(Some("the device model's state is missing".into()));
     }
     Ok(None)
 }

@@ -55,7 +55,7 @@ impl State<'_> {
         // What is missing counts as zero from now on, so what did not count has to be.
         let beyond = self.state.get(counts.min(SIZE)..).unwrap_or_default();
         if beyond.iter().any(|byte| *byte != 0) {
-            log.obstacle(offset, place, "what the size field leaves out is not zero", None);
+            log.obstacle(offset, place, "the bytes beyond the size field are not zero", None);
             return None;
         }
         let mut new = self.state.to_vec();

@@ -86,7 +86,7 @@ fn under_restore() -> Vec<Cure> {
         // The size field, with and without all of the structure.
         (extended(whole(64), 31), Rule::PvExtendedSize, Ok(extended(whole(64), 64))),
         (extended(whole(24), 24), Rule::PvExtendedSize, Ok(extended(whole(64), 64))),
-        (extended(marked, 24), Rule::PvExtendedSize, Err("what the size field leaves out is not zero")),
+        (extended(marked, 24), Rule::PvExtendedSize, Err("the bytes beyond the size field are not zero")),
         // Longer and shorter than the components, which are the same on every processor.
         (xsave(900, 7, 3), Rule::PvXsaveArea, Ok(xsave(848, 7, 3))),
         (xsave(848, 3, 3), Rule::PvXsaveArea, Ok(xsave(592, 3, 3))),

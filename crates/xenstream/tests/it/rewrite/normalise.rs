@@ -146,7 +146,7 @@ fn what_is_not_certain_is_not_repaired() {
         (cut(&pv, 8), "END of a PV guest's stream is missing"),
         (context.bytes(), "HVM_PARAMS has not come"),
         (pages.bytes(), "it ends inside or after PAGE_DATA"),
-        (hvm.until(Part::libxl(2)).bytes(), "the state of the device model has not come"),
+        (hvm.until(Part::libxl(2)).bytes(), "the device model's state is missing"),
     ] {
         let (refused, _) = converted(&bytes, &options(), &repair());
         assert!(refused.obstacles[0].reason.starts_with(reason), "{:?}", refused.obstacles);

@@ -61,7 +61,7 @@ fn stream_ends_at_the_requested_checkpoint() {
         for checkpoint in [0, 4] {
             let what = Convert::default().with_checkpoint(Some(checkpoint));
             let (refused, _) = converted(&bytes, &options, &what);
-            let reason = format!("it has no checkpoint {checkpoint}: those that are complete are 1 to 3");
+            let reason = format!("it has no checkpoint {checkpoint}; the complete ones are 1 to 3");
             assert_eq!(refused.obstacles[0].reason, reason);
         }
     }
