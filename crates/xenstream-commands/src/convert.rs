@@ -202,8 +202,7 @@ fn print(arguments: &Arguments, result: &Result<Converted, Error>) -> io::Result
         }),
     };
     let mut out = output::stdout();
-    serde_json::to_writer(&mut out, &object)?;
-    writeln!(out)?;
+    json::write_line(&mut out, &object)?;
     out.flush()
 }
 

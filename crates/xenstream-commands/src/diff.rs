@@ -246,8 +246,7 @@ fn print(out: &mut impl Write, arguments: &Arguments, diff: &Diff) -> io::Result
             samples: diff.pages.samples.iter().map(sample).collect(),
         },
     };
-    serde_json::to_writer(&mut *out, &object)?;
-    writeln!(out)
+    json::write_line(out, &object)
 }
 
 fn sample(sample: &Sample) -> SampleObject {

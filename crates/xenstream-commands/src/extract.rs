@@ -215,8 +215,7 @@ fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result
         }),
     };
     let mut out = output::stdout();
-    serde_json::to_writer(&mut out, &object)?;
-    writeln!(out)?;
+    json::write_line(&mut out, &object)?;
     out.flush()
 }
 

@@ -89,7 +89,7 @@ fn tell(out: &mut impl Write, relayed: &Relayed, arguments: &Arguments) -> io::R
                 line: json::Line::new(path, result, arguments.judging.profile),
                 bytes_relayed: relayed.bytes,
             };
-            writeln!(out, "{}", serde_json::to_string(&line)?)?;
+            json::write_line(out, &line)?;
         }
         Ok(report) if report.is_valid() && arguments.quiet => {}
         Ok(report) => output::report(out, path, report)?,

@@ -161,8 +161,7 @@ fn print(
 ) -> io::Result<()> {
     match (arguments.quiet, result) {
         _ if arguments.json => {
-            serde_json::to_writer(&mut *out, &json::Line::new(path, result, arguments.judging.profile))?;
-            writeln!(out)
+            json::write_line(out, &json::Line::new(path, result, arguments.judging.profile))
         }
         (2.., _) => Ok(()),
         (1, Ok(report)) if report.is_valid() && report.warnings.is_empty() => Ok(()),
@@ -186,8 +185,7 @@ fn print(
 /// Prints the totals.
 fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()> {
     if arguments.json {
-        serde_json::to_writer(&mut *out, &tally.object())?;
-        writeln!(out)?;
+        json::write_line(out, &tally.object())?;
         return out.flush();
     }
     if arguments.quiet == 0 {

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 use serde::Serialize;
-use xenstream::json::Line;
+use xenstream::json::{Line, write_line};
 use xenstream::{Error as StreamError, Report, Untrusted, Violation};
 
 use crate::arguments::Operation;
@@ -181,8 +181,8 @@ fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
         bytes_relayed: entry.bytes_relayed,
         body,
     };
-    let mut text = serde_json::to_vec(&line)?;
-    text.push(b'\n');
+    let mut text = Vec::new();
+    write_line(&mut text, &line)?;
     // A pipe that nobody reads, or not fast enough, must not keep the stream waiting.
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let mut file =

@@ -27,25 +27,41 @@
 //! image has two. Types without a name are counted in `summary.optional_records`.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::{
     Error, Findings, Format, GuestDescription, GuestKind, Profile, RecordRef, Refusal, Releases, Report,
     Summary, TargetSet, Violation,
 };
 
-/// The object for one image. Serialize it with `serde_json`.
+/// Writes an object as a line of JSON in ASCII: a string from an image or a path might otherwise control the terminal or
+/// the log that shows it.
+///
+/// # Errors
+/// The writer fails.
+pub fn write_line(out: &mut (impl Write + ?Sized), object: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    object.serialize(&mut Serializer::with_formatter(&mut *out, Ascii))?;
+    out.write_all(b"\n")
+}
+
+/// The object for one image. [`write_line`] prints it.
 ///
 /// ```
 /// use std::path::Path;
 ///
+/// use xenstream::json;
+///
 /// let options = xenstream::Options::default();
 /// let report = xenstream::verify_slice(b"", &options);
-/// let line = xenstream::json::Line::new(Path::new("-"), &report, options.policy.profile());
-/// let text = serde_json::to_string(&line).unwrap();
+/// let mut text = Vec::new();
+/// json::write_line(&mut text, &json::Line::new(Path::new("-"), &report, options.policy.profile())).unwrap();
+/// let text = String::from_utf8(text).unwrap();
 /// assert!(text.starts_with(r#"{"path":"-","format":null,"compression":null,"verdict":"invalid","profile":"restore","#));
 /// ```
 #[derive(Clone, Debug, Serialize)]
@@ -379,4 +395,43 @@ struct PagesObject {
     broken: u64,
     xalloc: u64,
     absent: u64,
+}
+
+/// Compact JSON in ASCII.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return CompactFormatter.write_string_fragment(out, fragment);
+        }
+        let mut units = [0; 2];
+        for character in fragment.chars() {
+            match character {
+                ' '..='~' => write!(out, "{character}")?,
+                _ => {
+                    for unit in character.encode_utf16(&mut units) {
+                        write!(out, "\\u{unit:04x}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_ascii_and_mean_the_same() {
+        for text in ["plain", "\u{9b}31m", "\x7f\x1b\n\"\\", "\u{202e}", "\u{1F980} \u{fc}", ""] {
+            let mut json = Vec::new();
+            write_line(&mut json, &text).unwrap();
+            assert_eq!(json.pop(), Some(b'\n'));
+            assert!(json.iter().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
+            assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+        }
+    }
 }

@@ -5,8 +5,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::{CompactFormatter, Formatter};
 use xenstream::inspect::{Inspection, Row, View};
 use xenstream::{Error, Profile, json};
 
@@ -48,8 +46,7 @@ impl Objects {
     }
 
     fn print(&mut self, object: &impl Serialize) -> io::Result<()> {
-        object.serialize(&mut Serializer::with_formatter(&mut self.out, Ascii))?;
-        writeln!(self.out)
+        json::write_line(&mut self.out, object)
     }
 }
 
@@ -86,44 +83,6 @@ impl Bytes {
             field: view.field.map(|name| name.field),
             element: view.field.and_then(|name| name.element),
             structure: view.field.map(|name| name.structure),
-        }
-    }
-}
-
-/// Compact, ASCII-only JSON. A string from the guest might otherwise control the terminal that shows it.
-struct Ascii;
-
-impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return CompactFormatter.write_string_fragment(out, fragment);
-        }
-        let mut units = [0; 2];
-        for character in fragment.chars() {
-            match character {
-                ' '..='~' => write!(out, "{character}")?,
-                _ => {
-                    for unit in character.encode_utf16(&mut units) {
-                        write!(out, "\\u{unit:04x}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_are_ascii_and_mean_the_same() {
-        for text in ["plain", "\u{9b}31m", "\x7f\x1b\n\"\\", "\u{1F980} \u{fc}", ""] {
-            let mut json = Vec::new();
-            text.serialize(&mut Serializer::with_formatter(&mut json, Ascii)).unwrap();
-            assert!(json.iter().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
-            assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
         }
     }
 }
