@@ -26,8 +26,8 @@
  * - Returned strings are static: valid until the library is unloaded, and not to be freed or changed.
  * - Different threads may use different verifiers at the same time. Only one thread at a time may use a verifier or
  *   a policy.
- * - It does not end the program, and throws no exception. It does not allocate, except xs_verify_fd() and
- *   xs_relay_fd(): as in any Rust program, these abort if there is no memory left.
+ * - It does not end the program, and throws no exception. It does not allocate, except the functions whose names end
+ *   in _fd: as in any Rust program, these abort if there is no memory left.
  */
 
 
@@ -62,6 +62,25 @@
 
 // Size of xs_report.message in bytes.
 #define XS_MESSAGE_SIZE 512
+
+// Make an ordinary stream of a checkpointed one, which ends at its last complete checkpoint, or at
+// xs_conversion.checkpoint.
+#define XS_CONVERT_PLAIN (1 << 0)
+
+// Leave the last copy of each page.
+#define XS_CONVERT_COMPACT (1 << 1)
+
+// Zero padding and reserved words, drop what readers pass over, put records in the order of savers.
+#define XS_CONVERT_NORMALISE (1 << 2)
+
+// Repair what is certain.
+#define XS_CONVERT_REPAIR (1 << 3)
+
+// Compress the output with zstd.
+#define XS_CONVERT_ZSTD (1 << 4)
+
+// Replace a file of the output's name.
+#define XS_CONVERT_OVERWRITE (1 << 5)
 
 // The result of a function. Below 0, the call was wrong or the system failed, and there is no verdict.
 typedef enum {
@@ -232,6 +251,51 @@ typedef struct {
   char message[XS_MESSAGE_SIZE];
 } xs_report;
 
+// A change that a conversion made, or, with a `reason`, what is in its way. The strings are the library's, and live
+// until the call returns.
+typedef struct {
+  // Offset in the input.
+  uint64_t offset;
+  // The record, and what of it.
+  const char *place;
+  // The field that changed; null with a reason.
+  const char *field;
+  // What it was; null with a reason.
+  const char *before;
+  // What it is; null with a reason.
+  const char *after;
+  // Why there is no output; null for a change.
+  const char *reason;
+  // The name of what the guest loses, or would lose; null if that is nothing, or if no name allows it.
+  const char *loss;
+} xs_change;
+
+// Is called for each change and for what is in the way, with the context of the conversion. It must return.
+typedef void (*xs_on_change)(void *context, const xs_change *change);
+
+// What to make of a stream. Zeros stand for nothing; the release that it is for is that of the policy.
+typedef struct {
+  // XS_CONVERT_ flags.
+  uint32_t flags;
+  // The container that the guest is put into, as a format; XS_FORMAT_AUTO keeps the one that it is in.
+  xs_format container;
+  // The checkpoint at which a checkpointed stream ends, counting from 1; 0 stands for none.
+  uint64_t checkpoint;
+  // The configuration for the container; may be null.
+  const void *config;
+  // Its length in bytes.
+  size_t config_length;
+  // Names of what the guest may lose, apart by commas; may be null. docs/convert.md lists them.
+  const char *lossy;
+  // Is told of changes; may be null.
+  xs_on_change on_change;
+  // Is handed to that function.
+  void *context;
+} xs_conversion;
+
+// The format of extracted memory.
+typedef int xs_memory_format;
+
 // Detected from the magic at the start of the stream.
 #define XS_FORMAT_AUTO 0
 
@@ -315,6 +379,15 @@ typedef struct {
 
 // The state of the device model.
 #define XS_LAYER_QEMU 8
+
+// An ELF core file with the vcpus' registers.
+#define XS_MEMORY_ELF 0
+
+// A sparse file by pfn.
+#define XS_MEMORY_RAW 1
+
+// What LiME writes.
+#define XS_MEMORY_LIME 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -542,6 +615,41 @@ const char *xs_rule_name(uint32_t number);
 
 // Returns the name of a layer, such as "libxc"; null for an unknown number.
 const char *xs_layer_name(int layer);
+
+// Converts the stream in a file, pipe or socket to a new file of this name. The file appears when it is whole, and only
+// if it verifies under the policy. With a null `path` nothing is written, and the changes are told all the same.
+//
+// `fd` stays open. `policy`, `conversion` and `report` may be null. `report` describes the input; its `bytes_written`
+// is the length of the output, and its `message` says what is in the way.
+//
+// Returns XS_STATUS_OK if the stream is converted, or would be, XS_STATUS_INVALID if not, XS_STATUS_UNJUDGED if the input
+// cannot be judged; XS_STATUS_ERROR_OUTPUT if the file exists, is the input or cannot be written;
+// XS_STATUS_ERROR_NAME if no loss has a name in `lossy`; otherwise what xs_verify_fd() returns.
+xs_status xs_convert_fd(int fd,
+                        const char *path,
+                        xs_format format,
+                        const xs_policy *policy,
+                        const xs_conversion *conversion,
+                        xs_report *report);
+
+// Extracts the guest's memory from a file, pipe or socket to a new file of this name, as far as the image goes, be it
+// valid or not. The file appears when it is whole.
+//
+// `first_pfn` and `last_pfn` bound the pages; 0 and UINT64_MAX stand for all. `checkpoint` counts from 1; 0 stands for
+// the last complete one. `fd` stays open. `policy` and `report` may be null; `bytes_written` is the length of the output,
+// 0 if no page was there.
+//
+// Returns what xs_verify_fd() returns for the image; XS_STATUS_ERROR_OUTPUT if the file exists, is the input or cannot
+// be written; XS_STATUS_ERROR_INPUT if there is no such checkpoint; XS_STATUS_ERROR_ARGUMENT if the last pfn comes
+// before the first, or `memory_format` is none; XS_STATUS_ERROR_NULL if `path` is null.
+xs_status xs_extract_fd(int fd,
+                        const char *path,
+                        xs_memory_format memory_format,
+                        uint64_t first_pfn,
+                        uint64_t last_pfn,
+                        uint64_t checkpoint,
+                        const xs_policy *policy,
+                        xs_report *report);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -79,7 +79,7 @@ pub unsafe extern "C" fn xs_verify_fd(
         call.run(|options| {
             // SAFETY: the caller keeps the descriptor open until we return.
             let fd = unsafe { descriptor(fd) }?;
-            Ok((verify_fd(fd, options), 0))
+            Ok(Outcome::new(verify_fd(fd, options), 0))
         })
     }))
 }
@@ -115,13 +115,32 @@ pub unsafe extern "C" fn xs_relay_fd(
             let (input, output) = unsafe { (descriptor(input)?, descriptor(output)?) };
             let _held = sigpipe::Held::back();
             let relayed = relay(input, output, options);
-            Ok((relayed.result, relayed.bytes))
+            Ok(Outcome::new(relayed.result, relayed.bytes))
         })
     }))
 }
 
+/// What came of reading a stream.
+pub(crate) struct Outcome {
+    result: Result<Report, Error>,
+    bytes_written: u64,
+    /// Of a stream that was to be changed: whether it was, or what is in the way, whatever the input was found to be.
+    made: Option<Result<(), String>>,
+}
+
+impl Outcome {
+    pub(crate) fn new(result: Result<Report, Error>, bytes_written: u64) -> Outcome {
+        Outcome { result, bytes_written, made: None }
+    }
+
+    /// The same, of a stream that was changed or not.
+    pub(crate) fn with_made(self, made: Result<(), String>) -> Outcome {
+        Outcome { made: Some(made), ..self }
+    }
+}
+
 /// What the calls have in common.
-struct Call {
+pub(crate) struct Call {
     options: Result<Options, xs_status>,
     report: Option<Output<xs_report>>,
 }
@@ -129,7 +148,7 @@ struct Call {
 impl Call {
     /// # Safety
     /// What the header asks of a policy and of a result.
-    unsafe fn new(
+    pub(crate) unsafe fn new(
         format: xs_format,
         policy: *const xs_policy,
         report: *mut xs_report,
@@ -146,16 +165,13 @@ impl Call {
     }
 
     /// Reads a stream and reports what came of it, with how many bytes were written.
-    fn run(
+    pub(crate) fn run(
         self,
-        read: impl FnOnce(&Options) -> Result<(Result<Report, Error>, u64), xs_status>,
+        read: impl FnOnce(&Options) -> Result<Outcome, xs_status>,
     ) -> Result<xs_status, xs_status> {
         let options = self.options?;
         // What is in a state that nobody should see after a panic is dropped with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let (result, bytes_written) = read(&options)?;
-            Ok(describe(&result, bytes_written))
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| Ok(describe(&read(&options)?))));
         let (status, report) = outcome.map_err(|_| xs_status::ErrorInternal)??;
         if let Some(output) = self.report {
             // SAFETY: the caller promised it.
@@ -167,7 +183,7 @@ impl Call {
 
 /// # Safety
 /// The descriptor, if it is not negative, stays open as long as this lives.
-unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_status> {
+pub(crate) unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_status> {
     if fd < 0 {
         return Err(xs_status::ErrorArgument);
     }
@@ -175,9 +191,10 @@ unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_status> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, xs_report) {
-    let mut told = xs_report { bytes_written, ..xs_report::EMPTY };
-    let (status, message) = match result {
+fn describe(outcome: &Outcome) -> (xs_status, xs_report) {
+    let Outcome { result, bytes_written, made } = outcome;
+    let mut told = xs_report { bytes_written: *bytes_written, ..xs_report::EMPTY };
+    let (mut status, mut message) = match result {
         Ok(report) => {
             told.summary = xs_summary::new(&report.summary, report.summary.bytes);
             told.bytes_read = report.bytes_read;
@@ -197,6 +214,14 @@ fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, x
             (failure(error), error.message())
         }
     };
+    match made {
+        Some(Ok(())) => status = xs_status::Ok,
+        Some(Err(reason)) => {
+            status = if status == xs_status::Unjudged { status } else { xs_status::Invalid };
+            message.clone_from(reason);
+        }
+        None => {}
+    }
     // SAFETY: the message lies in `told`, and the line is gone before that is used again.
     let mut line = unsafe { Line::new(told.message.as_mut_ptr(), XS_MESSAGE_SIZE) };
     // A line takes everything that it is given.
@@ -207,7 +232,10 @@ fn describe(result: &Result<Report, Error>, bytes_written: u64) -> (xs_status, x
 fn failure(error: &Error) -> xs_status {
     match error {
         Error::Decompress { .. } => xs_status::ErrorDecompress,
-        Error::Write { .. } => xs_status::ErrorOutput,
+        Error::Write { .. } | Error::Create(_) | Error::Exists | Error::NoFile | Error::SameFile => {
+            xs_status::ErrorOutput
+        }
+        Error::TooSparse { .. } => xs_status::ErrorOutput,
         Error::ConsumerGone { .. } => xs_status::ErrorConsumerGone,
         _ => xs_status::ErrorInput,
     }

@@ -27,6 +27,8 @@ mod summary;
 #[cfg(feature = "std")]
 mod descriptor;
 mod name;
+#[cfg(feature = "std")]
+mod rewrite;
 
 #[cfg(not(any(feature = "std", test)))]
 mod panic;
@@ -43,6 +45,8 @@ pub use policy::{
     xs_policy, xs_policy_init, xs_policy_set_checkpointing, xs_policy_set_level, xs_policy_set_limit,
     xs_policy_set_target,
 };
+#[cfg(feature = "std")]
+pub use rewrite::*;
 pub use status::{xs_status, xs_status_text};
 pub use summary::xs_summary;
 pub use verifier::{

@@ -7,3 +7,5 @@ mod descriptor;
 mod misuse;
 #[cfg(feature = "std")]
 mod restore_helper;
+#[cfg(feature = "std")]
+mod rewrite;
