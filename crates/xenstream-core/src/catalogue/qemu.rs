@@ -23,14 +23,21 @@ macro_rules! qemu {
         why: "QEMU refuses every other version, and the toolstack abandons the restore after all memory has been transferred."
         source: "QEMU, qemu_loadvm_state(), QEMU_VM_FILE_VERSION"
         message: "the device state has version {found}; QEMU reads version {expected}"
-    QemuFirstSection "qemu::first-section" W W D
+    QemuFirstSection "qemu::first-section" W D D
         field: 1, framing: kept, by: core
         title: "unexpected first section of QEMU's state"
-        refuses: "Upstream QEMU state whose first section is not the full state of a device (type 4)."
-        why: "Under Xen, QEMU writes no other first section. A configuration section (7) comes from a QEMU that was not started for Xen, and a memory section (1) would overwrite the guest's memory."
-        source: "QEMU, qemu_save_device_state(); QEMU's accelerator for Xen switches the configuration section off"
+        refuses: "Upstream QEMU state whose first section is neither the full state of a device (type 4) nor the start of a larger one (type 1)."
+        why: "QEMU does not know such a section there and stops, and the toolstack abandons the restore after all memory has been transferred. A configuration section (7) comes from a QEMU that was not started for Xen."
+        source: "QEMU, qemu_loadvm_state_main(); QEMU's accelerator for Xen switches the configuration section off"
         message: "the first section of the device state has type {found}, not {expected}"
-    QemuName "qemu::name" W W D
+    QemuMemorySection "qemu::memory-section" W W D
+        field: 1, framing: kept, by: core
+        title: "QEMU's state with a section for memory"
+        refuses: "Upstream QEMU state whose first section is the start of a larger one (type 1)."
+        why: "Under Xen, QEMU writes the full state of devices only. It writes its other states, of which memory is one, in such sections, and one for memory would overwrite the guest's."
+        source: "QEMU, qemu_save_device_state(), qemu_loadvm_state_main()"
+        message: "the first section of the device state has type {found}, not {expected}"
+    QemuName "qemu::name" W D D
         field: 1, framing: kept, by: core
         title: "impossible device name"
         refuses: "A first section of QEMU state whose device name is empty, too long, or not printable ASCII."

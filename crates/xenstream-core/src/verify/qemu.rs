@@ -83,7 +83,9 @@ impl Verifier {
             self.qemu_next(id, Bytes::QemuNameLength);
         } else {
             let full = u64::from(qemu::SECTION_FULL);
-            self.find(Rule::QemuFirstSection, at, u64::from(kind), full, o)?;
+            let rule =
+                if kind == qemu::SECTION_START { Rule::QemuMemorySection } else { Rule::QemuFirstSection };
+            self.find(rule, at, u64::from(kind), full, o)?;
             self.qemu_last();
         }
         Ok(())

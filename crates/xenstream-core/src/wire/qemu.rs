@@ -7,6 +7,8 @@
 pub const MAGIC: u32 = u32::from_be_bytes(*b"QEVM");
 /// The only `version` that QEMU reads.
 pub const VERSION: u32 = 3;
+/// Type of a section that starts a state that comes in parts, as that of memory does.
+pub const SECTION_START: u8 = 1;
 /// Type of a section that holds a device's whole state.
 pub const SECTION_FULL: u8 = 4;
 /// The last byte: no further section follows.

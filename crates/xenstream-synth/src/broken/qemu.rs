@@ -37,8 +37,12 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::QemuFirstSection, STATE, |d| {
         let (index, start) = state(d)?;
-        let kind = d.one_of(&[0, 1, 7, 0x7E, 0xFF])?;
+        let kind = d.one_of(&[0, 2, 7, 0x7E, 0xFF])?;
         d.field(index, start + at::SECTION, Field::U8(kind))
+    }),
+    Break::new(Rule::QemuMemorySection, STATE, |d| {
+        let (index, start) = state(d)?;
+        d.field(index, start + at::SECTION, Field::U8(1))
     }),
     Break::new(Rule::QemuName, STATE, |d| {
         let (index, start) = state(d)?;

@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             .note("what a saver leaves whose device model had died"),
         byte(Rule::QemuVersion, "", at::VERSION + 3, 2).at(version),
         byte(Rule::QemuFirstSection, "", at::SECTION, 7).note("a configuration, of a QEMU that is not Xen's"),
-        byte(Rule::QemuFirstSection, "memory", at::SECTION, 1),
+        byte(Rule::QemuMemorySection, "", at::SECTION, 1),
         byte(Rule::QemuName, "", at::NAME_LENGTH, 0),
         byte(Rule::QemuName, "too-long", at::NAME_LENGTH, (SIZE - at::NAME - 8) as u8),
         byte(Rule::QemuName, "unprintable", at::NAME + 4, b'\n'),
