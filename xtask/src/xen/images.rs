@@ -30,6 +30,21 @@ struct Row {
 
 /// Every image of the repository that a plain `xl restore` is for.
 pub(super) fn of_the_repository() -> Result<Vec<Image>> {
+    let mut images = edited()?;
+    let real = root().join("corpus/real");
+    let entries = fs::read_dir(&real).with_context(|| real.display().to_string())?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    // What Remus sent ends with a checkpoint, which `xl migrate-receive` takes and `xl restore` does not.
+    let is_plain = |name: &str| name.ends_with(".xl.xz") && !name.contains("remus");
+    images.extend(
+        files.into_iter().map(Image::of_file).filter(|image| is_plain(&image.base.to_string_lossy())),
+    );
+    Ok(images)
+}
+
+/// The images of corpus/hypervisor, in the order of its table.
+pub(super) fn edited() -> Result<Vec<Image>> {
     let directory = root().join("corpus/hypervisor");
     let table = directory.join("edits.jsonl");
     let text = fs::read_to_string(&table).with_context(|| table.display().to_string())?;
@@ -40,15 +55,6 @@ pub(super) fn of_the_repository() -> Result<Vec<Image>> {
         let base = directory.join(format!("{}.xz", row.base));
         images.push(Image { name: row.name, base, edits: row.edits });
     }
-    let real = root().join("corpus/real");
-    let entries = fs::read_dir(&real).with_context(|| real.display().to_string())?;
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    // What Remus sent ends with a checkpoint, which `xl migrate-receive` takes and `xl restore` does not.
-    let is_plain = |name: &str| name.ends_with(".xl.xz") && !name.contains("remus");
-    images.extend(
-        files.into_iter().map(Image::of_file).filter(|image| is_plain(&image.base.to_string_lossy())),
-    );
     Ok(images)
 }
 

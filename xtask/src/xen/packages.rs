@@ -17,8 +17,8 @@ const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 /// Directories that dom0 mounts something on.
 const MOUNTED: [&str; 7] = ["proc", "sys", "dev", "run", "tmp", "var", "mnt"];
 
-/// Where images say that their device model is. Debian's name of it since bookworm.
-const DEVICE_MODEL: &str = "usr/libexec/xen-qemu-system-i386";
+/// Where images say that their device model is: Debian's name of it up to bullseye, and since bookworm.
+const DEVICE_MODELS: [&str; 2] = ["usr/bin/qemu-system-i386", "usr/libexec/xen-qemu-system-i386"];
 
 /// The unpacked root of dom0.
 pub(super) struct Root {
@@ -88,7 +88,9 @@ impl Root {
             Ok(())
         };
         link("busybox", "bin/sh")?;
-        link("/usr/bin/qemu-system-i386", DEVICE_MODEL)
+        let [older, newer] = DEVICE_MODELS;
+        link(&format!("/{older}"), newer)?;
+        link(&format!("/{newer}"), older)
     }
 }
 

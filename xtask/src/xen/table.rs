@@ -1,6 +1,6 @@
 //! corpus/hypervisor/answers.jsonl: what each release did with each image, in a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use xenstream_peer::Release;
 
 use super::answer::{self, Answer, Verdict};
+use super::images;
 use crate::root;
 
 /// A row of the table. Paths and numbers of domains, which differ from run to run, are not in it.
@@ -47,7 +48,8 @@ impl Row {
     }
 }
 
-/// Puts the answers of earlier runs into the table, over those that it has to the same questions.
+/// Puts the answers of earlier runs into the table, over those that it has to the same questions. Images of corpus/real
+/// are not in it: several were saved on another processor, or want a file of the host that they were saved on.
 pub(super) fn record(directory: &Path) -> Result<()> {
     let path = root().join("corpus/hypervisor/answers.jsonl");
     let mut rows = BTreeMap::new();
@@ -58,12 +60,13 @@ pub(super) fn record(directory: &Path) -> Result<()> {
             rows.insert(row.key(), row);
         }
     }
+    let edited: BTreeSet<_> = images::edited()?.into_iter().map(|image| image.name).collect();
     let mut recorded = 0;
     for release in Release::ALL {
         let kept = super::answers_of(&directory.join(release.to_string()));
         for answer in answer::load(&kept)? {
             // A restore that takes too long says something of the machine, not of the image.
-            if answer.helper || answer.verdict == Verdict::Timeout {
+            if answer.helper || answer.verdict == Verdict::Timeout || !edited.contains(&answer.image) {
                 continue;
             }
             let row = Row::of(&answer);
