@@ -9,25 +9,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use xenstream::{Options, Policy, Report, Target};
 
-/// The answers that `restore` does not give, or need not give, and why. With a release, only of that one.
-const NOT_COMPARED: [(&str, Option<&str>, &str); 9] = [
-    ("hvm-ctx-header-end", None, "a guest without registers never runs"),
-    ("hvm-ctx-no-cpu", None, "a guest without registers never runs"),
-    ("hvm-cpu-none", None, "a guest without registers never runs"),
-    ("hvm-no-params", None, "a guest without its parameters finds no xenstore"),
-    ("hvm-params-no-store", None, "a guest without this parameter finds no xenstore"),
-    (
-        "hvm-no-emulator",
-        Some("4.17.7"),
-        "the hypervisor was asked alone; QEMU does not start without its state",
-    ),
-    ("hvm-qevm-zero", Some("4.17.7"), "the hypervisor was asked alone; QEMU does not start from zeros"),
-    (
-        "hvm-qevm-half",
-        None,
-        "QEMU's state has no lengths: one that is cut after a zero byte seems to end there",
-    ),
-    ("pv-no-shinfo", None, "a guest without its shared info has lost its event channels"),
+/// The answers that `restore` does not give, or need not give, and why.
+const NOT_COMPARED: [(&str, &str); 10] = [
+    ("hvm-cpuid-leaf7-max", "only Xen up to 4.14 takes such a limit, and no saver writes it"),
+    ("hvm-ctx-header-end", "a guest without registers never runs"),
+    ("hvm-ctx-no-cpu", "a guest without registers never runs"),
+    ("hvm-cpu-none", "a guest without registers never runs"),
+    ("hvm-no-params", "a guest without its parameters finds no xenstore"),
+    ("hvm-params-no-store", "a guest without this parameter finds no xenstore"),
+    ("hvm-qevm-end", "a state with something appended ends so too, and QEMU takes it: hvm-qevm-appended"),
+    ("hvm-qevm-half", "QEMU's state has no lengths: one cut after a zero byte seems to end there"),
+    ("hvm-qevm-name", "only QEMU itself knows which devices it has"),
+    ("pv-no-shinfo", "a guest without its shared info has lost its event channels"),
 ];
 
 /// An image of the table: a real one with an edit.
@@ -78,20 +71,14 @@ impl Answer {
         Target::of_host(minor, point).unwrap().target
     }
 
-    fn is_compared(&self) -> bool {
-        let is_meant =
-            |name: &str, xen: Option<&str>| name == self.image && xen.is_none_or(|xen| xen == self.xen);
-        !NOT_COMPARED.iter().any(|(name, xen, _)| is_meant(name, *xen))
-    }
-
     /// Whether `restore` for exactly this release says so too.
-    fn agrees(&self, bytes: &[u8]) -> bool {
+    fn agrees(&self, image: &Path) -> bool {
         let restore = Policy::restore().with_target(Some(self.target()));
         match self.verdict {
-            Verdict::Taken => verify(bytes, restore).is_valid(),
-            Verdict::Refused => !verify(bytes, restore).is_valid(),
+            Verdict::Taken => verify(image, restore).is_valid(),
+            Verdict::Refused => !verify(image, restore).is_valid(),
             // It was taken first, and what happens then is for `hardened`.
-            Verdict::HostCrash => !verify(bytes, Policy::hardened()).is_valid(),
+            Verdict::HostCrash => !verify(image, Policy::hardened()).is_valid(),
         }
     }
 }
@@ -130,8 +117,9 @@ fn edited(row: &Row, bases: &HashMap<String, Vec<u8>>) -> Vec<u8> {
     bytes
 }
 
-fn verify(bytes: &[u8], policy: Policy) -> Report {
-    xenstream::verify_slice(bytes, &Options::new(policy)).unwrap()
+/// From a file, where every rule can be checked.
+fn verify(image: &Path, policy: Policy) -> Report {
+    xenstream::verify_path(image, &Options::new(policy)).unwrap()
 }
 
 #[test]
@@ -142,16 +130,15 @@ fn restore_says_what_each_hypervisor_says() {
         answers.entry(answer.image.clone()).or_default().push(answer);
     }
     let (mut compared, mut wrong) = (HashMap::new(), Vec::new());
-    for row in rows::<Row>("edits.jsonl") {
-        let mut answers = answers.remove(&row.name).unwrap_or_default();
-        answers.retain(Answer::is_compared);
-        if row.depends_on == Some(DependsOn::Host) || answers.is_empty() {
-            continue;
-        }
-        let bytes = edited(&row, &bases);
-        for answer in answers {
-            if !answer.agrees(&bytes) {
-                let ours = verify(&bytes, Policy::restore().with_target(Some(answer.target())));
+    let is_compared = |row: &Row| {
+        row.depends_on != Some(DependsOn::Host) && NOT_COMPARED.iter().all(|(name, _)| *name != row.name)
+    };
+    let image = tempfile::NamedTempFile::new().unwrap();
+    for row in rows::<Row>("edits.jsonl").iter().filter(|row| is_compared(row)) {
+        fs::write(image.path(), edited(row, &bases)).unwrap();
+        for answer in answers.remove(&row.name).unwrap_or_default() {
+            if !answer.agrees(image.path()) {
+                let ours = verify(image.path(), Policy::restore().with_target(Some(answer.target())));
                 let Answer { image, xen, verdict, log, console, .. } = &answer;
                 let ours = ours.violation();
                 wrong.push(format!(
