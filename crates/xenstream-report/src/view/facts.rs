@@ -52,7 +52,7 @@ fn sentence(report: &Report) -> String {
     match report.violation() {
         Some(violation) if violation.is_unjudged() => {
             format!(
-                "Verified up to byte {}; what follows cannot be judged: {}.",
+                "Verified up to byte {}; the rest cannot be judged: {}.",
                 grouped(violation.offset),
                 violation.message()
             )
@@ -77,7 +77,7 @@ fn sentence(report: &Report) -> String {
             format!("{rule}: {}, at offset {}.", violation.message(), grouped(violation.offset))
         }
         None if warnings > 0 => {
-            format!("Profile {} finds nothing to refuse, but something to warn of.", report.profile)
+            format!("Profile {} finds no error, but there are warnings.", report.profile)
         }
         None => format!("Profile {} finds nothing wrong.", report.profile),
     }
@@ -106,7 +106,7 @@ fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<F
             "Memory of the guest",
             bytes(kib.saturating_mul(1024)),
             None,
-            "by its configuration".to_owned(),
+            "from its configuration".to_owned(),
         );
     }
     if report.has_qemu_traditional() {
@@ -190,7 +190,7 @@ fn notes(report: &Report) -> Vec<String> {
     let last = report.findings.listed().last().or(report.violation());
     let stopped = last.is_some_and(|violation| violation.rule.is_structural()).then(|| {
         format!(
-            "The pictures show the stream up to byte {}, as far as it was read.",
+            "The pictures show the stream up to byte {}, where reading stopped.",
             grouped(report.summary.bytes)
         )
     });

@@ -82,7 +82,7 @@ impl Findings {
         more.extend(more_of("warning", &report.warnings));
         if total > SHOWN {
             more.push(format!(
-                "{} for which there is no room",
+                "{} not listed, for lack of room",
                 counted((total - SHOWN) as u64, "more finding")
             ));
         }

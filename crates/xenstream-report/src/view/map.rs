@@ -71,7 +71,7 @@ const KINDS: [(&str, &str); 4] = [
     ("normal", "normal pages"),
     ("table", "page tables"),
     ("dataless", "without data (XALLOC, BROKEN, reserved)"),
-    ("absent", "not there (XTAB)"),
+    ("absent", "absent (XTAB)"),
 ];
 
 const TIMES: [(&str, &str); 5] = [
@@ -129,7 +129,7 @@ fn last_pfn(report: &Report) -> Option<u64> {
 fn sentence(cells: &[Cell], report: &Report, highest: u64) -> String {
     let populated: u64 = cells.iter().map(Cell::populated).sum();
     let sent = report.summary.pages.with_data();
-    let mut sentence = format!("{} with data; pfns reach up to {highest:#x}. ", counted(populated, "page"));
+    let mut sentence = format!("{} with data; the highest pfn is {highest:#x}. ", counted(populated, "page"));
     match sent.saturating_sub(populated) {
         0 => sentence += "Each was sent once.",
         _ => {
@@ -139,7 +139,7 @@ fn sentence(cells: &[Cell], report: &Report, highest: u64) -> String {
     }
     let tables = report.summary.pages.tables();
     if tables > 0 {
-        let _ = write!(sentence, " {} of what was sent are page tables.", percent(tables, sent));
+        let _ = write!(sentence, " {} of the pages sent are page tables.", percent(tables, sent));
     }
     sentence
 }
@@ -260,7 +260,7 @@ impl Grid {
                 let range = &self.cells[line.first * self.columns..];
                 let range = &range[..range.len().min(line.rows * self.columns)];
                 let what =
-                    if range.iter().any(|cell| cell.absent > 0) { "not there" } else { "never mentioned" };
+                    if range.iter().any(|cell| cell.absent > 0) { "absent" } else { "never mentioned" };
                 let text =
                     format!("{:#x} to {:#x}: {what}", pfn(line.first), pfn(line.first + line.rows) - 1);
                 labels.push(Label { y, text, is_folded: true });

@@ -39,8 +39,8 @@ impl Passes {
             .iter()
             .fold((0u64, 0u64), |(pages, again), round| (pages + round.pages, again + round.again));
         let sentence = match (rounds.number(), again) {
-            (1, _) => "Memory was sent in one round, as when a guest is saved at rest.".to_owned(),
-            (n, 0) => format!("Memory was sent in {}, no page of it twice.", counted(n, "round")),
+            (1, _) => "Memory was sent in one round, as for a guest that is not saved live.".to_owned(),
+            (n, 0) => format!("Memory was sent in {}, and no page twice.", counted(n, "round")),
             (n, again) => format!(
                 "Memory was sent in {}: {} with data, {} ({}) of them again.",
                 counted(n, "round"),

@@ -27,7 +27,7 @@ impl Registers {
             return None;
         }
         let mut sentence = match collector.vcpus.number() {
-            0 => "There is no vcpu among them.".to_owned(),
+            0 => "There is no vcpu state.".to_owned(),
             n => format!("The state of {}.", counted(n, "vcpu")),
         };
         if checkpoints > 0 {

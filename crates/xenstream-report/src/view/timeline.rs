@@ -89,7 +89,7 @@ impl Timeline {
         let to_scale = Picture {
             id: "to-scale",
             title: "By offset",
-            description: "Where each record lies in the stream, to scale. Layers are lanes: what is nested lies lower.",
+            description: "The place of each record in the stream, to scale. Each layer is a lane; nested layers are lower.",
             ticks: ticks(places.bytes),
             // What is inside HVM_CONTEXT would be too small to be seen.
             ..picture(&by_offset, &[Lane::Container, Lane::Libxl, Lane::Libxc], places, findings, rounds)
@@ -97,7 +97,7 @@ impl Timeline {
         let in_order = Picture {
             id: "in-order",
             title: "In order",
-            description: "The same with room for everything: widths go by the logarithm of sizes.",
+            description: "The same on a logarithmic scale, so that everything is visible.",
             ..picture(&|offset| warp.place(offset), &Lane::ALL, places, findings, &[])
         };
         Timeline { pictures: vec![to_scale.laid_out(), in_order.laid_out()] }

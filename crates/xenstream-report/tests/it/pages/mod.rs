@@ -65,9 +65,9 @@ fn assert_sound(name: &str, report: &Report, page: &str) -> Dom {
     }
     // What there is no room for is counted.
     let more = findings.len().saturating_sub(SHOWN);
-    assert_eq!(dom.text.contains("for which there is no room"), more > 0, "{name}: {more} more");
+    assert_eq!(dom.text.contains("not listed, for lack of room"), more > 0, "{name}: {more} more");
     let s = if more == 1 { "" } else { "s" };
-    let counted = format!("{more} more finding{s} for which there is no room");
+    let counted = format!("{more} more finding{s} not listed, for lack of room");
     assert!(more == 0 || dom.text.contains(&counted), "{name}: {counted}");
     dom
 }
