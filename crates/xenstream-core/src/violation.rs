@@ -46,6 +46,10 @@ impl Layer {
         Layer::Qemu,
     ];
 
+    /// The layers that have headers or records, outermost first.
+    pub const FORMATS: [Layer; 6] =
+        [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
+
     /// The layer's name, with which names of rules begin.
     #[must_use]
     pub const fn name(self) -> &'static str {

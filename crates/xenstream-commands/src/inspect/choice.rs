@@ -10,10 +10,6 @@ use xenstream::inspect::{Fold, Head, Kind, Row, Sink};
 use crate::args::parse_number;
 use crate::suggest::did_you_mean;
 
-/// The layers that have records or headers.
-const LAYERS: [Layer; 6] =
-    [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Filter options")]
 pub(crate) struct Choice {
@@ -176,9 +172,9 @@ impl<R: Rows> Sink for Chosen<'_, R> {
 }
 
 fn layer_parser() -> impl TypedValueParser<Value = Layer> {
-    PossibleValuesParser::new(LAYERS.map(Layer::name)).map(|given| {
+    PossibleValuesParser::new(Layer::FORMATS.map(Layer::name)).map(|given| {
         // The inner parser lets no other name pass.
-        LAYERS.into_iter().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
+        Layer::FORMATS.into_iter().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
     })
 }
 

@@ -60,9 +60,6 @@ impl Ord for LayerOf {
 
 impl Key {
     fn of(row: &Row) -> Key {
-        /// Layers from the outermost to the innermost.
-        const LAYERS: [Layer; 6] =
-            [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
         let about =
             ["vcpu_id", "instance", "index"].into_iter().find_map(|name| match row.content.value(name) {
                 Some(Datum::Number(number, _)) => Some((name, *number)),
@@ -70,7 +67,10 @@ impl Key {
             });
         let about = about.map(|(name, number)| (if name == "vcpu_id" { "vcpu" } else { name }, number));
         Key {
-            rank: LAYERS.iter().position(|layer| *layer == row.head.layer).unwrap_or(LAYERS.len()),
+            rank: Layer::FORMATS
+                .iter()
+                .position(|layer| *layer == row.head.layer)
+                .unwrap_or(Layer::FORMATS.len()),
             name: row.head.kind.to_string(),
             about,
             layer: LayerOf(row.head.layer),
