@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// The words that call cargo-fuzz on a compiler with sanitizers; `None` where it cannot be had.
 fn cargo_fuzz() -> Result<Option<&'static [&'static str]>> {
-    /// The stable compiler has sanitizers too, if it is told that it may: see [`build`].
+    /// The stable compiler has sanitizers too, if it is told that it may, as the build script does.
     const CALLS: [&[&str]; 2] = [&["rustup", "run", "nightly", "cargo", "fuzz"], &["cargo", "fuzz"]];
     let found = || CALLS.into_iter().find(|call| succeeds(command(call).arg("--version")));
     if let Some(call) = found() {
@@ -134,25 +134,21 @@ fn cargo_fuzz() -> Result<Option<&'static [&'static str]>> {
     }
 }
 
-/// Builds every target, and tells where they are.
+/// Builds every target as OSS-Fuzz does, and returns the directory that they are in.
 fn build(call: &[&str], sanitizer: Sanitizer) -> Result<PathBuf> {
-    let host = host()?;
-    // One directory for each, or the two would build everything anew by turns.
+    // One directory for each sanitizer: in a common one, each would rebuild what the other has built.
     let directory = scratch(&format!("fuzz-{}", sanitizer.name()));
-    let mut cargo = command(call);
-    cargo.arg("build").args(["--fuzz-dir", "fuzz", "--target", &host, "--sanitizer", sanitizer.name()]);
-    cargo.arg("--target-dir").arg(&directory).env("RUSTC_BOOTSTRAP", "1").current_dir(root());
-    let status = cargo.status().context("cargo-fuzz does not start")?;
+    let programs = directory.join("out");
+    let status = command(&["bash", "fuzz/oss-fuzz/build.sh"])
+        .env("OUT", &programs)
+        .env("SANITIZER", sanitizer.name())
+        .env("CARGO_FUZZ", call.join(" "))
+        .env("FUZZ_TARGET_DIR", &directory)
+        .current_dir(root())
+        .status()
+        .context("fuzz/oss-fuzz/build.sh does not start")?;
     ensure!(status.success(), "the fuzz targets do not build ({status})");
-    Ok(directory.join(host).join("release"))
-}
-
-/// The machine's target triple: cargo-fuzz would take the one that it was built for itself.
-fn host() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output().context("rustc does not start")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned);
-    host.context("rustc does not say what machine this is")
+    Ok(programs)
 }
 
 fn command(call: &[&str]) -> Command {
