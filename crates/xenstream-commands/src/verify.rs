@@ -100,11 +100,11 @@ impl Arguments {
 /// Verifies what the command line names. Returns the exit status.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let targets = match targets(arguments) {
+        // As for a directory without images: no image is no valid image.
+        Ok(targets) if targets.is_empty() => return Ok(fail_with_list(arguments, "no name in this list")),
         Ok(targets) => targets,
         Err(error) => {
-            let list = arguments.files_from.as_ref().map_or(Path::new("-"), PathOrDash::name);
-            output::complain(&format!("{}: cannot read the list of names: {error}", output::name(list)));
-            return Ok(status::FAILED);
+            return Ok(fail_with_list(arguments, &format!("cannot read the list of names: {error}")));
         }
     };
     let counts = arguments.files_from.is_some()
@@ -150,6 +150,13 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         }
         Ok(tally.status())
     })
+}
+
+/// Says what is wrong with the list of names. Returns the exit status.
+fn fail_with_list(arguments: &Arguments, what: &str) -> u8 {
+    let list = arguments.files_from.as_ref().map_or(Path::new("-"), PathOrDash::name);
+    output::complain(&format!("{}: {what}", output::name(list)));
+    status::FAILED
 }
 
 /// Prints the result for one image.

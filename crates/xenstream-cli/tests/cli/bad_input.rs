@@ -61,6 +61,14 @@ fn read_errors_are_not_verdicts() {
 }
 
 #[test]
+fn a_list_without_names_is_an_error() {
+    let files = directory(&[("list", b"")]);
+    let run = run_in(files.path(), ["verify", "--files-from", "list"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert_eq!(run.stderr, "xenstream: list: no name in this list\n");
+}
+
+#[test]
 fn damaged_compressed_data_is_no_verdict() {
     let files = directory(&[("a.gz", &[0x1F, 0x8B, 8, 0, 0, 0]), ("b.xz", b"\xFD7zXZ\0nonsense")]);
     let run = run_in(files.path(), ["verify", "a.gz", "b.xz"]);
