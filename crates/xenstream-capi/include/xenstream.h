@@ -541,8 +541,7 @@ xs_status xs_verifier_violation(xs_verifier *verifier, xs_violation *violation);
 // Sets `*summary` to a summary of the stream so far, refused or not. On failure, it is not changed.
 //
 // Returns XS_STATUS_OK.
-xs_status xs_verifier_summary(xs_verifier *verifier,
-                              xs_summary *summary);
+xs_status xs_verifier_summary(xs_verifier *verifier, xs_summary *summary);
 
 // Writes which releases of Xen accept the stream, as far as it was read, such as "Xen 4.18.5+, 4.19.2+, 4.20.1+,
 // 4.21+, XCP-ng 8.3". Like snprintf(), it writes at most `size` bytes, ends them with NUL, and truncates the rest.
