@@ -69,7 +69,7 @@ mod tests {
         wrapped.flush().unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "  one two three\n    four five\nshort\n\x1b[1ma\n  name\x1b[0m-that-is-longer-than-a-line"
+            "  one two three four\n    five\nshort\n\x1b[1ma\n  name\x1b[0m-that-is-longer-than-a-line"
         );
     }
 }

@@ -45,7 +45,8 @@ impl Types {
         const LOG: u16 = 1;
         // `XTL_ERROR`.
         const ERROR: u32 = 8;
-        let no_errno = 0_u32;
+        // What libxl's log appends no error text for.
+        let no_errno = u32::MAX;
         let log =
             [&ERROR.to_ne_bytes()[..], &no_errno.to_ne_bytes(), &string("xenstream"), &string(why)].concat();
         // The pages of xenstore and the console.
@@ -82,7 +83,7 @@ mod tests {
     fn messages_are_those_of_the_release() {
         for (words, results, complete) in [(9, 9, 10), (11, 8, 9), (12, 8, 9)] {
             let [log, sent, failed] = Types::of(words).unwrap().messages("no", Errno::INVAL);
-            let log_body = b"\x08\0\0\0\0\0\0\0\x0a\0\0\0xenstream\0\x03\0\0\0no\0";
+            let log_body = b"\x08\0\0\0\xFF\xFF\xFF\xFF\x0a\0\0\0xenstream\0\x03\0\0\0no\0";
             assert_eq!(log, [&b"\x1f\0\x01\0"[..], log_body].concat());
             assert_eq!(sent, [&[18, 0, results, 0][..], &[0; 16]].concat());
             assert_eq!(failed, [10, 0, complete, 0, 0xFF, 0xFF, 0xFF, 0xFF, 22, 0, 0, 0]);

@@ -153,7 +153,7 @@ fn the_json_object_lists_changes_and_obstacles() {
         (&change["before"], &change["after"], &change["loss"]),
         (&"32".into(), &"24".into(), &().into())
     );
-    assert_eq!(done["converted"]["bytes"], std::fs::metadata(files.path().join("out")).unwrap().len());
+    assert_eq!(done["converted"]["bytes"], fs::metadata(files.path().join("out")).unwrap().len());
     let failed = json("in", 2);
     assert_eq!((&failed["converted"], &failed["verdict"]), (&().into(), &"error".into()));
     assert_eq!(run_in(files.path(), ["convert", "--json", "in", "-"]).status, 2);

@@ -133,7 +133,7 @@ impl Verifier {
         let flags = self.xl.mandatory_flags;
         match length.checked_sub(1) {
             Some(before) if flags & xl::FLAG_JSON != 0 => {
-                self.next(before, Field::Bytes(Bytes::XlConfigLast))
+                self.next(before, Field::Bytes(Bytes::XlConfigLast));
             }
             Some(_) => {
                 let expected = u64::from(xl::FLAG_JSON);

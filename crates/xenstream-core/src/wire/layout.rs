@@ -1,7 +1,7 @@
 //! How flat structures are declared: every field once, with all that is known of it.
 //!
 //! A flat structure has fields at fixed offsets, or entries of one size that repeat. Checks, decoding, scrubbing,
-//! building and documentation all read these tables; a byte that no field declares is a byte that nobody knows.
+//! building and documentation all read these tables; a byte that no field declares is unknown.
 
 use crate::rule::Rule;
 use crate::targets::Fact;

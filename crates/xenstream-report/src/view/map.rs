@@ -433,7 +433,7 @@ mod tests {
         let grid = grid(&memory);
         let folded: Vec<_> = grid.labels().into_iter().filter(|label| label.is_folded).collect();
         assert_eq!(folded.len(), 1);
-        assert_eq!(folded[0].text, "0x1000 to 0xfefff: not there");
+        assert_eq!(folded[0].text, "0x1000 to 0xfefff: absent");
         assert!(grid.shift <= 4, "cells of {} pages", 1 << grid.shift);
         let ranges = grid.ranges(0xFEFFF);
         let pfns: Vec<_> = ranges.iter().map(|range| range.pfns.as_str()).collect();

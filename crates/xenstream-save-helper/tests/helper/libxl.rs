@@ -212,8 +212,12 @@ impl Ended {
     pub(crate) fn assert_answered(&self, errno: Errno) {
         assert_eq!(self.status.code(), Some(0), "{self:?}");
         let text = self.stderr.strip_prefix("xenstream-save-helper: ").unwrap().trim_end();
-        let log =
-            [b"\x01\0\x08\0\0\0\0\0\0\0\x0a\0\0\0xenstream\0", &length(text)[..], text.as_bytes(), b"\0"];
+        let log = [
+            b"\x01\0\x08\0\0\0\xFF\xFF\xFF\xFF\x0a\0\0\0xenstream\0",
+            &length(text)[..],
+            text.as_bytes(),
+            b"\0",
+        ];
         let log = log.concat();
         let results = [&b"\x12\0\x09\0"[..], &[0; 16]].concat();
         let complete = [&b"\x0a\0\x0a\0\xFF\xFF\xFF\xFF"[..], &errno.raw_os_error().to_ne_bytes()].concat();

@@ -293,13 +293,15 @@ fn unusable(surveyed: &Surveyed<'_>, what: &Convert) -> Option<String> {
         return Some("it has more records, or more is wrong with it, than is worth keeping in memory".into());
     }
     if let Some(violation) = lost {
-        return Some(format!("{violation}; after that, nobody knows what is what"));
+        return Some(format!("{violation}; nothing after that can be told apart"));
     }
     if let Verdict::Unjudged(violation) = &report.verdict {
         return Some(violation.to_string());
     }
     if document.pieces.iter().filter(|piece| piece.part == Part::Image).count() > 1 {
-        return Some("it holds more than one libxc stream: which of them is the guest, nobody knows".into());
+        return Some(
+            "it holds more than one libxc stream, and nothing says which of them is the guest".into(),
+        );
     }
     let is_structural = |violation: &Violation| violation.rule.is_structural();
     let denied = findings.iter().filter(|finding| finding.is_denied).map(|finding| finding.violation);

@@ -267,7 +267,7 @@ impl Work<'_> {
     fn finish(&mut self, refused: Option<Rule>) -> Result<u64, Error> {
         self.filter.end(refused, self.out).map_err(|error| self.failure(error))?;
         self.blank(self.behind)?;
-        // Where a stream is damaged nobody knows where it ends.
+        // The end of a damaged stream is unknown.
         if self.filter.damaged_from().is_some() || self.input.reads_on() {
             self.rest(Work::blank)?;
         }

@@ -105,8 +105,8 @@ const LATER: [&str; 4] =
     ["rec-len-max-hvmctx", "rec-len-over-in-end", "pv-p2m-end-2^32", "libxl-remus-bad-in-second"];
 
 /// Streams of which the source was read for what comes of them, and not for a message.
-const WITHOUT_MESSAGE: [&str; 5] =
-    ["xl-mand-0", "xl-libxc-inside", "xl-cfg-nonul", "xl-trunc-40", "xl-trunc-opt"];
+const WITHOUT_MESSAGE: [&str; 6] =
+    ["xl-mand-0", "xl-mand-2", "xl-libxc-inside", "xl-cfg-nonul", "xl-trunc-40", "xl-trunc-opt"];
 
 #[test]
 fn messages_of_the_restorer_find_our_rule() {

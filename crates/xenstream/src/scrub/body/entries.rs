@@ -1,4 +1,4 @@
-//! The entries of PAGE_DATA, of which nobody knows that they are any before all of them have come.
+//! The entries of PAGE_DATA. Until all of them have come, they may turn out not to be entries at all.
 
 use xenstream_core::wire::libxc::page;
 use xenstream_core::wire::{Order, PAGE_SIZE};

@@ -141,7 +141,7 @@ fn losses_of_a_container_are_named() {
         .before(Part::libxl(0), libxl::emulator(EMULATOR_CONTEXT, 1, Body::new().zeros(64)))
         .bytes();
     let (refused, _) = converted(&other, &options(), &to(Container::Xenopsd));
-    assert!(refused.obstacles[0].reason.starts_with("the device model is not QEMU"), "{refused:?}");
+    assert!(refused.obstacles[0].reason.starts_with("the device model is not upstream QEMU"), "{refused:?}");
     assert_eq!(refused.report.format, Format::Libxl);
 }
 
