@@ -60,8 +60,8 @@ impl Answer {
 
     /// The last line of the hypervisor that does not just name the entry that it restores.
     pub(super) fn last_words(&self) -> Option<String> {
-        let lines = self.console.lines().filter(|line| line.starts_with("(XEN) ")).map(without_domain);
-        lines.filter(|line| !is_progress(line)).next_back()
+        let mut lines = self.console.lines().filter(|line| line.starts_with("(XEN) ")).map(without_domain);
+        lines.rfind(|line| !is_progress(line))
     }
 }
 
