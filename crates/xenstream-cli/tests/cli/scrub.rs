@@ -57,7 +57,7 @@ fn remaining_identification_is_listed() {
     assert_eq!(lines[2], "out: scrubbed: 13.6 KiB");
     assert_eq!(lines[3], "  what still identifies the guest:");
     let has = |stderr: &str, start: &str| stderr.lines().any(|line| line.starts_with(start));
-    let registers = "    HVM_CONTEXT: registers and devices, ";
+    let registers = "    HVM_CONTEXT: contents of registers and devices, ";
     let names = "    xl configuration: name, uuid, ";
     let never = "    PAGE_DATA, the entries: which pages there are, ";
     assert!([registers, names, never].iter().all(|start| has(&run.stderr, start)), "{run:?}");
