@@ -29,12 +29,17 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("signals::what_is_ignored_stays_ignored", ignored),
 ];
 
+/// With the signals as they are by default: what runs the tests may ignore some, and the helper would inherit that.
+fn defaults(libxl: Libxl) -> Libxl {
+    libxl.with_signals("--default-signal")
+}
+
 fn forwarded() {
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] {
         // A file is the real helper's own by the time that it is ready; so is its signal.
         for kind in Kind::ALL {
             let (reader, feeder) = kind.holding(&guest_of(1));
-            let mut running = Libxl::restore(reader).quirks("waits").start();
+            let mut running = defaults(Libxl::restore(reader)).quirks("waits").start();
             while running.hear() != "ready" {}
             running.signal(signal);
             let ended = running.ended();
@@ -42,7 +47,7 @@ fn forwarded() {
             feeder.close();
         }
         let (sink, _consumer) = Kind::Pipe.open();
-        let mut running = Libxl::save(sink, &guest_of(1)).quirks("waits").start();
+        let mut running = defaults(Libxl::save(sink, &guest_of(1))).quirks("waits").start();
         while running.hear() != "ready" {}
         running.signal(signal);
         assert_eq!(running.ended().status.signal(), Some(signal));
