@@ -223,20 +223,25 @@ fn is_beyond(leaf: u32, end: Option<u32>) -> bool {
 }
 
 impl Verifier {
-    /// Begins X86_CPUID_POLICY. A second one replaces the first.
+    /// Begins X86_CPUID_POLICY. A second one replaces the first, unless it comes too late to be applied.
     pub(crate) fn cpuid_start(&mut self) {
-        let platform_info = self.policies.word(Word::PlatformInfo);
-        self.policies = State { applies: !self.static_data_ended(), ..State::default() };
-        if let Some(platform_info) = platform_info {
-            self.policies.note(Word::PlatformInfo, platform_info);
+        self.policies.applies = !self.static_data_ended();
+        if self.policies.applies {
+            let platform_info = self.policies.word(Word::PlatformInfo);
+            self.policies = State { applies: true, ..State::default() };
+            if let Some(platform_info) = platform_info {
+                self.policies.note(Word::PlatformInfo, platform_info);
+            }
         }
         self.flat_body(&records::CPUID_POLICY);
     }
 
-    /// X86_MSR_POLICY begins. A second one replaces the first.
+    /// Begins X86_MSR_POLICY. A second one replaces the first, unless it comes too late to be applied.
     pub(crate) fn msr_policy_start(&mut self) {
         self.policies.applies = !self.static_data_ended();
-        self.policies.known &= !word_bit(Word::PlatformInfo);
+        if self.policies.applies {
+            self.policies.known &= !word_bit(Word::PlatformInfo);
+        }
         self.flat_body(&records::MSR_POLICY);
     }
 

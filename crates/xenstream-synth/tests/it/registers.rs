@@ -1,9 +1,11 @@
 //! Registers and policies: what a record of them needs, and may have.
 
 use xenstream_core::wire::RECORD_HEADER;
-use xenstream_core::wire::libxc::types::{END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC};
+use xenstream_core::wire::libxc::types::{END, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_VCPU_BASIC};
+use xenstream_core::wire::libxc::vcpu::HEADER;
+use xenstream_core::wire::msr::{MISC_FEATURES_ENABLES, PLATFORM_INFO, TSC_AUX};
 use xenstream_core::{Level, Policy, Rule};
-use xenstream_synth::{Body, Part, libxc, valid};
+use xenstream_synth::{Body, Part, libxc, minimal, valid};
 
 use crate::common::refused;
 
@@ -42,5 +44,28 @@ fn leaves_with_subleaves_are_those_of_xen() {
         let stream = with(leaf, none);
         let at = stream.offset(stream.find(part)) + RECORD_HEADER;
         assert_eq!(refused(&stream, &policy), Some((Rule::LibxcCpuidPolicyLeaf, at)), "{leaf:#x}");
+    }
+}
+
+/// The restorer applies the policies when the static data ends. What comes later changes nothing.
+#[test]
+fn a_late_policy_leaves_the_applied_one_standing() {
+    let leaves = [[7, 0, 0, 0, 0, 0], [0x8000_0001, u32::MAX, 0, 0, 0, 0]];
+    let end = Part::libxc(STATIC_DATA_END);
+    let basic = Part::libxc(X86_PV_VCPU_BASIC);
+    let late = minimal::pv32()
+        .before(end, libxc::cpuid_policy(&leaves))
+        .before(end, libxc::msr_policy(&[(PLATFORM_INFO, 0)]))
+        .after(end, libxc::msr_policy(&[(PLATFORM_INFO, 1 << 31)]))
+        .after(end, libxc::cpuid_policy(&[[1, u32::MAX, 0, 0, 0, 0]]));
+    let policy =
+        Policy::restore().with_level(Rule::LibxcStaticRecordLate, Level::Allow).expect("no structural rule");
+    assert_eq!(refused(&late, &policy), None);
+    for (rule, at, msr) in
+        [(Rule::PvMsrsPolicy, 0, (TSC_AUX, 0)), (Rule::PvMsrsValue, 8, (MISC_FEATURES_ENABLES, 1))]
+    {
+        let stream = late.clone().before(basic, libxc::vcpu_msrs(0, &[msr]));
+        let entry = stream.offset(stream.find(basic) - 1) + RECORD_HEADER + HEADER;
+        assert_eq!(refused(&stream, &policy), Some((rule, entry + at)));
     }
 }
