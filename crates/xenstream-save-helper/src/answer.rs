@@ -18,7 +18,7 @@ pub(crate) struct Types {
 }
 
 impl Types {
-    /// The types that the libxl behind a call to restore knows, by how many words it puts after the operation. Xen 4.14
+    /// Returns the types that the calling libxl knows, judged by how many words it puts after the operation. Xen 4.14
     /// dropped two of them, and added `static_data_done` before these messages.
     pub(crate) fn of(words: usize) -> Option<Types> {
         match words {

@@ -1,4 +1,4 @@
-//! Lines in the logs of Xen's programs, and the rules behind them.
+//! Lines in the logs of Xen's programs, and the rules that match.
 //!
 //! The rule says what is wrong with the image, and finds the same fault in an image before it is restored.
 

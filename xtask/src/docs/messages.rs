@@ -1,11 +1,11 @@
-//! docs/messages.md: the lines in Xen's logs, with the rules behind them.
+//! docs/messages.md: the lines in Xen's logs, with the rules that match.
 
 use std::fmt::{Result, Write};
 
 use xenstream::logs::{Writer, lines};
 
 const HEAD: &str = "\
-# Xen's messages, and the rules behind them
+# Xen's messages, and the rules that match
 
 <!-- Made by `cargo xtask docs` from crates/xenstream/src/logs. -->
 
