@@ -153,7 +153,7 @@ macro_rules! pv {
         field: 4, framing: kept, by: core
         title: "too many MSRs"
         refuses: "An X86_PV_VCPU_MSRS with more than 7 entries."
-        why: "Xen refuses the vcpu, and the restore fails after all memory has been transferred. Releases before 4.18.4 and 4.19.1 accept at most 3 on a host whose processor has no address masks for breakpoints."
+        why: "Xen refuses the vcpu, and the restore fails after all memory has been transferred. Releases before 4.18.4 and 4.19.1 count up to 11 on a host whose processor has address masks for breakpoints, but no saver writes more than 7."
         source: "arch_do_domctl() in Xen, XEN_DOMCTL_set_vcpu_msrs"
         message: "the vcpu has {found} MSRs; at most {expected} are allowed"
     PvMsrsIndex "pv::msrs-index" W D D

@@ -212,13 +212,6 @@ facts! {
         commit: "948719f3bf",
         title: "HVM parameter 9 may have Viridian bits 10 to 12",
         advice: "Restore it on a newer release, because the guest relies on the features",
-    PvMsr7 "PVMSR7" Accepts A A A
-        since: [(18, 4), (19, 1), (20, 0)],
-        rules: [],
-        host: PvMsrs,
-        commit: "c95cd5f9c5",
-        title: "a PV vcpu may have more than 3 MSRs on every host",
-        advice: "Restore it on a host with AMD's debug extensions, or on a newer release",
     Tsc64 "TSC64" Accepts W W D
         since: [(16, 4), (17, 1), (18, 0)],
         rules: [LibxcTscInfoKhz],

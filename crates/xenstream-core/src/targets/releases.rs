@@ -21,8 +21,6 @@ pub enum HostDependency {
     XsaveSize,
     /// The machine-check capabilities of the host's processor.
     McaCaps,
-    /// The number of MSRs that the host's processor has for a PV vcpu.
-    PvMsrs,
     /// Hardware-assisted paging on the host, or shadow paging.
     Hap,
     /// Nested virtualisation in the guest's configuration.
@@ -33,14 +31,13 @@ pub enum HostDependency {
 
 impl HostDependency {
     /// Every dependency.
-    pub const ALL: [HostDependency; 10] = [
+    pub const ALL: [HostDependency; 9] = [
         HostDependency::Memory,
         HostDependency::Features,
         HostDependency::Vendor,
         HostDependency::MaxLeaf,
         HostDependency::XsaveSize,
         HostDependency::McaCaps,
-        HostDependency::PvMsrs,
         HostDependency::Hap,
         HostDependency::NestedVirt,
         HostDependency::Viridian,
@@ -56,7 +53,6 @@ impl HostDependency {
             HostDependency::MaxLeaf => "cpuid-leaves",
             HostDependency::XsaveSize => "xsave-size",
             HostDependency::McaCaps => "mca-capabilities",
-            HostDependency::PvMsrs => "pv-msrs",
             HostDependency::Hap => "hap",
             HostDependency::NestedVirt => "nested-virtualisation",
             HostDependency::Viridian => "viridian",
@@ -73,7 +69,6 @@ impl HostDependency {
             HostDependency::MaxLeaf => "the highest CPUID leaf of the processor",
             HostDependency::XsaveSize => "the size of the XSAVE area",
             HostDependency::McaCaps => "the machine-check capabilities of the processor",
-            HostDependency::PvMsrs => "the number of MSRs of a PV vcpu",
             HostDependency::Hap => "hardware-assisted or shadow paging",
             HostDependency::NestedVirt => "nested virtualisation in the guest's configuration",
             HostDependency::Viridian => "Viridian support in the build of Xen",

@@ -9,7 +9,7 @@
 use crate::observer::Observer;
 use crate::policy::{Level, Profile};
 use crate::rule::Rule;
-use crate::targets::Fact;
+use crate::targets::{Fact, HostDependency};
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::verify::flat::{PartOf, Value};
@@ -90,12 +90,10 @@ impl Verifier {
             types::X86_PV_VCPU_EXTENDED => self.vcpu_state(&pv::EXTENDED),
             types::X86_PV_VCPU_XSAVE => self.vcpu_state(&pv::XSAVE),
             _ => {
+                self.depends_on(HostDependency::Features);
                 self.vcpu_state(&pv::MSRS);
                 let entries = blob / vcpu::MSR;
                 let at = self.flat_length_at();
-                if entries > vcpu::MSRS_ANY_HOST {
-                    self.flat_fact(Fact::PvMsr7, at, entries, vcpu::MSRS_ANY_HOST, o)?;
-                }
                 if entries > vcpu::MSRS_MAX {
                     self.flat_find(Rule::PvMsrsCount, at, entries, vcpu::MSRS_MAX, o)?;
                 }

@@ -597,8 +597,6 @@ pub mod vcpu {
     pub const XSAVE_AREA_MIN: u64 = 16 + 512 + 64;
     /// Most entries of MSRS.
     pub const MSRS_MAX: u64 = 7;
-    /// Most entries of MSRS that every release takes on every host.
-    pub const MSRS_ANY_HOST: u64 = 3;
 }
 
 /// SHARED_INFO: body length.

@@ -6,7 +6,7 @@ use xenstream_core::{Fact, Target, TargetSet};
 
 /// The releases that refuse a stream for each fact, in the table's order. Those of a fact that depends on the host
 /// refuse nothing for sure.
-const REFUSED: [(&str, &str); 40] = [
+const REFUSED: [(&str, &str); 39] = [
     ("V3", "Xen 4.13, XCP-ng 8.2"),
     ("RTC24", "Xen 4.13, XCP-ng 8.2"),
     (
@@ -32,7 +32,6 @@ const REFUSED: [(&str, &str); 40] = [
     ("LASS", "Xen 4.13 to 4.21, XCP-ng 8.2, XCP-ng 8.3 of 2024, XCP-ng 8.3"),
     ("AMX", "Xen 4.13 to 4.19, XCP-ng 8.2, XCP-ng 8.3 of 2024, XCP-ng 8.3"),
     ("VIR13", "Xen 4.13 to 4.14, XCP-ng 8.2"),
-    ("PVMSR7", "no release"),
     ("TSC64", "Xen 4.13 to 4.15, 4.16.0 to 4.16.3, 4.17.0"),
     ("PFN31", "Xen 4.13 to 4.14, XCP-ng 8.2"),
     ("L7SUB2", "Xen 4.15.0 to 4.15.2, 4.16.0"),

@@ -23,7 +23,7 @@ use crate::rewrite::survey::Finding;
 pub(super) struct Refused(BTreeMap<u64, (Rule, u64)>);
 
 impl Refused {
-    const RULES: [Rule; 10] = [
+    const RULES: [Rule; 11] = [
         Rule::XlBigEndian,
         Rule::LibvirtBigEndian,
         Rule::LibxlBigEndian,
@@ -34,6 +34,7 @@ impl Refused {
         Rule::PvXsaveArea,
         Rule::PvXsaveLength,
         Rule::PvMsrsCount,
+        Rule::PvMsrsPolicy,
     ];
 
     fn of(findings: &[Finding]) -> Refused {
@@ -149,7 +150,7 @@ pub(super) fn cure(
                     types::X86_CPUID_POLICY => policies::cpuid(&body, base, document.libxc, target, log),
                     types::X86_MSR_POLICY => policies::msrs(&body, base, document.libxc, target, log),
                     types::HVM_PARAMS => params(&body, base, document.libxc, target, log),
-                    _ => pv::vcpu(kind, &body, base, document.libxc, &refused, target, log),
+                    _ => pv::vcpu(kind, &body, base, document.libxc, &refused, log),
                 }
             }
             _ => None,

@@ -1,8 +1,8 @@
 //! Cures of a PV guest's vcpu records.
 
+use xenstream_core::Rule;
 use xenstream_core::wire::libxc::{types, vcpu};
 use xenstream_core::wire::{Order, pv};
-use xenstream_core::{Fact, Rule, Target};
 
 use super::{Refused, half, word, xsave};
 use crate::rewrite::log::{Log, hex};
@@ -14,7 +14,6 @@ pub(super) fn vcpu(
     base: u64,
     order: Order,
     refused: &Refused,
-    target: Target,
     log: &mut Log,
 ) -> Option<Vec<u8>> {
     let (header, state) = body.split_at_checked(vcpu::HEADER as usize)?;
@@ -22,7 +21,7 @@ pub(super) fn vcpu(
     let new = match kind {
         types::X86_PV_VCPU_EXTENDED => record.extended(refused, log),
         types::X86_PV_VCPU_XSAVE => record.xsave(refused, log),
-        types::X86_PV_VCPU_MSRS => record.msrs(refused, target, log),
+        types::X86_PV_VCPU_MSRS => record.msrs(refused, log),
         _ => None,
     }?;
     Some([header, &new].concat())
@@ -88,12 +87,14 @@ impl State<'_> {
         }
     }
 
-    /// Entries that say nothing, where there are more than Xen takes: on every host, or on some.
-    fn msrs(&self, refused: &Refused, target: Target, log: &mut Log) -> Option<Vec<u8>> {
+    /// Drops entries that say nothing, if there are more than Xen accepts or one belongs to a feature that the guest
+    /// does not have. Of several such entries only the first is reported.
+    fn msrs(&self, refused: &Refused, log: &mut Log) -> Option<Vec<u8>> {
         const ENTRY: usize = vcpu::MSR as usize;
-        let entries = self.state.len() / ENTRY;
-        let is_many = !target.has(Fact::PvMsr7) && entries as u64 > vcpu::MSRS_ANY_HOST;
-        if !is_many && refused.rule(self.length_at(), &[Rule::PvMsrsCount]).is_none() {
+        let offset = |n: usize| self.base + (n * ENTRY) as u64;
+        let is_many = refused.rule(self.length_at(), &[Rule::PvMsrsCount]).is_some();
+        let lacks = |n| refused.rule(offset(n), &[Rule::PvMsrsPolicy]).is_some();
+        if !is_many && !(0..self.state.len() / ENTRY).any(lacks) {
             return None;
         }
         let mut kept = Vec::with_capacity(self.state.len());
@@ -102,7 +103,7 @@ impl State<'_> {
             // 0 is what it is after a reset.
             if word(entry, 8, Order::Little)? == 0 {
                 let place = format!("X86_PV_VCPU_MSRS of vcpu {}, MSR {}", self.id, hex(index.into()));
-                log.change(self.base + (n * ENTRY) as u64, place, "entry", "0", "absent");
+                log.change(offset(n), place, "entry", "0", "absent");
             } else {
                 kept.extend_from_slice(entry);
             }

@@ -148,13 +148,17 @@ fn hardened_findings_are_repaired_too() {
 }
 
 #[test]
-fn msrs_that_some_hosts_refuse_are_dropped_if_zero() {
-    let four = [(0xC000_0103, 1), (0x140, 0), (0x48, 1), (0xC001_1027, 2)];
-    let three = [(0xC000_0103, 1), (0x48, 1), (0xC001_1027, 2)];
-    for (target, cured_to) in [("4.17", &three[..]), ("4.20", &four[..])] {
-        let (done, out) = converted(&msrs(&four).bytes(), &for_target(target), &Convert::default());
-        assert_eq!(done.obstacles, [], "{target}");
-        assert!(out == msrs(cured_to).bytes(), "{target}: {:?}", done.changes);
+fn msrs_that_the_guest_lacks_are_dropped_if_zero() {
+    // A policy without address masks for breakpoints.
+    let leaves = libxc::cpuid_policy(&[[0x8000_0001, u32::MAX, 0, 0, 0, 0]]);
+    let with = |entries: &[(u32, u64)]| msrs(entries).before(Part::libxc(STATIC_DATA_END), leaves.clone());
+    let cases = [
+        (with(&[(0x48, 1), (0xC001_1027, 0)]), Rule::PvMsrsPolicy, Ok(with(&[(0x48, 1)]))),
+        (with(&[(0xC001_1027, 0), (0xC001_1019, 0)]), Rule::PvMsrsPolicy, Ok(with(&[]))),
+        (with(&[(0x48, 1), (0xC001_1027, 2)]), Rule::PvMsrsPolicy, Err("pv::msrs-policy")),
+    ];
+    for (n, cure) in cases.into_iter().enumerate() {
+        assert_cured(n, cure, &for_target("4.17"));
     }
 }
 
