@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// Only images whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
-    /// Asks again what an earlier run has an answer to.
+    /// Asks again what an earlier run or corpus/hypervisor/answers.jsonl has an answer to.
     #[arg(long)]
     again: bool,
     /// Writes the answers of earlier runs to corpus/hypervisor/answers.jsonl, and boots nothing.
@@ -102,6 +102,7 @@ fn ask_all(kit: &Kit, arguments: &Arguments) -> Result<()> {
     let mut known = HashSet::new();
     if !arguments.again {
         known.extend(answer::load(&kept)?.into_iter().map(|answer| (answer.image, answer.helper)));
+        known.extend(table::images_of(kit.release)?.into_iter().map(|image| (image, false)));
     }
     let mut file = answer::open(&kept)?;
     let (mut bases, mut running, mut asked) = (Bases::default(), None, 0);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -48,18 +48,32 @@ impl Row {
     }
 }
 
+fn path() -> PathBuf {
+    root().join("corpus/hypervisor/answers.jsonl")
+}
+
+/// The rows of the table, none if there is no table yet.
+fn load(path: &Path) -> Result<Vec<Row>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let context = || path.display().to_string();
+    let text = fs::read_to_string(path).with_context(context)?;
+    text.lines().map(|line| serde_json::from_str(line).with_context(context)).collect()
+}
+
+/// The images that the table has an answer to, of any build of this release.
+pub(super) fn images_of(release: Release) -> Result<Vec<String>> {
+    let builds = format!("{release}.");
+    let rows = load(&path())?.into_iter().filter(|row| row.xen.starts_with(&builds));
+    Ok(rows.map(|row| row.image).collect())
+}
+
 /// Puts the answers of earlier runs into the table, over those that it has to the same questions. Images of corpus/real
 /// are not in it: several were saved on another processor, or want a file of the host that they were saved on.
 pub(super) fn record(directory: &Path) -> Result<()> {
-    let path = root().join("corpus/hypervisor/answers.jsonl");
-    let mut rows = BTreeMap::new();
-    if path.exists() {
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        for line in text.lines() {
-            let row: Row = serde_json::from_str(line).with_context(|| path.display().to_string())?;
-            rows.insert(row.key(), row);
-        }
-    }
+    let path = path();
+    let mut rows: BTreeMap<_, _> = load(&path)?.into_iter().map(|row| (row.key(), row)).collect();
     let edited: BTreeSet<_> = images::edited()?.into_iter().map(|image| image.name).collect();
     let mut recorded = 0;
     for release in Release::ALL {
