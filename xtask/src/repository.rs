@@ -62,8 +62,8 @@ fn every_rule_is_where_it_has_to_be() {
         let places = [
             (by_core, "a check in crates/xenstream-core/src", core.contains(&*variant)),
             (!by_core, "a check in crates/xenstream/src", by_std),
-            (true, "a case in crates/xenstream-synth/src/cases", cases.contains(&rule)),
-            (true, "a break in crates/xenstream-synth/src/broken", breaks.contains(&rule)),
+            (true, "a case in crates/xenstream-synth/src/rules", cases.contains(&rule)),
+            (true, "a break in crates/xenstream-synth/src/rules", breaks.contains(&rule)),
             (
                 by_core,
                 "a line in crates/xenstream-synth/tests/messages.txt (BLESS=1 cargo test -p xenstream-synth messages)",

@@ -1,5 +1,6 @@
-//! What goes around a libxl or libxc stream in a file: the headers of xl, libvirt and xenopsd.
+//! What goes around a libxc stream: a libxl stream, and the headers of xl, libvirt and xenopsd.
 
+use arbitrary::Arbitrary;
 use xenstream_core::Format;
 use xenstream_core::wire::{libvirt, xenopsd, xl};
 
@@ -8,8 +9,51 @@ use crate::item::{Item, Part};
 use crate::libxl::qemu_state;
 use crate::stream::Stream;
 
+/// What is around a libxc stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+pub enum Container {
+    /// Nothing.
+    #[default]
+    Libxc,
+    /// A libxl stream, and nothing around that.
+    Libxl,
+    /// A libxl stream in a file of `xl save`.
+    Xl,
+    /// A libxl stream in a file of libvirt.
+    Libvirt,
+    /// A suspend image of xenopsd.
+    Xenopsd,
+}
+
+impl Container {
+    /// Every container.
+    pub const ALL: [Container; 5] =
+        [Container::Xl, Container::Libvirt, Container::Xenopsd, Container::Libxl, Container::Libxc];
+
+    /// The name on a command line, that of the format.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Container::Xl => "xl",
+            Container::Libvirt => "libvirt",
+            Container::Xenopsd => "xenopsd",
+            Container::Libxl => "libxl",
+            Container::Libxc => "libxc",
+        }
+    }
+
+    /// Returns whether there is a libxl stream, whose records alone tell of checkpoints.
+    #[must_use]
+    pub const fn has_libxl(self) -> bool {
+        matches!(self, Container::Xl | Container::Libvirt | Container::Libxl)
+    }
+}
+
 /// The configuration that [`Stream::in_xl`] puts into the header, without its final NUL.
 pub const XL_CONFIG: &str = r#"{"c_info": {"name": "guest"}}"#;
+
+/// The mandatory flags of a header whose configuration is JSON.
+pub(crate) const XL_FLAGS: u32 = xl::FLAG_JSON | xl::FLAG_STREAM_V2;
 
 /// The XML that [`Stream::in_libvirt`] puts after the header, without its final NUL.
 pub const LIBVIRT_XML: &str = "<domain type='xen'><name>guest</name></domain>";
@@ -61,7 +105,7 @@ impl Stream {
     #[must_use]
     pub fn in_xl(self) -> Stream {
         let config = [XL_CONFIG.as_bytes(), b"\0"].concat();
-        self.in_xl_with(xl::FLAG_JSON | xl::FLAG_STREAM_V2, &config)
+        self.in_xl_with(XL_FLAGS, &config)
     }
 
     /// A libxl stream in an xl file with these mandatory flags and this configuration.
@@ -75,7 +119,7 @@ impl Stream {
     /// A libxl stream in an xl file without optional data.
     #[must_use]
     pub fn in_xl_without_config(self) -> Stream {
-        self.wrapped(Format::Xl, [xl_header(xl::FLAG_JSON | xl::FLAG_STREAM_V2, 0)], [])
+        self.wrapped(Format::Xl, [xl_header(XL_FLAGS, 0)], [])
     }
 
     /// A libxl stream in a libvirt file with [`LIBVIRT_XML`].

@@ -1,15 +1,17 @@
 //! Streams as savers write them: small guests with every record that such a guest's image has, in the savers' order.
 //! Xen's own restore code takes the little-endian ones.
 
-use arbitrary::Arbitrary;
 use xenstream_core::Guest;
+use xenstream_core::wire::msr::{ARCH_CAPABILITIES, PLATFORM_INFO};
 
 use crate::hvm::Chain;
 use crate::item::Item;
 use crate::libxc;
+pub use crate::machine::Machine;
 pub use crate::minimal::Kind;
 use crate::minimal::checkpointed_guest;
 use crate::pages::{Page, pte};
+use crate::places::NO_SUBLEAF;
 use crate::stream::Stream;
 use crate::vcpu::{Basic, extended_state};
 
@@ -18,68 +20,8 @@ pub(crate) const XSAVE: u64 = 848;
 /// Size of EXTENDED's blob (`xen_domctl_ext_vcpucontext` of 64-bit toolstacks).
 pub(crate) const EXTENDED: u64 = 64;
 
-/// A kind of guest, as people tell them apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
-pub enum Machine {
-    /// 64-bit PV.
-    #[default]
-    Pv64,
-    /// 32-bit PV.
-    Pv32,
-    /// HVM with a device model.
-    Hvm,
-    /// PVH: HVM without one.
-    Pvh,
-}
-
-impl Machine {
-    /// Every kind.
-    pub const ALL: [Machine; 4] = [Machine::Pv64, Machine::Pv32, Machine::Hvm, Machine::Pvh];
-
-    /// The kind in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Machine::Pv64 => "pv64",
-            Machine::Pv32 => "pv32",
-            Machine::Hvm => "hvm",
-            Machine::Pvh => "pvh",
-        }
-    }
-
-    /// The kind of guest that the domain header tells of.
-    #[must_use]
-    pub const fn guest(self) -> Guest {
-        match self {
-            Machine::Pv64 | Machine::Pv32 => Guest::Pv,
-            Machine::Hvm | Machine::Pvh => Guest::Hvm,
-        }
-    }
-
-    /// A bare libxc stream of such a guest.
-    #[must_use]
-    pub fn libxc(self) -> Stream {
-        match self {
-            Machine::Pv64 => pv64(),
-            Machine::Pv32 => pv32(),
-            Machine::Hvm => hvm(),
-            Machine::Pvh => pvh(),
-        }
-    }
-
-    /// The same in a libxl stream, with the device model's records if it has one.
-    #[must_use]
-    pub fn libxl(self) -> Stream {
-        self.of(self.libxc())
-    }
-
-    /// This libxc stream of such a guest in a libxl stream, with the device model's records if it has one.
-    #[must_use]
-    pub fn of(self, libxc: Stream) -> Stream {
-        let stream = libxc.in_libxl();
-        if self == Machine::Hvm { stream.with_device_model() } else { stream }
-    }
-}
+/// The MSR policy of Xen 4.17 on a processor that faults on CPUID.
+pub(crate) const MSRS: [(u32, u64); 2] = [(PLATFORM_INFO, 0x8000_0000), (ARCH_CAPABILITIES, 0)];
 
 /// An HVM guest with a full set of devices, bare.
 #[must_use]
@@ -184,17 +126,11 @@ pub fn checkpointed(machine: Machine, kind: Kind, checkpoints: usize) -> Stream 
 
 /// The policies that a Xen since 4.14 sends ahead, and the end of them.
 fn static_data() -> [Item; 3] {
-    /// The `subleaf` of a leaf that has none.
-    const NONE: u32 = u32::MAX;
     let leaves = [
-        [0, NONE, 0xD, 0x756E_6547, 0x6C65_746E, 0x4965_6E69],
-        [1, NONE, 0x0003_06A9, 0, 1 << 26 | 1 << 28, 0],
+        [0, NO_SUBLEAF, 0xD, 0x756E_6547, 0x6C65_746E, 0x4965_6E69],
+        [1, NO_SUBLEAF, 0x0003_06A9, 0, 1 << 26 | 1 << 28, 0],
     ];
-    [
-        libxc::cpuid_policy(&leaves),
-        libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]),
-        libxc::static_data_end(),
-    ]
+    [libxc::cpuid_policy(&leaves), libxc::msr_policy(&MSRS), libxc::static_data_end()]
 }
 
 fn tsc_info() -> Item {

@@ -69,7 +69,7 @@ fn stream(data: &[u8]) -> Option<(Vec<u8>, Checkpointing)> {
 /// A plan of a bare libxc stream of a guest that is not too large to be built for every input.
 fn plan(u: &mut Unstructured<'_>) -> arbitrary::Result<Plan> {
     let mut plan = Plan::arbitrary(u)?;
-    plan.container = Container::Bare;
+    plan.around.container = Container::Libxc;
     plan.space.bits %= 8;
     Ok(plan)
 }

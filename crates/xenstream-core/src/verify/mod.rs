@@ -18,8 +18,8 @@
 //! * [`config`] compares the stream with a configuration. The crate `xenstream` reads that, and checks the rules of the
 //!   catalogue that are `by: std`.
 //!
-//! [`fast`] has short ways for the most frequent steps. The tests of a rule are its case in `crates/xenstream-synth/src/cases`
-//! and its way of breaking any stream in `crates/xenstream-synth/src/broken`, in files with the names of the layers.
+//! [`fast`] has short ways for the most frequent steps. The tests of a rule are its case and its way of breaking any
+//! stream. Both stand in `crates/xenstream-synth/src/rules`, in the file with the name of the one here that judges the rule.
 
 pub(crate) mod config;
 pub(crate) mod detect;

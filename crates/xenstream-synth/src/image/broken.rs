@@ -6,8 +6,8 @@ use super::{Container, Shape};
 use crate::broken::Broken;
 use crate::minimal::Kind;
 use crate::plan::{
-    Batch, Checkpoint, Checkpoints, Container as Around, DeviceModel, HvmEntry, Leaf, Msr, PageKind, Pair,
-    Param, Plan, Policies, Round, Run, State, Tsc, Vcpu, Version, XenopsdBlobs, XlConfig, XlHeader,
+    Around, Batch, Checkpoint, Checkpoints, DeviceModel, HvmEntry, Leaf, Msr, PageKind, Pair, Param, Plan,
+    Policies, Round, Run, State, Tsc, Vcpu, Version, XenopsdBlobs, XlConfig, XlHeader,
 };
 use crate::valid::Machine;
 
@@ -47,7 +47,7 @@ impl Shape {
     fn plan(&self, kind: Kind) -> Plan {
         let device_model = (self.machine == Machine::Hvm).then(device_model);
         Plan {
-            container: self.around(),
+            around: self.around(),
             machine: self.machine,
             version: if self.version == 2 { Version::Two } else { Version::Three },
             xen: (4, 17),
@@ -65,15 +65,12 @@ impl Shape {
     fn around(&self) -> Around {
         /// Letters in the guest's name.
         const NAME: u8 = 5;
-        match self.container {
-            Container::Xl => Around::Xl(XlHeader { config: XlConfig::Json(NAME), tail: 0 }),
-            Container::Libvirt => Around::Libvirt(NAME),
-            Container::Xenopsd => Around::Xenopsd(XenopsdBlobs {
-                qemu: (self.machine == Machine::Hvm).then_some(u8::MAX),
-                ..XenopsdBlobs::default()
-            }),
-            Container::Libxl => Around::Libxl,
-            Container::Libxc => Around::Bare,
+        let qemu = (self.machine == Machine::Hvm).then_some(u8::MAX);
+        Around {
+            container: self.container,
+            xl: XlHeader { config: XlConfig::Json(NAME), tail: 0 },
+            libvirt: NAME,
+            xenopsd: XenopsdBlobs { qemu, ..XenopsdBlobs::default() },
         }
     }
 }

@@ -1,19 +1,19 @@
 //! Everything of an image but its memory.
 
-use xenstream_core::Guest;
 use xenstream_core::wire::hvm::types::CPU_XSAVE;
+use xenstream_core::wire::libxl::types as libxl_types;
 use xenstream_core::wire::xenopsd::types::{END_OF_IMAGE, LIBXC, QEMU_TRAD, XENOPS};
-use xenstream_core::wire::xl::{FLAG_JSON, FLAG_STREAM_V2};
-use xenstream_core::{Format, wire::libxl::types as libxl_types};
+use xenstream_core::{Format, Guest};
 
 use super::memory::{GDT, Memory, ROOT, START_INFO};
 use super::{Container, Shape, config};
 use crate::body::Body;
-use crate::container::{xenopsd_record, xenopsd_signature};
+use crate::container::{XL_FLAGS, xenopsd_record, xenopsd_signature};
 use crate::hvm::{Chain, Entry};
 use crate::item::{Item, Part};
+use crate::places::NO_SUBLEAF;
 use crate::stream::Stream;
-use crate::valid::{EXTENDED, Machine, XSAVE};
+use crate::valid::{EXTENDED, MSRS, Machine, XSAVE};
 use crate::vcpu::{Basic, extended_state};
 use crate::{libxc, libxl};
 
@@ -29,7 +29,7 @@ pub(super) fn of(shape: &Shape, memory: &Memory) -> Stream {
         Container::Libxl => in_libxl(shape, libxc),
         Container::Xl => {
             let config = config::xl(shape) + "\0";
-            in_libxl(shape, libxc).in_xl_with(FLAG_JSON | FLAG_STREAM_V2, config.as_bytes())
+            in_libxl(shape, libxc).in_xl_with(XL_FLAGS, config.as_bytes())
         }
         Container::Libvirt => {
             in_libxl(shape, libxc).in_libvirt_with((config::libvirt(shape) + "\0").as_bytes())
@@ -62,16 +62,8 @@ fn in_libxl(shape: &Shape, libxc: Stream) -> Stream {
 fn libxc(shape: &Shape, memory: &Memory) -> Stream {
     let mut records = Vec::new();
     let guest = shape.machine.guest();
-    match shape.machine {
-        Machine::Pv64 => records.push(libxc::pv64_info()),
-        Machine::Pv32 => records.push(libxc::pv32_info()),
-        Machine::Hvm | Machine::Pvh => {}
-    }
-    records.extend([
-        libxc::cpuid_policy(&leaves(guest)),
-        libxc::msr_policy(&[(0xCE, 0x8000_0000), (0x10A, 0)]),
-        libxc::static_data_end(),
-    ]);
+    records.extend(shape.machine.info());
+    records.extend([libxc::cpuid_policy(&leaves(guest)), libxc::msr_policy(&MSRS), libxc::static_data_end()]);
     if guest == Guest::Pv {
         let (last, frames) = memory.p2m();
         // A shape has no more memory than has pfns of 32 bits.
@@ -159,14 +151,12 @@ fn params(machine: Machine) -> &'static [(u64, u64)] {
 
 /// The leaves that Xen 4.17 sends, with a made-up vendor and processor.
 fn leaves(guest: Guest) -> Vec<[u32; 6]> {
-    /// The `subleaf` of a leaf that has none.
-    const NONE: u32 = u32::MAX;
     // XSAVE has a subleaf for each component that the guest may use.
     let components = match guest {
         Guest::Pv => 3,
         Guest::Hvm => 10,
     };
-    let plain = |leaf: u32| [leaf, if matches!(leaf, 0x4 | 0x7 | 0xB) { 0 } else { NONE }, 0, 0, 0, 0];
+    let plain = |leaf: u32| [leaf, if matches!(leaf, 0x4 | 0x7 | 0xB) { 0 } else { NO_SUBLEAF }, 0, 0, 0, 0];
     let mut leaves: Vec<[u32; 6]> = (0..=0xC).map(plain).collect();
     leaves.extend((0..components).map(|component| [0xD, component, 0, 0, 0, 0]));
     leaves.extend([0x4000_0000, 0x4000_0100].into_iter().chain(0x8000_0000..=0x8000_0021).map(plain));

@@ -27,6 +27,7 @@ use xenstream_core::wire::libxc::types::{END, X86_TSC_INFO};
 pub use self::writer::{Contents, Fill, Writer};
 
 use self::memory::Memory;
+pub use crate::container::Container;
 use crate::item::{Item, Part};
 use crate::valid::Machine;
 use crate::{libxc, libxl};
@@ -46,46 +47,6 @@ pub const VCPUS_MAX_HVM: u16 = 128;
 
 /// Most vcpus of a PV guest (`MAX_VIRT_CPUS`).
 pub const VCPUS_MAX_PV: u16 = 8192;
-
-/// What is around the libxc stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Container {
-    /// A file of `xl save`.
-    #[default]
-    Xl,
-    /// A file of libvirt.
-    Libvirt,
-    /// A suspend image of xenopsd.
-    Xenopsd,
-    /// A libxl stream.
-    Libxl,
-    /// Nothing.
-    Libxc,
-}
-
-impl Container {
-    /// Every container.
-    pub const ALL: [Container; 5] =
-        [Container::Xl, Container::Libvirt, Container::Xenopsd, Container::Libxl, Container::Libxc];
-
-    /// The name on a command line, that of the format.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Container::Xl => "xl",
-            Container::Libvirt => "libvirt",
-            Container::Xenopsd => "xenopsd",
-            Container::Libxl => "libxl",
-            Container::Libxc => "libxc",
-        }
-    }
-
-    /// Returns whether there is a libxl stream, which alone can have checkpoints.
-    #[must_use]
-    pub const fn has_libxl(self) -> bool {
-        matches!(self, Container::Xl | Container::Libvirt | Container::Libxl)
-    }
-}
 
 /// The shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

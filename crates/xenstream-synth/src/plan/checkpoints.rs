@@ -6,7 +6,7 @@ use xenstream_core::wire::libxc::types::{CHECKPOINT, END};
 use xenstream_core::wire::libxl::CHECKPOINT_STATE_NEW;
 use xenstream_core::wire::libxl::types::{CHECKPOINT_END, CHECKPOINT_STATE};
 
-use super::container::DeviceModel;
+use super::around::DeviceModel;
 use super::memory::Round;
 use super::{Plan, few};
 use crate::item::{Item, Part};
@@ -54,7 +54,7 @@ impl Checkpoints {
         let mut records = Vec::new();
         for checkpoint in [&self.first].into_iter().chain(&self.more) {
             records.push(libxc::checkpoint());
-            if plan.container.has_libxl() {
+            if plan.around.container.has_libxl() {
                 let device_model = plan.device_model_or(checkpoint.device_model.as_ref());
                 records.extend(device_model.into_iter().flat_map(|device_model| device_model.records()));
                 records.push(libxl::checkpoint_end());

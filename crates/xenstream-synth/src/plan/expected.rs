@@ -8,12 +8,12 @@ use xenstream_core::wire::libxc::types::{
 use xenstream_core::wire::{Order, RECORD_HEADER, libvirt, libxc, libxl, xl};
 use xenstream_core::{Checkpointing, Format, Guest, Layer, Level, Profile, RecordRef, Rule};
 
-use super::container::{Container, XlConfig};
+use super::around::XlConfig;
 use super::{Plan, Version};
 use crate::cases::Outcome;
+use crate::container::Container;
 use crate::item::Part;
 use crate::stream::Stream;
-use crate::valid::Machine;
 
 /// What a verifier should say of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Plan {
                 Version::Two => 2,
             },
             order: stream.order(Part::Domain),
-            guest_width: pv.then_some(if self.machine == Machine::Pv32 { 4 } else { 8 }),
+            guest_width: self.machine.width(),
             max_pfn: pv.then(|| self.space.max_pfn(self.machine)),
             records: records
                 .iter()
@@ -132,20 +132,21 @@ impl Plan {
             let offset = stream.offset(stream.find(part)) + at;
             exceptions.push(Exception { rule, offset, record: None, warns: false });
         };
-        if let Container::Xl(xl) = &self.container {
+        let container = self.around.container;
+        if container == Container::Xl {
             if self.big_endian.container {
                 header(Rule::XlBigEndian, Part::Xl, xl::at::BYTEORDER);
             }
-            match xl.config {
+            match self.around.xl.config {
                 XlConfig::Json(_) => {}
                 XlConfig::Text => header(Rule::XlConfigFormat, Part::Xl, xl::at::MANDATORY_FLAGS),
                 XlConfig::Missing => header(Rule::XlConfigMissing, Part::Xl, xl::at::OPTIONAL_DATA_LEN),
             }
         }
-        if matches!(self.container, Container::Libvirt(_)) && self.big_endian.container {
+        if container == Container::Libvirt && self.big_endian.container {
             header(Rule::LibvirtBigEndian, Part::Libvirt, libvirt::at::VERSION);
         }
-        if self.container.has_libxl() && self.big_endian.libxl {
+        if container.has_libxl() && self.big_endian.libxl {
             header(Rule::LibxlBigEndian, Part::Libxl, libxl::at::OPTIONS);
         }
         if self.big_endian.libxc {

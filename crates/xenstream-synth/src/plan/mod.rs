@@ -13,7 +13,7 @@
 //! let made_up = Plan::arbitrary(&mut Unstructured::new(b"a fuzzer's bytes")).unwrap().build();
 //! assert_eq!(made_up.expected.bytes, made_up.bytes().len() as u64);
 //!
-//! let plan = Plan { container: Container::Libxl, machine: Machine::Hvm, ..Plan::default() };
+//! let plan = Plan { around: Container::Libxl.into(), machine: Machine::Hvm, ..Plan::default() };
 //! let built = plan.build();
 //! assert_eq!(built.expected.outcome(Profile::Hardened).refused, None);
 //! ```
@@ -21,8 +21,8 @@
 //! What such streams are good for besides: Xen's own restore code reads them, and its bugs are found by handing it
 //! thousands. The example `write_stream` writes one to a file.
 
+mod around;
 mod checkpoints;
-mod container;
 mod expected;
 mod memory;
 mod registers;
@@ -32,13 +32,15 @@ use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::{domain_at, types};
 use xenstream_core::{Checkpointing, Guest};
 
+pub use around::{Around, DeviceModel, Pair, XenopsdBlobs, XlConfig, XlHeader};
 pub use checkpoints::{Checkpoint, Checkpoints};
-pub use container::{Container, DeviceModel, Pair, XenopsdBlobs, XlConfig, XlHeader};
+
 pub use expected::{Exception, Expected};
 pub use memory::{Batch, PageKind, Round, Run, Space};
 pub use registers::{HvmEntry, Leaf, Msr, Param, Policies, Registers, State, Tsc, Vcpu};
 
 use crate::body::{Body, Field};
+pub use crate::container::Container;
 use crate::item::Item;
 use crate::libxc;
 use crate::minimal::Kind;
@@ -50,7 +52,7 @@ use crate::valid::Machine;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub struct Plan {
     /// What is around the libxc stream.
-    pub container: Container,
+    pub around: Around,
     /// The guest.
     pub machine: Machine,
     /// The version of the libxc stream.
@@ -169,7 +171,7 @@ impl Plan {
             Version::Two => stream.as_version_2(),
         };
         let mut stream =
-            self.container.around(stream, self.device_model().map(|device_model| device_model.records()));
+            self.around.wrap(stream, self.device_model().map(|device_model| device_model.records()));
         let big = |layer| if layer { Order::Big } else { Order::Little };
         stream = stream.with_container_order(big(self.big_endian.container));
         if stream.has(crate::Part::Libxl) {
@@ -193,7 +195,7 @@ impl Plan {
     pub fn checkpointing(&self) -> Checkpointing {
         match &self.checkpoints {
             // Only libxl's records show what kind it is.
-            Some(checkpoints) if checkpoints.told || !self.container.has_libxl() => {
+            Some(checkpoints) if checkpoints.told || !self.around.container.has_libxl() => {
                 match checkpoints.kind(self.guest()) {
                     Kind::Remus => Checkpointing::Remus,
                     Kind::Colo => Checkpointing::Colo,

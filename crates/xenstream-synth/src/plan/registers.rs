@@ -20,6 +20,7 @@ use super::memory::{GDT, ROOT, START_INFO, Space};
 use crate::hvm::{Chain, Entry};
 use crate::item::Item;
 use crate::libxc;
+use crate::places::NO_SUBLEAF;
 use crate::valid::Machine;
 use crate::vcpu::{Basic, extended_state};
 
@@ -149,12 +150,7 @@ impl Tsc {
 impl Policies {
     /// Everything up to STATIC_DATA_END, as a version 3 stream has it.
     pub(super) fn records(&self, machine: Machine) -> Vec<Item> {
-        let mut records = Vec::new();
-        match machine {
-            Machine::Pv64 => records.push(libxc::pv64_info()),
-            Machine::Pv32 => records.push(libxc::pv32_info()),
-            Machine::Hvm | Machine::Pvh => {}
-        }
+        let mut records = Vec::from_iter(machine.info());
         if !self.leaves.is_empty() {
             let leaves: Vec<[u32; 6]> = self.leaves.iter().map(Leaf::words).collect();
             records.push(libxc::cpuid_policy(&leaves));
@@ -179,8 +175,6 @@ impl Policies {
 
 impl Leaf {
     fn words(&self) -> [u32; 6] {
-        /// The `subleaf` of a leaf that has none.
-        const NONE: u32 = u32::MAX;
         // Some that have no subleaves, and some that have as many.
         const LEAVES: [(u32, u32); 10] = [
             (0, 0),
@@ -196,7 +190,7 @@ impl Leaf {
         ];
         let (leaf, subleaves) = LEAVES[usize::from(self.leaf) % LEAVES.len()];
         let [a, b, c, d] = self.registers;
-        let subleaf = self.subleaf.checked_rem(subleaves).unwrap_or(NONE);
+        let subleaf = self.subleaf.checked_rem(subleaves).unwrap_or(NO_SUBLEAF);
         // The largest leaf of each range, which for the vcpus of a plan goes up to XSAVE.
         let a = match (leaf, subleaf) {
             (0, _) => 0xD,

@@ -33,7 +33,7 @@ fn plans(n: u64) -> impl Iterator<Item = (u64, Plan)> {
         let mut plan = plan.expect("a plan can be made of any bytes");
         // COLO takes libxl, an HVM guest and checkpoints at once: chance alone brings it too seldom.
         if seed % 20 == 19 {
-            plan.container = Container::Libxl;
+            plan.around.container = Container::Libxl;
             plan.machine = Machine::Hvm;
             plan.checkpoints.get_or_insert_default().kind = Kind::Colo;
         }
