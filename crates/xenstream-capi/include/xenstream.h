@@ -166,6 +166,9 @@ typedef struct {
   uint64_t skippable;
 } xs_need;
 
+// What a value in xs_violation is.
+typedef int xs_value;
+
 // A layer of the format; xs_layer_name() returns its name.
 typedef int xs_layer;
 
@@ -179,10 +182,14 @@ typedef struct {
   uint32_t rule_number;
   // Offset in bytes from the start of the stream.
   uint64_t offset;
-  // The value, bound or limit that the rule asks for, or 0 if there is none.
+  // The value, bound or limit that the rule asks for.
   uint64_t expected;
   // The value that was found.
   uint64_t found;
+  // What `expected` is.
+  xs_value expected_kind;
+  // What `found` is.
+  xs_value found_kind;
   // The layer of the rule.
   xs_layer layer;
   // The layer of the record.
@@ -379,6 +386,37 @@ typedef int xs_memory_format;
 
 // The state of the device model.
 #define XS_LAYER_QEMU 8
+
+// There is no value: the number is 0.
+#define XS_VALUE_NONE 0
+
+// The contents of a field, a length, a count, an index, a frame or a limit.
+#define XS_VALUE_NUMBER 1
+
+// The type of a record of the violation's layer.
+#define XS_VALUE_RECORD_TYPE 2
+
+// An xs_format.
+#define XS_VALUE_FORMAT 3
+
+// The type of domain that the configuration names: 0 PV, 1 HVM, 2 PVH.
+#define XS_VALUE_DOMAIN_TYPE 4
+
+// What shows of which type the domain is: 0 a PV guest, 1 an HVM or PVH guest, 2 a device-model record, 3 emulated
+// devices.
+#define XS_VALUE_EVIDENCE 5
+
+// Viridian features, as bits.
+#define XS_VALUE_VIRIDIAN 6
+
+// Viridian state, without features: the number is 0.
+#define XS_VALUE_VIRIDIAN_STATE 7
+
+// The type of a page of a PV guest.
+#define XS_VALUE_PAGE_TYPE 8
+
+// A page of a PV guest whose type was not remembered: the number is 0.
+#define XS_VALUE_PAGE_TYPE_UNKNOWN 9
 
 // An ELF core file with the vcpus' registers.
 #define XS_MEMORY_ELF 0

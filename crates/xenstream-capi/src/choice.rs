@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 
-use xenstream_core::{Checkpointing, Format, Level, Profile};
+use xenstream_core::{Checkpointing, DomainType, Evidence, Format, Layer, Level, Profile, Value};
 
 use crate::status::xs_status;
 
@@ -80,6 +80,33 @@ pub const XS_LAYER_PV: xs_layer = 7;
 /// The state of the device model.
 pub const XS_LAYER_QEMU: xs_layer = 8;
 
+/// What a value in xs_violation is.
+pub type xs_value = c_int;
+/// There is no value: the number is 0.
+pub const XS_VALUE_NONE: xs_value = 0;
+/// The contents of a field, a length, a count, an index, a frame or a limit.
+pub const XS_VALUE_NUMBER: xs_value = 1;
+/// The type of a record of the violation's layer.
+pub const XS_VALUE_RECORD_TYPE: xs_value = 2;
+/// An xs_format.
+pub const XS_VALUE_FORMAT: xs_value = 3;
+/// The type of domain that the configuration names: 0 PV, 1 HVM, 2 PVH.
+pub const XS_VALUE_DOMAIN_TYPE: xs_value = 4;
+/// What shows of which type the domain is: 0 a PV guest, 1 an HVM or PVH guest, 2 a device-model record, 3 emulated
+/// devices.
+pub const XS_VALUE_EVIDENCE: xs_value = 5;
+/// Viridian features, as bits.
+pub const XS_VALUE_VIRIDIAN: xs_value = 6;
+/// Viridian state, without features: the number is 0.
+pub const XS_VALUE_VIRIDIAN_STATE: xs_value = 7;
+/// The type of a page of a PV guest.
+pub const XS_VALUE_PAGE_TYPE: xs_value = 8;
+/// A page of a PV guest whose type was not remembered: the number is 0.
+pub const XS_VALUE_PAGE_TYPE_UNKNOWN: xs_value = 9;
+
+const EVIDENCE: [Evidence; 4] =
+    [Evidence::PvGuest, Evidence::HvmGuest, Evidence::EmulatorRecord, Evidence::EmulatedDevices];
+
 const CHECKPOINTINGS: [Checkpointing; 4] =
     [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
 const LEVELS: [Level; 3] = [Level::Allow, Level::Warn, Level::Deny];
@@ -98,6 +125,43 @@ pub(crate) fn level(number: xs_level) -> Result<Level, xs_status> {
 
 pub(crate) fn checkpointing(number: xs_checkpointing) -> Result<Checkpointing, xs_status> {
     chosen(&CHECKPOINTINGS, number)
+}
+
+/// A value and what it is, as C has them.
+pub(crate) fn value_number(value: Value) -> (xs_value, u64) {
+    let index = |number: c_int| u64::try_from(number).unwrap_or(0);
+    match value {
+        Value::Number(number) => (XS_VALUE_NUMBER, number),
+        Value::RecordType(_, kind) => (XS_VALUE_RECORD_TYPE, kind),
+        Value::Format(format) => (XS_VALUE_FORMAT, index(number(&Format::ALL, &format))),
+        Value::DomainType(domain_type) => {
+            (XS_VALUE_DOMAIN_TYPE, index(number(&DomainType::ALL, &domain_type)))
+        }
+        Value::Evidence(evidence) => (XS_VALUE_EVIDENCE, index(number(&EVIDENCE, &evidence))),
+        Value::Viridian(features) => (XS_VALUE_VIRIDIAN, features),
+        Value::ViridianState => (XS_VALUE_VIRIDIAN_STATE, 0),
+        Value::PageType(kind) => (XS_VALUE_PAGE_TYPE, kind),
+        Value::UnknownPageType => (XS_VALUE_PAGE_TYPE_UNKNOWN, 0),
+        _ => (XS_VALUE_NONE, 0),
+    }
+}
+
+/// The value that [`value_number`] gave these numbers. `layer` is that of the violation.
+pub(crate) fn value(kind: xs_value, number: u64, layer: Layer) -> Result<Value, xs_status> {
+    let index = c_int::try_from(number).map_err(|_| xs_status::ErrorArgument);
+    Ok(match kind {
+        XS_VALUE_NONE => Value::None,
+        XS_VALUE_NUMBER => Value::Number(number),
+        XS_VALUE_RECORD_TYPE => Value::RecordType(layer, number),
+        XS_VALUE_FORMAT => Value::Format(chosen(&Format::ALL, index?)?),
+        XS_VALUE_DOMAIN_TYPE => Value::DomainType(chosen(&DomainType::ALL, index?)?),
+        XS_VALUE_EVIDENCE => Value::Evidence(chosen(&EVIDENCE, index?)?),
+        XS_VALUE_VIRIDIAN => Value::Viridian(number),
+        XS_VALUE_VIRIDIAN_STATE => Value::ViridianState,
+        XS_VALUE_PAGE_TYPE => Value::PageType(number),
+        XS_VALUE_PAGE_TYPE_UNKNOWN => Value::UnknownPageType,
+        _ => return Err(xs_status::ErrorArgument),
+    })
 }
 
 /// The one of these that a number stands for.

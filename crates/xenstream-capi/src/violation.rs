@@ -6,7 +6,7 @@ use core::ptr;
 
 use xenstream_core::{Fact, Layer, RecordRef, Rule, Violation};
 
-use crate::choice::{self, xs_layer};
+use crate::choice::{self, xs_layer, xs_value};
 use crate::name::{RULES, rule_number, type_name};
 use crate::pointer::aligned;
 use crate::status::xs_status;
@@ -36,10 +36,14 @@ pub struct xs_violation {
     pub rule_number: u32,
     /// Offset in bytes from the start of the stream.
     pub offset: u64,
-    /// The value, bound or limit that the rule asks for, or 0 if there is none.
+    /// The value, bound or limit that the rule asks for.
     pub expected: u64,
     /// The value that was found.
     pub found: u64,
+    /// What `expected` is.
+    pub expected_kind: xs_value,
+    /// What `found` is.
+    pub found_kind: xs_value,
     /// The layer of the rule.
     pub layer: xs_layer,
     /// The layer of the record.
@@ -64,6 +68,8 @@ impl xs_violation {
         offset: 0,
         expected: 0,
         found: 0,
+        expected_kind: 0,
+        found_kind: 0,
         layer: 0,
         record_layer: 0,
         record_index: 0,
@@ -76,6 +82,8 @@ impl xs_violation {
         let number = rule_number(violation.rule);
         let record = violation.record;
         let kind = record.and_then(|record| record.kind);
+        let (expected_kind, expected) = choice::value_number(violation.expected);
+        let (found_kind, found) = choice::value_number(violation.found);
         xs_violation {
             rule: RULES.get(number as usize).map_or(ptr::null(), |name| name.as_ptr()),
             has: u32::from(record.is_some()) * XS_HAS_RECORD
@@ -84,8 +92,10 @@ impl xs_violation {
                 + violation.fact.map_or(0, |fact| XS_HAS_RELEASES + (u32::from(fact as u8) << FACT_SHIFT)),
             rule_number: number,
             offset: violation.offset,
-            expected: violation.expected,
-            found: violation.found,
+            expected,
+            found,
+            expected_kind,
+            found_kind,
             layer: choice::number(&Layer::ALL, &violation.layer()),
             record_layer: record.map_or(0, |record| choice::number(&Layer::ALL, &record.layer)),
             record_index: record.map_or(0, |record| record.index),
@@ -105,15 +115,14 @@ impl xs_violation {
             let layer = choice::chosen(&Layer::ALL, self.record_layer)?;
             Some(RecordRef { layer, index: self.record_index, kind, offset: self.record_offset })
         };
-        Ok(Violation {
-            rule: Rule::all().nth(number).ok_or(xs_status::ErrorArgument)?,
-            offset: self.offset,
-            record,
-            expected: self.expected,
-            found: self.found,
-            fact: self.fact()?,
-            is_combination: self.has & IS_COMBINATION != 0,
-        })
+        let rule = Rule::all().nth(number).ok_or(xs_status::ErrorArgument)?;
+        let value = |kind, number| choice::value(kind, number, rule.layer());
+        let mut violation = Violation::new(rule, self.offset, record)
+            .found(value(self.found_kind, self.found)?)
+            .expected(value(self.expected_kind, self.expected)?);
+        violation.fact = self.fact()?;
+        violation.is_combination = self.has & IS_COMBINATION != 0;
+        Ok(violation)
     }
 }
 

@@ -50,6 +50,7 @@ mod summary;
     reason = "tables are built by const functions, which have no `get`; nothing is indexed at run time by a stream's number"
 )]
 mod targets;
+mod value;
 mod verifier;
 mod verify;
 mod violation;
@@ -64,6 +65,7 @@ pub use targets::{
     Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,
     TargetSet, UnknownFact, UnknownTarget,
 };
+pub use value::{Evidence, Value};
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use verify::detect::Follows;
-pub use violation::{Layer, Message, RecordRef, TypeLabel, UNKNOWN_TYPE, Violation};
+pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};

@@ -31,10 +31,10 @@ pub struct Entry {
     pub why: &'static str,
     /// Where the rule comes from: a section of a specification, or the behaviour of the restorer.
     pub source: &'static str,
-    /// The sentence for one finding. `{found}` and `{expected}` stand for its numbers in decimal, `{found:x}` and
-    /// `{expected:x}` in hex, and `{found:libxc}` and `{found:libxl}` for the name of a record type. `{reading}` says what
-    /// was cut off, `{torn}` whether a record was, `{missing}` which pfns are between the two numbers and how much memory
-    /// that is, and `{lack}` how much of a record is missing.
+    /// The sentence for one finding. `{found}` and `{expected}` stand for its [values](crate::Value), with numbers in
+    /// decimal, and `{found:x}` and `{expected:x}` for the same with numbers in hex. `{reading}` says what was cut off,
+    /// `{torn}` whether a record was, `{missing}` which pfns are between the two numbers and how much memory that is, and
+    /// `{lack}` how much of a record is missing.
     pub message: &'static str,
 }
 

@@ -10,6 +10,7 @@ use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{DomainType, Format, Summary};
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verify::detect::Follows;
 use crate::verify::{self, Bytes, Field, Marker, Stop, Stretch, Words};
 use crate::violation::{Layer, RecordRef, Violation};
@@ -240,11 +241,11 @@ impl Verifier {
         self.record = None;
         let end = self.position;
         let (rule, found) = match follows {
-            Follows::Zeros => (Rule::StreamTrailingZeros, 0),
-            Follows::Image(format) => (Rule::StreamTrailingData, format as u64),
-            Follows::Data => (Rule::StreamTrailingData, 0),
+            Follows::Zeros => (Rule::StreamTrailingZeros, Value::None),
+            Follows::Image(format) => (Rule::StreamTrailingData, Value::Format(format)),
+            Follows::Data => (Rule::StreamTrailingData, Value::None),
         };
-        let verdict = self.find(rule, end, found, 0, observer);
+        let verdict = self.find(rule, end, found, Value::None, observer);
         self.verdict(verdict)
     }
 
@@ -530,54 +531,47 @@ impl Verifier {
     }
 
     /// Reports a violation in the record being read.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub(crate) fn find<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let record = self.record;
-        self.find_in(rule, offset, found, expected, record, o)
+        self.find_in(rule, offset, found, expected, self.record, o)
     }
 
     /// Reports a violation in this record.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub(crate) fn find_in<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         record: Option<RecordRef>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let level = self.policy.level(rule);
-        let violation =
-            Violation { rule, offset, record, expected, found, fact: None, is_combination: false };
-        self.find_at(level, violation, o)
+        let violation = Violation::new(rule, offset, record).found(found).expected(expected);
+        self.find_at(self.policy.level(rule), violation, o)
     }
 
     /// Reports something that some releases of Xen refuse, in the record being read.
     ///
     /// It is a finding of the fact's rule if the target refuses it, if the profile says so without a target, or if no release
     /// remains that accepts the stream.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub(crate) fn fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let record = self.record;
-        self.fact_in(fact, offset, found, expected, record, o)
+        self.fact_in(fact, offset, found.into(), expected.into(), self.record, o)
     }
 
     /// The same, in this record.
@@ -587,8 +581,8 @@ impl Verifier {
         &mut self,
         fact: Fact,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: Value,
+        expected: Value,
         record: Option<RecordRef>,
         o: &mut O,
     ) -> Result<(), Stop> {
@@ -614,8 +608,8 @@ impl Verifier {
             }
             None => self.policy.level_or(rule, fact.level(profile)),
         };
-        let fact = Some(fact);
-        let violation = Violation { rule, offset, record, expected, found, fact, is_combination };
+        let mut violation = Violation::new(rule, offset, record).found(found).expected(expected);
+        (violation.fact, violation.is_combination) = (Some(fact), is_combination);
         self.find_at(level, violation, o)
     }
 

@@ -4,8 +4,9 @@ use core::fmt;
 
 use crate::rule::Rule;
 use crate::size::ByteSize;
-use crate::summary::{DomainType, Format};
+use crate::summary::Format;
 use crate::targets::{Fact, Target, TargetSet};
+use crate::value::Value;
 use crate::wire::libxc::params;
 use crate::wire::{PAGE_SIZE, libxc, types};
 
@@ -96,7 +97,7 @@ impl RecordRef {
     /// The type for display: its name, or its number in hex if it has none. `None` if the type is not known yet.
     #[must_use]
     pub fn type_label(&self) -> Option<TypeLabel> {
-        self.kind.map(|kind| TypeLabel { name: self.type_name(), kind })
+        self.kind.map(|kind| TypeLabel::new(self.layer, kind))
     }
 }
 
@@ -105,6 +106,12 @@ impl RecordRef {
 pub struct TypeLabel {
     name: Option<&'static str>,
     kind: u64,
+}
+
+impl TypeLabel {
+    pub(crate) fn new(layer: Layer, kind: u64) -> TypeLabel {
+        TypeLabel { name: types::name(layer, kind), kind }
+    }
 }
 
 impl fmt::Display for TypeLabel {
@@ -126,10 +133,10 @@ pub struct Violation {
     pub offset: u64,
     /// The record that contains the offset, if any.
     pub record: Option<RecordRef>,
-    /// The value, bound or limit that the rule asks for, or 0 if there is none.
-    pub expected: u64,
+    /// The value, bound or limit that the rule asks for.
+    pub expected: Value,
     /// The value that was found.
-    pub found: u64,
+    pub found: Value,
     /// The change between releases of Xen that decides whether this is refused, if not every release refuses it.
     pub fact: Option<Fact>,
     /// Whether no release accepts this value together with the rest of the stream, although some accept each alone.
@@ -137,6 +144,25 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// A violation without values, which every release refuses.
+    #[must_use]
+    pub const fn new(rule: Rule, offset: u64, record: Option<RecordRef>) -> Violation {
+        let (expected, found) = (Value::None, Value::None);
+        Violation { rule, offset, record, expected, found, fact: None, is_combination: false }
+    }
+
+    /// Sets the value that was found.
+    #[must_use]
+    pub fn found(self, found: impl Into<Value>) -> Violation {
+        Violation { found: found.into(), ..self }
+    }
+
+    /// Sets the value, bound or limit that the rule asks for.
+    #[must_use]
+    pub fn expected(self, expected: impl Into<Value>) -> Violation {
+        Violation { expected: expected.into(), ..self }
+    }
+
     /// The layer of the rule.
     #[must_use]
     pub const fn layer(&self) -> Layer {
@@ -184,7 +210,8 @@ pub struct Message<'a>(&'a Violation);
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation { rule, expected, found, .. } = *self.0;
+        let Violation { rule, expected, found, record, fact, .. } = *self.0;
+        let numbers = || (found.number().unwrap_or(0), expected.number().unwrap_or(0));
         let mut rest = rule.entry().message;
         while let Some((text, tail)) = rest.split_once('{') {
             f.write_str(text)?;
@@ -192,41 +219,54 @@ impl fmt::Display for Message<'_> {
             rest = tail;
             match place {
                 "found" => write!(f, "{found}")?,
-                "found:x" => write!(f, "{found:#x}")?,
+                "found:x" => write!(f, "{found:x}")?,
                 "expected" => write!(f, "{expected}")?,
-                "expected:x" => write!(f, "{expected:#x}")?,
-                "found:libxc" => named(f, Layer::Libxc, found)?,
-                "found:xenopsd" => f.write_str(types::name(Layer::Xenopsd, found).unwrap_or("the header"))?,
-                "found:libxl" => named(f, Layer::Libxl, found)?,
-                "reading" => f.write_str(match self.0.record {
+                "expected:x" => write!(f, "{expected:x}")?,
+                "reading" => f.write_str(match record {
                     Some(record) if record.kind.is_none() => "a record header",
                     Some(_) => "a record",
                     None => "a header",
                 })?,
-                "found:follows" => following(f, found)?,
-                "expected:format" => beginning(f, expected)?,
-                "expected:converter" => converter(f, expected)?,
-                "found:legacy" if libxc::is_legacy(found.to_be_bytes()) => f.write_str(
-                    "; the bytes look like a legacy image of Xen 4.5 or older, which the header does not announce",
-                )?,
-                "found:legacy" => {}
-                "range" if found < expected => write!(f, "lies below start_pfn {expected:#x}")?,
-                "range" => write!(f, "reaches the limit p2m-pfn of {expected:#x}")?,
+                "follows" => match found {
+                    Value::Format(format) => write!(f, "another image follows, of format {format}")?,
+                    _ => f.write_str("more bytes follow")?,
+                },
+                "beginning" => match expected {
+                    Value::Format(Format::Auto) => {
+                        f.write_str("there is no magic of an xl, libvirt, xenopsd, libxl or libxc stream")?;
+                    }
+                    format => write!(f, "the requested format is {format}, but its magic is not")?,
+                },
+                "converter" => f.write_str(converter(expected))?,
+                "legacy" => match found {
+                    Value::Number(ident) if libxc::is_legacy(ident.to_be_bytes()) => f.write_str(
+                        "; the bytes look like a legacy image of Xen 4.5 or older, which the header does not announce",
+                    )?,
+                    _ => {}
+                },
+                "range" => match numbers() {
+                    (end, start) if end < start => write!(f, "lies below start_pfn {start:#x}")?,
+                    (_, limit) => write!(f, "reaches the limit p2m-pfn of {limit:#x}")?,
+                },
                 // A parameter that no toolstack may set is refused whatever its value.
-                "to" if params::is_never_set(expected) => {}
-                "to" if matches!(self.0.fact, Some(Fact::Nest | Fact::Altp2m)) => {}
-                "to" => write!(f, " to {found:#x}")?,
-                "missing" => missing(f, found.min(expected), found.max(expected))?,
-                "lack" if expected == 0 || self.0.record.is_none_or(|record| record.kind.is_none()) => {}
-                "lack" => write!(f, " that lacks {}", ByteSize(expected))?,
-                "type" => f.write_str(domain_type(expected).map_or("unknown", DomainType::name))?,
-                "shown" => f.write_str(Shown::of(found).text())?,
-                "of-type" if found == UNKNOWN_TYPE => f.write_str("of another type")?,
-                "of-type" => write!(f, "of type {found:#x}")?,
-                "found:viridian" => viridian(f, found)?,
-                "expected:viridian" => viridian(f, expected)?,
-                "torn" if expected == 0 => {}
-                "torn" => f.write_str(", and the record after it is incomplete")?,
+                "to" if params::is_never_set(numbers().1) => {}
+                "to" if matches!(fact, Some(Fact::Nest | Fact::Altp2m)) => {}
+                "to" => write!(f, " to {found:x}")?,
+                "missing" => {
+                    let (found, expected) = numbers();
+                    missing(f, found.min(expected), found.max(expected))?;
+                }
+                "lack" => {
+                    if let Value::Number(bytes) = expected {
+                        write!(f, " that lacks {}", ByteSize(bytes))?;
+                    }
+                }
+                "torn" => match record {
+                    Some(record) if self.0.offset > record.offset => {
+                        f.write_str(", and the record after it is incomplete")?;
+                    }
+                    _ => {}
+                },
                 // A test checks that every placeholder in the catalogue is handled here.
                 _ => f.write_str(place)?,
             }
@@ -244,60 +284,6 @@ impl fmt::Display for Message<'_> {
     }
 }
 
-/// The value of `found` in `pv::cr3-type` and `pv::cr1-type` if the type of the page was not remembered.
-pub const UNKNOWN_TYPE: u64 = u64::MAX;
-
-/// Stands for Viridian features if the stream has a Viridian entry in HVM_CONTEXT but no features.
-pub(crate) const VIRIDIAN_STATE: u64 = u64::MAX;
-
-/// Formats the Viridian features that a stream or a configuration gives a guest.
-fn viridian(f: &mut fmt::Formatter<'_>, features: u64) -> fmt::Result {
-    match features {
-        0 => f.write_str("no Viridian features"),
-        VIRIDIAN_STATE => f.write_str("Viridian state"),
-        features => write!(f, "Viridian features {features:#x}"),
-    }
-}
-
-/// The number of a domain type, which is `expected` in `xl::type-mismatch`.
-pub(crate) fn number_of(domain_type: DomainType) -> u64 {
-    domain_type as u64
-}
-
-fn domain_type(number: u64) -> Option<DomainType> {
-    DomainType::ALL.into_iter().find(|domain_type| number_of(*domain_type) == number)
-}
-
-/// What a stream reveals about its domain's type, which is `found` in `xl::type-mismatch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    PvGuest,
-    HvmGuest,
-    EmulatorRecord,
-    EmulatedDevices,
-}
-
-impl Shown {
-    const ALL: [Shown; 4] = [Shown::PvGuest, Shown::HvmGuest, Shown::EmulatorRecord, Shown::EmulatedDevices];
-
-    fn of(number: u64) -> Shown {
-        Shown::ALL.into_iter().find(|shown| *shown as u64 == number).unwrap_or(Shown::PvGuest)
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Shown::PvGuest => "the stream holds a PV guest",
-            Shown::HvmGuest => "the stream holds an HVM or PVH guest",
-            Shown::EmulatorRecord => "the stream has a device-model record",
-            Shown::EmulatedDevices => "the stream has emulated devices",
-        }
-    }
-}
-
-fn named(f: &mut fmt::Formatter<'_>, layer: Layer, kind: u64) -> fmt::Result {
-    write!(f, "{}", TypeLabel { name: types::name(layer, kind), kind })
-}
-
 /// Formats the missing pfns `first..end`, and how much memory that is.
 fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
     let pages = end.saturating_sub(first);
@@ -309,35 +295,15 @@ fn missing(f: &mut fmt::Formatter<'_>, first: u64, end: u64) -> fmt::Result {
     write!(f, "{}", ByteSize(pages.saturating_mul(PAGE_SIZE)))
 }
 
-/// Says how to convert a legacy image. `format` is an index into [`Format::ALL`].
-fn converter(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
-    f.write_str(match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
-        Some(Format::Xl) => {
+/// Says how to convert a legacy image of this format.
+fn converter(format: Value) -> &'static str {
+    match format {
+        Value::Format(Format::Xl) => {
             "xl restore of Xen 4.6 and later converts it automatically, with convert-legacy-stream"
         }
-        Some(Format::Libvirt) => {
+        Value::Format(Format::Libvirt) => {
             "libvirt restores it through libxl, which converts it automatically, with convert-legacy-stream"
         }
-        Some(Format::Xenopsd | Format::Libxl | Format::Libxc | Format::Auto) | None => {
-            "convert it with convert-legacy-stream, which comes with Xen 4.6 and later"
-        }
-    })
-}
-
-/// Says what follows the end of a stream. `format` is an index into [`Format::ALL`] if it is another image.
-fn following(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
-    match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
-        None | Some(Format::Auto) => f.write_str("more bytes follow"),
-        Some(format) => write!(f, "another image follows, of format {format}"),
-    }
-}
-
-/// Says what was expected at the start. `format` is an index into [`Format::ALL`].
-fn beginning(f: &mut fmt::Formatter<'_>, format: u64) -> fmt::Result {
-    match usize::try_from(format).ok().and_then(|n| Format::ALL.get(n)) {
-        None | Some(Format::Auto) => {
-            f.write_str("there is no magic of an xl, libvirt, xenopsd, libxl or libxc stream")
-        }
-        Some(format) => write!(f, "the requested format is {format}, but its magic is not"),
+        _ => "convert it with convert-legacy-stream, which comes with Xen 4.6 and later",
     }
 }

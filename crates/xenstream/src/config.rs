@@ -121,23 +121,18 @@ impl Collector {
             Layer::Xenopsd => (metadata::metadata_fault(text).map(|at| (Rule::XenopsdMetadata, at)), None),
             _ => (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text)),
         };
-        let violation = |rule, at: usize, found, expected| Violation {
-            rule,
-            offset: record.body_offset.saturating_add(at as u64),
-            record: (record.layer == Layer::Xenopsd).then(|| record.reference()),
-            expected,
-            found,
-            fact: None,
-            is_combination: false,
+        let violation = |rule, at: usize| {
+            let offset = record.body_offset.saturating_add(at as u64);
+            Violation::new(rule, offset, (record.layer == Layer::Xenopsd).then(|| record.reference()))
         };
         let mut violations = Vec::new();
         match fault {
-            Some((rule, at)) => violations.push(violation(rule, at, at as u64, 0)),
+            Some((rule, at)) => violations.push(violation(rule, at).found(at as u64)),
             None if record.layer == Layer::Xl => {
                 let excesses = limits::excesses(text, &self.policy).into_iter();
-                violations.extend(
-                    excesses.map(|Excess { rule, at, found, expected }| violation(rule, at, found, expected)),
-                );
+                violations.extend(excesses.map(|Excess { rule, at, found, expected }| {
+                    violation(rule, at).found(found).expected(expected)
+                }));
             }
             None => {}
         }

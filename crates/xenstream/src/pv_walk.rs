@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use xenstream_core::wire::libxc::{p2m, page, pte, types, vcpu};
 use xenstream_core::wire::{Order, PAGE_SIZE};
 use xenstream_core::{
-    Guest, Header, Layer, Level, Observer, PageBatch, Pfns, Policy, Record, RecordRef, Rule, Violation,
+    Guest, Header, Layer, Level, Observer, PageBatch, Pfns, Policy, Record, RecordRef, Rule, Value, Violation,
 };
 
 use crate::session::{Session, Stop};
@@ -403,7 +403,7 @@ fn findings(
     let table = |rule, named: &Named, found: &mut Vec<Violation>| {
         let kind = types.kind(named.pfn);
         if named.pfn <= largest && kind & LEVEL != root {
-            found.push(violation(rule, named, kind, root));
+            found.push(violation(rule, named, Value::PageType(kind), root));
         }
     };
     for (id, basic) in &names.basics {
@@ -453,14 +453,6 @@ fn rings(file: &dyn ReadAt, types: &Types, narrow: bool, largest: u64) -> Result
     Ok(found)
 }
 
-fn violation(rule: Rule, named: &Named, found: u64, expected: u64) -> Violation {
-    Violation {
-        rule,
-        offset: named.at,
-        record: Some(named.record),
-        expected,
-        found,
-        fact: None,
-        is_combination: false,
-    }
+fn violation(rule: Rule, named: &Named, found: impl Into<Value>, expected: u64) -> Violation {
+    Violation::new(rule, named.at, Some(named.record)).found(found).expected(expected)
 }

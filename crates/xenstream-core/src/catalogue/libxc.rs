@@ -108,21 +108,21 @@ macro_rules! libxc {
         refuses: "A PV record in an HVM stream, or an HVM record in a PV stream."
         why: "A PV guest has no HVM context, and an HVM guest has no p2m. The restorer has no handler for the other guest's records and fails."
         source: "libxc specification, \"Layout\"; restorer, one set of handlers for each kind of guest"
-        message: "{found:libxc} does not belong to this kind of guest"
+        message: "{found} does not belong to this kind of guest"
     LibxcToolstack "libxc::toolstack" D D D
         field: 4, framing: kept, by: core
         title: "deprecated TOOLSTACK record"
         refuses: "A TOOLSTACK record."
         why: "The toolstack's data now travels in libxl's own records. No released restorer has a handler for this one, and the restore fails."
         source: "libxc specification, \"TOOLSTACK (deprecated)\""
-        message: "{found:libxc} is deprecated, and no released Xen restores it"
+        message: "{found} is deprecated, and no released Xen restores it"
     LibxcDirtyPfnList "libxc::dirty-pfn-list" D D D
         field: 4, framing: kept, by: core
         title: "back-channel record in the stream"
         refuses: "A CHECKPOINT_DIRTY_PFN_LIST record."
         why: "A COLO secondary sends it to its primary, never the other way round. A restorer that receives it fails."
         source: "libxc specification, \"CHECKPOINT_DIRTY_PFN_LIST\""
-        message: "{found:libxc} belongs on the back channel only"
+        message: "{found} belongs on the back channel only"
     LibxcEndLength "libxc::end-length" D A D
         field: 4, framing: lost(4, length), by: core
         title: "END with a body"
@@ -159,35 +159,35 @@ macro_rules! libxc {
         refuses: "A version 3 stream with memory or registers before STATIC_DATA_END. Under restore, only P2M frames and page data count."
         why: "At STATIC_DATA_END the restorer applies the CPUID and MSR policies, which must happen before the domain has any contents. Without it, the restorer fails at the first page or P2M frame."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, handle_page_data() and handle_x86_pv_p2m_frames()"
-        message: "{found:libxc} comes before STATIC_DATA_END"
+        message: "{found} comes before STATIC_DATA_END"
     LibxcStaticDataEndRepeated "libxc::static-data-end-repeated" D D D
         field: 4, framing: kept, by: core
         title: "a second STATIC_DATA_END"
         refuses: "A second STATIC_DATA_END. In version 2, one after the place where readers infer it."
         why: "The policies have already been applied, and the restorer refuses to apply them again."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, handle_static_data_end()"
-        message: "{found:libxc} comes after the static data has ended"
+        message: "{found} comes after the static data has ended"
     LibxcStaticDataEndVersion "libxc::static-data-end-version" D A D
         field: 4, framing: kept, by: core
         title: "STATIC_DATA_END in a version 2 stream"
         refuses: "A STATIC_DATA_END in a version 2 stream."
         why: "Version 2 has no such record, so the header and the records come from different writers. The restorer accepts it."
         source: "libxc specification, \"STATIC_DATA_END\", since version 3"
-        message: "{found:libxc} does not exist in version 2"
+        message: "{found} does not exist in version 2"
     LibxcPolicyVersion "libxc::policy-version" D A D
         field: 4, framing: kept, by: core
         title: "CPU policy in a version 2 stream"
         refuses: "An X86_CPUID_POLICY or X86_MSR_POLICY in a version 2 stream."
         why: "Version 2 has no such record, so the header and the records come from different writers. The restorer accepts it."
         source: "libxc specification, \"X86_CPUID_POLICY\" and \"X86_MSR_POLICY\", since version 3"
-        message: "{found:libxc} does not exist in version 2"
+        message: "{found} does not exist in version 2"
     LibxcStaticRecordLate "libxc::static-record-late" W W D
         field: 4, framing: kept, by: core
         title: "static data after its end"
         refuses: "An X86_PV_INFO or a CPU policy after STATIC_DATA_END, or after the place where a version 2 reader infers it."
         why: "A late policy is silently stored and never applied: the guest resumes with the default CPUID and MSRs of its new host instead of those that it booted with."
         source: "libxc specification, \"STATIC_DATA_END\"; restorer, x86_static_data_complete() runs once"
-        message: "{found:libxc} comes after the static data has ended"
+        message: "{found} comes after the static data has ended"
     LibxcPvInfoLength "libxc::pv-info-length" D D D
         field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_PV_INFO"
@@ -208,14 +208,14 @@ macro_rules! libxc {
         refuses: "A second X86_PV_INFO record."
         why: "A guest cannot change its width halfway through. The restorer refuses the record even if it repeats the first."
         source: "restorer, handle_x86_pv_info()"
-        message: "{found:libxc} comes a second time"
+        message: "{found} comes a second time"
     LibxcPvInfoMissing "libxc::pv-info-missing" D D D
         field: 4, framing: kept, by: core
         title: "no X86_PV_INFO before what depends on it"
         refuses: "An X86_PV_P2M_FRAMES or SHARED_INFO before X86_PV_INFO."
         why: "The layout of both depends on the guest's width. The restorer fails on them; vcpu registers would be read as those of a 64-bit guest."
         source: "libxc specification, \"x86 PV Guest\"; restorer, handle_x86_pv_p2m_frames() and handle_shared_info()"
-        message: "{found:libxc} comes before X86_PV_INFO"
+        message: "{found} comes before X86_PV_INFO"
     LibxcPvInfoReserved "libxc::pv-info-reserved" D A D
         field: 6, framing: kept, by: core
         title: "reserved bytes of X86_PV_INFO are not zero"
@@ -273,7 +273,7 @@ macro_rules! libxc {
         refuses: "A PV stream that reaches PAGE_DATA, CHECKPOINT or END without X86_PV_P2M_FRAMES."
         why: "Without tables, the restorer still considers pfn 0 valid. Page 0, or a vcpu 0 whose start-info page is 0, makes it dereference a null pointer and crash."
         source: "libxc specification, \"x86 PV Guest\"; restorer, x86_pv_pfn_is_valid() and process_start_info()"
-        message: "{found:libxc} comes before X86_PV_P2M_FRAMES"
+        message: "{found} comes before X86_PV_P2M_FRAMES"
 
     // The libxc stream: memory.
     LibxcPageDataLength "libxc::page-data-length" D D D
@@ -352,6 +352,6 @@ macro_rules! libxc {
         refuses: "A libxc stream that reaches END without any PAGE_DATA."
         why: "The guest would resume without memory. A PV restore fails at the start-info page. An HVM restore succeeds, and the guest dies at its first instruction."
         source: "libxc specification, \"Layout\"; restorer, process_start_info()"
-        message: "{found:libxc} comes without a PAGE_DATA before it"
+        message: "{found} comes without a PAGE_DATA before it"
     } };
 }

@@ -8,7 +8,7 @@ macro_rules! libxl {
         refuses: "A libxl stream that does not begin with the letters LibxlFmt."
         why: "There is no libxl stream here: the header before it has a wrong length, or bytes were lost. libxl refuses it."
         source: "libxl specification, \"Header\", ident"
-        message: "ident is {found:x}, not the letters LibxlFmt{found:legacy}"
+        message: "ident is {found:x}, not the letters LibxlFmt{legacy}"
     LibxlVersion "libxl::version" S S S
         field: 4, framing: ends(small), by: core
         title: "unknown version of the libxl stream"
@@ -85,21 +85,21 @@ macro_rules! libxl {
         refuses: "A libxl stream that reaches END without LIBXC_CONTEXT."
         why: "There are no memory and no registers to restore. libxl reports success and leaves an empty domain."
         source: "libxl specification, \"Layout\"; libxl does not ask whether a domain came"
-        message: "{found:libxl} comes without a LIBXC_CONTEXT before it: there is no domain in the stream"
+        message: "{found} comes without a LIBXC_CONTEXT before it: there is no domain in the stream"
     LibxlLibxcContextRepeated "libxl::libxc-context-repeated" W W D
         field: 4, framing: kept, by: core
         title: "a second LIBXC_CONTEXT"
         refuses: "A second LIBXC_CONTEXT record."
         why: "libxl starts a second restore helper on the domain that the first one built. The result is a mixture of the two."
         source: "libxl specification, \"Layout\""
-        message: "{found:libxl} comes a second time"
+        message: "{found} comes a second time"
     LibxlLibxcContextLate "libxl::libxc-context-late" W W D
         field: 4, framing: kept, by: core
         title: "LIBXC_CONTEXT after emulator records"
         refuses: "Emulator records before LIBXC_CONTEXT."
         why: "The device model's state is read before it is known which domain it belongs to. No saver writes this order."
         source: "libxl specification, \"Layout\""
-        message: "{found:libxl} comes after emulator records"
+        message: "{found} comes after emulator records"
     LibxlEmulatorHeader "libxl::emulator-header" D D D
         field: 4, framing: lost(4, length), by: core
         title: "emulator record without its header"
@@ -134,14 +134,14 @@ macro_rules! libxl {
         refuses: "An emulator record in a stream whose domain is PV."
         why: "A PV guest has no emulated devices to restore. libxl fails because it does not expect an emulator record."
         source: "libxl refuses emulator records for domains that are not HVM"
-        message: "{found:libxl} belongs to an HVM guest, but the domain is PV"
+        message: "{found} belongs to an HVM guest, but the domain is PV"
     LibxlEmulatorMissing "libxl::emulator-missing" W D D
         field: 0, framing: kept, by: core
         title: "no device-model state"
         refuses: "A libxl stream or checkpoint without EMULATOR_CONTEXT, if the guest is HVM by its configuration or has emulated devices."
         why: "Whenever libxl restores an HVM domain, it starts QEMU with a state to load. Without the state, QEMU stops at once, and the restore fails after all memory has been transferred."
         source: "libxl specification, \"EMULATOR_CONTEXT\"; libxl__build_device_model_args_new() starts QEMU with -incoming"
-        message: "{found:libxl} comes without an EMULATOR_CONTEXT: the device model cannot start"
+        message: "{found} comes without an EMULATOR_CONTEXT: the device model cannot start"
     LibxlXenstoreLength "libxl::xenstore-length" D D D
         field: 4, framing: kept, by: core
         title: "too much xenstore data"
@@ -204,21 +204,21 @@ macro_rules! libxl {
         refuses: "A CHECKPOINT_END while no checkpoint is open."
         why: "The record returns the descriptor to libxc, which is not waiting for it. libxl fails the restore."
         source: "libxl specification, \"CHECKPOINT_END\"; libxl checks that a checkpoint is open"
-        message: "{found:libxl} comes while no checkpoint is open"
+        message: "{found} comes while no checkpoint is open"
     LibxlEndInCheckpoint "libxl::end-in-checkpoint" D D D
         field: 4, framing: kept, by: core
         title: "END inside a checkpoint"
         refuses: "A libxl END record inside a checkpoint."
         why: "libxl asserts that a stream does not end inside a checkpoint. The toolstack process aborts and leaves a half-built domain."
         source: "libxl, stream_complete() asserts an error while a checkpoint is open"
-        message: "{found:libxl} comes before the checkpoint's CHECKPOINT_END"
+        message: "{found} comes before the checkpoint's CHECKPOINT_END"
     LibxlLibxcContextInCheckpoint "libxl::libxc-context-in-checkpoint" D D D
         field: 4, framing: kept, by: core
         title: "LIBXC_CONTEXT inside a checkpoint"
         refuses: "A LIBXC_CONTEXT record inside a checkpoint."
         why: "The restore helper is still running when libxl is asked to start another one. libxl aborts on an assertion."
         source: "libxl, process_record() starts a helper without asking for one that runs"
-        message: "{found:libxl} comes before the checkpoint's CHECKPOINT_END"
+        message: "{found} comes before the checkpoint's CHECKPOINT_END"
     LibxlCheckpointStateLength "libxl::checkpoint-state-length" D D D
         field: 4, framing: lost(4, length), by: core
         title: "CHECKPOINT_STATE without its id"
@@ -232,7 +232,7 @@ macro_rules! libxl {
         refuses: "A CHECKPOINT_STATE in a stream that is not COLO, or anywhere but after CHECKPOINT_END."
         why: "Primary and secondary follow a fixed protocol, and an unexpected message fails the restore."
         source: "libxl specification, \"CHECKPOINT_STATE\"; libxl checks that it waits for one"
-        message: "{found:libxl} comes where it is not expected"
+        message: "{found} comes where it is not expected"
     LibxlCheckpointStateId "libxl::checkpoint-state-id" D D D
         field: 4, framing: kept, by: core
         title: "control id out of range"
@@ -246,6 +246,6 @@ macro_rules! libxl {
         refuses: "A COLO stream in which a record of another type follows CHECKPOINT_END."
         why: "The secondary waits for the primary's word that a new checkpoint begins; anything else fails the restore after the guest has run on for a while."
         source: "libxl specification, \"CHECKPOINT_STATE\"; COLO's restore side"
-        message: "{found:libxl} comes where COLO sends CHECKPOINT_STATE"
+        message: "{found} comes where COLO sends CHECKPOINT_STATE"
     } };
 }

@@ -211,14 +211,14 @@ macro_rules! pv {
         refuses: "A cr3 that names a page whose last entry in PAGE_DATA is not that of a top-level page table: L4TAB of a 64-bit guest, L3TAB of a 32-bit guest."
         why: "The vcpu would run on pages that are not page tables. The restorer checks the type and fails after all memory has been transferred. On a pipe, the types of up to 131072 such tables are remembered."
         source: "restorer, process_vcpu_basic()"
-        message: "cr3 names a page {of-type}; a top-level page table has type {expected:x}"
+        message: "cr3 names a page {found}; a top-level page table has type {expected:x}"
     PvCr1Type "pv::cr1-type" W D D
         field: word, framing: kept, by: std
         title: "cr1 names no top-level page table"
         refuses: "A cr1 in use that names a page whose last entry in PAGE_DATA is not L4TAB."
         why: "cr1 is the root of the page tables of user mode. The restorer checks the type and fails after all memory has been transferred. On a pipe, the types of up to 131072 such tables are remembered."
         source: "restorer, process_vcpu_basic()"
-        message: "cr1 names a page {of-type}; a top-level page table has type {expected:x}"
+        message: "cr1 names a page {found}; a top-level page table has type {expected:x}"
     PvP2mType "pv::p2m-type" W D D
         field: 8, framing: kept, by: std
         title: "p2m frame of the wrong type"

@@ -73,7 +73,7 @@ macro_rules! state {
         refuses: "A vcpu record before the first PAGE_DATA."
         why: "Savers write registers last, after the guest has stopped. Earlier ones may not match the memory that follows. The restorer keeps them until the end and accepts either order."
         source: "libxc specification, \"x86 PV Guest\""
-        message: "{found:libxc} comes before the first PAGE_DATA"
+        message: "{found} comes before the first PAGE_DATA"
     LibxcVcpuMsrsReserved "libxc::vcpu-msrs-reserved" W D D
         field: 4, framing: kept, by: core
         title: "reserved word of an MSR is not zero"
@@ -87,7 +87,7 @@ macro_rules! state {
         refuses: "A PV stream that reaches CHECKPOINT or END without X86_PV_VCPU_BASIC of vcpu 0."
         why: "The registers of vcpu 0 name the start-info page, without which a PV guest cannot resume. The restorer fails after all memory has been transferred."
         source: "restorer, update_vcpu_context()"
-        message: "{found:libxc} comes without an X86_PV_VCPU_BASIC of vcpu 0 before it"
+        message: "{found} comes without an X86_PV_VCPU_BASIC of vcpu 0 before it"
     LibxcSharedInfoLength "libxc::shared-info-length" D D D
         field: 4, framing: lost(4, length), by: core
         title: "wrong length of SHARED_INFO"
@@ -101,7 +101,7 @@ macro_rules! state {
         refuses: "A PV stream that reaches END without SHARED_INFO."
         why: "The restorer does not check for the record: the guest resumes with an empty shared page, without its wall clock and without the locations of its vcpus' data."
         source: "libxc specification, \"x86 PV Guest\""
-        message: "{found:libxc} comes without a SHARED_INFO before it"
+        message: "{found} comes without a SHARED_INFO before it"
 
     // The libxc stream: time, HVM state, CPU policies.
     LibxcTscInfoLength "libxc::tsc-info-length" D D D
@@ -194,7 +194,7 @@ macro_rules! state {
         refuses: "An HVM_PARAMS that comes after HVM_CONTEXT."
         why: "The specification's text asks for the other order, but every released Xen writes this one. The restorer defers the context, so both work."
         source: "libxc specification, \"x86 HVM Guest\"; Xen's own saver"
-        message: "{found:libxc} comes after HVM_CONTEXT"
+        message: "{found} comes after HVM_CONTEXT"
     LibxcHvmContextEmpty "libxc::hvm-context-empty" D D D
         field: 4, framing: lost(4, length), by: core
         title: "HVM_CONTEXT without contents"
@@ -208,21 +208,21 @@ macro_rules! state {
         refuses: "An HVM stream that reaches CHECKPOINT or END without HVM_CONTEXT."
         why: "The vcpus' registers are missing. Xen refuses an empty context, and the restore fails after all memory has been transferred."
         source: "restorer, x86_hvm_stream_complete(); Xen's hvm_load()"
-        message: "{found:libxc} comes without an HVM_CONTEXT before it"
+        message: "{found} comes without an HVM_CONTEXT before it"
     LibxcHvmParamsStore "libxc::hvm-params-store" W W D
         field: 0, framing: kept, by: core
         title: "no xenstore ring"
         refuses: "A stream of an HVM guest that reaches its end without parameter 1 (STORE_PFN)."
         why: "The toolstack connects xenstore to page 0 instead of the guest's ring. The domain restores, but its paravirtual drivers never work."
         source: "Xen's HVM_PARAM_STORE_PFN, which every saver writes; restorer, handle_hvm_params()"
-        message: "{found:libxc} comes without HVM parameter 1 (STORE_PFN): the guest restores, but its xenstore and paravirtual drivers are dead"
+        message: "{found} comes without HVM parameter 1 (STORE_PFN): the guest restores, but its xenstore and paravirtual drivers are dead"
     LibxcHvmParamsConsole "libxc::hvm-params-console" W W W
         field: 0, framing: kept, by: core
         title: "no console ring"
         refuses: "A stream of an HVM guest that reaches its end without parameter 17 (CONSOLE_PFN)."
         why: "The domain restores and runs, but its console shows nothing."
         source: "Xen's HVM_PARAM_CONSOLE_PFN, which every saver writes; restorer, handle_hvm_params()"
-        message: "{found:libxc} comes without HVM parameter 17 (CONSOLE_PFN): the guest's console is dead"
+        message: "{found} comes without HVM parameter 17 (CONSOLE_PFN): the guest's console is dead"
     LibxcCpuidPolicyLength "libxc::cpuid-policy-length" D D D
         field: 4, framing: lost(4, length), by: core
         title: "wrong length of X86_CPUID_POLICY"
@@ -292,7 +292,7 @@ macro_rules! state {
         refuses: "A VERIFY before any PAGE_DATA."
         why: "After VERIFY, the restorer only compares pages and does not store them, and a difference does not fail the restore. The restore appears to succeed, but the guest's memory is zeros."
         source: "libxc specification, \"VERIFY\"; restorer, process_page_data()"
-        message: "{found:libxc} comes before any PAGE_DATA: the pages that follow will not be stored"
+        message: "{found} comes before any PAGE_DATA: the pages that follow will not be stored"
     LibxcVerifyCheckpointed "libxc::verify-checkpointed" W W D
         field: 4, framing: kept, by: core
         title: "VERIFY in a checkpointed stream"
@@ -306,6 +306,6 @@ macro_rules! state {
         refuses: "A CHECKPOINT in a stream that is not checkpointed."
         why: "The restorer's caller says whether the stream is checkpointed, and the restorer fails at a CHECKPOINT in a plain stream. A Remus or COLO stream must be announced as such."
         source: "libxc specification, \"CHECKPOINT\"; restorer, handle_checkpoint()"
-        message: "{found:libxc} in a stream without checkpoints"
+        message: "{found} in a stream without checkpoints"
     } };
 }

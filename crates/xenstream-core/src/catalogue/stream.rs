@@ -8,14 +8,14 @@ macro_rules! stream {
         refuses: "Input that does not begin with the magic of a known format, or of the format named on the command line. Empty input is included."
         why: "Without the magic, there is no telling where the first field is. Usually the file is something else, or its first bytes were lost in a copy."
         source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
-        message: "{expected:format} at the start"
+        message: "{beginning} at the start"
     StreamLegacy "stream::legacy" U U U
         field: 8, framing: ends(zeros), by: core
         title: "legacy image of Xen 4.5 or older"
         refuses: "An image in the format that Xen 4.5 and older wrote. The header of xl or libvirt or xenopsd's old signature announces it, or a bare libxc stream has a number of pfns where its marker should be."
         why: "The old format has no version and depends on the word size of the host that saved it, so it cannot be judged. Xen 4.6 and later convert it before they restore it, and the converted stream can be verified."
         source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
-        message: "a legacy image of Xen 4.5 or older begins here; {expected:converter}"
+        message: "a legacy image of Xen 4.5 or older begins here; {converter}"
     StreamTruncated "stream::truncated" S S S
         field: 1, framing: ends(zeros), by: core
         title: "input ends inside the stream"
@@ -36,7 +36,7 @@ macro_rules! stream {
         refuses: "Bytes after the end of the stream in a regular file."
         why: "No reader looks at these bytes: they are a second stream, the tail of an older file that was overwritten, or hidden data. On a pipe they are normal and not judged."
         source: "both specifications, END is the last record; xl migrate goes on with its own handshake on the same descriptor"
-        message: "the stream has ended, and {found:follows}"
+        message: "the stream has ended, and {follows}"
     StreamTrailingZeros "stream::trailing-zeros" W A W
         field: 1, framing: kept, by: core
         title: "zeros after the end"

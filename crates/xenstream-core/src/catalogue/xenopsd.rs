@@ -50,7 +50,7 @@ macro_rules! xenopsd {
         refuses: "A Demu or Libxc_legacy header, whose contents follow inline without a length."
         why: "Only the program that wrote such contents knows where they end, so the headers after them cannot be found, and the rest cannot be judged. The image may be fine."
         source: "xenopsd, suspend image headers of length 0 with inline contents"
-        message: "the contents of {found:xenopsd} have no length, and only XenServer's own programs can read them"
+        message: "the contents of {found} have no length, and only XenServer's own programs can read them"
     XenopsdOrder "xenopsd::order" W W D
         field: 8, framing: kept, by: core
         title: "headers out of order"

@@ -99,7 +99,7 @@ macro_rules! xl {
         refuses: "A stream whose domain is of another type than its configuration says: a PV guest configured as HVM or PVH, the reverse, or a device model for a PVH guest."
         why: "The toolstack builds the domain from the configuration and then cannot restore the stream into it: the restorer refuses a guest of the other kind, and libxl refuses device-model records for a domain without a device model."
         source: "xl header and libvirt XML, the domain's type; restorer, x86_pv_setup() and x86_hvm_setup(); libxl, process_record()"
-        message: "the configuration says that the domain is {type}, but {shown}"
+        message: "the configuration says that the domain is {expected}, but {found}"
     XlMemoryMismatch "xl::memory-mismatch" W W W
         field: 4, framing: kept, by: std
         title: "less memory than configured"
@@ -113,7 +113,7 @@ macro_rules! xl {
         refuses: "A stream of an HVM guest whose Viridian features (parameter 9) differ from those in its configuration, or that has Viridian entries in HVM_CONTEXT although the configuration has no Viridian features."
         why: "The toolstack sets the features in the configuration before it reads the stream, and Xen refuses to change them after that. If only one of the two names any, the guest gets those, which may not be the features that it ran with."
         source: "libxl, hvm_set_viridian_features(); Xen's hvm_allow_set_param()"
-        message: "the stream gives the guest {found:viridian}, and its configuration gives it {expected:viridian}"
+        message: "the stream gives the guest {found}, and its configuration gives it {expected}"
     XlEmulatorMismatch "xl::emulator-mismatch" W W D
         field: 4, framing: kept, by: std
         title: "configuration and stream disagree on the emulator"

@@ -2,9 +2,10 @@
 
 use crate::observer::Observer;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::violation::{RecordRef, VIRIDIAN_STATE};
+use crate::violation::RecordRef;
 use crate::wire::params::index;
 
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         match self.config.viridian {
             Some(configured) if !configured.contains(&features) => {
-                self.viridian_mismatch(at, features, self.record, o)
+                self.viridian_mismatch(at, Value::Viridian(features), self.record, o)
             }
             _ => Ok(()),
         }
@@ -65,7 +66,7 @@ impl Verifier {
     /// Records an entry of HVM_CONTEXT that only guests with Viridian have.
     pub(crate) fn viridian_entry<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         match self.config.viridian {
-            Some([0, 0]) => self.viridian_mismatch(at, VIRIDIAN_STATE, self.hvm.entry, o),
+            Some([0, 0]) => self.viridian_mismatch(at, Value::ViridianState, self.hvm.entry, o),
             _ => Ok(()),
         }
     }
@@ -81,12 +82,12 @@ impl Verifier {
     fn viridian_mismatch<O: Observer + ?Sized>(
         &mut self,
         at: u64,
-        found: u64,
+        found: Value,
         record: Option<RecordRef>,
         o: &mut O,
     ) -> Result<(), Stop> {
         let [_, configured] = self.config.viridian.take().unwrap_or_default();
-        self.find_in(Rule::XlViridianMismatch, at, found, configured, record, o)
+        self.find_in(Rule::XlViridianMismatch, at, found, Value::Viridian(configured), record, o)
     }
 
     /// Compares the emulator whose state the stream has.

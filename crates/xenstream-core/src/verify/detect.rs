@@ -5,6 +5,7 @@
 use crate::observer::{Header, Observer};
 use crate::rule::Rule;
 use crate::summary::Format;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::{Bytes, Field, Stop};
 use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
@@ -67,7 +68,7 @@ impl Verifier {
         let Some(magic) = magic else {
             return match told {
                 Format::Libxc => self.no_marker(0, first, o),
-                Format::Libxl => self.find(Rule::LibxlIdent, 0, found, 0, o),
+                Format::Libxl => self.find(Rule::LibxlIdent, 0, found, Value::None, o),
                 Format::Auto | Format::Xl | Format::Libvirt | Format::Xenopsd => self.unrecognised(found, o),
             };
         };
@@ -93,7 +94,7 @@ impl Verifier {
         let told = if self.detect.auto { Format::Auto } else { self.summary.format };
         // Neither does a beginning that only looked like a magic.
         self.summary.format = told;
-        self.find(Rule::StreamUnrecognised, 0, found, told as u64, o)
+        self.find(Rule::StreamUnrecognised, 0, found, Value::Format(told), o)
     }
 
     /// Reports a legacy image that begins at `at`.
@@ -103,8 +104,7 @@ impl Verifier {
         found: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let format = self.summary.format as u64;
-        self.find(Rule::StreamLegacy, at, found, format, o)
+        self.find(Rule::StreamLegacy, at, found, Value::Format(self.summary.format), o)
     }
 
     fn await_magic(&mut self, field: Bytes, whole: usize) {

@@ -3,6 +3,7 @@
 use crate::observer::Observer;
 use crate::policy::Checkpointing;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::violation::{Layer, RecordRef};
@@ -29,15 +30,14 @@ impl Verifier {
         self.summary.pages.torn = self.torn_pages(end);
         let checkpoints = self.libxc.complete;
         if checkpoints > 0 && self.fails_over() {
-            let torn = self.record.is_some_and(|record| end > record.offset);
             self.summary.restorable_to_checkpoint = Some(checkpoints);
-            return self.find(Rule::StreamFailover, end, checkpoints, u64::from(torn), o);
+            return self.find(Rule::StreamFailover, end, checkpoints, Value::None, o);
         }
         // A record with an incomplete header has no length yet.
         let is_known = self.record.is_some_and(|record| record.kind.is_some());
         let record_end = self.body_end.saturating_add(self.body_padding);
-        let missing = if is_known { record_end.saturating_sub(end) } else { 0 };
-        self.find(Rule::StreamTruncated, end, end, missing, o)
+        let missing = is_known.then(|| record_end.saturating_sub(end)).filter(|missing| *missing > 0);
+        self.find(Rule::StreamTruncated, end, end, missing.map_or(Value::None, Value::Number), o)
     }
 
     /// Returns the number of pages with data that the last record announces but that are missing.

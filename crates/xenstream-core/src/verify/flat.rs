@@ -7,6 +7,7 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::Fact;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::{self, Bytes, Marker, Stop};
 use crate::violation::RecordRef;
@@ -56,7 +57,7 @@ pub(crate) enum PartOf {
 
 /// The value of a field and its place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Value {
+pub(crate) struct FieldValue {
     pub(crate) value: u64,
     /// Absolute offset of the field, or of the length that cuts it off.
     pub(crate) at: u64,
@@ -131,7 +132,7 @@ impl Verifier {
         while let Some(Placed { field, element, .. }) =
             self.flat.layout.checked_field(&mut self.flat.place, self.flat.length)
         {
-            if !self.flat_judge(field.checks, Value { value: 0, at, element }, o)? {
+            if !self.flat_judge(field.checks, FieldValue { value: 0, at, element }, o)? {
                 return Ok(());
             }
             self.flat.place.field = self.flat.place.field.saturating_add(1);
@@ -160,7 +161,7 @@ impl Verifier {
             return Ok(());
         };
         self.flat.place.field = self.flat.place.field.saturating_add(1);
-        self.flat_judge(field.checks, Value { value, at, element }, o)?;
+        self.flat_judge(field.checks, FieldValue { value, at, element }, o)?;
         Ok(())
     }
 
@@ -170,7 +171,7 @@ impl Verifier {
     fn flat_judge<O: Observer + ?Sized>(
         &mut self,
         checks: &'static [Check],
-        value: Value,
+        value: FieldValue,
         o: &mut O,
     ) -> Result<bool, Stop> {
         for check in checks {
@@ -187,10 +188,10 @@ impl Verifier {
     fn flat_broken<O: Observer + ?Sized>(
         &mut self,
         check: &Check,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         match (check.fact(), check.rule()) {
             (Some(fact), _) => self.flat_fact(fact, at, value, check.bound(), o),
             (None, Some(rule)) => self.flat_find(rule, at, value, check.bound(), o),
@@ -200,7 +201,12 @@ impl Verifier {
 
     /// Runs a hand-written check. Each is in the file of its records.
     // All of them are out of line: inlined, the compiler computes beforehand, for every field, what some of them need.
-    fn flat_hook<O: Observer + ?Sized>(&mut self, hook: Hook, value: Value, o: &mut O) -> Result<(), Stop> {
+    fn flat_hook<O: Observer + ?Sized>(
+        &mut self,
+        hook: Hook,
+        value: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
         match hook {
             Hook::Header(hook) => self.header_hook(hook, value, o),
             Hook::Record(hook) => self.record_hook(hook, value, o),
@@ -216,7 +222,7 @@ impl Verifier {
     fn header_hook<O: Observer + ?Sized>(
         &mut self,
         hook: HeaderHook,
-        value: Value,
+        value: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         match hook {
@@ -232,8 +238,8 @@ impl Verifier {
         &mut self,
         rule: Rule,
         at: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
         let record = self.flat_record();
@@ -248,15 +254,15 @@ impl Verifier {
         &mut self,
         fact: Fact,
         at: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
         if self.flat.part_of == PartOf::Vcpu {
             return self.vcpu_fact(fact, at, found, expected, o);
         }
         let record = self.flat_record();
-        self.fact_in(fact, at, found, expected, record, o)
+        self.fact_in(fact, at, found.into(), expected.into(), record, o)
     }
 
     /// Returns the record or entry that the structure is part of.

@@ -3,8 +3,9 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::{Bytes, Field, Stop};
 use crate::violation::Layer;
 use crate::wire::layout::LibvirtHook;
@@ -38,10 +39,10 @@ impl Verifier {
     pub(crate) fn libvirt_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibvirtHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         match hook {
             LibvirtHook::Version => self.libvirt_version(at, value as u32, o),
             LibvirtHook::XmlLen => {
@@ -55,7 +56,7 @@ impl Verifier {
             }
             LibvirtHook::Unused if value != 0 && !self.libvirt.reserved_told => {
                 self.libvirt.reserved_told = true;
-                self.find(Rule::LibvirtReserved, at, value, 0, o)
+                self.find(Rule::LibvirtReserved, at, value, Value::None, o)
             }
             LibvirtHook::Unused => Ok(()),
         }
@@ -107,7 +108,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         self.wanted = false;
         if last != 0 {
-            self.find(Rule::LibvirtXmlTerminator, at, u64::from(last), 0, o)?;
+            self.find(Rule::LibvirtXmlTerminator, at, u64::from(last), Value::None, o)?;
         }
         self.libxl_start();
         Ok(())

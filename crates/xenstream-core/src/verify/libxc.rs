@@ -6,11 +6,12 @@ use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::{Format, Guest};
 use crate::targets::{Fact, HostDependency};
+use crate::value::{Evidence, Value};
 use crate::verifier::Verifier;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::places::Seen;
 use crate::verify::{Bytes, Field, Stop, pages, params, policies, pv, registers, vcpu};
-use crate::violation::{Layer, RecordRef, Shown};
+use crate::violation::{Layer, RecordRef};
 use crate::wire::layout::LibxcHook;
 use crate::wire::libxc::{self, Blob, Length, Place, types};
 use crate::wire::{Order, RECORD_HEADER, headers, xenopsd};
@@ -120,10 +121,10 @@ impl Verifier {
     pub(crate) fn libxc_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibxcHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         match hook {
             LibxcHook::Marker if value == libxc::MARKER => Ok(()),
             LibxcHook::Marker => self.no_marker(at, value.to_be_bytes(), o),
@@ -160,7 +161,7 @@ impl Verifier {
         }
         if options & libxc::OPTION_BIG_ENDIAN != 0 {
             self.libxc.order = Order::Big;
-            self.find(Rule::LibxcBigEndian, at, u64::from(options), 0, o)?;
+            self.find(Rule::LibxcBigEndian, at, u64::from(options), Value::None, o)?;
         }
         self.libxc.options = options;
         self.summary.order = self.libxc.order;
@@ -179,11 +180,11 @@ impl Verifier {
         let guest = match kind {
             libxc::DOMAIN_X86_PV => Guest::Pv,
             libxc::DOMAIN_X86_HVM => Guest::Hvm,
-            _ => return self.find(Rule::LibxcDomainType, at, u64::from(kind), 0, o),
+            _ => return self.find(Rule::LibxcDomainType, at, u64::from(kind), Value::None, o),
         };
         self.summary.guest = Some(guest);
         if self.domain_type.is_some_and(|domain_type| domain_type.guest() != guest) {
-            let shown = if guest == Guest::Pv { Shown::PvGuest } else { Shown::HvmGuest };
+            let shown = if guest == Guest::Pv { Evidence::PvGuest } else { Evidence::HvmGuest };
             self.type_mismatch(shown, at, None, o)?;
         }
         self.libxl_guest_known(guest, o)
@@ -215,16 +216,16 @@ impl Verifier {
     #[inline(never)]
     pub(super) fn libxc_unusual<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let State { index, kind, length, .. } = self.libxc;
-        let found = u64::from(kind);
+        let found = Value::libxc(kind);
         self.summary.records.count_libxc(kind);
         let known = libxc::record(kind);
         let mut unread = match known {
             Some(libxc::Record { guest: Some(guest), .. }) if self.summary.guest != Some(*guest) => {
-                self.find(Rule::LibxcRecordGuest, at, found, 0, o)?;
+                self.find(Rule::LibxcRecordGuest, at, found, Value::None, o)?;
                 true
             }
             Some(libxc::Record { length: Length::Refused(rule), .. }) => {
-                self.find(*rule, at, found, 0, o)?;
+                self.find(*rule, at, found, Value::None, o)?;
                 true
             }
             Some(_) => false,
@@ -232,10 +233,10 @@ impl Verifier {
                 if self.libxc.checkpoints > 0 {
                     self.libxc.optional = self.libxc.optional.or(self.record);
                 }
-                self.find(Rule::LibxcRecordOptional, at, found, 0, o)?;
+                self.find(Rule::LibxcRecordOptional, at, found, Value::None, o)?;
                 true
             }
-            None => return self.find(Rule::LibxcRecordType, at, found, 0, o),
+            None => return self.find(Rule::LibxcRecordType, at, found, Value::None, o),
         };
         self.count_record(at, o)?;
         if self.libxc.checkpoints > 0 {
@@ -250,7 +251,7 @@ impl Verifier {
             types::STATIC_DATA_END | types::X86_CPUID_POLICY | types::X86_MSR_POLICY
                 if self.libxc.version < 3 =>
             {
-                self.fact(Fact::V3, at, found, 0, o)?;
+                self.fact(Fact::V3, at, found, Value::None, o)?;
             }
             _ => {}
         }

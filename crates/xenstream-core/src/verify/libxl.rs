@@ -5,10 +5,11 @@ use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::{DomainType, Format, Guest};
 use crate::targets::Fact;
+use crate::value::{Evidence, Value};
 use crate::verifier::Verifier;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::{Bytes, Field, Stop, word};
-use crate::violation::{Layer, RecordRef, Shown, number_of};
+use crate::violation::{Layer, RecordRef};
 use crate::wire::layout::LibxlHook;
 use crate::wire::libxl::{self, types};
 use crate::wire::{Order, RECORD_HEADER, headers, libxc};
@@ -72,7 +73,7 @@ impl Verifier {
     pub(crate) fn libxl_hook<O: Observer + ?Sized>(
         &mut self,
         hook: LibxlHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         match hook {
@@ -91,7 +92,7 @@ impl Verifier {
             Format::Auto | Format::Xenopsd | Format::Libxl | Format::Libxc => None,
         };
         match announced {
-            Some((rule, field, found)) if is_libxl => self.find(rule, field, found, 0, o),
+            Some((rule, field, found)) if is_libxl => self.find(rule, field, found, Value::None, o),
             Some(_) => self.legacy(at, found, o),
             None if is_libxl => Ok(()),
             None => self.find(Rule::LibxlIdent, at, found, expected, o),
@@ -111,7 +112,7 @@ impl Verifier {
         self.libxl.converted = options & libxl::OPTION_LEGACY != 0;
         if options & libxl::OPTION_BIG_ENDIAN != 0 {
             self.libxl.order = Order::Big;
-            self.find(Rule::LibxlBigEndian, at, u64::from(options), 0, o)?;
+            self.find(Rule::LibxlBigEndian, at, u64::from(options), Value::None, o)?;
         }
         self.libxl.options = options;
         Ok(())
@@ -173,9 +174,9 @@ impl Verifier {
         match known {
             Some(_) => {}
             None if kind & types::OPTIONAL != 0 => {
-                self.find(Rule::LibxlRecordOptional, at, u64::from(kind), 0, o)?;
+                self.find(Rule::LibxlRecordOptional, at, Value::libxl(kind), Value::None, o)?;
             }
-            None => return self.find(Rule::LibxlRecordType, at, u64::from(kind), 0, o),
+            None => return self.find(Rule::LibxlRecordType, at, Value::libxl(kind), Value::None, o),
         }
         self.count_record(at, o)?;
         self.libxl_place(kind, at, came_for, o)?;
@@ -263,17 +264,23 @@ impl Verifier {
         came_for: Next,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let found = u64::from(kind);
+        let found = Value::libxl(kind);
         let expects_state = came_for == Next::CheckpointState;
         if expects_state && kind != types::CHECKPOINT_STATE {
-            self.find(Rule::LibxlCheckpointStateMissing, at, found, u64::from(types::CHECKPOINT_STATE), o)?;
+            self.find(
+                Rule::LibxlCheckpointStateMissing,
+                at,
+                found,
+                Value::libxl(types::CHECKPOINT_STATE),
+                o,
+            )?;
         }
         match kind {
             types::END => {
                 if self.libxl.in_checkpoint {
-                    self.find(Rule::LibxlEndInCheckpoint, at, found, 0, o)?;
+                    self.find(Rule::LibxlEndInCheckpoint, at, found, Value::None, o)?;
                 } else if !self.libxl.context_seen {
-                    self.find(Rule::LibxlLibxcContextMissing, at, found, 0, o)?;
+                    self.find(Rule::LibxlLibxcContextMissing, at, found, Value::None, o)?;
                 } else if !self.libxl.device_model {
                     self.libxl_emulator_missing(at, found, o)?;
                 }
@@ -281,12 +288,12 @@ impl Verifier {
             }
             types::LIBXC_CONTEXT => {
                 if self.libxl.in_checkpoint {
-                    self.find(Rule::LibxlLibxcContextInCheckpoint, at, found, 0, o)?;
+                    self.find(Rule::LibxlLibxcContextInCheckpoint, at, found, Value::None, o)?;
                 }
                 if self.libxl.context_seen {
-                    self.find(Rule::LibxlLibxcContextRepeated, at, found, 0, o)?;
+                    self.find(Rule::LibxlLibxcContextRepeated, at, found, Value::None, o)?;
                 } else if self.libxl.early_emulator.is_some() {
-                    self.find(Rule::LibxlLibxcContextLate, at, found, 0, o)?;
+                    self.find(Rule::LibxlLibxcContextLate, at, found, Value::None, o)?;
                 }
                 self.libxl.context_seen = true;
                 self.libxl.next = Next::LibxcStart;
@@ -297,12 +304,12 @@ impl Verifier {
                     self.libxl.checkpoint_device_model = true;
                 }
                 match self.summary.guest {
-                    Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, 0, o)?,
+                    Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, Value::None, o)?,
                     Some(Guest::Hvm) => {}
                     None => self.libxl.early_emulator = self.libxl.early_emulator.or(self.record),
                 }
                 if self.domain_type == Some(DomainType::Pvh) {
-                    self.type_mismatch(Shown::EmulatorRecord, at, self.record, o)?;
+                    self.type_mismatch(Evidence::EmulatorRecord, at, self.record, o)?;
                 }
             }
             types::CHECKPOINT_END if self.libxl.in_checkpoint => {
@@ -311,9 +318,13 @@ impl Verifier {
                 }
                 self.libxl.next = self.after_checkpoint();
             }
-            types::CHECKPOINT_END => self.find(Rule::LibxlCheckpointEndUnexpected, at, found, 0, o)?,
+            types::CHECKPOINT_END => {
+                self.find(Rule::LibxlCheckpointEndUnexpected, at, found, Value::None, o)?;
+            }
             types::CHECKPOINT_STATE if expects_state => self.libxl.next = Next::Libxc,
-            types::CHECKPOINT_STATE => self.find(Rule::LibxlCheckpointStateUnexpected, at, found, 0, o)?,
+            types::CHECKPOINT_STATE => {
+                self.find(Rule::LibxlCheckpointStateUnexpected, at, found, Value::None, o)?;
+            }
             _ => {}
         }
         Ok(())
@@ -323,7 +334,7 @@ impl Verifier {
     fn libxl_emulator_missing<O: Observer + ?Sized>(
         &mut self,
         at: u64,
-        found: u64,
+        found: Value,
         o: &mut O,
     ) -> Result<(), Stop> {
         let needed = match self.domain_type {
@@ -331,19 +342,19 @@ impl Verifier {
             Some(DomainType::Pv | DomainType::Pvh) => false,
             None => self.hvm.has_devices(),
         };
-        if needed { self.find(Rule::LibxlEmulatorMissing, at, found, 0, o) } else { Ok(()) }
+        if needed { self.find(Rule::LibxlEmulatorMissing, at, found, Value::None, o) } else { Ok(()) }
     }
 
     /// Reports something that a domain of the configured type does not have.
     pub(crate) fn type_mismatch<O: Observer + ?Sized>(
         &mut self,
-        shown: Shown,
+        evidence: Evidence,
         at: u64,
         record: Option<RecordRef>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let expected = self.domain_type.map_or(0, number_of);
-        self.find_in(Rule::XlTypeMismatch, at, shown as u64, expected, record, o)
+        let configured = self.domain_type.map_or(Value::None, Value::DomainType);
+        self.find_in(Rule::XlTypeMismatch, at, Value::Evidence(evidence), configured, record, o)
     }
 
     /// Returns which layer continues after CHECKPOINT_END. No record says so: libxl learns the kind of stream from its caller.
@@ -422,8 +433,8 @@ impl Verifier {
     ) -> Result<(), Stop> {
         match self.libxl.early_emulator {
             Some(record) if guest == Guest::Pv => {
-                let found = record.kind.unwrap_or(0);
-                self.find_in(Rule::LibxlEmulatorGuest, record.offset, found, 0, Some(record), o)
+                let found = Value::RecordType(Layer::Libxl, record.kind.unwrap_or(0));
+                self.find_in(Rule::LibxlEmulatorGuest, record.offset, found, Value::None, Some(record), o)
             }
             _ => Ok(()),
         }

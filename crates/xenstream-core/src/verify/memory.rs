@@ -91,15 +91,7 @@ impl Verifier {
             Profile::Spec | Profile::Restore if converted => self.policy.level_or(rule, Level::Warn),
             Profile::Spec | Profile::Restore | Profile::Hardened => self.policy.level(rule),
         };
-        let violation = Violation {
-            rule,
-            offset,
-            record: self.record,
-            expected,
-            found,
-            fact: None,
-            is_combination: false,
-        };
+        let violation = Violation::new(rule, offset, self.record).found(found).expected(expected);
         self.find_at(level, violation, o)
     }
 }

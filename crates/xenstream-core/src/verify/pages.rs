@@ -8,6 +8,7 @@ use crate::policy::{Level, Limit, Policy, Profile};
 use crate::rule::Rule;
 use crate::summary::{Guest, Summary};
 use crate::targets::Fact;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::scan::{Scan, absent, exceeds, lower, over};
 use crate::verify::{Bytes, Field, Marker, Stop, Words, word};
@@ -110,7 +111,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let reserved = word(self.libxc_order(), value);
         if reserved != 0 {
-            self.find(Rule::LibxcPageDataReserved, at, u64::from(reserved), 0, o)?;
+            self.find(Rule::LibxcPageDataReserved, at, u64::from(reserved), Value::None, o)?;
         }
         if self.pages.words_left > 0 {
             self.pages_entries();
@@ -262,10 +263,10 @@ impl Verifier {
         let pfn = entry & page::PFN;
         let State { highest, all_in_range, .. } = self.pages;
         if page::is_reserved(kind) {
-            self.find(Rule::LibxcPageDataType, at, kind, 0, o)?;
+            self.find(Rule::LibxcPageDataType, at, kind, Value::None, o)?;
         }
         if entry & page::RESERVED != 0 {
-            self.find(Rule::LibxcPageDataPfnReserved, at, entry, 0, o)?;
+            self.find(Rule::LibxcPageDataPfnReserved, at, entry, Value::None, o)?;
         }
         // For other types, the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
@@ -298,7 +299,7 @@ impl Verifier {
 
     fn pages_table<O: Observer + ?Sized>(&mut self, kind: u64, at: u64, o: &mut O) -> Result<(), Stop> {
         if self.summary.guest != Some(Guest::Pv) {
-            return self.find(Rule::LibxcPageDataTableType, at, kind, 0, o);
+            return self.find(Rule::LibxcPageDataTableType, at, kind, Value::None, o);
         }
         let watched = self.policy.level(Rule::PvPteRange) != Level::Allow;
         if watched && self.pages.with_data >= page::TABLES_TOLD && !self.pages.table_batch_told {

@@ -4,6 +4,7 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
 use crate::wire::libxc::params::{ENTRY, HEADER};
@@ -64,7 +65,7 @@ impl Verifier {
         }
         let bit = 1u64.checked_shl(index as u32).unwrap_or(0);
         if self.params.seen & bit != 0 {
-            self.find(Rule::LibxcHvmParamsRepeated, at, index, 0, o)?;
+            self.find(Rule::LibxcHvmParamsRepeated, at, index, Value::None, o)?;
         }
         self.params.seen |= bit;
         self.params.ever |= bit;
@@ -125,7 +126,7 @@ impl Verifier {
 impl Verifier {
     pub(crate) fn params_missing<O: Observer + ?Sized>(
         &mut self,
-        found: u64,
+        found: Value,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {

@@ -4,9 +4,10 @@ use crate::observer::Observer;
 use crate::policy::{Checkpointing, Level, Limit, Profile};
 use crate::rule::Rule;
 use crate::summary::Guest;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::violation::Violation;
+use crate::violation::{Layer, Violation};
 use crate::wire::libxc::{Place, types};
 use crate::wire::{RECORD_HEADER, padding};
 
@@ -104,7 +105,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let seen = self.libxc.seen;
-        let found = u64::from(kind);
+        let found = Value::libxc(kind);
         match place {
             Place::Static => self.libxc_static_place(kind, at, o)?,
             Place::Memory | Place::Registers | Place::Vcpu if !seen.has(Seen::STATIC_OVER) => {
@@ -113,7 +114,7 @@ impl Verifier {
             Place::Memory | Place::Registers | Place::Vcpu | Place::Own => {}
         }
         if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVcpuEarly, at, found, 0, o)?;
+            self.find(Rule::LibxcVcpuEarly, at, found, Value::None, o)?;
         }
         self.memory_end(kind, place, at, o)?;
         let now = match kind {
@@ -134,7 +135,7 @@ impl Verifier {
             types::HVM_PARAMS => {
                 // The specification's text asks for the other order, which no release ever wrote.
                 if seen.has(Seen::HVM_CONTEXT) {
-                    self.find(Rule::LibxcHvmParamsOrder, at, found, 0, o)?;
+                    self.find(Rule::LibxcHvmParamsOrder, at, found, Value::None, o)?;
                 }
                 return Ok(());
             }
@@ -164,27 +165,27 @@ impl Verifier {
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let found = u64::from(kind);
+        let found = Value::libxc(kind);
         if kind == types::X86_PV_INFO {
             if self.libxc.seen.has(Seen::PV_INFO) {
-                self.find(Rule::LibxcPvInfoRepeated, at, found, 0, o)?;
+                self.find(Rule::LibxcPvInfoRepeated, at, found, Value::None, o)?;
             }
         } else if self.libxc.version < 3 {
-            self.find(Rule::LibxcPolicyVersion, at, found, u64::from(self.libxc.version), o)?;
+            self.find(Rule::LibxcPolicyVersion, at, found, Value::None, o)?;
         }
         if self.static_data_ended() {
-            self.find(Rule::LibxcStaticRecordLate, at, found, 0, o)?;
+            self.find(Rule::LibxcStaticRecordLate, at, found, Value::None, o)?;
         }
         Ok(())
     }
 
     fn libxc_static_data_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::STATIC_DATA_END);
+        let found = Value::libxc(types::STATIC_DATA_END);
         if self.libxc.version < 3 {
-            self.find(Rule::LibxcStaticDataEndVersion, at, found, u64::from(self.libxc.version), o)?;
+            self.find(Rule::LibxcStaticDataEndVersion, at, found, Value::None, o)?;
         }
         if self.static_data_ended() {
-            self.find(Rule::LibxcStaticDataEndRepeated, at, found, 0, o)?;
+            self.find(Rule::LibxcStaticDataEndRepeated, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -192,7 +193,7 @@ impl Verifier {
     fn libxc_static_missing<O: Observer + ?Sized>(
         &mut self,
         place: Place,
-        found: u64,
+        found: Value,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
@@ -200,58 +201,58 @@ impl Verifier {
         let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
         if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
             self.libxc.seen.add(Seen::STATIC_TOLD);
-            self.find(Rule::LibxcStaticDataEndMissing, at, found, 0, o)?;
+            self.find(Rule::LibxcStaticDataEndMissing, at, found, Value::None, o)?;
         }
         Ok(())
     }
 
     fn libxc_pv_info_missing<O: Observer + ?Sized>(
         &mut self,
-        found: u64,
+        found: Value,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
         if self.libxc.seen.has(Seen::PV_INFO) {
             return Ok(());
         }
-        self.find(Rule::LibxcPvInfoMissing, at, found, 0, o)
+        self.find(Rule::LibxcPvInfoMissing, at, found, Value::None, o)
     }
 
     /// Reports a missing p2m. Without one, the restorer crashes on pfn 0, even when it fails over to such a checkpoint.
     fn libxc_p2m_missing<O: Observer + ?Sized>(
         &mut self,
-        found: u64,
+        found: Value,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
         if self.libxc.seen.has(Seen::P2M_OVER) {
             return Ok(());
         }
-        self.find(Rule::LibxcP2mFramesMissing, at, found, 0, o)
+        self.find(Rule::LibxcP2mFramesMissing, at, found, Value::None, o)
     }
 
     fn libxc_verify_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::VERIFY);
+        let found = Value::libxc(types::VERIFY);
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVerifyEarly, at, found, 0, o)?;
+            self.find(Rule::LibxcVerifyEarly, at, found, Value::None, o)?;
         }
         if !self.libxc.seen.has(Seen::UNCHECKPOINTED) {
             self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
         }
         self.libxc.seen.add(Seen::VERIFY);
         Ok(())
     }
 
     fn libxc_checkpoint_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::CHECKPOINT);
+        let found = Value::libxc(types::CHECKPOINT);
         self.libxc_p2m_missing(found, at, o)?;
         if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_TOLD) {
             self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, 0, o)?;
+            self.find(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
         }
         if self.libxc.checkpointing == Checkpointing::Plain {
-            self.find(Rule::LibxcCheckpointUnexpected, at, found, 0, o)?;
+            self.find(Rule::LibxcCheckpointUnexpected, at, found, Value::None, o)?;
         }
         let checkpoints = self.libxc.checkpoints.saturating_add(1);
         let limit = self.policy.limit(Limit::Checkpoints);
@@ -264,18 +265,9 @@ impl Verifier {
             && let Some(record) = self.libxc.optional.take()
         {
             let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
-            let found = record.kind.unwrap_or(0);
+            let optional = Value::RecordType(Layer::Libxc, record.kind.unwrap_or(0));
             let level = self.policy.level_or(rule, Level::Deny);
-            let violation = Violation {
-                rule,
-                offset,
-                record: Some(record),
-                expected: 0,
-                found,
-                fact: None,
-                is_combination: false,
-            };
-            self.find_at(level, violation, o)?;
+            self.find_at(level, Violation::new(rule, offset, Some(record)).found(optional), o)?;
         }
         self.vcpus_completed(o)?;
         self.libxc_context_missing(found, at, o)
@@ -284,7 +276,7 @@ impl Verifier {
     /// Checks what the restorer needs to complete the domain.
     fn libxc_context_missing<O: Observer + ?Sized>(
         &mut self,
-        found: u64,
+        found: Value,
         at: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
@@ -293,7 +285,7 @@ impl Verifier {
             _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
         };
         if !self.libxc.seen.has(needed) {
-            self.find(rule, at, found, 0, o)?;
+            self.find(rule, at, found, Value::None, o)?;
         }
         if self.summary.guest == Some(Guest::Hvm) {
             self.params_missing(found, at, o)?;
@@ -303,7 +295,7 @@ impl Verifier {
     }
 
     fn libxc_end_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
-        let found = u64::from(types::END);
+        let found = Value::libxc(types::END);
         // Records after the last checkpoint are never applied.
         if self.libxc.checkpoints == 0 {
             self.vcpus_completed(o)?;
@@ -312,11 +304,11 @@ impl Verifier {
         self.libxc_context_missing(found, at, o)?;
         let pv = self.summary.guest == Some(Guest::Pv);
         if pv && !self.libxc.seen.has(Seen::SHARED_INFO) {
-            self.find(Rule::LibxcSharedInfoMissing, at, found, 0, o)?;
+            self.find(Rule::LibxcSharedInfoMissing, at, found, Value::None, o)?;
         }
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
             // An HVM domain without memory is built but never runs; a PV domain has no start-info page.
-            self.find(Rule::LibxcPageDataMissing, at, found, 0, o)?;
+            self.find(Rule::LibxcPageDataMissing, at, found, Value::None, o)?;
         }
         Ok(())
     }

@@ -7,9 +7,10 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::verify::flat::Value;
+use crate::verify::flat::FieldValue;
 use crate::wire::layout::PolicyHook;
 use crate::wire::libxc::policy;
 use crate::wire::{msr, records, xsave};
@@ -278,14 +279,14 @@ impl Verifier {
     pub(crate) fn policy_hook<O: Observer + ?Sized>(
         &mut self,
         hook: PolicyHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         // Xen never hears of a policy that comes after the static data.
         if !self.policies.applies {
             return Ok(());
         }
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         let register = value as u32;
         match hook {
             PolicyHook::Leaf => self.cpuid_leaf(at, register, o),
@@ -344,7 +345,7 @@ impl Verifier {
     fn cpuid_leaf<O: Observer + ?Sized>(&mut self, at: u64, leaf: u32, o: &mut O) -> Result<(), Stop> {
         self.policies.leaf = leaf;
         if subleaves(leaf).is_none() {
-            self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), 0, o)?;
+            self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), Value::None, o)?;
         } else if leaf > EXTENDED_OLD {
             self.fact(Fact::E21, at, u64::from(leaf), u64::from(EXTENDED_OLD), o)?;
         }
@@ -427,7 +428,7 @@ impl Verifier {
         match index {
             msr::PLATFORM_INFO => Ok(()),
             msr::ARCH_CAPABILITIES => self.fact(Fact::Msr2, at, u64::from(index), 0, o),
-            _ => self.find(Rule::LibxcMsrPolicyIndex, at, u64::from(index), 0, o),
+            _ => self.find(Rule::LibxcMsrPolicyIndex, at, u64::from(index), Value::None, o),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::observer::Observer;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::{Bytes, Field, Stop, word};
 use crate::wire::{Order, qemu};
@@ -121,7 +122,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         match self.qemu.name_left.checked_sub(1) {
             _ if !matches!(byte, b' '..=b'~') => {
-                self.find(Rule::QemuName, at, u64::from(byte), 0, o)?;
+                self.find(Rule::QemuName, at, u64::from(byte), Value::None, o)?;
                 self.qemu_last();
             }
             Some(more) => {

@@ -7,9 +7,10 @@ use crate::observer::Observer;
 use crate::policy::{Limit, Profile};
 use crate::rule::Rule;
 use crate::targets::Fact;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::wire::layout::RecordHook;
 use crate::wire::libxc::{pv_info, vcpu};
 use crate::wire::records;
@@ -28,10 +29,10 @@ impl Verifier {
     pub(crate) fn record_hook<O: Observer + ?Sized>(
         &mut self,
         hook: RecordHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         match hook {
             RecordHook::PvWidth => {
                 self.registers.guest_width = value as u8;
@@ -85,7 +86,7 @@ impl Verifier {
         let info = (self.registers.guest_width, pt_levels);
         if info != pv_info::PV32 && info != pv_info::PV64 {
             let found = u64::from(u16::from_be_bytes([info.0, info.1]));
-            self.find(Rule::LibxcPvInfoCombination, at.saturating_sub(1), found, 0, o)?;
+            self.find(Rule::LibxcPvInfoCombination, at.saturating_sub(1), found, Value::None, o)?;
         }
         self.summary.guest_width = Some(if info.0 == 4 { 4 } else { 8 });
         Ok(())

@@ -10,9 +10,10 @@ use crate::observer::Observer;
 use crate::policy::{Level, Profile};
 use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::places::Seen;
 use crate::verify::policies::XSAVE_NEEDS;
 use crate::violation::{Layer, RecordRef};
@@ -26,7 +27,7 @@ const HELD: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// The first of `gdt_frames` above the largest pfn, or the largest frame if the largest pfn is not known yet.
-    bad_frame: Option<Value>,
+    bad_frame: Option<FieldValue>,
     /// BASIC: the vcpu runs its kernel.
     in_kernel: bool,
     /// EXTENDED: `size`.
@@ -48,8 +49,8 @@ struct Held {
     kind: u32,
     broken: Broken,
     at: u64,
-    found: u64,
-    expected: u64,
+    found: Value,
+    expected: Value,
     /// Index and offset of the record.
     record: (u64, u64),
 }
@@ -58,8 +59,8 @@ struct Held {
 #[derive(Clone, Copy, Debug)]
 enum Broken {
     Rule(Rule),
-    /// A fault if the frame is above the largest pfn of the whole stream.
-    Range(Rule),
+    /// A fault if this frame is above the largest pfn of the whole stream.
+    Range(Rule, u64),
     /// A fault for some releases.
     Fact(Fact),
 }
@@ -114,10 +115,10 @@ impl Verifier {
             let record = RecordRef { layer: Layer::Libxc, index, kind: Some(u64::from(held.kind)), offset };
             let Held { at, found, expected, .. } = held;
             match held.broken {
-                Broken::Range(rule) if found > largest => {
-                    self.find_in(rule, at, found, largest, Some(record), o)?;
+                Broken::Range(rule, frame) if frame > largest => {
+                    self.find_in(rule, at, frame, largest, Some(record), o)?;
                 }
-                Broken::Range(_) => {}
+                Broken::Range(..) => {}
                 Broken::Rule(rule) => self.find_in(rule, at, found, expected, Some(record), o)?,
                 Broken::Fact(fact) => self.fact_in(fact, at, found, expected, Some(record), o)?,
             }
@@ -130,10 +131,11 @@ impl Verifier {
         &mut self,
         rule: Rule,
         at: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
+        let (found, expected) = (found.into(), expected.into());
         let waits = self.vcpu_waits(self.policy.level(rule));
         if waits && self.vcpus.hold(self.vcpu_held(Broken::Rule(rule), at, found, expected)) {
             return Ok(());
@@ -146,10 +148,11 @@ impl Verifier {
         &mut self,
         fact: Fact,
         at: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
+        let (found, expected) = (found.into(), expected.into());
         let waits = self.vcpu_waits(fact.level(self.policy.profile()));
         if waits && self.vcpus.hold(self.vcpu_held(Broken::Fact(fact), at, found, expected)) {
             return Ok(());
@@ -162,7 +165,7 @@ impl Verifier {
         self.policy.profile() == Profile::Restore && level == Level::Deny
     }
 
-    fn vcpu_held(&self, broken: Broken, at: u64, found: u64, expected: u64) -> Held {
+    fn vcpu_held(&self, broken: Broken, at: u64, found: Value, expected: Value) -> Held {
         let record = self.record.map_or((0, 0), |record| (record.index, record.offset));
         Held { vcpu: self.registers.vcpu_id, kind: self.libxc.kind, broken, at, found, expected, record }
     }
@@ -176,9 +179,12 @@ impl State {
             match slot {
                 // One finding per record is enough, if it is certain.
                 Some(held) if (held.vcpu, held.kind) == (finding.vcpu, finding.kind) => {
-                    if let Broken::Range(_) = held.broken
-                        && (!matches!(finding.broken, Broken::Range(_)) || finding.found > held.found)
-                    {
+                    let is_worse = match (held.broken, finding.broken) {
+                        (Broken::Range(_, held), Broken::Range(_, frame)) => frame > held,
+                        (Broken::Range(..), Broken::Rule(_) | Broken::Fact(_)) => true,
+                        (Broken::Rule(_) | Broken::Fact(_), _) => false,
+                    };
+                    if is_worse {
                         *held = finding;
                     }
                     return true;
@@ -211,10 +217,10 @@ impl Verifier {
     pub(crate) fn pv_hook<O: Observer + ?Sized>(
         &mut self,
         hook: PvHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         match hook {
             PvHook::StartInfo if self.registers.vcpu_id == 0 => {
                 self.vcpu_frame(Rule::PvStartInfoRange, at, value, o)
@@ -265,10 +271,10 @@ impl Verifier {
             PvHook::MsrIndex => {
                 self.vcpus.index = value as u32;
                 if !msr::is_saved_for_pv(self.vcpus.index) {
-                    return self.flat_find(Rule::PvMsrsIndex, at, value, 0, o);
+                    return self.flat_find(Rule::PvMsrsIndex, at, value, Value::None, o);
                 }
                 if self.policies.lacks_msr(self.vcpus.index) {
-                    self.flat_find(Rule::PvMsrsPolicy, at, value, 0, o)?;
+                    self.flat_find(Rule::PvMsrsPolicy, at, value, Value::None, o)?;
                 }
                 Ok(())
             }
@@ -292,7 +298,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let waits = self.vcpu_waits(self.policy.level(rule));
-        let held = self.vcpu_held(Broken::Range(rule), at, frame, 0);
+        let held = self.vcpu_held(Broken::Range(rule, frame), at, Value::None, Value::None);
         match self.summary.max_pfn {
             Some(largest) if frame > largest => {
                 if waits && self.vcpus.hold(held) {
@@ -302,7 +308,9 @@ impl Verifier {
             }
             Some(_) => Ok(()),
             None => {
-                if waits && self.vcpus.early.is_none_or(|early| early.found < frame) {
+                let is_worst =
+                    |early: Held| !matches!(early.broken, Broken::Range(_, worst) if worst >= frame);
+                if waits && self.vcpus.early.is_none_or(is_worst) {
                     self.vcpus.early = Some(held);
                 }
                 Ok(())
@@ -310,7 +318,7 @@ impl Verifier {
         }
     }
 
-    fn gdt_frame(&mut self, frame: Value) {
+    fn gdt_frame(&mut self, frame: FieldValue) {
         let is_worst = match (self.summary.max_pfn, self.vcpus.bad_frame) {
             (Some(largest), None) => frame.value > largest,
             (Some(_), Some(_)) => false,
@@ -332,7 +340,7 @@ impl Verifier {
         }
         let frames = lower.div_ceil(vcpu::GDT_ENTRIES_PER_FRAME).min(vcpu::GDT_FRAMES);
         match self.vcpus.bad_frame {
-            Some(Value { value, at, element }) if u64::from(element) < frames => {
+            Some(FieldValue { value, at, element }) if u64::from(element) < frames => {
                 self.vcpu_frame(Rule::PvGdtRange, at, value, o)
             }
             _ => Ok(()),
@@ -347,7 +355,7 @@ impl Verifier {
             // The restorer does not translate it, and Xen takes it for a machine frame.
             self.flat_find(Rule::PvCr1Present, at, value, value | pte::PRESENT, o)?;
         } else if !self.vcpus.in_kernel {
-            self.flat_find(Rule::PvUserMode, at, 0, 0, o)?;
+            self.flat_find(Rule::PvUserMode, at, Value::None, Value::None, o)?;
         }
         Ok(())
     }
@@ -377,7 +385,7 @@ impl Verifier {
             self.flat_fact(Fact::Amx, at, accum, accum & !xsave::TILE, o)?;
         }
         if XSAVE_NEEDS.iter().any(|(bits, need)| accum & bits != 0 && self.policies.lacks(*need)) {
-            self.flat_find(Rule::PvXsaveState, at, accum, 0, o)?;
+            self.flat_find(Rule::PvXsaveState, at, accum, Value::None, o)?;
         }
         if !is_valid(accum) {
             self.flat_find(Rule::PvXsaveState, at, accum, accum & xsave::POSSIBLE, o)?;

@@ -3,6 +3,7 @@
 use crate::observer::{Observer, Record};
 use crate::policy::{Level, Limit, Profile};
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::{Bytes, Field, Stop};
 use crate::violation::{Layer, RecordRef, Violation};
@@ -52,22 +53,22 @@ impl Verifier {
         self.summary.records.count_xenopsd();
 
         let Some(header) = xenopsd::header(kind) else {
-            return self.find(Rule::XenopsdHeaderType, start, kind, 0, o);
+            return self.find(Rule::XenopsdHeaderType, start, kind, Value::None, o);
         };
         if let Some(rule) = header.refused {
-            self.find(rule, start, kind, 0, o)?;
+            self.find(rule, start, Value::RecordType(Layer::Xenopsd, kind), Value::None, o)?;
         }
         self.count_record(start, o)?;
         let may_repeat = matches!(kind, types::SWTPM | types::SWTPM0);
         if header.rank < self.xenopsd.rank || header.rank == self.xenopsd.rank && !may_repeat {
-            self.find(Rule::XenopsdOrder, start, kind, 0, o)?;
+            self.find(Rule::XenopsdOrder, start, kind, Value::None, o)?;
         }
         self.xenopsd.rank = header.rank.max(self.xenopsd.rank);
         if kind == types::END_OF_IMAGE && !self.xenopsd.libxc_seen {
-            self.find(Rule::XenopsdMissingLibxc, start, kind, 0, o)?;
+            self.find(Rule::XenopsdMissingLibxc, start, kind, Value::None, o)?;
         }
         if i64::try_from(length).is_err() {
-            return self.find(Rule::XenopsdLengthNegative, at, length, 0, o);
+            return self.find(Rule::XenopsdLengthNegative, at, length, Value::None, o);
         }
         let body_length = self.xenopsd_length(header.contents, at, length, o)?;
 
@@ -110,16 +111,7 @@ impl Verifier {
                         Profile::Restore => self.policy.level_or(rule, Level::Warn),
                         Profile::Spec | Profile::Hardened => self.policy.level(rule),
                     };
-                    let record = self.record;
-                    let violation = Violation {
-                        rule,
-                        offset: at,
-                        record,
-                        expected: 0,
-                        found: length,
-                        fact: None,
-                        is_combination: false,
-                    };
+                    let violation = Violation::new(rule, at, self.record).found(length).expected(0);
                     self.find_at(level, violation, o)?;
                 }
                 return Ok(0);

@@ -3,6 +3,7 @@
 use crate::observer::Observer;
 use crate::policy::Limit;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::{Field, Stop, Stretch};
 
@@ -90,16 +91,16 @@ impl Verifier {
         let found = u64::from(byte);
         if in_value {
             if byte != 0 && !is_of_value(byte) {
-                self.find(Rule::LibxlXenstoreValueCharset, at, found, 0, o)?;
+                self.find(Rule::LibxlXenstoreValueCharset, at, found, Value::None, o)?;
             }
         } else if byte == 0 {
             if at == string {
-                self.find(Rule::LibxlXenstoreKeyEmpty, at, 0, 0, o)?;
+                self.find(Rule::LibxlXenstoreKeyEmpty, at, Value::None, Value::None, o)?;
             }
         } else if byte == b'/' && at == string {
-            self.find(Rule::LibxlXenstoreKeyAbsolute, at, found, 0, o)?;
+            self.find(Rule::LibxlXenstoreKeyAbsolute, at, found, Value::None, o)?;
         } else if !is_of_key(byte) {
-            self.find(Rule::LibxlXenstoreKeyCharset, at, found, 0, o)?;
+            self.find(Rule::LibxlXenstoreKeyCharset, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -108,9 +109,9 @@ impl Verifier {
     fn xenstore_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, key, .. } = self.xenstore;
         if string != self.position {
-            self.find(Rule::LibxlXenstoreTerminator, string, 0, 0, o)
+            self.find(Rule::LibxlXenstoreTerminator, string, Value::None, Value::None, o)
         } else if in_value {
-            self.find(Rule::LibxlXenstorePairs, key, 0, 0, o)
+            self.find(Rule::LibxlXenstorePairs, key, Value::None, Value::None, o)
         } else {
             Ok(())
         }

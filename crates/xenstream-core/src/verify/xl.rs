@@ -3,8 +3,9 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::Limit;
 use crate::rule::Rule;
+use crate::value::Value;
 use crate::verifier::Verifier;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::{Bytes, Field, Marker, Stop, word};
 use crate::violation::Layer;
 use crate::wire::layout::XlHook;
@@ -39,7 +40,7 @@ impl Verifier {
     pub(crate) fn xl_hook<O: Observer + ?Sized>(
         &mut self,
         hook: XlHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         let word = field.value as u32;
@@ -75,7 +76,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         if last != 0 {
-            self.find(Rule::XlConfigTerminator, at, u64::from(last), 0, o)?;
+            self.find(Rule::XlConfigTerminator, at, u64::from(last), Value::None, o)?;
         }
         self.xl_ends(0);
         Ok(())
@@ -89,7 +90,7 @@ impl Verifier {
         self.sure = self.position.saturating_add(length).saturating_add(libxl::HEADER);
         let limit = self.policy.limit(Limit::OptionalData);
         if length == 0 {
-            self.find(Rule::XlConfigMissing, at, 0, 0, o)?;
+            self.find(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
             self.libxl_start();
         } else if length < 4 {
             self.find(Rule::XlOptionalDataLength, at, length, 4, o)?;
@@ -141,7 +142,7 @@ impl Verifier {
                 self.xl_ends(length);
             }
             None => {
-                self.find(Rule::XlConfigMissing, at, 0, 0, o)?;
+                self.find(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
                 self.xl_ends(0);
             }
         }

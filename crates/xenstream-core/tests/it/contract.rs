@@ -4,7 +4,7 @@ use xenstream_core::wire::libxc::types;
 use xenstream_core::wire::{Order, libxc, libxl};
 use xenstream_core::{
     Follows, Format, Guest, Layer, Level, LevelError, Limit, Need, Observer, Pfns, Policy, Profile, Progress,
-    Record, RecordRef, Rule, SkipError, Verifier, Violation,
+    Record, RecordRef, Rule, SkipError, Value, Verifier, Violation,
 };
 
 /// A bare libxc stream under construction, in a given order.
@@ -183,7 +183,10 @@ fn a_verdict_is_final() {
     stream[12..16].copy_from_slice(&4u32.to_be_bytes());
     let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
     let violation = verifier.push(&stream, &mut ()).unwrap_err();
-    assert_eq!((violation.rule, violation.offset, violation.found), (Rule::LibxcVersion, 12, 4));
+    assert_eq!(
+        (violation.rule, violation.offset, violation.found),
+        (Rule::LibxcVersion, 12, Value::Number(4))
+    );
     assert_eq!(verifier.push(&hvm(), &mut ()), Err(violation));
     assert_eq!(verifier.push(&[], &mut ()), Err(violation));
     assert_eq!(verifier.finish(), Err(violation));
@@ -356,7 +359,7 @@ fn a_limit_can_be_set_under_way() {
     assert_eq!(verifier.policy().limit(Limit::HvmPfn), 5);
     let violation = verifier.push(&stream[48..], &mut ()).unwrap_err();
     assert_eq!((violation.rule, violation.offset), (Rule::LibxcPageDataPfnLimit, 56));
-    assert_eq!(violation.found, 5);
+    assert_eq!(violation.found, Value::Number(5));
     // A limit of 0 lets nothing pass, the highest one everything.
     for (limit, accepted) in [(0, false), (5, false), (6, true), (u64::MAX, true)] {
         let policy = Policy::spec().with_limit(Limit::HvmPfn, limit);
@@ -431,9 +434,9 @@ fn zeros_after_the_end_have_a_rule_of_their_own() {
         let violation = verifier.trailing_data(Follows::of(bytes), &mut ()).unwrap_err();
         (violation.rule, violation.found)
     };
-    assert_eq!(after(&[0; 4096]), (Rule::StreamTrailingZeros, 0));
-    assert_eq!(after(&stream), (Rule::StreamTrailingData, Format::Libxc as u64));
-    assert_eq!(after(b"more"), (Rule::StreamTrailingData, 0));
+    assert_eq!(after(&[0; 4096]), (Rule::StreamTrailingZeros, Value::None));
+    assert_eq!(after(&stream), (Rule::StreamTrailingData, Value::Format(Format::Libxc)));
+    assert_eq!(after(b"more"), (Rule::StreamTrailingData, Value::None));
     assert_eq!(Follows::of(&[0; 8]).and(&[0; 8]), Follows::Zeros);
     assert_eq!(Follows::of(&[0; 8]).and(b"\0x"), Follows::Data);
     assert_eq!(Follows::of(&stream).and(b"more"), Follows::Image(Format::Libxc));

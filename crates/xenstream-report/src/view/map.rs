@@ -122,7 +122,9 @@ impl Map {
 fn last_pfn(report: &Report) -> Option<u64> {
     let findings = report.findings.listed().iter().chain(report.warnings.listed()).chain(report.violation());
     let short = findings.filter(|violation| violation.rule == Rule::LibxcMemoryShort);
-    let missing = short.map(|violation| violation.found.max(violation.expected).saturating_sub(1));
+    let missing = short.filter_map(|violation| {
+        Some(violation.found.number().max(violation.expected.number())?.saturating_sub(1))
+    });
     missing.chain(report.summary.max_pfn).max().filter(|_| !report.is_valid() || !report.warnings.is_empty())
 }
 

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use xenstream_core::{Follows, Level, Profile, Summary, Verifier, Violation};
+use xenstream_core::{Follows, Level, Profile, Summary, Value, Verifier, Violation};
 use xenstream_synth::cases::{self, Case};
 
 #[test]
@@ -22,6 +22,22 @@ fn every_message_is_what_it_was() {
         assert_eq!(known, now);
     }
     assert_eq!(known.lines().count(), messages.lines().count());
+}
+
+/// A message names no value that the check did not hand over, and record types of its own layer only.
+#[test]
+fn messages_have_the_values_that_they_name() {
+    for case in cases::all().iter().filter(|case| !case.is_for_std()) {
+        let denied = Profile::ALL.into_iter().find_map(|profile| verdict(case, profile, Level::Deny)?.err());
+        let Some(violation) = denied.filter(|violation| violation.rule == case.rule) else { continue };
+        let message = violation.rule.entry().message;
+        for (place, value) in [("{found", violation.found), ("{expected", violation.expected)] {
+            assert!(!message.contains(place) || value != Value::None, "{}: {place}", case.name());
+            if let Value::RecordType(layer, _) = value {
+                assert_eq!(layer, violation.layer(), "{}", case.name());
+            }
+        }
+    }
 }
 
 /// What is said of the case with its rule at deny, and what comes of it with the rule at allow.
@@ -40,7 +56,7 @@ fn line(case: &Case) -> String {
         Some(Err(next)) => format!("without it {} at {}", next.rule, next.offset),
     };
     let Violation { rule, expected, found, .. } = denied;
-    format!("{name}: {rule}: {} ({expected:#x}, {found:#x}); {lowered}\n", denied.message())
+    format!("{name}: {rule}: {} ({expected:x}, {found:x}); {lowered}\n", denied.message())
 }
 
 /// The verdict with the case's rule at a level, unless it cannot be set to that.

@@ -3,7 +3,7 @@
 use xenstream_core::wire::libxc::types::{
     CHECKPOINT, OPTIONAL, PAGE_DATA, STATIC_DATA_END, VERIFY, X86_PV_VCPU_BASIC, X86_TSC_INFO,
 };
-use xenstream_core::{Format, Layer, Level, Limit, Policy, RecordRef, Rule, Verifier, Violation};
+use xenstream_core::{Format, Layer, Level, Limit, Policy, RecordRef, Rule, Value, Verifier, Violation};
 use xenstream_synth::valid::{self, Kind, Machine};
 use xenstream_synth::{Body, Page, Part, Stream, libxc};
 
@@ -128,7 +128,10 @@ fn limits_count_the_last_of_many() {
     let limit = |bytes| Policy::spec().with_limit(Limit::LibxcRecord, bytes);
     assert_eq!(verdict(&stream, &limit(longest.body_length)), Ok(()));
     let violation = verdict(&stream, &limit(longest.body_length - 1)).expect_err("too long a record");
-    assert_eq!((violation.rule, violation.found), (Rule::LibxcRecordLength, longest.body_length));
+    assert_eq!(
+        (violation.rule, violation.found),
+        (Rule::LibxcRecordLength, Value::Number(longest.body_length))
+    );
 }
 
 /// The restorer skips an optional record as it reads, and refuses it as it replays what came after a checkpoint.

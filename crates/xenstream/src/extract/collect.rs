@@ -288,7 +288,7 @@ impl Observer for Collector<'_> {
 
     fn finding(&mut self, finding: &Violation) {
         if matches!(finding.rule, Rule::LibxcPageDataPfnRange | Rule::LibxcPageDataPfnLimit) {
-            self.batch.limit = Some(finding.expected);
+            self.batch.limit = finding.expected.number();
         }
     }
 }

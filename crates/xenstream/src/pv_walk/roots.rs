@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::{p2m, types, vcpu};
-use xenstream_core::{
-    Guest, Header, Layer, Level, Pfns, Policy, Profile, Record, Rule, UNKNOWN_TYPE, Violation,
-};
+use xenstream_core::{Guest, Header, Layer, Level, Pfns, Policy, Profile, Record, Rule, Value, Violation};
 
 use super::{Basic, LEVEL, basic, root_level, violation};
 
@@ -205,7 +203,7 @@ impl Roots {
         let in_range = named.filter(|(_, named)| self.largest.is_none_or(|largest| named.pfn <= largest));
         in_range
             .filter(|(_, named)| !self.tables.contains(&named.pfn))
-            .map(|(rule, named)| violation(rule, named, UNKNOWN_TYPE, root))
+            .map(|(rule, named)| violation(rule, named, Value::UnknownPageType, root))
             .collect()
     }
 }

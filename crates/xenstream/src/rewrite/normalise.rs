@@ -46,7 +46,7 @@ pub(super) fn padding(document: &mut Document<'_>, findings: &[Finding], log: &m
         let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
         let bytes = finding.record_end.saturating_sub(violation.offset).min(7);
         if document.patch(violation.offset, &[0; 7][..bytes as usize], place, log) {
-            log.change(violation.offset, place, "padding", hex(violation.found), "0");
+            log.change(violation.offset, place, "padding", format!("{:x}", violation.found), "0");
         }
     }
 }
@@ -63,7 +63,13 @@ pub(super) fn reserved(
             // Of its unused words the first that is not zero is reported.
             let unused = libvirt::HEADER.saturating_sub(violation.offset).min(4 * libvirt::UNUSED_WORDS);
             if document.patch(violation.offset, &vec![0; unused as usize], "libvirt header", log) {
-                log.change(violation.offset, "libvirt header", "reserved", hex(violation.found), "0x0");
+                log.change(
+                    violation.offset,
+                    "libvirt header",
+                    "reserved",
+                    format!("{:x}", violation.found),
+                    "0x0",
+                );
             }
             continue;
         }

@@ -28,7 +28,8 @@ const PROVEN: [Rule; 11] = [
 /// Corrects the first wrong length, where the rest of its record says what it is. Only the rest of the stream shows
 /// whether that is right.
 pub(super) fn length(document: &Document<'_>, violation: &Violation, log: &mut Log) -> Option<Patches> {
-    let expected = u32::try_from(violation.expected).ok().filter(|_| PROVEN.contains(&violation.rule))?;
+    let expected =
+        u32::try_from(violation.expected.number()?).ok().filter(|_| PROVEN.contains(&violation.rule))?;
     let order = if violation.layer() == Layer::Libxl { document.libxl } else { document.libxc };
     let mut patches = Patches::default();
     if !patches.put(violation.offset, &order.put_u32(expected)) {

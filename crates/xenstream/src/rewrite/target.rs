@@ -40,7 +40,9 @@ impl Refused {
     fn of(findings: &[Finding]) -> Refused {
         let denied = findings.iter().filter(|finding| finding.is_denied).map(|finding| finding.violation);
         let cured = denied.filter(|violation| Refused::RULES.contains(&violation.rule));
-        Refused(cured.map(|violation| (violation.offset, (violation.rule, violation.expected))).collect())
+        let places = cured
+            .map(|violation| (violation.offset, (violation.rule, violation.expected.number().unwrap_or(0))));
+        Refused(places.collect())
     }
 
     /// Which of these rules is broken at an offset of the input.

@@ -3,9 +3,10 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::verify::flat::Value;
+use crate::verify::flat::FieldValue;
 use crate::verify::policies::{ADDRESS_BITS_MAX, Need, Word};
 use crate::wire::hvm::cpu::{cr0, cr4, efer};
 
@@ -63,8 +64,8 @@ pub(super) struct Earlier {
 
 impl Verifier {
     /// Judges CR0. Paging requires protection.
-    pub(super) fn hvm_cr0<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    pub(super) fn hvm_cr0<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         self.hvm.cpu.cr0 = value;
         if value & cr0::PG != 0 && value & cr0::PE == 0 {
             self.hvm_find(Rule::HvmCpuCr0, at, value, cr0::PE, o)?;
@@ -73,8 +74,8 @@ impl Verifier {
     }
 
     /// Judges CR3. The policy bounds the width of physical addresses; no processor has more than 52 bits.
-    pub(super) fn hvm_cr3<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    pub(super) fn hvm_cr3<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         let bits = self.policies.address_bits().unwrap_or(ADDRESS_BITS_MAX);
         if value.checked_shr(bits).unwrap_or(0) != 0 {
             self.hvm_fact(Fact::Cr3w, at, value, u64::from(bits), o)?;
@@ -82,7 +83,7 @@ impl Verifier {
         Ok(())
     }
 
-    pub(super) fn hvm_cr4<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+    pub(super) fn hvm_cr4<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
         if field.value & cr4::VMXE != 0 {
             self.hvm_fact(Fact::Vmxe, field.at, field.value, 0, o)?;
             self.depends_on(HostDependency::NestedVirt);
@@ -91,8 +92,12 @@ impl Verifier {
     }
 
     /// Judges EFER. Long mode is active only if it is enabled and paging is on.
-    pub(super) fn hvm_efer<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    pub(super) fn hvm_efer<O: Observer + ?Sized>(
+        &mut self,
+        field: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         let active = value & efer::LMA != 0;
         if active && (value & efer::LME == 0 || self.hvm.cpu.cr0 & cr0::PG == 0) {
             self.hvm_find(Rule::HvmCpuEfer, at, value, efer::LME, o)?;
@@ -104,7 +109,7 @@ impl Verifier {
     pub(super) fn hvm_policy<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
-        field: Value,
+        field: FieldValue,
         needs: &[(u64, Need)],
         o: &mut O,
     ) -> Result<(), Stop> {
@@ -117,15 +122,19 @@ impl Verifier {
         Ok(())
     }
 
-    pub(super) fn hvm_event<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    pub(super) fn hvm_event<O: Observer + ?Sized>(
+        &mut self,
+        field: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         self.hvm.cpu.event = value;
         if value & event::VALID == 0 {
             return Ok(());
         }
         let kind = value >> event::TYPE_SHIFT & event::TYPE;
         if value & event::RESERVED != 0 || event::RESERVED_TYPES.contains(&kind) {
-            return self.hvm_find(Rule::HvmCpuEvent, at, value, 0, o);
+            return self.hvm_find(Rule::HvmCpuEvent, at, value, Value::None, o);
         }
         if event::VMX_TYPES.contains(&kind) {
             self.depends_on(HostDependency::Vendor);
@@ -135,7 +144,7 @@ impl Verifier {
 
     pub(super) fn hvm_error_code<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         let used = event::VALID | event::HAS_ERROR;

@@ -3,9 +3,10 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::Fact;
+use crate::value::Value;
 use crate::verifier::Verifier;
 use crate::verify::Stop;
-use crate::verify::flat::Value;
+use crate::verify::flat::FieldValue;
 use crate::verify::registers::TSC_KHZ_PLAUSIBLE;
 use crate::violation::RecordRef;
 use crate::wire::hvm::pic::{self, Pic};
@@ -26,10 +27,10 @@ impl Verifier {
     /// Judges the frequency. Xen copies it unchecked into X86_TSC_INFO of the next save, where it can make a host loop.
     pub(super) fn hvm_header_tsc<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         if value != 0 && !TSC_KHZ_PLAUSIBLE.contains(&value) {
             self.hvm_find(Rule::HvmHeaderTsc, at, value, *TSC_KHZ_PLAUSIBLE.end(), o)?;
         }
@@ -38,7 +39,7 @@ impl Verifier {
 
     /// Gathers the bytes of a PIC, and judges them after the last one.
     #[inline(never)]
-    pub(super) fn hvm_pic<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+    pub(super) fn hvm_pic<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
         let gathered = self.hvm.pics.gathered >> 8 | field.value << 56;
         self.hvm.pics.gathered = gathered;
         let base = self.flat_base();
@@ -65,10 +66,10 @@ impl Verifier {
         &mut self,
         pic: Pic,
         is_master: bool,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         let deliverable = pic.deliverable();
         let asserted = value == 1;
         if is_master {
@@ -84,7 +85,7 @@ impl Verifier {
             self.hvm_fact(Fact::PicInit, at, value, 0, o)?;
         }
         if asserted && deliverable.is_none() {
-            self.hvm_find(Rule::HvmPicOutput, at, value, 0, o)?;
+            self.hvm_find(Rule::HvmPicOutput, at, value, Value::None, o)?;
         }
         Ok(())
     }
@@ -93,15 +94,19 @@ impl Verifier {
     pub(super) fn hvm_pics_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.hvm.pics.cascaded.take() {
             Some((entry, at)) if !self.hvm.pics.slave_delivers => {
-                self.find_in(Rule::HvmPicOutput, at, 1, 0, Some(entry), o)
+                self.find_in(Rule::HvmPicOutput, at, 1, Value::None, Some(entry), o)
             }
             _ => Ok(()),
         }
     }
 
     /// Judges the gates of the PIT. Counters 0 and 1 cannot be gated.
-    pub(super) fn hvm_pit_gate<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, element } = field;
+    pub(super) fn hvm_pit_gate<O: Observer + ?Sized>(
+        &mut self,
+        field: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let FieldValue { value, at, element } = field;
         let gated = element < 2 && value == 0;
         if gated || value > 1 {
             self.hvm_fact(Fact::PitChk, at, value, 1, o)?;
@@ -112,10 +117,10 @@ impl Verifier {
     /// Judges the mode of the APIC. x2APIC mode requires an enabled APIC.
     pub(super) fn hvm_lapic_base<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         if value & apic_base::EXTD != 0 && value & apic_base::EN == 0 {
             self.hvm_find(Rule::HvmLapicBase, at, value, apic_base::EN, o)?;
         }

@@ -9,10 +9,11 @@ use crate::policy::Limit;
 use crate::rule::Rule;
 use crate::summary::DomainType;
 use crate::targets::Fact;
+use crate::value::{Evidence, Value};
 use crate::verifier::Verifier;
-use crate::verify::flat::{PartOf, Value};
+use crate::verify::flat::{FieldValue, PartOf};
 use crate::verify::{self, Bytes, Marker, Stop};
-use crate::violation::{Layer, RecordRef, Shown};
+use crate::violation::{Layer, RecordRef};
 use crate::wire::Order;
 use crate::wire::hvm::{self, Instances, types};
 use crate::wire::layout::HvmHook;
@@ -51,8 +52,8 @@ impl Verifier {
         &mut self,
         rule: Rule,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
         let entry = self.hvm.entry;
@@ -64,12 +65,12 @@ impl Verifier {
         &mut self,
         fact: Fact,
         offset: u64,
-        found: u64,
-        expected: u64,
+        found: impl Into<Value>,
+        expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
         let entry = self.hvm.entry;
-        self.fact_in(fact, offset, found, expected, entry, o)
+        self.fact_in(fact, offset, found.into(), expected.into(), entry, o)
     }
 
     /// Sets the next step: an entry, or the end of the chain.
@@ -77,11 +78,11 @@ impl Verifier {
         let left = self.left_in_body();
         if self.hvm.ended {
             if left > 0 {
-                self.hvm_find(Rule::HvmTrailing, self.position, left, 0, o)?;
+                self.hvm_find(Rule::HvmTrailing, self.position, left, Value::None, o)?;
             }
             self.rest_of_body();
         } else if left == 0 {
-            self.hvm_find(Rule::HvmEndMissing, self.position, 0, 0, o)?;
+            self.hvm_find(Rule::HvmEndMissing, self.position, Value::None, Value::None, o)?;
             self.rest_of_body();
         } else if left < hvm::ENTRY_HEADER {
             let offset = self.position;
@@ -100,7 +101,7 @@ impl Verifier {
     pub(crate) fn hvm_hook<O: Observer + ?Sized>(
         &mut self,
         hook: HvmHook,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         match hook {
@@ -161,7 +162,7 @@ impl Verifier {
         }
         let known = hvm::entry(typecode);
         if known.is_none() {
-            self.hvm_find(Rule::HvmTypecode, at, kind, 0, o)?;
+            self.hvm_find(Rule::HvmTypecode, at, kind, Value::None, o)?;
         }
         let instances = match known.map(|known| known.instances) {
             None | Some(Instances::Any) => u64::MAX,
@@ -231,10 +232,10 @@ impl Verifier {
     /// Ends the chain at this offset, and checks that it is complete.
     fn hvm_chain_ends<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         if !self.hvm.has(types::CPU, 1) {
-            self.hvm_find(Rule::HvmCpuMissing, at, 0, 0, o)?;
+            self.hvm_find(Rule::HvmCpuMissing, at, Value::None, Value::None, o)?;
         }
         if self.domain_type == Some(DomainType::Pvh) && self.hvm.has_devices() {
-            self.type_mismatch(Shown::EmulatedDevices, at, self.hvm.entry, o)?;
+            self.type_mismatch(Evidence::EmulatedDevices, at, self.hvm.entry, o)?;
         }
         Ok(())
     }

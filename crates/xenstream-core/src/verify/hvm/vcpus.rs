@@ -3,8 +3,9 @@
 use crate::observer::Observer;
 use crate::rule::Rule;
 use crate::targets::{Fact, HostDependency};
+use crate::value::Value;
 use crate::verifier::Verifier;
-use crate::verify::flat::Value;
+use crate::verify::flat::FieldValue;
 use crate::verify::policies::XSAVE_NEEDS;
 use crate::verify::{self, Stop, Stretch};
 use crate::wire::hvm::{self, vcpus};
@@ -28,7 +29,7 @@ pub(super) struct Earlier {
 impl Verifier {
     pub(super) fn hvm_mtrr_count<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         let ranges = field.value & MTRR_RANGES;
@@ -38,14 +39,18 @@ impl Verifier {
         Ok(())
     }
 
-    pub(super) fn hvm_xcr0<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
+    pub(super) fn hvm_xcr0<O: Observer + ?Sized>(
+        &mut self,
+        field: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
         self.hvm.vcpu.xcr0 = field.value;
         self.hvm_xsave_features(field, o)
     }
 
     /// Features that contradict one another, whatever the processor.
-    fn hvm_xsave_features<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    fn hvm_xsave_features<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         if !xsave::is_consistent(value) || value & !xsave::POSSIBLE != 0 {
             return self.hvm_find(Rule::HvmXsaveState, at, value, xsave::X87, o);
         }
@@ -60,8 +65,12 @@ impl Verifier {
     }
 
     #[inline(never)]
-    pub(super) fn hvm_accum<O: Observer + ?Sized>(&mut self, field: Value, o: &mut O) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+    pub(super) fn hvm_accum<O: Observer + ?Sized>(
+        &mut self,
+        field: FieldValue,
+        o: &mut O,
+    ) -> Result<(), Stop> {
+        let FieldValue { value, at, .. } = field;
         self.hvm.vcpu.accum = value;
         self.hvm.vcpu.ever |= value;
         if self.hvm.vcpu.xcr0 & !value != 0 {
@@ -93,7 +102,7 @@ impl Verifier {
 
     pub(super) fn hvm_xstate_bv<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
         if field.value & !self.hvm.vcpu.accum != 0 {
@@ -123,7 +132,7 @@ impl Verifier {
         if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
             self.advance(clean);
             let found = bytes.get(clean).copied().map_or(0, u64::from);
-            self.hvm_find(Rule::HvmXsaveTail, self.position, found, 0, o)?;
+            self.hvm_find(Rule::HvmXsaveTail, self.position, found, Value::None, o)?;
             self.advance(bytes.len().saturating_sub(clean));
             self.hvm_rest_of_entry();
             return Ok(());
@@ -138,10 +147,10 @@ impl Verifier {
     #[inline(never)]
     pub(super) fn hvm_msr_count<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         let exact = hvm::MSR_HEADER.saturating_add(value.saturating_mul(hvm::MSR));
         if exact != self.flat_length() {
             let room = self.flat_length().saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
@@ -154,29 +163,29 @@ impl Verifier {
     #[inline(never)]
     pub(super) fn hvm_msr_index<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         self.hvm.vcpu.msr = value as u32;
         if self.policies.lacks_msr(value as u32) {
-            self.hvm_find(Rule::HvmMsrPolicy, at, value, 0, o)?;
+            self.hvm_find(Rule::HvmMsrPolicy, at, value, Value::None, o)?;
         }
         match value as u32 {
             msr::PKRS => self.hvm_fact(Fact::Pkrs, at, value, 0, o),
             msr::VIRT_SPEC_CTRL => self.hvm_fact(Fact::Vsc, at, value, 0, o),
             index if msr::is_saved_for_hvm(index) => Ok(()),
-            _ => self.hvm_find(Rule::HvmMsrIndex, at, value, 0, o),
+            _ => self.hvm_find(Rule::HvmMsrIndex, at, value, Value::None, o),
         }
     }
 
     #[inline(never)]
     pub(super) fn hvm_msr_value<O: Observer + ?Sized>(
         &mut self,
-        field: Value,
+        field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        let Value { value, at, .. } = field;
+        let FieldValue { value, at, .. } = field;
         let index = self.hvm.vcpu.msr;
         let allowed = self.policies.msr_bits(index);
         if value & !allowed != 0 {

@@ -91,7 +91,7 @@ fn field(record: &RecordRef, offset: u64, bytes: &[u8]) -> Option<&'static Field
 /// Of JSON and XML that are none nothing is left: the text is wrong from its start on.
 fn place_once_scrubbed(violation: &Violation) -> (Rule, u64) {
     let at_fault = match violation.rule {
-        Rule::XlConfigJson | Rule::LibvirtXmlSyntax => violation.found,
+        Rule::XlConfigJson | Rule::LibvirtXmlSyntax => violation.found.number().unwrap(),
         _ => 0,
     };
     (violation.rule, violation.offset - at_fault)
