@@ -98,6 +98,12 @@ impl Verifier {
         self.flat.place.field = u8::from(passed > 0);
     }
 
+    /// Puts so many bytes in front of a structure that has just begun.
+    pub(crate) fn flat_after(&mut self, gap: u64) {
+        self.gap = gap;
+        self.flat.base = self.flat.base.saturating_add(gap);
+    }
+
     /// Sets the byte order of the remaining fields.
     pub(crate) fn flat_turn(&mut self, order: Order) {
         self.flat.order = order;

@@ -152,8 +152,7 @@ impl Verifier {
     /// Ends the configuration. Readers skip the rest of the optional data.
     pub(crate) fn xl_config_end(&mut self) {
         self.wanted = false;
-        let tail = self.xl.tail;
         self.libxl_start();
-        self.gap = tail;
+        self.flat_after(self.xl.tail);
     }
 }

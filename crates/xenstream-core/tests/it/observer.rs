@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use xenstream_core::{Layer, Observer, Record, Verifier};
+use xenstream_core::{Format, Header, Layer, Observer, Policy, Record, Verifier};
 
 use crate::setup::Setup;
 use crate::transcript::Transcript;
@@ -34,6 +34,24 @@ fn wrapped_observer_receives_every_event() {
         }
     }
     assert!(heard > 100, "the corpus has shrunk to {heard} streams");
+}
+
+/// The optional data of xl may go on after the configuration.
+#[test]
+fn headers_begin_where_they_say() {
+    #[derive(Default)]
+    struct Headers(Vec<Header>);
+    impl Observer for Headers {
+        fn header(&mut self, header: &Header) {
+            self.0.push(*header);
+        }
+    }
+    let path = "../../corpus/rules/xl/optional-data-length-limit.bin";
+    let stream = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let mut headers = Headers::default();
+    Verifier::new(Format::Auto, &Policy::spec()).push(&stream, &mut headers).unwrap();
+    let ident = stream.windows(8).position(|bytes| bytes == b"LibxlFmt");
+    assert_eq!(headers.0.get(1).map(|header| header.offset() as usize), ident);
 }
 
 #[test]
