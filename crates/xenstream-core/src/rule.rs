@@ -120,6 +120,10 @@ pub enum Framing {
 /// What a scrubber may keep of a field that broke a rule: enough to break the rule again, and no data of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leave {
+    /// Nothing, and no output at all: not one byte of the input is known.
+    Nothing,
+    /// All of it: what has come of it is right.
+    All,
     /// Zeros.
     Zeros,
     /// All bits set.
@@ -283,6 +287,8 @@ macro_rules! catalogue {
         Framing::Lost { after: $after, leave: catalogue!(@leave $leave) }
     };
     (@framing ends($leave:ident)) => { Framing::Ends { leave: catalogue!(@leave $leave) } };
+    (@leave nothing) => { Leave::Nothing };
+    (@leave all) => { Leave::All };
     (@leave zeros) => { Leave::Zeros };
     (@leave ones) => { Leave::Ones };
     (@leave small) => { Leave::Small };

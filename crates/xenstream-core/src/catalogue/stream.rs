@@ -3,21 +3,21 @@
 macro_rules! stream {
     ([$next:ident $($rest:ident)*] $($rows:tt)*) => { $next! { [$($rest)*] $($rows)*
     StreamUnrecognised "stream::unrecognised" S S S
-        field: 8, framing: ends(zeros), by: core
+        field: 8, framing: ends(nothing), by: core
         title: "not a known format"
         refuses: "Input that does not begin with the magic of a known format, or of the format named on the command line. Empty input is included."
         why: "Without the magic, there is no telling where the first field is. Usually the file is something else, or its first bytes were lost in a copy."
         source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
         message: "{beginning} at the start"
     StreamLegacy "stream::legacy" U U U
-        field: 8, framing: ends(zeros), by: core
+        field: 8, framing: ends(nothing), by: core
         title: "legacy image of Xen 4.5 or older"
         refuses: "An image in the format that Xen 4.5 and older wrote. The header of xl or libvirt or xenopsd's old signature announces it, or a bare libxc stream has a number of pfns where its marker should be."
         why: "The old format has no version and depends on the word size of the host that saved it, so it cannot be judged. Xen 4.6 and later convert it before they restore it, and the converted stream can be verified."
         source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
         message: "a legacy image of Xen 4.5 or older begins here; {converter}"
     StreamTruncated "stream::truncated" S S S
-        field: 1, framing: ends(zeros), by: core
+        field: 1, framing: ends(all), by: core
         title: "input ends inside the stream"
         refuses: "Input that ends before the stream does."
         why: "The rest of the guest is missing. libxc fails, but libxl takes a missing record header for END and fills a torn body with uninitialised memory, so the restore can appear to succeed."
