@@ -2,11 +2,9 @@
 
 use crate::summary::Guest;
 use crate::violation::{Layer, RecordRef, Violation};
-use crate::wire::{
-    Order, libvirt,
-    libxc::{self, page},
-    libxl, padding, xenopsd, xl,
-};
+use crate::wire::layout::Layout;
+use crate::wire::libxc::{self, page};
+use crate::wire::{Order, headers, libvirt, libxl, padding, xenopsd, xl};
 
 /// Receives events from the verifier, in stream order. The default methods do nothing, and the observer `()` compiles to
 /// nothing.
@@ -228,6 +226,19 @@ impl Header {
             | Header::Libxl { offset, .. }
             | Header::LibxcImage { offset, .. }
             | Header::LibxcDomain { offset, .. } => *offset,
+        }
+    }
+
+    /// Returns the structure of the header, without a configuration that follows it.
+    #[must_use]
+    pub const fn layouts(&self) -> &'static [&'static Layout] {
+        match self {
+            Header::Xl { .. } => &[&headers::XL],
+            Header::Libvirt { .. } => &[&headers::LIBVIRT],
+            Header::Xenopsd { .. } => &[&headers::XENOPSD],
+            Header::Libxl { .. } => &[&headers::LIBXL],
+            Header::LibxcImage { .. } => &[&headers::LIBXC_IMAGE],
+            Header::LibxcDomain { .. } => &[&headers::LIBXC_DOMAIN],
         }
     }
 

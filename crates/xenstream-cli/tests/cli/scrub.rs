@@ -59,7 +59,7 @@ fn remaining_identification_is_listed() {
     let has = |stderr: &str, start: &str| stderr.lines().any(|line| line.starts_with(start));
     let registers = "    HVM_CONTEXT: contents of registers and devices, ";
     let names = "    xl configuration: name, uuid, ";
-    let never = "    PAGE_DATA, the entries: which pages there are, ";
+    let never = "    PAGE_DATA: which pages there are, ";
     assert!([registers, names, never].iter().all(|start| has(&run.stderr, start)), "{run:?}");
     for (arguments, told) in [
         (&["--registers"][..], [false, true, true]),

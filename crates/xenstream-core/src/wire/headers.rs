@@ -3,13 +3,23 @@
 use crate::rule::Rule;
 use crate::wire::layout::Check::{By, Is, Within, Zero};
 use crate::wire::layout::{
-    ByteOrder, Check, Field, Group, HeaderHook, Hook, Layout, LibvirtHook, LibxcHook, LibxlHook, XlHook,
+    ByteOrder, Check, Field, Group, HeaderHook, Hook, Keep, Layout, LibvirtHook, LibxcHook, LibxlHook,
+    Likely, XlHook,
 };
-use crate::wire::{libvirt, libxc, libxl, xl};
+use crate::wire::{libvirt, libxc, libxl, xenopsd, xl};
+
+/// Versions, and other numbers that are small by nature.
+const SMALL: Likely = Likely::below(1 << 16, u32::MAX as u64);
+
+/// Types of records: no record has the one that others become. The numbers that are defined will be small for a long time.
+const TYPE: Likely = Likely::below(0x1000, 0x7FFF_FFFF).unless(Keep::UnlessDamaged);
 
 const fn header(hook: HeaderHook) -> Check {
     By(Hook::Header(hook))
 }
+
+/// Flags of xl that every reader knows.
+const XL_FLAGS: u64 = (xl::FLAG_JSON | xl::FLAG_STREAM_V2) as u64;
 
 /// The header of `xl save`. The optional data follow.
 pub const XL: Layout = Layout {
@@ -20,10 +30,14 @@ pub const XL: Layout = Layout {
         Field::new("byteorder", 32, 4, "tells the order of the fields after it")
             .kept()
             .checked(&[header(HeaderHook::Xl(XlHook::Byteorder))]),
-        Field::new("mandatory_flags", 36, 4, "what readers have to know").kept().flags(xl::FLAGS).checked(&[
-            header(HeaderHook::Xl(XlHook::MandatoryFlags)),
-            Within((xl::FLAG_JSON | xl::FLAG_STREAM_V2) as u64, Rule::XlMandatoryFlags),
-        ]),
+        Field::new("mandatory_flags", 36, 4, "what readers have to know")
+            .kept()
+            .flags(xl::FLAGS)
+            .likely(Likely::below(1 << 16, 1 << 31).with_bits(XL_FLAGS))
+            .checked(&[
+                header(HeaderHook::Xl(XlHook::MandatoryFlags)),
+                Within(XL_FLAGS, Rule::XlMandatoryFlags),
+            ]),
         Field::new("optional_flags", 40, 4, "what readers may know; none is defined")
             .kept()
             .checked(&[header(HeaderHook::Xl(XlHook::OptionalFlags)), Zero(Rule::XlOptionalFlags)]),
@@ -54,6 +68,7 @@ pub const LIBVIRT: Layout = Layout {
             Field::new("version", 16, 4, "what follows the XML; tells the byte order")
                 .kept()
                 .decimal()
+                .likely(SMALL)
                 .checked(&[header(HeaderHook::Libvirt(LibvirtHook::Version))]),
             Field::new("xml_len", 20, 4, "bytes of the XML, its final NUL included")
                 .kept()
@@ -64,9 +79,25 @@ pub const LIBVIRT: Layout = Layout {
             24,
             4,
             libvirt::UNUSED_WORDS as u32,
-            &[Field::reserved("unused", 0, 4).checked(&[header(HeaderHook::Libvirt(LibvirtHook::Unused))])],
+            &[Field::reserved("unused", 0, 4)
+                .likely(Likely::below(1, 1))
+                .checked(&[header(HeaderHook::Libvirt(LibvirtHook::Unused))])],
         ),
     ],
+};
+
+/// What a suspend image of xenopsd begins with.
+pub const XENOPSD: Layout = Layout {
+    name: "xenopsd signature",
+    order: ByteOrder::Little,
+    groups: &[Group::once(&[Field::new(
+        "signature",
+        0,
+        xenopsd::SIGNATURE.len() as u32,
+        "`XenSavedDomv2-`",
+    )
+    .kept()
+    .area()])],
 };
 
 /// The header of a xenopsd record.
@@ -74,7 +105,7 @@ pub const XENOPSD_RECORD: Layout = Layout {
     name: "xenopsd header",
     order: ByteOrder::Little,
     groups: &[Group::once(&[
-        Field::new("type", 0, 8, "type of what follows").kept(),
+        Field::new("type", 0, 8, "type of what follows").kept().likely(Likely { below: 1 << 16, ..TYPE }),
         Field::new("length", 8, 8, "bytes that follow, where xenopsd looks at it").kept().decimal(),
     ])],
 };
@@ -136,10 +167,12 @@ pub const LIBXC_DOMAIN: Layout = Layout {
         Field::new("xen_major", 8, 4, "major version of the Xen that wrote it; 0 for a converter")
             .kept()
             .decimal()
+            .likely(SMALL)
             .checked(&[header(HeaderHook::Libxc(LibxcHook::XenMajor))]),
         Field::new("xen_minor", 12, 4, "minor version of that Xen")
             .kept()
             .decimal()
+            .likely(SMALL)
             .checked(&[header(HeaderHook::Libxc(LibxcHook::XenMinor))]),
     ])],
 };
@@ -149,7 +182,9 @@ pub const RECORD: Layout = Layout {
     name: "record header",
     order: ByteOrder::Stream,
     groups: &[Group::once(&[
-        Field::new("type", 0, 4, "type of the record").kept(),
+        Field::new("type", 0, 4, "type of the record")
+            .kept()
+            .likely(TYPE.with_bits(libxc::types::OPTIONAL as u64)),
         Field::new("body_length", 4, 4, "bytes of the body, without padding").kept().decimal(),
     ])],
 };
@@ -166,5 +201,15 @@ pub const HVM_ENTRY: Layout = Layout {
 };
 
 /// Every header, outermost first.
-pub(super) const ALL: [&Layout; 9] =
-    [&XL, &XL_CONFIG, &LIBVIRT, &XENOPSD_RECORD, &LIBXL, &LIBXC_IMAGE, &LIBXC_DOMAIN, &RECORD, &HVM_ENTRY];
+pub(super) const ALL: [&Layout; 10] = [
+    &XL,
+    &XL_CONFIG,
+    &LIBVIRT,
+    &XENOPSD,
+    &XENOPSD_RECORD,
+    &LIBXL,
+    &LIBXC_IMAGE,
+    &LIBXC_DOMAIN,
+    &RECORD,
+    &HVM_ENTRY,
+];

@@ -88,6 +88,8 @@ pub struct Field {
     pub brief: bool,
     /// What a scrubber may keep.
     pub keep: Keep,
+    /// Which of its values are likely enough for a scrubber to keep them; `None` if all are.
+    pub likely: Option<Likely>,
     /// What its value is checked for, in order.
     pub checks: &'static [Check],
 }
@@ -127,6 +129,52 @@ pub enum Keep {
     UnlessRegisters,
     /// Reserved or unknown.
     Never,
+}
+
+/// The values that a field has in a stream. After a wrong length, any other value may be data of the guest, so a scrubber
+/// puts a value in its place that is judged alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Likely {
+    /// When a scrubber keeps other values all the same.
+    pub keep: Keep,
+    /// Bits that are kept of any value, and are not looked at.
+    pub bits: u64,
+    /// The least value that is not likely.
+    pub below: u64,
+    /// What another value becomes.
+    pub other: u64,
+}
+
+impl Likely {
+    /// Values below this one; others become `other`.
+    #[must_use]
+    pub const fn below(below: u64, other: u64) -> Likely {
+        Likely { keep: Keep::Never, bits: 0, below, other }
+    }
+
+    /// No value: all become `other`.
+    #[must_use]
+    pub const fn none(other: u64) -> Likely {
+        Likely::below(0, other)
+    }
+
+    /// The same, keeping these bits of any value.
+    #[must_use]
+    pub const fn with_bits(self, bits: u64) -> Likely {
+        Likely { bits, ..self }
+    }
+
+    /// The same, keeping all values unless these are blanked.
+    #[must_use]
+    pub const fn unless(self, keep: Keep) -> Likely {
+        Likely { keep, ..self }
+    }
+
+    /// What a value becomes; `None` if it is likely.
+    #[must_use]
+    pub const fn instead_of(&self, value: u64) -> Option<u64> {
+        if value & !self.bits < self.below { None } else { Some(self.other | value & self.bits) }
+    }
 }
 
 /// What a value has to be.
@@ -291,6 +339,7 @@ impl Field {
             meaning,
             brief: false,
             keep: Keep::UnlessRegisters,
+            likely: None,
             checks: &[],
         }
     }
@@ -326,6 +375,12 @@ impl Field {
     #[must_use]
     pub const fn kept_if_sound(self) -> Field {
         Field { keep: Keep::UnlessDamaged, ..self }
+    }
+
+    /// The same field, of which a scrubber keeps such values only.
+    #[must_use]
+    pub const fn likely(self, likely: Likely) -> Field {
+        Field { likely: Some(likely), ..self }
     }
 
     /// The same field, shown in summaries of one line.

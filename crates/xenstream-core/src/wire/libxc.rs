@@ -3,7 +3,7 @@
 use crate::rule::Rule;
 use crate::summary::Guest;
 use crate::wire::layout::{Flag, Layout};
-use crate::wire::types::{RecordType, Topic};
+use crate::wire::types::{Data, RecordType, Topic};
 use crate::wire::{pv, records};
 
 /// Size of the image header, always big-endian.
@@ -200,7 +200,11 @@ impl Record {
     }
 
     const fn body(self, body: &'static [&'static Layout]) -> Record {
-        Record { record_type: RecordType { body, ..self.record_type }, ..self }
+        Record { record_type: self.record_type.with_body(body), ..self }
+    }
+
+    const fn data(self, data: Data) -> Record {
+        Record { record_type: self.record_type.of(data), ..self }
     }
 }
 
@@ -219,7 +223,8 @@ pub static RECORDS: [Record; types::KNOWN as usize] = {
             "pages of guest memory",
             Memory,
             AtLeast(page::HEADER, Rule::LibxcPageDataLength),
-        ),
+        )
+        .data(Data::Pages),
         Record::new(
             t::X86_PV_INFO,
             "X86_PV_INFO",
@@ -239,7 +244,8 @@ pub static RECORDS: [Record; types::KNOWN as usize] = {
             AtLeast(p2m::HEADER, Rule::LibxcP2mFramesLength),
         )
         .of(Pv)
-        .body(&[&records::P2M_FRAMES]),
+        .body(&[&records::P2M_FRAMES])
+        .data(Data::Frames),
         Record::new(
             t::X86_PV_VCPU_BASIC,
             "X86_PV_VCPU_BASIC",
@@ -299,7 +305,8 @@ pub static RECORDS: [Record; types::KNOWN as usize] = {
             Registers,
             AtLeast(1, Rule::LibxcHvmContextEmpty),
         )
-        .of(Hvm),
+        .of(Hvm)
+        .data(Data::Chain),
         Record::new(
             t::HVM_PARAMS,
             "HVM_PARAMS",
@@ -394,10 +401,14 @@ pub mod page {
     pub const HEADER: u64 = 8;
     /// Size of an entry.
     pub const ENTRY: u64 = 8;
+    /// A count that no record has, of entries or of anything else.
+    pub const COUNT_END: u64 = 1 << 24;
     /// Bits of an entry that hold the pfn.
     pub const PFN: u64 = (1 << 52) - 1;
     /// First pfn that the restorer of releases before 4.15 cannot keep: it counts the bits of its bitmap in an `int`.
     pub const PFN_OLD: u64 = 1 << 30;
+    /// First pfn that no guest has: that of 256 TiB.
+    pub const PFN_END: u64 = 1 << 36;
     /// Bits of an entry that the specification reserves.
     pub const RESERVED: u64 = 0xFF << 52;
     /// How far the type lies up.

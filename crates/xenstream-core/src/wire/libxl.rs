@@ -3,7 +3,7 @@
 use crate::rule::Rule;
 use crate::wire::layout::Flag;
 use crate::wire::records;
-use crate::wire::types::{RecordType, Topic};
+use crate::wire::types::{Data, RecordType, Topic};
 
 /// Size of the stream header: `u64 ident, u32 version, u32 options`, always big-endian.
 pub const HEADER: u64 = 16;
@@ -85,9 +85,9 @@ impl Record {
         Record { record_type, least: 0, most: 0, rule }
     }
 
-    const fn emulator(number: u32, name: &'static str, meaning: &'static str) -> Record {
+    const fn emulator(number: u32, name: &'static str, meaning: &'static str, data: Data) -> Record {
         let record_type = RecordType::new(number as u64, name, Topic::Devices, meaning);
-        let record_type = RecordType { body: &[&records::EMULATOR], ..record_type };
+        let record_type = record_type.with_body(&[&records::EMULATOR]).of(data);
         Record { record_type, least: EMULATOR_HEADER, most: u64::MAX, rule: Rule::LibxlEmulatorHeader }
     }
 }
@@ -100,7 +100,7 @@ pub static RECORDS: [Record; types::KNOWN as usize] = {
         "how two COLO hosts keep in step",
         Rule::LibxlCheckpointStateLength,
     );
-    let state_type = RecordType { body: &[&records::CHECKPOINT_STATE], ..state.record_type };
+    let state_type = state.record_type.with_body(&[&records::CHECKPOINT_STATE]);
     [
         Record::marker(types::END, "END", "the end", Rule::LibxlEndLength),
         Record::marker(
@@ -109,8 +109,18 @@ pub static RECORDS: [Record; types::KNOWN as usize] = {
             "a libxc stream follows",
             Rule::LibxlLibxcContextLength,
         ),
-        Record::emulator(types::EMULATOR_XENSTORE_DATA, "EMULATOR_XENSTORE_DATA", "its xenstore keys"),
-        Record::emulator(types::EMULATOR_CONTEXT, "EMULATOR_CONTEXT", "state of the device model"),
+        Record::emulator(
+            types::EMULATOR_XENSTORE_DATA,
+            "EMULATOR_XENSTORE_DATA",
+            "its xenstore keys",
+            Data::Xenstore,
+        ),
+        Record::emulator(
+            types::EMULATOR_CONTEXT,
+            "EMULATOR_CONTEXT",
+            "state of the device model",
+            Data::DeviceModel,
+        ),
         Record::marker(
             types::CHECKPOINT_END,
             "CHECKPOINT_END",

@@ -8,8 +8,10 @@ use crate::rule::Rule;
 use crate::targets::Fact;
 use crate::wire::PAGE_SIZE;
 use crate::wire::layout::Check::{AtMost, By, Canonical, For, GuestAddress, Within, Zero};
-use crate::wire::layout::{ByteOrder, Check, Field, Flag, Group, Hook, Layout, PvHook, RecordHook};
-use crate::wire::libxc::vcpu;
+use crate::wire::layout::{
+    ByteOrder, Check, Field, Flag, Group, Hook, Keep, Layout, Likely, PvHook, RecordHook,
+};
+use crate::wire::libxc::{page, pte, vcpu};
 use crate::wire::names;
 
 /// Bits of BASIC's `flags`.
@@ -23,6 +25,11 @@ const BASIC_FLAGS: &[Flag] = &[
 
 /// Bits of an address that begins a page.
 const PAGE_ALIGNED: u64 = !(PAGE_SIZE - 1);
+
+/// Frames, and page tables with the lowest bit that they have on top of it. What is none is as far out of range as can be.
+const FRAME: Likely = Likely::below(page::PFN_END, u64::MAX).unless(Keep::UnlessRegisters);
+const TABLE: Likely =
+    Likely { below: page::PFN_END << pte::FRAME_SHIFT, bits: 1, other: u64::MAX << 1, ..FRAME };
 
 /// EFLAGS.VM: virtual-8086 mode.
 const EFLAGS_VM: u64 = 1 << 17;
@@ -40,6 +47,7 @@ pub const BASIC_64: Layout = Layout {
             Field::new("flags", 512, 8, "state of the vcpu")
                 .kept_if_sound()
                 .flags(BASIC_FLAGS)
+                .likely(Likely::none(vcpu::IN_KERNEL).unless(Keep::UnlessDamaged))
                 .checked(&[By(Hook::Pv(PvHook::Flags))]),
             Field::new("r15", 520, 8, "register"),
             Field::new("r14", 528, 8, "register"),
@@ -94,6 +102,7 @@ pub const BASIC_64: Layout = Layout {
             16,
             &[Field::new("gdt_frame", 0, 8, "pfn of a frame of the GDT")
                 .kept_if_sound()
+                .likely(FRAME)
                 .checked(&[By(Hook::Pv(PvHook::GdtFrame))])],
         ),
         Group::once(&[
@@ -107,11 +116,13 @@ pub const BASIC_64: Layout = Layout {
             Field::new("cr0", 4984, 8, "control register 0").flags(names::CR0),
             Field::new("cr1", 4992, 8, "page table of user mode, bit 0 set if there is one")
                 .kept_if_sound()
+                .likely(TABLE)
                 .checked(&[By(Hook::Pv(PvHook::Cr1))]),
             Field::new("cr2", 5000, 8, "address of the last page fault"),
             Field::new("cr3", 5008, 8, "page table of the kernel")
                 .brief()
                 .kept_if_sound()
+                .likely(TABLE)
                 .checked(&[By(Hook::Pv(PvHook::Cr3))]),
             Field::new("cr4", 5016, 8, "control register 4"),
             Field::new("cr5", 5024, 8, "unused"),
@@ -203,6 +214,7 @@ pub const BASIC_32: Layout = Layout {
             16,
             &[Field::new("gdt_frame", 0, 4, "pfn of a frame of the GDT")
                 .kept_if_sound()
+                .likely(FRAME)
                 .checked(&[By(Hook::Pv(PvHook::GdtFrame))])],
         ),
         Group::once(&[
@@ -218,6 +230,7 @@ pub const BASIC_32: Layout = Layout {
             Field::new("cr3", 2728, 4, "page table, its frame folded into 32 bits")
                 .brief()
                 .kept_if_sound()
+                .likely(TABLE)
                 .checked(&[By(Hook::Pv(PvHook::Cr3))]),
             Field::new("cr4", 2732, 4, "control register 4").flags(names::CR4),
             Field::new("cr5", 2736, 4, "unused"),
@@ -254,6 +267,9 @@ pub const EXTENDED: Layout = Layout {
             .kept()
             .decimal()
             .brief()
+            .likely(
+                Likely::below(vcpu::EXTENDED_MAX + 1, vcpu::EXTENDED_SIZE_MIN).unless(Keep::UnlessRegisters),
+            )
             .checked(&[By(Hook::Pv(PvHook::ExtendedSize))]),
         Field::new("syscall32_callback_eip", 8, 8, "address of the 32-bit system call handler")
             .checked(&[Canonical(Rule::PvExtendedCallback)]),

@@ -4,10 +4,13 @@
 
 use crate::rule::Rule;
 use crate::wire::layout::Check::{AtMost, By, Zero};
-use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, PolicyHook, RecordHook};
+use crate::wire::layout::{ByteOrder, Field, Group, Hook, Layout, Likely, PolicyHook, RecordHook};
 use crate::wire::libxc::{page, params, policy, tsc};
-use crate::wire::libxl::EMULATOR_HEADER;
+use crate::wire::libxl::{EMULATOR_HEADER, EMULATOR_ID_MAX};
 use crate::wire::names;
+
+/// Numbers of vcpus and device models.
+const NUMBER: Likely = Likely::below(1 << 16, u32::MAX as u64);
 
 /// X86_PV_INFO.
 pub const PV_INFO: Layout = Layout {
@@ -61,6 +64,7 @@ pub const HVM_PARAMS: Layout = Layout {
             Field::new("count", 0, 4, "number of entries")
                 .kept()
                 .decimal()
+                .likely(Likely::below(page::COUNT_END, page::COUNT_END))
                 .checked(&[By(Hook::Record(RecordHook::ParamsCount))]),
             Field::reserved("reserved", 4, 4).checked(&[Zero(Rule::LibxcHvmParamsReserved)]),
         ]),
@@ -72,6 +76,7 @@ pub const HVM_PARAMS: Layout = Layout {
                     .kept()
                     .brief()
                     .named(names::PARAM_NAMES)
+                    .likely(Likely::below(params::COUNT, params::COUNT))
                     .checked(&[By(Hook::Record(RecordHook::ParamIndex))]),
                 Field::new("value", 8, 8, "its value")
                     .kept()
@@ -145,6 +150,7 @@ pub const VCPU_HEADER: Layout = Layout {
             .kept()
             .brief()
             .decimal()
+            .likely(NUMBER)
             .checked(&[By(Hook::Record(RecordHook::VcpuId))]),
         Field::reserved("reserved", 4, 4).checked(&[Zero(Rule::LibxcVcpuReserved)]),
     ])],
@@ -176,8 +182,9 @@ pub const EMULATOR: Layout = Layout {
             Field::new("emulator_id", 0, 4, "program that emulates the devices")
                 .kept()
                 .brief()
-                .named(names::EMULATORS),
-            Field::new("index", 4, 4, "number of the device model").kept().decimal(),
+                .named(names::EMULATORS)
+                .likely(Likely::below(EMULATOR_ID_MAX as u64 + 1, u32::MAX as u64)),
+            Field::new("index", 4, 4, "number of the device model").kept().decimal().likely(NUMBER),
         ]),
         Group::rest(EMULATOR_HEADER as u32, &[Field::new("data", 0, 0, "keys and values, or state").area()]),
     ],

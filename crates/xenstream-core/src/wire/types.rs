@@ -20,6 +20,32 @@ pub struct RecordType {
     /// may be longer or shorter than its [size](Layout::size). Some bodies of another length have others, see
     /// [`structures::of_body`](crate::wire::structures::of_body).
     pub body: &'static [&'static Layout],
+    /// What the body is made of.
+    pub data: Data,
+}
+
+/// What a body is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Data {
+    /// Nothing: the record is a marker.
+    Nothing,
+    /// The declared structures.
+    Fields,
+    /// Entries, and the page of each that has one.
+    Pages,
+    /// A range of pfns, and the frames that hold their part of the p2m.
+    Frames,
+    /// Entries, each with a header of its own.
+    Chain,
+    /// The state of a device model, after a header where one is declared.
+    DeviceModel,
+    /// Keys and values of xenstore, after a declared header.
+    Xenstore,
+    /// A configuration.
+    Text,
+    /// What may be anything, or holds keys.
+    Opaque,
 }
 
 /// What a record is about.
@@ -45,7 +71,18 @@ pub enum Topic {
 impl RecordType {
     /// A type whose body is not declared.
     pub(super) const fn new(number: u64, name: &'static str, topic: Topic, meaning: &'static str) -> Self {
-        RecordType { number, name, meaning, topic, body: &[] }
+        let data = if matches!(topic, Topic::Control) { Data::Nothing } else { Data::Opaque };
+        RecordType { number, name, meaning, topic, body: &[], data }
+    }
+
+    /// The same type, with a body that is made of this.
+    pub(super) const fn of(self, data: Data) -> Self {
+        RecordType { data, ..self }
+    }
+
+    /// The same type, with declared structures for a body.
+    pub(super) const fn with_body(self, body: &'static [&'static Layout]) -> Self {
+        RecordType { body, data: Data::Fields, ..self }
     }
 }
 

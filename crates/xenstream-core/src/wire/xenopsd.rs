@@ -2,7 +2,7 @@
 //! little-endian, without alignment or padding (`xenopsd/lib/suspend_image.ml`).
 
 use crate::rule::Rule;
-use crate::wire::types::{RecordType, Topic};
+use crate::wire::types::{Data, RecordType, Topic};
 
 /// Signature of a structured image.
 pub const SIGNATURE: [u8; 15] = *b"XenSavedDomv2-\n";
@@ -77,7 +77,14 @@ pub static HEADERS: [Header; 11] = {
         topic: Topic,
         meaning: &'static str,
     ) -> Header {
-        Header { record_type: RecordType::new(number, name, topic, meaning), rank, contents, refused: None }
+        let data = match (topic, contents) {
+            (Topic::Header, _) => Data::Text,
+            (Control, Unmeasured) => Data::Nothing,
+            (_, DeviceModel) => Data::DeviceModel,
+            _ => Data::Opaque,
+        };
+        let record_type = RecordType::new(number, name, topic, meaning).of(data);
+        Header { record_type, rank, contents, refused: None }
     }
     const fn refused(header: Header, rule: Rule) -> Header {
         Header { refused: Some(rule), ..header }

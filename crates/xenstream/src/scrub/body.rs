@@ -3,22 +3,21 @@
 
 mod chain;
 mod entries;
-mod flat;
+pub(super) mod flat;
 mod text;
 
-use xenstream_core::wire::libxc::{self, page, types};
-use xenstream_core::wire::{Order, libxl, structures, xenopsd};
+use xenstream_core::wire::layout::Layout;
+use xenstream_core::wire::libxc::{self, Place, page};
+use xenstream_core::wire::types::{self, Data};
+use xenstream_core::wire::{Order, structures};
 use xenstream_core::{Guest, Layer, Record};
 
 use self::chain::Chain;
 use self::entries::Entries;
-use self::flat::Flat;
+use self::flat::{Flat, blank};
 use self::text::{Pairs, Text};
 use crate::scrub::Scrub;
 use crate::scrub::header::{number_up_to, wrong_unless_zero};
-
-/// No number of pages, pfns or entries in a record that says how many it has is as large as this.
-const NUMBER_MAX: u32 = 0x00FF_FFFF;
 
 /// Text that is longer than the longest configuration that a verifier takes is blanked without being looked at.
 const TEXT_MAX: u64 = 16 << 20;
@@ -46,12 +45,21 @@ pub(super) struct Context {
     pub(super) libxl: Order,
     pub(super) libxc: Order,
     pub(super) guest: Option<Guest>,
-    /// A PV guest is a 32-bit one.
-    pub(super) narrow: bool,
     /// Largest pfn of a PV guest's p2m.
     pub(super) max_pfn: u64,
     /// Memory may come: policies should not.
     pub(super) static_data_ended: bool,
+}
+
+impl Context {
+    /// The byte order of a layer's records.
+    pub(super) fn order(&self, layer: Layer) -> Order {
+        match layer {
+            Layer::Libxl => self.libxl,
+            Layer::Libxc => self.libxc,
+            _ => Order::Little,
+        }
+    }
 }
 
 /// A walk through a body.
@@ -66,17 +74,16 @@ pub(super) struct Walk {
 #[derive(Debug)]
 enum At {
     Keep,
-    /// So many bytes stay, and nothing behind them.
-    First(u64),
     Flat(Flat),
     Zero,
-    /// Count and reserved word of PAGE_DATA.
+    /// Count and reserved word of the entries.
     Pages(Order),
     Entries(Entries),
-    P2m(Context),
+    P2m(Order),
     Frames(Order, u64),
     Chain(Chain),
-    Emulator(Order, u32),
+    /// A declared header, and what comes after it.
+    Header(Order, &'static [&'static Layout], Data),
     EmulatorState,
     Pairs(Pairs),
     ConfigLength(Order, Text),
@@ -85,16 +92,29 @@ enum At {
 }
 
 impl Walk {
-    /// A walk through the body of a record of libxl, libxc or xenopsd.
-    pub(super) fn record(what: Scrub, record: &Record, context: &Context) -> Walk {
-        let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
-        let at = match record.layer {
-            Layer::Libxl => libxl_body(kind, context.libxl),
-            Layer::Libxc => libxc_body(what, record, context),
-            Layer::Xenopsd => xenopsd_body(what, record),
-            _ => At::Zero,
-        };
-        Walk { what, left: record.body_length, at }
+    /// A walk through the body of a record, by what its type says is in it.
+    pub(super) fn record(mut what: Scrub, record: &Record, context: &Context) -> Walk {
+        let (layer, length) = (record.layer, record.body_length);
+        let order = context.order(layer);
+        let libxc = u32::try_from(record.kind).ok().filter(|_| layer == Layer::Libxc).and_then(libxc::record);
+        // Where no policy should come its values go.
+        what.damaged |= context.static_data_ended && libxc.is_some_and(|known| known.place == Place::Static);
+        let is_other_guests = libxc.and_then(|known| known.guest).is_some_and(|of| Some(of) != context.guest);
+        let known = types::get(layer, record.kind).filter(|_| !is_other_guests);
+        let at = known.map_or(At::Zero, |known| match known.data {
+            Data::Fields => {
+                let layouts = structures::of_body(layer, record.kind, length);
+                At::Flat(Flat::new(layouts, order, length, what))
+            }
+            Data::Pages => At::Pages(order),
+            Data::Frames => At::P2m(order),
+            Data::Chain => At::Chain(Chain::default()),
+            Data::DeviceModel | Data::Xenstore if !known.body.is_empty() => {
+                At::Header(order, known.body, known.data)
+            }
+            data => after_header(data, length, what),
+        });
+        Walk { what, left: length, at }
     }
 
     /// A walk through the optional data of an xl header.
@@ -116,7 +136,6 @@ impl Walk {
         let unit = |n: u64| if n <= self.left { Step::Unit(n) } else { Step::Zero(self.left) };
         match &self.at {
             At::Keep => Step::Keep(self.left),
-            At::First(n) => Step::Keep((*n).min(self.left)),
             At::Zero => Step::Zero(self.left),
             At::Pages(_) => unit(page::HEADER),
             At::Entries(entries) => Step::Hold(entries.left),
@@ -125,7 +144,7 @@ impl Walk {
             At::Frames(..) => unit(page::ENTRY),
             At::ConfigLength(..) => unit(4),
             At::Chain(chain) => chain.step(self.left),
-            At::Emulator(..) => unit(libxl::EMULATOR_HEADER),
+            At::Header(_, layouts, _) => unit(layouts.iter().map(|layout| layout.size()).sum()),
             At::EmulatorState => unit(BLANK_STATE.len() as u64),
             At::Pairs(_) => Step::Mask(self.left),
             At::Text(_, n) => unit(*n),
@@ -137,12 +156,6 @@ impl Walk {
     pub(super) fn passed(&mut self, n: u64) {
         self.left -= n;
         match &mut self.at {
-            At::First(first) => {
-                *first -= n;
-                if *first == 0 {
-                    self.at = At::Zero;
-                }
-            }
             At::Chain(chain) => chain.passed(n),
             At::Flat(flat) => flat.passed(n),
             // Too little was left for what should have come.
@@ -168,7 +181,7 @@ impl Walk {
     }
 
     /// Looks at bytes that are needed together and blanks what is to be blanked of them. `true` keeps them back.
-    pub(super) fn unit(&mut self, bytes: &mut [u8]) -> bool {
+    pub(super) fn unit(&mut self, bytes: &mut [u8], context: &mut Context) -> bool {
         self.left -= bytes.len() as u64;
         let at = std::mem::replace(&mut self.at, At::Zero);
         self.at = match at {
@@ -187,7 +200,7 @@ impl Walk {
                     At::Zero
                 }
             },
-            At::P2m(context) => p2m(&context, bytes, self.left),
+            At::P2m(order) => p2m(order, context, bytes, self.left),
             At::Frames(order, largest) => {
                 // One that is out of range may be anything: it stays out of range.
                 if order.u64(first8(bytes)) > largest {
@@ -199,14 +212,9 @@ impl Walk {
                 chain.unit(bytes, self.left, self.what);
                 At::Chain(chain)
             }
-            At::Emulator(order, kind) => {
-                number_up_to(order, libxl::EMULATOR_ID_MAX, &mut bytes[..4]);
-                number_up_to(order, u32::from(u16::MAX), &mut bytes[4..]);
-                match kind {
-                    libxl::types::EMULATOR_XENSTORE_DATA => At::Pairs(Pairs::default()),
-                    _ if self.what.registers => At::EmulatorState,
-                    _ => At::Keep,
-                }
+            At::Header(order, layouts, data) => {
+                blank(layouts, order, bytes, self.what);
+                after_header(data, self.left, self.what)
             }
             At::EmulatorState if bytes.starts_with(&QEMU_MAGIC) => {
                 bytes.copy_from_slice(&BLANK_STATE);
@@ -225,18 +233,6 @@ impl Walk {
             _ => zero(bytes),
         };
         false
-    }
-
-    /// Tells what later bodies are walked by.
-    pub(super) fn teach(&self, context: &mut Context) {
-        if let At::Flat(flat) = &self.at
-            && let Some(narrow) = flat.narrow()
-        {
-            context.narrow = narrow;
-        }
-        if let At::Frames(_, max_pfn) = &self.at {
-            context.max_pfn = *max_pfn;
-        }
     }
 
     /// Looks at bytes that are kept back.
@@ -272,76 +268,37 @@ fn zero(bytes: &mut [u8]) -> At {
     At::Zero
 }
 
-fn libxl_body(kind: u32, order: Order) -> At {
-    use libxl::types;
-    match kind {
-        types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => At::Emulator(order, kind),
-        types::CHECKPOINT_STATE => At::First(4),
+/// A body of this length that has no structures, or what comes after them.
+fn after_header(data: Data, length: u64, what: Scrub) -> At {
+    match data {
+        Data::Xenstore => At::Pairs(Pairs::default()),
+        Data::DeviceModel if what.registers => At::EmulatorState,
+        Data::DeviceModel => At::Keep,
+        Data::Text => text_of(Text::Expression, length),
+        // Others hold nothing, or keys, or what is not known.
         _ => At::Zero,
     }
-}
-
-fn xenopsd_body(what: Scrub, record: &Record) -> At {
-    use xenopsd::types;
-    match record.kind {
-        types::XENOPS => text_of(Text::Expression, record.body_length),
-        types::QEMU_TRAD if record.body_length <= xenopsd::QEMU_TRAD_MAX => {
-            if what.registers {
-                At::EmulatorState
-            } else {
-                At::Keep
-            }
-        }
-        // UEFI variables and the state of a TPM hold keys.
-        _ => At::Zero,
-    }
-}
-
-fn libxc_body(mut what: Scrub, record: &Record, context: &Context) -> At {
-    let order = context.libxc;
-    let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
-    let (guest, at) = match kind {
-        types::PAGE_DATA => (None, At::Pages(order)),
-        types::X86_PV_P2M_FRAMES => (Some(Guest::Pv), At::P2m(*context)),
-        types::HVM_CONTEXT => (Some(Guest::Hvm), At::Chain(Chain::default())),
-        // SHARED_INFO is a page of the guest's, and what other types hold is not known.
-        _ => {
-            let guest = match kind {
-                types::X86_PV_INFO
-                | types::X86_PV_VCPU_BASIC
-                | types::X86_PV_VCPU_EXTENDED
-                | types::X86_PV_VCPU_XSAVE
-                | types::X86_PV_VCPU_MSRS => Some(Guest::Pv),
-                types::HVM_PARAMS => Some(Guest::Hvm),
-                _ => None,
-            };
-            // Where no policy should come its values go.
-            let is_policy = matches!(kind, types::X86_CPUID_POLICY | types::X86_MSR_POLICY);
-            what.damaged |= is_policy && context.static_data_ended;
-            let layouts = structures::of_body(record.layer, record.kind, record.body_length);
-            (guest, At::Flat(Flat::new(layouts, order, record.body_length, what)))
-        }
-    };
-    if guest.is_some() && guest != context.guest { At::Zero } else { at }
 }
 
 /// Frames stay if there are as many as the range of pfns asks for.
-fn p2m(context: &Context, header: &mut [u8], left: u64) -> At {
-    let order = context.libxc;
-    let (start, end) = pair(order, header);
-    let shift = libxc::p2m::frame_shift(if context.narrow { 4 } else { 8 });
-    let frames = (u64::from(end) >> shift).checked_sub(u64::from(start) >> shift).map(|n| n + 1);
-    if start <= end && frames.is_some_and(|n| 8 * n == left) {
-        return At::Frames(order, context.max_pfn.max(u64::from(end)));
+fn p2m(order: Order, context: &mut Context, header: &mut [u8], left: u64) -> At {
+    let (start, end) = order.pair(first8(header));
+    let frames = |width| {
+        let shift = libxc::p2m::frame_shift(width);
+        (u64::from(end) >> shift).checked_sub(u64::from(start) >> shift).map(|n| n + 1)
+    };
+    if start <= end && [4, 8].into_iter().filter_map(frames).any(|n| 8 * n == left) {
+        context.max_pfn = context.max_pfn.max(u64::from(end));
+        return At::Frames(order, context.max_pfn);
     }
-    number_up_to(order, NUMBER_MAX, &mut header[..4]);
-    number_up_to(order, NUMBER_MAX, &mut header[4..]);
+    number_up_to(order, page::COUNT_END - 1, &mut header[..4]);
+    number_up_to(order, page::COUNT_END - 1, &mut header[4..]);
     At::Zero
 }
 
-/// A count that does not fit stays, and nothing behind it.
+/// A count that does not fit stays, and nothing after it.
 pub(super) fn count_only(order: Order, header: &mut [u8]) {
-    number_up_to(order, NUMBER_MAX, &mut header[..4]);
+    number_up_to(order, page::COUNT_END - 1, &mut header[..4]);
     wrong_unless_zero(&mut header[4..]);
 }
 
@@ -360,8 +317,4 @@ fn text_of(text: Text, length: u64) -> At {
 
 fn first8(bytes: &[u8]) -> [u8; 8] {
     bytes.first_chunk().copied().unwrap_or_default()
-}
-
-fn pair(order: Order, bytes: &[u8]) -> (u32, u32) {
-    order.pair(first8(bytes))
 }

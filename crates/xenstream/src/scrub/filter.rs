@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Seek};
 
 use tempfile::SpooledTempFile;
-use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::{Order, libxc};
-use xenstream_core::{Layer, Record, Rule};
+use xenstream_core::wire::libxc::{self, Place, page};
+use xenstream_core::wire::xl;
+use xenstream_core::{Framing, Header, Layer, Leave, Record, Rule};
 
 use crate::rewrite::sink::Sink;
 use crate::scrub::Scrub;
+use crate::scrub::body::flat::blank;
 use crate::scrub::body::{Context, Step, Walk, count_only};
 use crate::scrub::events::{Event, Events};
 use crate::scrub::header::{self, WRONG};
@@ -112,15 +113,17 @@ impl Filter {
     /// The stream, or the input, has ended, or the verifier refused what comes next for a broken rule: nothing more is
     /// known.
     pub(super) fn end(&mut self, refused: Option<Rule>, out: &mut dyn Sink) -> io::Result<()> {
-        if matches!(self.at, At::Header) {
-            match refused.filter(|rule| *rule != Rule::StreamTruncated) {
-                Some(rule) => header::refused(rule, self.order(rule.layer()), &mut self.held),
-                // The torn header of a record may be bytes of anything.
-                None if self.records > 0 => self.held.fill(0),
-                None => {}
+        // What ends because there is no more of it is right up to there.
+        let refused = refused.filter(|rule| rule.entry().framing != Framing::Ends { leave: Leave::All });
+        match refused {
+            Some(rule) if matches!(self.at, At::Header) => {
+                header::refused(rule, self.context.order(rule.layer()), self.what, &mut self.held);
             }
+            // The torn header of a record may be bytes of anything.
+            None if self.records > 0 && matches!(self.at, At::Header) => self.held.fill(0),
+            _ => {}
         }
-        if !matches!(self.at, At::Damage) && refused.is_some_and(|rule| rule != Rule::StreamTruncated) {
+        if refused.is_some() && !matches!(self.at, At::Damage) {
             self.damaged_from = Some(self.position);
         }
         self.damage(Fate::Torn, out)
@@ -152,7 +155,8 @@ impl Filter {
             }
             if let Some((at, event)) = self.events.pop_front() {
                 // Of an image header is told when the one behind it has begun.
-                let begun = if matches!(event, Event::Image(_)) { self.position - at } else { 0 };
+                let is_image = matches!(event, Event::Header(Header::LibxcImage { .. }));
+                let begun = if is_image { self.position - at } else { 0 };
                 let whole = self.held.len().saturating_sub(usize::try_from(begun).unwrap_or(0));
                 let behind = self.held.split_off(whole);
                 self.apply(event, out)?;
@@ -168,30 +172,14 @@ impl Filter {
         match event {
             Event::Damage(rule, leave) => {
                 if matches!(self.at, At::Header) {
-                    header::wrong_length(rule, leave, self.order(rule.layer()), &mut self.held);
+                    let order = self.context.order(rule.layer());
+                    header::wrong_length(rule, leave, order, self.what, &mut self.held);
                 }
                 self.damaged_from = Some(self.position);
                 return self.damage(Fate::Disagrees, out);
             }
             Event::Record(record) => self.accepted(&record),
-            Event::Libxl(order) => self.context.libxl = order,
-            Event::Image(order) => {
-                header::likely_image(&mut self.held);
-                self.context = Context { libxl: self.context.libxl, libxc: order, ..Context::default() };
-            }
-            Event::Domain(guest) => {
-                header::likely_domain(self.context.libxc, &mut self.held);
-                self.context.guest = Some(guest);
-            }
-            Event::Header => {}
-            Event::Xl { order, length, is_json } => {
-                header::likely_xl(order, &mut self.held);
-                self.begin(Walk::optional_data(self.what, length, order, is_json), 0);
-            }
-            Event::Libvirt { order, length } => {
-                header::likely_libvirt(order, &mut self.held);
-                self.begin(Walk::xml(self.what, length), 0);
-            }
+            Event::Header(header) => self.header(&header),
         }
         out.write(&self.held)?;
         self.held.clear();
@@ -203,26 +191,41 @@ impl Filter {
         self.padding = padding;
     }
 
-    /// A record's header was accepted: its body begins.
-    fn accepted(&mut self, record: &Record) {
-        use libxc::types::{PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES};
-        self.records += 1;
-        if self.what.damaged && record.layer != Layer::Xenopsd {
-            header::likely_type(self.order(record.layer), &mut self.held);
+    /// A header outside of any record was accepted.
+    fn header(&mut self, header: &Header) {
+        let order = match *header {
+            Header::Xl { order, .. } | Header::Libvirt { order, .. } => order,
+            _ => self.context.libxc,
+        };
+        blank(header.layouts(), order, &mut self.held, self.what);
+        match *header {
+            Header::Xl { optional_data_len, mandatory_flags, .. } => {
+                let is_json = mandatory_flags & xl::FLAG_JSON != 0;
+                self.begin(Walk::optional_data(self.what, optional_data_len.into(), order, is_json), 0);
+            }
+            Header::Libvirt { xml_len, .. } => self.begin(Walk::xml(self.what, xml_len.into()), 0),
+            Header::Libxl { order, .. } => self.context.libxl = order,
+            Header::LibxcImage { order, .. } => {
+                self.context = Context { libxl: self.context.libxl, libxc: order, ..Context::default() };
+            }
+            Header::LibxcDomain { guest, .. } => self.context.guest = Some(guest),
+            // A signature announces nothing.
+            _ => {}
         }
-        let walk = Walk::record(self.what, record, &self.context);
-        self.begin(walk, record.padding());
-        let ends_static =
-            [PAGE_DATA, STATIC_DATA_END, X86_PV_P2M_FRAMES].map(u64::from).contains(&record.kind);
-        self.context.static_data_ended |= record.layer == Layer::Libxc && ends_static;
     }
 
-    fn order(&self, layer: Layer) -> Order {
-        match layer {
-            Layer::Libxl => self.context.libxl,
-            Layer::Libxc => self.context.libxc,
-            _ => Order::Little,
+    /// A record's header was accepted: its body begins.
+    fn accepted(&mut self, record: &Record) {
+        self.records += 1;
+        if self.what.damaged {
+            header::likely(record.layer, self.context.order(record.layer), self.what, &mut self.held);
         }
+        self.begin(Walk::record(self.what, record, &self.context), record.padding());
+        let known = u32::try_from(record.kind).ok().filter(|_| record.layer == Layer::Libxc);
+        self.context.static_data_ended |= known.is_some_and(|kind| {
+            let is_memory = libxc::record(kind).is_some_and(|known| known.place == Place::Memory);
+            is_memory || kind == libxc::types::STATIC_DATA_END
+        });
     }
 
     /// Takes some bytes, one at least.
@@ -271,8 +274,7 @@ impl Filter {
                 let piece = head(bytes, n - self.held.len() as u64);
                 self.held.extend_from_slice(piece);
                 if self.held.len() as u64 == n {
-                    let hold = walk.unit(&mut self.held);
-                    walk.teach(&mut self.context);
+                    let hold = walk.unit(&mut self.held, &mut self.context);
                     if hold {
                         io::Write::write_all(&mut self.spool, &self.held)?;
                         self.spooled += n;
@@ -350,7 +352,7 @@ impl Filter {
             At::Body(walk) if fate == Fate::Torn && held > 0 => {
                 if let Step::Unit(n) = walk.step() {
                     self.held.resize(held.max(usize::try_from(n).unwrap_or(held)), 0);
-                    walk.unit(&mut self.held);
+                    walk.unit(&mut self.held, &mut self.context);
                     out.write(&self.held[..held])?;
                 } else {
                     out.zeros(held as u64)?;

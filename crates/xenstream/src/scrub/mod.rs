@@ -1,7 +1,7 @@
 //! The same stream with what it holds of a guest blanked: its size, its records and their lengths stay.
 //!
 //! Page contents always become zero, and so does whatever is not known to be structure: padding, bytes behind a
-//! record's last field, records of unknown types. [`Scrub`] says what goes besides, [`TABLE`] what goes when, and
+//! record's last field, records of unknown types. [`Scrub`] says what goes besides, [`parts`] what goes when, and
 //! [`remains`] what is still there. An output verifies under every profile under which its input did.
 //!
 //! ```
@@ -22,11 +22,11 @@ mod table;
 use std::cell::RefCell;
 use std::io;
 
-use xenstream_core::{Follows, Rule};
+use xenstream_core::{Follows, Framing, Leave, Rule};
 
 pub use crate::rewrite::Output;
 
-pub use self::table::{Blanked, Part, TABLE, remains};
+pub use self::table::{Blanked, Part, parts, remains};
 
 use self::events::{Ear, Events};
 use self::filter::Filter;
@@ -43,7 +43,7 @@ use crate::{Error, Input, NewFile, Options, Report};
 pub struct Scrub {
     /// Registers and devices: vcpu records, HVM_CONTEXT, the state of the device model.
     pub registers: bool,
-    /// Names: values of xenstore, strings of the configuration, xenopsd's metadata.
+    /// Names: values of xenstore, strings of the configuration, metadata.
     pub names: bool,
     /// Invalid streams are scrubbed too, and all of the above is blanked: where a length is wrong any body may hold
     /// anything. From the byte on behind which records cannot be told any more, everything becomes zero.
@@ -155,11 +155,12 @@ fn run(input: &mut dyn Bytes, out: &mut dyn Sink, options: &Options, what: Scrub
     let bytes = match &outcome {
         Ok(()) => Some(work.finish(None)?),
         Err(Stop::Invalid(_)) if what.damaged && work.ended => Some(work.finish(None)?),
-        Err(Stop::Invalid(violation)) if what.damaged => match events.borrow().refused_for(violation) {
+        Err(Stop::Invalid(violation)) if what.damaged => {
+            let rule = events.borrow().refused_for(violation);
             // Nothing of what is in no known format is structure.
-            Rule::StreamUnrecognised | Rule::StreamLegacy => None,
-            rule => Some(work.finish(Some(rule))?),
-        },
+            let is_nothing = rule.entry().framing == Framing::Ends { leave: Leave::Nothing };
+            if is_nothing { None } else { Some(work.finish(Some(rule))?) }
+        }
         // Checksums come last: it may have been damaged after it was compressed.
         Err(Stop::Invalid(_)) if work.input.compression().is_some() => {
             work.rest(|_, _| Ok(()))?;

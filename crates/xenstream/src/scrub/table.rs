@@ -1,6 +1,8 @@
-//! What is blanked when, and what of a guest is still told.
+//! What is blanked when, and what of a guest is still told: the tables of [`wire`](xenstream_core::wire) say it of records,
+//! this file of what is around them.
 
-use xenstream_core::wire::{libxc, libxl};
+use xenstream_core::wire::layout::Keep;
+use xenstream_core::wire::types::{self, Data, RecordType, Topic};
 use xenstream_core::{Format, Layer, Summary};
 
 use crate::scrub::Scrub;
@@ -35,108 +37,85 @@ pub struct Part {
 enum Found {
     Everywhere,
     Format(Format),
-    /// There is a configuration.
+    /// There is a configuration in front of the records.
     Configured,
-    Record(Layer, u32),
+    Record(Layer, u64),
 }
 
 const fn part(place: &'static str, holds: &'static str, blanked: Blanked, found: Found) -> Part {
     Part { place, holds, blanked, found }
 }
 
-const fn libxc(place: &'static str, holds: &'static str, blanked: Blanked, kind: u32) -> Part {
-    part(place, holds, blanked, Found::Record(Layer::Libxc, kind))
-}
-
-const fn libxl(place: &'static str, holds: &'static str, blanked: Blanked, kind: u32) -> Part {
-    part(place, holds, blanked, Found::Record(Layer::Libxl, kind))
-}
+/// Parts that are in no record of a known type.
+const AROUND: [Part; 6] = [
+    part(
+        "xl configuration",
+        "name, uuid, disks, addresses, command line; keys and numbers stay",
+        Blanked::Names,
+        Found::Format(Format::Xl),
+    ),
+    part(
+        "libvirt XML",
+        "the same; elements, memory and vcpus stay",
+        Blanked::Names,
+        Found::Format(Format::Libvirt),
+    ),
+    part(
+        "configuration",
+        "keys or elements, and numbers: memory, vcpus, sizes, ports",
+        Blanked::Never,
+        Found::Configured,
+    ),
+    part(
+        "headers",
+        "kind of guest, version of Xen, types, order and lengths of all records",
+        Blanked::Never,
+        Found::Everywhere,
+    ),
+    part("records of unknown types", "unknown", Blanked::Always, Found::Everywhere),
+    part("padding, bytes after the stream", "nothing, or unknown", Blanked::Always, Found::Everywhere),
+];
 
 /// Every part of a stream that tells something of a guest.
-pub const TABLE: &[Part] = {
-    use Blanked::{Always, Names, Never, Registers};
-    use Found::{Configured, Everywhere, Format as In};
-    use libxc::types as xc;
-    use libxl::types as xl;
-    &[
-        libxc("PAGE_DATA, the pages", "the guest's memory, page tables included", Always, xc::PAGE_DATA),
-        libxc(
-            "SHARED_INFO",
-            "a page that the guest shares with Xen: its clock, its event channels",
-            Always,
-            xc::SHARED_INFO,
-        ),
-        part("Varstored, Swtpm", "UEFI variables, keys of a TPM", Always, In(Format::Xenopsd)),
-        part("records of unknown types", "unknown", Always, Everywhere),
-        part("padding, bytes after the stream", "nothing, or unknown", Always, Everywhere),
-        libxc(
-            "X86_PV_VCPU_BASIC, _EXTENDED, _XSAVE",
-            "registers, except the vcpu's number, its flags, the frames that it names, and the XSAVE masks",
-            Registers,
-            xc::X86_PV_VCPU_BASIC,
-        ),
-        libxc("X86_PV_VCPU_MSRS", "values of MSRs, but not their indices", Registers, xc::X86_PV_VCPU_MSRS),
-        libxc(
-            "HVM_CONTEXT",
-            "contents of registers and devices, but not which ones exist",
-            Registers,
-            xc::HVM_CONTEXT,
-        ),
-        libxl(
-            "EMULATOR_CONTEXT",
-            "the device model's state, except its magic",
-            Registers,
-            xl::EMULATOR_CONTEXT,
-        ),
-        part("Qemu_trad", "the device model's state", Registers, In(Format::Xenopsd)),
-        libxl("EMULATOR_XENSTORE_DATA", "values; keys stay", Names, xl::EMULATOR_XENSTORE_DATA),
-        part(
-            "xl configuration",
-            "name, uuid, disks, addresses, command line; keys and numbers stay",
-            Names,
-            In(Format::Xl),
-        ),
-        part("libvirt XML", "the same; elements, memory and vcpus stay", Names, In(Format::Libvirt)),
-        part("Xenops", "xenopsd's metadata; parentheses stay", Names, In(Format::Xenopsd)),
-        libxc("PAGE_DATA, the entries", "which pages there are, and of which types", Never, xc::PAGE_DATA),
-        libxc(
-            "X86_PV_INFO, X86_PV_P2M_FRAMES",
-            "width of the guest, size and frames of its p2m",
-            Never,
-            xc::X86_PV_P2M_FRAMES,
-        ),
-        libxc(
-            "X86_TSC_INFO",
-            "clock rate and age of the guest, how often it was restored",
-            Never,
-            xc::X86_TSC_INFO,
-        ),
-        libxc("HVM_PARAMS", "addresses of rings and tables, event channels", Never, xc::HVM_PARAMS),
-        libxc(
-            "X86_CPUID_POLICY, X86_MSR_POLICY",
-            "the processor that the guest sees",
-            Never,
-            xc::X86_CPUID_POLICY,
-        ),
-        part(
-            "configuration",
-            "keys or elements, and numbers: memory, vcpus, sizes, ports",
-            Never,
-            Configured,
-        ),
-        part(
-            "headers",
-            "kind of guest, version of Xen, types, order and lengths of all records",
-            Never,
-            Everywhere,
-        ),
-    ]
-};
+pub fn parts() -> impl Iterator<Item = Part> {
+    // Entries of HVM_CONTEXT are in a record themselves.
+    let layers = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Hvm);
+    let records = layers.flat_map(|layer| types::all(layer).flat_map(move |known| of_record(layer, known)));
+    records.chain(AROUND)
+}
+
+/// What is in a record of this type.
+fn of_record(layer: Layer, known: &'static RecordType) -> impl Iterator<Item = Part> {
+    let blanked = match known.data {
+        // No image has one.
+        _ if known.topic == Topic::Obsolete => None,
+        Data::Nothing => None,
+        Data::Frames => Some(Blanked::Never),
+        Data::Chain | Data::DeviceModel => Some(Blanked::Registers),
+        Data::Xenstore | Data::Text => Some(Blanked::Names),
+        Data::Fields => {
+            let fields = known.body.iter().flat_map(|layout| layout.groups).flat_map(|group| group.fields);
+            let has_registers = fields.into_iter().any(|field| field.keep == Keep::UnlessRegisters);
+            Some(if has_registers { Blanked::Registers } else { Blanked::Never })
+        }
+        _ => Some(Blanked::Always),
+    };
+    let holds = match known.data {
+        Data::Xenstore => "values; keys stay",
+        Data::Text => "names and other words; parentheses stay",
+        _ => known.meaning,
+    };
+    let found = Found::Record(layer, known.number);
+    let body = blanked.map(|blanked| part(known.name, holds, blanked, found));
+    let entries = (known.data == Data::Pages)
+        .then(|| part(known.name, "which pages there are, and of which types", Blanked::Never, found));
+    body.into_iter().chain(entries)
+}
 
 /// What still tells one guest from another once this was blanked, in a stream that holds what the summary says.
-pub fn remains(what: Scrub, summary: &Summary) -> impl Iterator<Item = &'static Part> + '_ {
+pub fn remains(what: Scrub, summary: &Summary) -> impl Iterator<Item = Part> + '_ {
     let what = what.settled();
-    TABLE.iter().filter(move |part| {
+    parts().filter(move |part| {
         let stays = match part.blanked {
             Blanked::Always => false,
             Blanked::Registers => !what.registers,
@@ -148,7 +127,11 @@ pub fn remains(what: Scrub, summary: &Summary) -> impl Iterator<Item = &'static 
                 Found::Everywhere => true,
                 Found::Format(format) => summary.format == format,
                 Found::Configured => matches!(summary.format, Format::Xl | Format::Libvirt),
-                Found::Record(layer, kind) => summary.records.get(layer, kind) > 0,
+                Found::Record(layer @ (Layer::Libxl | Layer::Libxc), kind) => {
+                    u32::try_from(kind).is_ok_and(|kind| summary.records.get(layer, kind) > 0)
+                }
+                // Types of other layers are not counted.
+                Found::Record(layer, _) => layer.name() == summary.format.name(),
             }
     })
 }

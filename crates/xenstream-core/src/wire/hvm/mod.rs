@@ -178,8 +178,7 @@ pub static ENTRIES: [Entry; types::KNOWN as usize] = {
             _ => Topic::Registers,
         };
         let [layout] = body;
-        let record_type =
-            RecordType { body, ..RecordType::new(typecode as u64, layout.name, topic, meaning) };
+        let record_type = RecordType::new(typecode as u64, layout.name, topic, meaning).with_body(body);
         Entry { record_type, length, instances, body }
     }
     const END: Layout = Layout { name: "END", order: ByteOrder::Little, groups: &[] };

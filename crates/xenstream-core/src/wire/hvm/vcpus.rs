@@ -3,8 +3,8 @@
 use crate::rule::Rule;
 use crate::wire::hvm::{MSR, MSR_HEADER};
 use crate::wire::layout::Check::{By, OneOf, Within, Zero};
-use crate::wire::layout::{ByteOrder, Field, Group, Hook, HvmHook, Layout};
-use crate::wire::names;
+use crate::wire::layout::{ByteOrder, Field, Group, Hook, HvmHook, Keep, Layout, Likely};
+use crate::wire::{names, xsave};
 
 const fn layout(name: &'static str, groups: &'static [Group]) -> Layout {
     Layout { name, order: ByteOrder::Little, groups }
@@ -60,6 +60,9 @@ pub const MTRR: Layout = layout(
     ],
 );
 
+/// The least that a processor has in use.
+const X87: Likely = Likely::none(xsave::X87).unless(Keep::UnlessRegisters);
+
 /// CPU_XSAVE.
 pub const CPU_XSAVE: Layout = layout(
     "CPU_XSAVE",
@@ -69,10 +72,12 @@ pub const CPU_XSAVE: Layout = layout(
             Field::new("xcr0", 8, 8, "features in use")
                 .brief()
                 .flags(names::XCR0)
+                .likely(X87)
                 .checked(&[By(Hook::Hvm(HvmHook::Xcr0))]),
             Field::new("xcr0_accum", 16, 8, "features that were ever in use")
                 .brief()
                 .flags(names::XCR0)
+                .likely(X87)
                 .checked(&[By(Hook::Hvm(HvmHook::Accum))]),
             Field::new("fpu_sse", 24, 512, "legacy area").area(),
             Field::new("xstate_bv", 536, 8, "components that are not in their initial state")

@@ -3,7 +3,7 @@
 use xenstream_core::wire::libxc::page;
 use xenstream_core::wire::{Order, PAGE_SIZE};
 
-use crate::scrub::body::pair;
+use crate::scrub::body::first8;
 
 /// The entries of PAGE_DATA, which say whether there are as many pages as they announce.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Entries {
 impl Entries {
     /// The entries that a body's header announces, if it has room for them.
     pub(super) fn announced(order: Order, header: &[u8], left: u64) -> Option<Entries> {
-        let count = u64::from(pair(order, header).0);
+        let count = u64::from(order.pair(first8(header)).0);
         let entries = count * page::ENTRY;
         (count > 0 && entries <= left).then_some(Entries {
             order,

@@ -5,12 +5,11 @@ use xenstream_core::wire::Order;
 use xenstream_core::wire::layout::{
     Check, Field, Group, Hook, HvmHook, Keep, Layout, PolicyHook, PvHook, RecordHook, Repeat, Show,
 };
-use xenstream_core::wire::libxc::{pte, pv_info, vcpu};
+use xenstream_core::wire::libxc::{page, vcpu};
 use xenstream_core::wire::{params, xsave};
 
 use crate::scrub::Scrub;
-use crate::scrub::body::{NUMBER_MAX, Step};
-use crate::scrub::header::PFNS;
+use crate::scrub::body::Step;
 
 /// Opaque state that is longer than this is no vcpu's.
 const REST_MAX: u64 = 64 << 10;
@@ -20,9 +19,6 @@ const ENTRIES_MAX: u64 = 1024;
 
 /// No processor has an XSAVE area that is as large.
 const XSAVE_MAX: u64 = 0xFFFF;
-
-/// No guest has as many vcpus.
-const VCPUS_MAX: u64 = 0xFFFF;
 
 /// Bits that the number of a CPUID leaf does not have: leaves count from 0, from 0x4000_0000 and from 0x8000_0000.
 const LEAF_NEVER: u64 = 0x3FFF_F000;
@@ -51,8 +47,34 @@ pub(super) struct Flat {
     param: u64,
     /// Leaf and subleaf of CPUID whose registers come next.
     leaf: (u64, u64),
-    /// X86_PV_INFO says that the guest is a 32-bit one, or not.
-    narrow: Option<bool>,
+    /// The verifier has accepted the structure: what is wrong with one field says nothing of the others.
+    is_accepted: bool,
+}
+
+/// Blanks structures that the verifier has accepted, or the part of one that is there.
+pub(in crate::scrub) fn blank(
+    layouts: &'static [&'static Layout],
+    order: Order,
+    mut bytes: &mut [u8],
+    what: Scrub,
+) {
+    let mut flat = Flat { is_accepted: true, ..Flat::new(layouts, order, bytes.len() as u64, what) };
+    while !bytes.is_empty() {
+        let (step, length) = match flat.step() {
+            Step::Keep(n) | Step::Zero(n) | Step::Unit(n) if n > 0 => (flat.step(), n as usize),
+            _ => return,
+        };
+        let (piece, rest) = bytes.split_at_mut(length);
+        if let Step::Unit(_) = step {
+            flat.unit(piece);
+        } else {
+            if let Step::Zero(_) = step {
+                piece.fill(0);
+            }
+            flat.passed(length as u64);
+        }
+        bytes = rest;
+    }
 }
 
 /// What comes next in a structure.
@@ -80,7 +102,7 @@ impl Flat {
             masks_agree: false,
             param: 0,
             leaf: (0, 0),
-            narrow: None,
+            is_accepted: false,
         };
         flat.begin();
         flat
@@ -91,7 +113,8 @@ impl Flat {
             Piece::Gap(n) => Step::Zero(n),
             Piece::Element(_, n) => Step::Unit(n),
             Piece::Rest(group, n) => {
-                let keeps = group.fields.iter().all(|field| self.keeps(field)) && self.length <= REST_MAX;
+                let keeps =
+                    group.fields.iter().all(|field| self.keeps(field.keep)) && self.length <= REST_MAX;
                 if keeps && self.sound { Step::Keep(n) } else { Step::Zero(n) }
             }
         }
@@ -100,11 +123,6 @@ impl Flat {
     /// Whether nothing is left.
     pub(super) fn is_done(&self) -> bool {
         self.at == self.length && self.after == 0
-    }
-
-    /// What X86_PV_INFO says of the guest's width.
-    pub(super) fn narrow(&self) -> Option<bool> {
-        self.narrow
     }
 
     /// So many bytes stayed or became zero.
@@ -130,7 +148,7 @@ impl Flat {
                 let start = field.at as usize;
                 let end = (start + field.width as usize).min(bytes.len());
                 // Of what is cut off in a damaged stream no more is kept than can be told from anything.
-                let keeps = self.keeps(field) && !(is_cut && self.what.damaged && field.width > 4);
+                let keeps = self.keeps(field.keep) && !(is_cut && self.what.damaged && field.width > 4);
                 if field.width > 8 || field.show == Show::Bytes {
                     if keeps && self.element_sound {
                         out[start..end].copy_from_slice(&bytes[start..end]);
@@ -196,8 +214,8 @@ impl Flat {
         }
     }
 
-    fn keeps(&self, field: &Field) -> bool {
-        match field.keep {
+    fn keeps(&self, keep: Keep) -> bool {
+        match keep {
             Keep::Always => true,
             Keep::UnlessDamaged => !self.what.damaged,
             Keep::UnlessRegisters => !self.what.registers,
@@ -222,9 +240,6 @@ impl Flat {
                     self.leaf.0 = value;
                 }
                 Check::By(Hook::Policy(PolicyHook::Subleaf)) => self.leaf.1 = value,
-                Check::By(Hook::Record(RecordHook::PvWidth)) => {
-                    self.narrow = Some(value == u64::from(pv_info::PV32.0));
-                }
                 Check::By(Hook::Pv(PvHook::Xcr0)) => self.xcr0 = value,
                 Check::By(Hook::Pv(PvHook::Xcr0Accum)) => {
                     self.masks_agree = self.xcr0 & !value == 0
@@ -232,7 +247,7 @@ impl Flat {
                         && xsave::is_consistent(value)
                         && value & !xsave::POSSIBLE == 0;
                 }
-                check => self.element_sound &= check.passes(value),
+                check => self.element_sound &= check.passes(value) || self.is_accepted,
             }
         }
     }
@@ -243,9 +258,14 @@ impl Flat {
         if is_register && keeps {
             return value;
         }
-        let wrong = field.checks.iter().find(|check| !check.passes(value)).filter(|_| !is_register);
+        let is_judged = !is_register && field.likely.is_none();
+        let wrong = field.checks.iter().find(|check| !check.passes(value)).filter(|_| is_judged);
         if let Some(refused) = wrong.and_then(|check| check.refused(field.width)) {
             return refused;
+        }
+        let likely = field.likely.filter(|likely| !self.keeps(likely.keep));
+        if let Some(other) = likely.and_then(|likely| likely.instead_of(value)) {
+            return other;
         }
         for check in field.checks {
             if let Check::By(hook) = check
@@ -273,29 +293,16 @@ impl Flat {
         }
     }
 
-    /// The same where the check is written by hand; `None` leaves it to the field.
+    /// The same where other fields say what a value may be; `None` leaves it to the field.
     fn by_hand(&self, hook: Hook, value: u64) -> Option<u64> {
         match hook {
-            Hook::Record(RecordHook::ParamsCount) => Some(value.min(u64::from(NUMBER_MAX) + 1)),
-            // The first unknown one stands for all.
-            Hook::Record(RecordHook::ParamIndex) if value >= params::COUNT => Some(params::COUNT),
             // One that is no pfn may be anything. For every parameter it is refused for as much: that of Viridian has
             // to be odd.
-            Hook::Record(RecordHook::ParamValue) if self.what.damaged && value >= PFNS => {
+            Hook::Record(RecordHook::ParamValue) if self.what.damaged && value >= page::PFN_END => {
                 let checks = params::param_at(self.param).map_or(&[][..], |param| param.checks);
                 let refused =
                     checks.iter().find(|check| !check.passes(value)).and_then(|check| check.refused(8));
                 Some(refused.unwrap_or(u64::MAX << 1 | value & 1))
-            }
-            Hook::Record(RecordHook::VcpuId) if value > VCPUS_MAX => Some(u64::from(u32::MAX)),
-            // A vcpu that runs its kernel, and one that has used its FPU.
-            Hook::Pv(PvHook::Flags) if self.what.damaged => Some(vcpu::IN_KERNEL),
-            // What is no frame may be anything, and is as far out of range as all ones.
-            Hook::Pv(PvHook::GdtFrame) if self.what.registers && value >= PFNS => Some(u64::MAX),
-            Hook::Pv(PvHook::Cr1 | PvHook::Cr3)
-                if self.what.registers && value >> pte::FRAME_SHIFT >= PFNS =>
-            {
-                Some(u64::MAX << 1 | value & 1)
             }
             Hook::Pv(PvHook::GdtEnts) if self.what.registers && value > vcpu::GDT_ENTRIES_MAX => {
                 // The lower half tells whether the restorer refuses it, or Xen alone.
@@ -306,11 +313,6 @@ impl Flat {
             Hook::Pv(PvHook::Xcr0 | PvHook::Xcr0Accum) if self.what.registers => {
                 Some(u64::from(self.length > vcpu::XSAVE_MIN))
             }
-            Hook::Pv(PvHook::ExtendedSize) if self.what.registers && value > self.length => {
-                Some(vcpu::EXTENDED_SIZE_MIN)
-            }
-            // The least that a processor has in use.
-            Hook::Hvm(HvmHook::Xcr0 | HvmHook::Accum) => Some(xsave::X87),
             // Size and offset of a component of XSAVE, which the length of an area has to agree with.
             Hook::Policy(PolicyHook::Eax | PolicyHook::Ebx)
                 if self.what.damaged && self.sound && is_component(self.leaf) =>

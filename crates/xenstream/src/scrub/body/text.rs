@@ -22,7 +22,7 @@ pub(super) enum Text {
     Plain,
     /// libvirt's configuration.
     Xml,
-    /// The s-expression of xenopsd.
+    /// The s-expression of a suspend image.
     Expression,
 }
 
@@ -245,7 +245,7 @@ fn blank_expression(text: &mut [u8]) -> bool {
     true
 }
 
-/// Words of xenopsd's metadata without which it is none, and which tell nothing of the guest.
+/// Words of the metadata without which it is none, and which tell nothing of the guest.
 const METADATA: [&[u8]; 6] = [b"time", b"word_size", b"vm_str", b"xs_subtree", b"32", b"64"];
 
 /// The pairs of EMULATOR_XENSTORE_DATA.

@@ -3,6 +3,7 @@
 pub(crate) mod common;
 mod corpus;
 mod damaged;
+mod declared;
 mod files;
 mod markers;
 mod mutants;
