@@ -1,16 +1,19 @@
 //! `xenstream extract`.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use xenstream::extract::{Extract, Extracted, OutputFormat, extract};
+use xenstream::batch::Target;
+use xenstream::extract::{Extract, Extracted, OutputFormat, Step, extract_with};
 use xenstream::wire::PAGE_SIZE;
 use xenstream::{Error, Profile, json};
 
 use crate::args::{Judging, PathOrDash, parse_number, usage, values};
+use crate::progress::{Meter, When};
 use crate::{output, status};
 
 const EXAMPLES: &str = "\
@@ -67,6 +70,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint: Option<u64>,
 
+    /// Make a PV guest's own list of frames (p2m) name pfns, as all of OUT does, instead of the saving host's frames
+    #[arg(long)]
+    p2m: bool,
+
     /// Replace OUT if it exists
     #[arg(long)]
     force: bool,
@@ -81,6 +88,20 @@ pub(crate) struct Arguments {
     /// Print nothing if the image is valid
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
+
+    /// Show progress on standard error, after half a second [default: auto, on a terminal]
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    progress: Option<When>,
+}
+
+impl Arguments {
+    fn progress(&self) -> When {
+        match self.progress {
+            Some(when) => when,
+            None if self.quiet => When::Never,
+            None => When::Auto,
+        }
+    }
 }
 
 /// Extracts one guest's memory. Returns the exit status.
@@ -92,10 +113,25 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         .with_pfns(arguments.pfn.clone())
         .with_vcpus(arguments.vcpu.clone())
         .with_checkpoint(arguments.checkpoint)
+        .with_p2m(arguments.p2m)
         .with_overwrite(arguments.force);
     let options = arguments.judging.options(true);
     let stdin = io::stdin();
-    let result = extract(arguments.input.input(&stdin), &arguments.output, &options, &what);
+    // How much there is to write is known once the input was read; so until then it counts as one of unknown length.
+    let result = Meter::watch(arguments.progress(), false, &[Target::Stdin], |meter| {
+        let writes = Cell::new(false);
+        let step = |step| match step {
+            Step::Written { done, of } => {
+                if !writes.replace(true) {
+                    meter.restart(of);
+                }
+                meter.reach(done);
+            }
+            Step::Read(offset) => meter.reach(offset),
+            _ => {}
+        };
+        extract_with(arguments.input.input(&stdin), &arguments.output, &options, &what, &step)
+    });
     if arguments.json {
         print(arguments, &result)?;
     } else {

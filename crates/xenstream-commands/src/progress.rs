@@ -83,6 +83,21 @@ impl Meter {
         Watched { meter: self, told: 0, inner }
     }
 
+    /// Counts anew, towards another number of bytes.
+    pub(crate) fn restart(&self, length: u64) {
+        self.passed.store(0, Ordering::Relaxed);
+        if let Some(bar) = &self.bar {
+            bar.set_style(style(MEASURED));
+            bar.set_length(length);
+            bar.reset_eta();
+        }
+    }
+
+    /// Sets the number of bytes passed.
+    pub(crate) fn reach(&self, bytes: u64) {
+        self.passed.store(bytes, Ordering::Relaxed);
+    }
+
     /// Prints something without disturbing the progress bar.
     pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
         match (&self.bar, &self.written) {

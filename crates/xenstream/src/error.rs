@@ -92,6 +92,9 @@ pub enum Error {
         /// The requested vcpu, counting from 0.
         wanted: u32,
     },
+    /// The stream does not say where the guest's list of frames is.
+    #[error("there is no list of frames (X86_PV_P2M_FRAMES), which only PV guests have")]
+    NoP2m,
     /// The output is the input.
     #[error("output is the same file as the input")]
     SameFile,
@@ -113,7 +116,7 @@ pub enum Error {
 
 impl Error {
     /// Returns the kind of error in a word, as in JSON: `io`, `consumer-gone`, `interrupted`, `decompress`, `no-image`,
-    /// `too-sparse`, `no-checkpoint` or `no-vcpu`.
+    /// `too-sparse`, `no-checkpoint`, `no-vcpu` or `no-p2m`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -134,6 +137,7 @@ impl Error {
             Error::TooSparse { .. } => "too-sparse",
             Error::NoCheckpoint { .. } => "no-checkpoint",
             Error::NoVcpu { .. } => "no-vcpu",
+            Error::NoP2m => "no-p2m",
         }
     }
 

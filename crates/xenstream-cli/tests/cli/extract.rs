@@ -99,6 +99,20 @@ fn json_has_the_lists_whole() {
     assert!(memory[(TEXT_PFN as usize) << 12..].starts_with(TEXT));
 }
 
+#[test]
+fn list_of_frames_is_made_anew_if_asked_for() {
+    let files = directory(&[("pv", &valid::pv64().bytes()), ("hvm", &stream().bytes())]);
+    let run = run_in(files.path(), ["extract", "-f", "raw", "--p2m", "pv", "out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    // The list of the smallest guest is page 4.
+    assert_eq!(fs::read(files.path().join("out")).unwrap()[4 * 4096 + 8..][..8], 1u64.to_le_bytes());
+    let run = run_in(files.path(), ["extract", "--p2m", "hvm", "none"]);
+    let expected =
+        "xenstream: hvm: there is no list of frames (X86_PV_P2M_FRAMES), which only PV guests have\n";
+    assert_eq!((run.status, run.stderr.as_str()), (2, expected));
+    assert!(!files.path().join("none").exists());
+}
+
 /// What a tool says, in English; `None` where the machine does not have it.
 fn tool(directory: &Path, name: &str, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(name);

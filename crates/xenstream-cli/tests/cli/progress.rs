@@ -1,8 +1,8 @@
-//! `verify --progress`.
+//! `--progress` of `verify` and `extract`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use crate::common::{image, run_with_stdin, spawned};
+use crate::common::{directory, image, run_with_stdin, spawned};
 
 /// The stream is held back until progress has been told, however long that takes.
 #[test]
@@ -23,6 +23,27 @@ fn who_waits_for_a_pipe_is_told_of_it() {
     child.stdout.take().unwrap().read_to_string(&mut verdict).unwrap();
     assert!(verdict.starts_with("-: valid: "), "{verdict:?}");
     std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn extraction_reports_progress_of_reading() {
+    let bytes = image().bytes();
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    let files = directory(&[]);
+    let out = files.path().join("out");
+    let mut child = spawned(&["extract", "--progress=always", "-", out.to_str().unwrap()]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stdin.write_all(first).unwrap();
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("B, ") && line.contains("/s") && !line.contains("left"), "{line:?}");
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).unwrap();
+    assert!(told.contains("-: valid: ") && told.contains(": extracted: "), "{told:?}");
     assert!(child.wait().unwrap().success());
 }
 

@@ -9,6 +9,7 @@ use xenstream_core::wire::{Order, PAGE_SIZE, hvm::cpu};
 use xenstream_core::{Header, Layer, Observer, PageBatch, PfnEntry, Pfns, Record, Rule, Violation};
 
 use crate::Error;
+use crate::extract::Step;
 use crate::extract::extents::Extent;
 use crate::extract::registers::Saved;
 use crate::extract::spool::Spool;
@@ -48,8 +49,13 @@ pub(crate) struct Collector<'a> {
     /// Memory is repeated for comparison, and no longer taken.
     compares: bool,
     batch: Batch,
-    /// What of a vcpu passes.
-    vcpu: Option<Vcpu>,
+    /// What of a vcpu, or of the list of frames, passes.
+    passing: Option<Passing>,
+    /// Whether X86_PV_P2M_FRAMES is asked for, and its body.
+    wants_p2m: bool,
+    p2m: Vec<u8>,
+    /// Hears how far it has come.
+    watch: &'a dyn Fn(Step),
     failed: Option<Error>,
 }
 
@@ -69,17 +75,30 @@ struct Batch {
     copied_to: u64,
 }
 
-/// A vcpu's state that passes.
-struct Vcpu {
+/// A body that passes, and is kept until it is whole.
+struct Passing {
     body: Range<u64>,
-    is_pv: bool,
-    id: u32,
+    of: Of,
     bytes: Vec<u8>,
+}
+
+/// What a body is.
+#[derive(Clone, Copy)]
+enum Of {
+    /// The entry CPU of this vcpu.
+    HvmVcpu(u32),
+    /// X86_PV_VCPU_BASIC.
+    PvVcpu,
+    /// X86_PV_P2M_FRAMES.
+    P2m,
 }
 
 /// What a stream held.
 pub(crate) struct Collected {
     pub(crate) state: State,
+    /// The body of X86_PV_P2M_FRAMES, if it was asked for.
+    pub(super) p2m: Vec<u8>,
+    pub(super) order: Order,
     /// Pages that came after the last complete checkpoint, which do not count.
     pub(crate) uncounted: u64,
     pub(crate) checkpoints: u64,
@@ -98,9 +117,22 @@ impl<'a> Collector<'a> {
             closed: false,
             compares: false,
             batch: Batch::default(),
-            vcpu: None,
+            passing: None,
+            wants_p2m: false,
+            p2m: Vec::new(),
+            watch: &|_| {},
             failed: None,
         }
+    }
+
+    /// The same, with X86_PV_P2M_FRAMES.
+    pub(super) fn with_p2m(self, wants_p2m: bool) -> Collector<'a> {
+        Collector { wants_p2m, ..self }
+    }
+
+    /// The same, saying how far it has come.
+    pub(super) fn with_watch(self, watch: &'a dyn Fn(Step)) -> Collector<'a> {
+        Collector { watch, ..self }
     }
 
     /// The stream has ended, or is read no further.
@@ -109,6 +141,8 @@ impl<'a> Collector<'a> {
         Collected {
             uncounted: self.pending.as_ref().map_or(0, |pending| pending.pages.pages(0..u64::MAX)),
             state: self.state,
+            p2m: self.p2m,
+            order: self.order,
             checkpoints: self.checkpoints,
             failed: self.failed,
         }
@@ -116,7 +150,7 @@ impl<'a> Collector<'a> {
 
     /// A record is over.
     fn end_record(&mut self) {
-        self.end_vcpu();
+        self.end_body();
         let batch = std::mem::take(&mut self.batch);
         let delivered = batch.contents.as_ref().map_or(0, |contents| match &self.place {
             Place::Input { size } => size.min(&contents.end).saturating_sub(contents.start),
@@ -153,18 +187,28 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn end_vcpu(&mut self) {
-        let Some(Vcpu { body, is_pv, id, bytes }) = self.vcpu.take() else { return };
+    fn end_body(&mut self) {
+        let Some(Passing { body, of, bytes }) = self.passing.take() else { return };
         if (bytes.len() as u64) < body.end - body.start {
             return;
         }
-        let (id, saved) = if is_pv {
-            let Some((header, blob)) = bytes.split_first_chunk::<8>() else { return };
-            (self.order.pair(*header).0, Saved::Pv(blob.to_vec()))
-        } else {
-            (id, Saved::Hvm(bytes))
+        let (id, saved) = match of {
+            Of::P2m => {
+                self.p2m = bytes;
+                return;
+            }
+            Of::PvVcpu => {
+                let Some((header, blob)) = bytes.split_first_chunk::<8>() else { return };
+                (self.order.pair(*header).0, Saved::Pv(blob.to_vec()))
+            }
+            Of::HvmVcpu(id) => (id, Saved::Hvm(bytes)),
         };
         self.pending.as_mut().unwrap_or(&mut self.state).vcpus.insert(id, saved);
+    }
+
+    /// Keeps a body that comes now.
+    fn pass(&mut self, body: Range<u64>, of: Of) {
+        self.passing = Some(Passing { body, of, bytes: Vec::new() });
     }
 
     fn checkpoint(&mut self) {
@@ -212,7 +256,7 @@ impl Observer for Collector<'_> {
         match u32::try_from(record.kind) {
             Ok(types::PAGE_DATA) => !self.compares && matches!(self.place, Place::Copy { .. }),
             Ok(types::HVM_CONTEXT) => true,
-            Ok(types::X86_PV_VCPU_BASIC) => self.vcpu.is_some(),
+            Ok(types::X86_PV_VCPU_BASIC | types::X86_PV_P2M_FRAMES) => self.passing.is_some(),
             _ => false,
         }
     }
@@ -224,8 +268,9 @@ impl Observer for Collector<'_> {
     }
 
     fn record(&mut self, record: &Record) {
+        (self.watch)(Step::Read(record.offset));
         if record.layer == Layer::Hvm {
-            self.end_vcpu();
+            self.end_body();
         } else {
             self.end_record();
         }
@@ -241,11 +286,12 @@ impl Observer for Collector<'_> {
                 if [vcpu::BASIC_32, vcpu::BASIC_64]
                     .contains(&record.body_length.saturating_sub(vcpu::HEADER)) =>
             {
-                self.vcpu = Some(Vcpu { body, is_pv: true, id: 0, bytes: Vec::new() });
+                self.pass(body, Of::PvVcpu);
             }
+            (Layer::Libxc, Ok(types::X86_PV_P2M_FRAMES)) if self.wants_p2m => self.pass(body, Of::P2m),
             (Layer::Hvm, Ok(kind)) if kind == u32::from(CPU) => {
                 let body = body.start..body.end.min(body.start.saturating_add(cpu::LENGTH));
-                self.vcpu = Some(Vcpu { body, is_pv: false, id: record.instance.into(), bytes: Vec::new() });
+                self.pass(body, Of::HvmVcpu(record.instance.into()));
             }
             _ => {}
         }
@@ -255,10 +301,10 @@ impl Observer for Collector<'_> {
         if self.closed {
             return;
         }
-        if let Some(vcpu) = &mut self.vcpu
-            && let Some((_, bytes)) = part(&vcpu.body, offset, bytes)
+        if let Some(passing) = &mut self.passing
+            && let Some((_, bytes)) = part(&passing.body, offset, bytes)
         {
-            vcpu.bytes.extend_from_slice(bytes);
+            passing.bytes.extend_from_slice(bytes);
         }
         self.copy(offset, bytes);
     }

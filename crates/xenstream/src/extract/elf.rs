@@ -15,7 +15,8 @@ use xenstream_core::Guest;
 use xenstream_core::wire::PAGE_SIZE;
 
 use crate::Error;
-use crate::extract::contents::{Contents, set_length, write_all};
+use crate::extract::contents::{set_length, write_all};
+use crate::extract::pages::Pages;
 use crate::extract::registers::{Registers, Segment};
 use crate::extract::state::State;
 
@@ -34,7 +35,7 @@ pub(super) fn write(
     out: &File,
     state: &State,
     pfns: &Range<u64>,
-    contents: &mut Contents<'_>,
+    contents: &mut Pages<'_>,
     description: &Description,
 ) -> Result<u64, Error> {
     let runs: Vec<Range<u64>> =
@@ -44,7 +45,7 @@ pub(super) fn write(
     write_all(out, &headers, 0)?;
     let mut to = headers.len() as u64;
     for extent in state.pages.within(pfns.clone()) {
-        contents.copy(extent.at, extent.bytes(), out, to)?;
+        contents.write(extent, out, to)?;
         to = to.saturating_add(extent.bytes());
     }
     set_length(out, to)?;

@@ -6,8 +6,9 @@ use std::ops::Range;
 use xenstream_core::wire::PAGE_SIZE;
 
 use crate::Error;
-use crate::extract::contents::{Contents, set_length, write_all};
+use crate::extract::contents::{set_length, write_all};
 use crate::extract::extents::Extents;
+use crate::extract::pages::Pages;
 
 /// The letters `EMiL`, as they lie in a file.
 const MAGIC: u32 = 0x4C69_4D45;
@@ -21,14 +22,14 @@ pub(super) fn write(
     out: &File,
     pages: &Extents,
     pfns: &Range<u64>,
-    contents: &mut Contents<'_>,
+    contents: &mut Pages<'_>,
 ) -> Result<u64, Error> {
     let mut to = 0u64;
     for run in pages.runs(pfns.clone()) {
         write_all(out, &header(*run.start(), *run.end()), to)?;
         to = to.saturating_add(HEADER);
         for extent in pages.within(*run.start()..*run.end() + 1) {
-            contents.copy(extent.at, extent.bytes(), out, to)?;
+            contents.write(extent, out, to)?;
             to = to.saturating_add(extent.bytes());
         }
     }

@@ -26,6 +26,8 @@ pub(crate) mod contents;
 mod elf;
 pub(crate) mod extents;
 mod lime;
+mod p2m;
+mod pages;
 mod raw;
 mod registers;
 mod spool;
@@ -39,6 +41,8 @@ use std::path::Path;
 
 use self::collect::{Collected, Collector, Place};
 use self::contents::Contents;
+use self::p2m::{Frames, Identity};
+use self::pages::Pages;
 use self::spool::Spool;
 use self::state::State;
 use crate::inspect::tap::Tap;
@@ -59,6 +63,9 @@ pub struct Extract {
     pub vcpus: Vec<u32>,
     /// The state at this checkpoint, counting from 1; at the last complete one otherwise.
     pub checkpoint: Option<u64>,
+    /// The list of frames (p2m) that a PV guest keeps in its memory names pfns in the output. In an image it names
+    /// machine frames of the host where the guest was saved.
+    pub p2m: bool,
     /// Another file of the output's name may be replaced.
     pub overwrite: bool,
 }
@@ -67,7 +74,7 @@ impl Extract {
     /// All memory, in this format.
     #[must_use]
     pub const fn new(format: OutputFormat) -> Extract {
-        Extract { format, pfns: None, vcpus: Vec::new(), checkpoint: None, overwrite: false }
+        Extract { format, pfns: None, vcpus: Vec::new(), checkpoint: None, p2m: false, overwrite: false }
     }
 
     /// The same, of pages with these pfns only.
@@ -88,6 +95,13 @@ impl Extract {
     #[must_use]
     pub fn with_checkpoint(mut self, checkpoint: Option<u64>) -> Extract {
         self.checkpoint = checkpoint;
+        self
+    }
+
+    /// The same, with the guest's list of frames as restorers write it, or as it was saved.
+    #[must_use]
+    pub fn with_p2m(mut self, p2m: bool) -> Extract {
+        self.p2m = p2m;
         self
     }
 
@@ -132,6 +146,21 @@ impl OutputFormat {
     }
 }
 
+/// How far an extraction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The input was read up to this offset.
+    Read(u64),
+    /// So many bytes of the pages' contents are in the output.
+    Written {
+        /// Bytes written.
+        done: u64,
+        /// Bytes that will be written.
+        of: u64,
+    },
+}
+
 /// The result of extracting.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -163,171 +192,190 @@ pub struct Extracted {
 ///
 /// # Errors
 /// The input could not be opened, or nothing of it be read; the output could not be written: it exists, it is the input,
-/// the disk is full. There is no such checkpoint; the pages of a raw output lie too far apart. There is no file then.
+/// the disk is full. There is no such checkpoint, vcpu or list of frames; the pages of a raw output lie too far
+/// apart. There is no file then.
 pub fn extract(
     input: Input<'_>,
     output: &Path,
     options: &Options,
     what: &Extract,
 ) -> Result<Extracted, Error> {
-    match input {
-        Input::Path(path) => {
-            let file = fs::File::open(path).map_err(Error::Open)?;
-            from_descriptor(file.as_fd(), true, output, options, what)
-        }
-        Input::Descriptor(fd) => from_descriptor(fd, false, output, options, what),
-        Input::Positioned(file) => from_file(file, output, options, what),
-        input @ (Input::Reader(_) | Input::Slice(_)) => from_stream(input, output, options, what),
-    }
+    extract_with(input, output, options, what, &|_| {})
 }
 
-fn from_descriptor(
-    fd: BorrowedFd<'_>,
-    is_ours: bool,
-    output: &Path,
-    options: &Options,
-    what: &Extract,
-) -> Result<Extracted, Error> {
-    distinct(fd, output)?;
-    let Some(file) = file::Descriptor::new(fd)? else {
-        return from_stream(Input::Descriptor(fd), output, options, what);
-    };
-    if is_ours {
-        file.advise();
-    }
-    from_file(&file, output, options, what)
-}
-
-/// Extracts from a file whose page contents are read once it is known which ones count.
-fn from_file(
-    file: &dyn ReadAt,
-    output: &Path,
-    options: &Options,
-    what: &Extract,
-) -> Result<Extracted, Error> {
-    if options.decompress && file::compression(file, &[])?.is_some() {
-        return from_stream(Input::Positioned(file), output, options, what);
-    }
-    let new = NewFile::create(output, what.overwrite)?;
-    let size = file.size().map_err(Error::Inspect)?;
-    let place = Place::Input { size };
-    let tap = RefCell::default();
-    let (collected, outcome) = collect(Input::Positioned(file), place, &tap, options, what)?;
-    write(collected, &mut Contents::of(file), new, outcome, what)
-}
-
-/// Extracts from what passes once, by way of a copy.
-fn from_stream(
+/// [`extract`], with a function that is called at each step.
+///
+/// # Errors
+/// The same.
+pub fn extract_with(
     input: Input<'_>,
     output: &Path,
     options: &Options,
     what: &Extract,
+    watch: &dyn Fn(Step),
 ) -> Result<Extracted, Error> {
-    let new = NewFile::create(output, what.overwrite)?;
-    let mut spool = Spool::new(new.directory())?;
-    let tap = RefCell::default();
-    let place = Place::Copy { spool: &mut spool, tap: &tap };
-    let (collected, outcome) = collect(input, place, &tap, options, what)?;
-    let copy = spool.into_file()?;
-    write(collected, &mut Contents::of_copy(&copy), new, outcome, what)
+    let wish = Wish { output, options, what, watch };
+    match input {
+        Input::Path(path) => {
+            let file = fs::File::open(path).map_err(Error::Open)?;
+            wish.from_descriptor(file.as_fd(), true)
+        }
+        Input::Descriptor(fd) => wish.from_descriptor(fd, false),
+        Input::Positioned(file) => wish.from_file(file),
+        input @ (Input::Reader(_) | Input::Slice(_)) => wish.from_stream(input),
+    }
+}
+
+/// What is asked for, whatever the input.
+#[derive(Clone, Copy)]
+struct Wish<'w> {
+    output: &'w Path,
+    options: &'w Options,
+    what: &'w Extract,
+    watch: &'w dyn Fn(Step),
+}
+
+impl Wish<'_> {
+    fn from_descriptor(&self, fd: BorrowedFd<'_>, is_ours: bool) -> Result<Extracted, Error> {
+        distinct(fd, self.output)?;
+        let Some(file) = file::Descriptor::new(fd)? else {
+            return self.from_stream(Input::Descriptor(fd));
+        };
+        if is_ours {
+            file.advise();
+        }
+        self.from_file(&file)
+    }
+
+    /// Extracts from a file whose page contents are read once it is known which ones count.
+    fn from_file(&self, file: &dyn ReadAt) -> Result<Extracted, Error> {
+        if self.options.decompress && file::compression(file, &[])?.is_some() {
+            return self.from_stream(Input::Positioned(file));
+        }
+        let new = NewFile::create(self.output, self.what.overwrite)?;
+        let size = file.size().map_err(Error::Inspect)?;
+        let place = Place::Input { size };
+        let tap = RefCell::default();
+        let (collected, outcome) = self.collect(Input::Positioned(file), place, &tap)?;
+        self.write(collected, Contents::of(file), new, outcome)
+    }
+
+    /// Extracts from what passes once, by way of a copy.
+    fn from_stream(&self, input: Input<'_>) -> Result<Extracted, Error> {
+        let new = NewFile::create(self.output, self.what.overwrite)?;
+        let mut spool = Spool::new(new.directory())?;
+        let tap = RefCell::default();
+        let place = Place::Copy { spool: &mut spool, tap: &tap };
+        let (collected, outcome) = self.collect(input, place, &tap)?;
+        let copy = spool.into_file()?;
+        self.write(collected, Contents::of_copy(&copy), new, outcome)
+    }
+
+    /// Walks through an input.
+    fn collect(
+        &self,
+        mut input: Input<'_>,
+        place: Place<'_>,
+        tap: &RefCell<Tap>,
+    ) -> Result<(Collected, Outcome), Error> {
+        let Wish { options, what, watch, .. } = *self;
+        let watches = matches!(place, Place::Copy { .. });
+        let options = Options { policy: options.policy.clone().with_keep_going(true), ..options.clone() };
+        let mut collector = Collector::new(place, what.checkpoint).with_p2m(what.p2m).with_watch(watch);
+        let mut session = Session::new(&options, Some(&mut collector));
+        if watches {
+            session = session.with_tap(tap);
+        }
+        let mut outcome = verify::drive(&mut input, &mut session);
+        let mut failure = None;
+        if session.position() > 0
+            && let Err(Stop::Failed(error)) = outcome
+        {
+            // What came before the damage is worth having.
+            outcome = session.finish();
+            failure = Some(error);
+        }
+        let report = session.into_report(outcome);
+        let mut collected = collector.finish();
+        match collected.failed.take() {
+            Some(error) => Err(error),
+            None => Ok((collected, Outcome { report: report?, failure })),
+        }
+    }
+
+    /// Writes what was found.
+    fn write(
+        &self,
+        collected: Collected,
+        contents: Contents<'_>,
+        new: NewFile,
+        Outcome { report, failure }: Outcome,
+    ) -> Result<Extracted, Error> {
+        let what = self.what;
+        let Collected { state, uncounted, checkpoints, p2m, order, .. } = collected;
+        if let Some(wanted) = what.checkpoint
+            && checkpoints < wanted
+        {
+            return Err(Error::NoCheckpoint { wanted, complete: checkpoints });
+        }
+        let pfns = what.range();
+        let State { pages, lost, vcpus } = &state;
+        if let Some(missing) = what.vcpus.iter().find(|vcpu| !vcpus.contains_key(vcpu)) {
+            return Err(Error::NoVcpu { wanted: *missing });
+        }
+        let width = report.summary.guest_width.unwrap_or(8);
+        let frames = Frames::of_body(&p2m, width, order).unwrap_or_default();
+        if what.p2m && frames.is_empty() {
+            return Err(Error::NoP2m);
+        }
+        let p2m = what.p2m.then_some(Identity { frames: &frames, width, pages });
+        let count = pages.pages(pfns.clone());
+        let mut contents = Pages::new(contents, count, self.watch).with_p2m(p2m);
+        let bytes = if count == 0 {
+            None
+        } else {
+            let bytes = match what.format {
+                OutputFormat::Elf => {
+                    let chosen = |vcpu: &u32| what.vcpus.is_empty() || what.vcpus.contains(vcpu);
+                    let vcpus = vcpus.iter().filter(|(vcpu, _)| chosen(vcpu));
+                    let description = elf::Description {
+                        guest: report.summary.guest,
+                        xen: report.summary.xen,
+                        vcpus: vcpus.map(|(vcpu, saved)| (*vcpu, saved.registers())).collect(),
+                    };
+                    elf::write(new.file(), &state, &pfns, &mut contents, &description)?
+                }
+                OutputFormat::Lime => lime::write(new.file(), pages, &pfns, &mut contents)?,
+                OutputFormat::Raw => {
+                    if what.pfns.is_none() {
+                        raw::refuse_sparse(pages)?;
+                    }
+                    raw::write(new.file(), pages, &pfns, &mut contents)?
+                }
+            };
+            new.publish()?;
+            Some(bytes)
+        };
+        let end = match what.pfns {
+            Some(_) => pfns.end,
+            None => pages.end().max(lost.end()),
+        };
+        Ok(Extracted {
+            report,
+            bytes,
+            pages: count,
+            vcpus: vcpus.keys().copied().collect(),
+            missing: pages.gaps(pfns.start..end.max(pfns.start)),
+            lost: lost.runs(pfns),
+            checkpoints,
+            uncounted,
+            failure,
+        })
+    }
 }
 
 /// What came of walking through an input.
 struct Outcome {
     report: Report,
     failure: Option<Error>,
-}
-
-/// Walks through an input.
-fn collect(
-    mut input: Input<'_>,
-    place: Place<'_>,
-    tap: &RefCell<Tap>,
-    options: &Options,
-    what: &Extract,
-) -> Result<(Collected, Outcome), Error> {
-    let watches = matches!(place, Place::Copy { .. });
-    let options = Options { policy: options.policy.clone().with_keep_going(true), ..options.clone() };
-    let mut collector = Collector::new(place, what.checkpoint);
-    let mut session = Session::new(&options, Some(&mut collector));
-    if watches {
-        session = session.with_tap(tap);
-    }
-    let mut outcome = verify::drive(&mut input, &mut session);
-    let mut failure = None;
-    if session.position() > 0
-        && let Err(Stop::Failed(error)) = outcome
-    {
-        // What came before the damage is worth having.
-        outcome = session.finish();
-        failure = Some(error);
-    }
-    let report = session.into_report(outcome);
-    let mut collected = collector.finish();
-    match collected.failed.take() {
-        Some(error) => Err(error),
-        None => Ok((collected, Outcome { report: report?, failure })),
-    }
-}
-
-/// Writes what was found.
-fn write(
-    collected: Collected,
-    contents: &mut Contents<'_>,
-    new: NewFile,
-    Outcome { report, failure }: Outcome,
-    what: &Extract,
-) -> Result<Extracted, Error> {
-    let Collected { state, uncounted, checkpoints, .. } = collected;
-    if let Some(wanted) = what.checkpoint
-        && checkpoints < wanted
-    {
-        return Err(Error::NoCheckpoint { wanted, complete: checkpoints });
-    }
-    let pfns = what.range();
-    let State { pages, lost, vcpus } = &state;
-    if let Some(missing) = what.vcpus.iter().find(|vcpu| !vcpus.contains_key(vcpu)) {
-        return Err(Error::NoVcpu { wanted: *missing });
-    }
-    let count = pages.pages(pfns.clone());
-    let bytes = if count == 0 {
-        None
-    } else {
-        let bytes = match what.format {
-            OutputFormat::Elf => {
-                let chosen = |vcpu: &u32| what.vcpus.is_empty() || what.vcpus.contains(vcpu);
-                let vcpus = vcpus.iter().filter(|(vcpu, _)| chosen(vcpu));
-                let description = elf::Description {
-                    guest: report.summary.guest,
-                    xen: report.summary.xen,
-                    vcpus: vcpus.map(|(vcpu, saved)| (*vcpu, saved.registers())).collect(),
-                };
-                elf::write(new.file(), &state, &pfns, contents, &description)?
-            }
-            OutputFormat::Lime => lime::write(new.file(), pages, &pfns, contents)?,
-            OutputFormat::Raw => {
-                if what.pfns.is_none() {
-                    raw::refuse_sparse(pages)?;
-                }
-                raw::write(new.file(), pages, &pfns, contents)?
-            }
-        };
-        new.publish()?;
-        Some(bytes)
-    };
-    let end = match what.pfns {
-        Some(_) => pfns.end,
-        None => pages.end().max(lost.end()),
-    };
-    Ok(Extracted {
-        report,
-        bytes,
-        pages: count,
-        vcpus: vcpus.keys().copied().collect(),
-        missing: pages.gaps(pfns.start..end.max(pfns.start)),
-        lost: lost.runs(pfns),
-        checkpoints,
-        uncounted,
-        failure,
-    })
 }

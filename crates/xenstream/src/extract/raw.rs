@@ -6,8 +6,9 @@ use std::ops::Range;
 use xenstream_core::wire::PAGE_SIZE;
 
 use crate::Error;
-use crate::extract::contents::{Contents, set_length};
+use crate::extract::contents::set_length;
 use crate::extract::extents::Extents;
+use crate::extract::pages::Pages;
 
 /// Bytes of holes that a file may have in any case: a guest has them below 4 GiB.
 const HOLES: u64 = 4 << 30;
@@ -29,12 +30,12 @@ pub(super) fn write(
     out: &File,
     pages: &Extents,
     pfns: &Range<u64>,
-    contents: &mut Contents<'_>,
+    contents: &mut Pages<'_>,
 ) -> Result<u64, Error> {
     let mut end = 0;
     for extent in pages.within(pfns.clone()) {
         let to = (extent.pfn - pfns.start).saturating_mul(PAGE_SIZE);
-        contents.copy(extent.at, extent.bytes(), out, to)?;
+        contents.write(extent, out, to)?;
         end = to.saturating_add(extent.bytes());
     }
     set_length(out, end)?;

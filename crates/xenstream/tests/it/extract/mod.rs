@@ -6,5 +6,6 @@ mod damaged;
 mod elf;
 mod formats;
 mod hostile;
+mod p2m;
 mod real;
 mod sources;
