@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use xenstream::Report;
 use xenstream::scrub::{Scrub, Scrubbed, remains, scrub};
 
 use crate::args::{Judging, PathOrDash};
@@ -73,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     match ends.rewrite::<Arguments, _>(|input, output| scrub(input, output, &options, what)) {
         Ok(scrubbed) => {
             tell(&mut anstream::stderr().lock(), arguments, what, &scrubbed)?;
-            Ok(status::of(&scrubbed.report))
+            let refused = scrubbed.output.filter(|_| scrubbed.bytes.is_none());
+            Ok(status::of(&refused.unwrap_or(scrubbed.report)))
         }
         Err(error) => {
             ends.failure(&error);
@@ -84,11 +86,15 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 
 fn tell(out: &mut impl Write, arguments: &Arguments, what: Scrub, scrubbed: &Scrubbed) -> io::Result<()> {
     let report = &scrubbed.report;
-    if report.is_valid() && arguments.quiet {
+    if report.is_valid() && scrubbed.bytes.is_some() && arguments.quiet {
         return Ok(());
     }
     output::report(out, arguments.input.name(), report)?;
     let Some(bytes) = scrubbed.bytes else {
+        if let Some(violation) = scrubbed.output.as_ref().and_then(Report::violation) {
+            writeln!(out, "not scrubbed: the output would be refused: {}", violation.message())?;
+            return out.flush();
+        }
         let why = if arguments.damaged {
             "the input is in no known format"
         } else {

@@ -40,6 +40,7 @@ pub fn scrub(data: &[u8]) {
         }
         None => refused(&scrubbed.report, what),
     }
+    assert_eq!(scrubbed.output.is_some(), scrubbed.bytes.is_some(), "what comes out is judged");
     if expected.is_valid() {
         same_shape(&expected, &out, &options);
     }

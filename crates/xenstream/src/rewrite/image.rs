@@ -81,11 +81,6 @@ impl<'i> Image<'i> {
         self.size += bytes.len() as u64;
     }
 
-    /// Bytes of the output.
-    pub(super) fn length(&self) -> u64 {
-        self.size
-    }
-
     /// The output's stretches, in order.
     pub(super) fn stretches(&self) -> impl Iterator<Item = Stretch<'_>> {
         let ends = self.segments.iter().skip(1).map(|next| next.at).chain([self.size]);
@@ -158,7 +153,7 @@ mod tests {
         image.copy(20..22, &patches);
         image.copy(22..24, &patches);
         let whole = [10, 11, 200, 201, 14, 7, 8, 9, 20, 21, 22, 23];
-        assert_eq!(image.length(), whole.len() as u64);
+        assert_eq!(image.size, whole.len() as u64);
         for start in 0..=whole.len() {
             for length in 0..=whole.len() + 1 {
                 let mut bytes = vec![0; length];

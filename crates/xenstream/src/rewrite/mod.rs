@@ -19,17 +19,17 @@ mod container;
 mod document;
 mod image;
 pub(crate) mod input;
+mod judge;
 mod log;
 mod normalise;
 pub(crate) mod open;
 mod patches;
 mod plain;
 mod repair;
-pub(crate) mod sink;
 pub(crate) mod spool;
 mod survey;
 mod target;
-mod write;
+pub(crate) mod write;
 
 use std::fs;
 use std::io::Write;
@@ -45,8 +45,9 @@ use self::image::Image;
 use self::log::Log;
 use self::open::{Opened, open};
 use self::survey::{Finding, Surveyed, survey};
+use self::write::deliver;
 use crate::source::file::ReadAt;
-use crate::{Compression, Error, Input, NewFile, Options, Report, Verdict, verify};
+use crate::{Compression, Error, Input, Options, Report, Verdict, verify};
 
 /// Where a rewritten stream goes.
 #[non_exhaustive]
@@ -399,26 +400,13 @@ fn fact_of(violation: &Violation, target: Option<Target>) -> Option<Fact> {
 
 /// Writes what was judged, and for a file that is not compressed judges it once more as it was written.
 fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options, zstd: bool) -> Result<u64, Error> {
-    let failure = |failure| match failure {
-        write::Failure::Read(offset, source) => Error::Read { offset, source },
-        write::Failure::Write(offset, source) => Error::of_output(offset, source),
-    };
-    match output {
-        Output::Path { path, overwrite } => {
-            let new = NewFile::create(path, overwrite)?;
-            let bytes = if zstd {
-                write::compressed(image, &mut new.file()).map_err(failure)?
-            } else {
-                let bytes = write::to_file(image, new.file()).map_err(failure)?;
-                if !verify(Input::Positioned(&write::Written(new.file())), judging, &mut ())?.is_valid() {
-                    return Err(Error::Changed);
-                }
-                bytes
-            };
-            new.publish()?;
-            Ok(bytes)
+    deliver(output, |out| {
+        let bytes = if zstd { out.compressed(image)? } else { out.image(image)? };
+        match out.written().filter(|_| !zstd) {
+            Some(written) if !verify(Input::Positioned(&written), judging, &mut ())?.is_valid() => {
+                Err(Error::Changed)
+            }
+            _ => Ok((bytes, true)),
         }
-        Output::Writer(writer) if zstd => write::compressed(image, writer).map_err(failure),
-        Output::Writer(writer) => write::to_writer(image, writer).map_err(failure),
-    }
+    })
 }

@@ -1,7 +1,6 @@
 //! Opens what is to be rewritten: something that is read at any place, or bytes in order.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -35,7 +34,7 @@ pub(crate) fn open<R>(
         Input::Descriptor(fd) => from_descriptor(fd, false, output, options, rewrite),
         Input::Positioned(file) => from_file(file, options, rewrite),
         Input::Reader(reader) => from_stream(&mut stream::Reader(reader), options, rewrite),
-        Input::Slice(bytes) => from_file(&Memory(bytes), options, rewrite),
+        Input::Slice(bytes) => from_file(&bytes, options, rewrite),
     }
 }
 
@@ -89,21 +88,5 @@ pub(crate) fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error
     match fs::metadata(output) {
         Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),
         _ => Ok(()),
-    }
-}
-
-/// An image in memory.
-struct Memory<'a>(&'a [u8]);
-
-impl ReadAt for Memory<'_> {
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
-        let n = rest.len().min(bytes.len());
-        bytes[..n].copy_from_slice(&rest[..n]);
-        Ok(n)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.0.len() as u64)
     }
 }

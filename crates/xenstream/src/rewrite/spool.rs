@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::holes::write_with_holes;
 use crate::rewrite::input::Bytes;
+use crate::rewrite::write::Sink;
 use crate::session::{Session, Stop};
 use crate::source::file::ReadAt;
 use crate::{Error, Options};
@@ -36,7 +36,7 @@ pub(crate) fn spool(
     };
     let file = file.map_err(Error::Create)?;
     let mut window = vec![0; WINDOW];
-    let mut size = 0;
+    let mut out = Sink::file(&file);
     let mut session = Session::new(options, None);
     let mut stopped = false;
     loop {
@@ -53,8 +53,7 @@ pub(crate) fn spool(
             break;
         }
         let bytes = &window[..n];
-        write_with_holes(&file, bytes, size)?;
-        size += n as u64;
+        out.write_sparse(bytes).map_err(|error| out.failure(error))?;
         if is_live && !stopped {
             match session.push(bytes) {
                 Ok(_) => {}
@@ -63,7 +62,7 @@ pub(crate) fn spool(
             }
         }
     }
-    file.set_len(size).map_err(|error| Error::of_output(size, error))?;
+    let size = out.finish().map_err(|error| out.failure(error))?;
     Ok(Spool { file, size })
 }
 

@@ -11,7 +11,7 @@ use xenstream_core::wire::libxc::{self, Place, page};
 use xenstream_core::wire::xl;
 use xenstream_core::{Framing, Header, Layer, Leave, Record, Rule};
 
-use crate::rewrite::sink::Sink;
+use crate::rewrite::write::Sink;
 use crate::scrub::Scrub;
 use crate::scrub::body::flat::blank;
 use crate::scrub::body::{Context, Step, Walk, count_only};
@@ -80,7 +80,7 @@ impl Filter {
     }
 
     /// Bytes that have passed the verifier, and what it said of them.
-    pub(super) fn pass(&mut self, said: &mut Events, mut bytes: &[u8], out: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn pass(&mut self, said: &mut Events, mut bytes: &[u8], out: &mut Sink<'_>) -> io::Result<()> {
         self.events.append(&mut said.queue);
         loop {
             self.settle(out)?;
@@ -96,7 +96,7 @@ impl Filter {
     }
 
     /// Bytes that were passed over, and what the verifier said after them.
-    pub(super) fn skip(&mut self, said: &mut Events, mut bytes: u64, out: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn skip(&mut self, said: &mut Events, mut bytes: u64, out: &mut Sink<'_>) -> io::Result<()> {
         // Nothing is said inside of what is passed over.
         while bytes > 0 {
             self.settle(out)?;
@@ -112,7 +112,7 @@ impl Filter {
 
     /// The stream, or the input, has ended, or the verifier refused what comes next for a broken rule: nothing more is
     /// known.
-    pub(super) fn end(&mut self, refused: Option<Rule>, out: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn end(&mut self, refused: Option<Rule>, out: &mut Sink<'_>) -> io::Result<()> {
         // What ends because there is no more of it is right up to there.
         let refused = refused.filter(|rule| rule.entry().framing != Framing::Ends { leave: Leave::All });
         match refused {
@@ -135,7 +135,7 @@ impl Filter {
     }
 
     /// Performs the actions that are due before the next byte.
-    fn settle(&mut self, out: &mut dyn Sink) -> io::Result<()> {
+    fn settle(&mut self, out: &mut Sink<'_>) -> io::Result<()> {
         loop {
             if let At::Body(walk) = &mut self.at {
                 if let Some(stays) = walk.release() {
@@ -165,7 +165,7 @@ impl Filter {
         }
     }
 
-    fn apply(&mut self, event: Event, out: &mut dyn Sink) -> io::Result<()> {
+    fn apply(&mut self, event: Event, out: &mut Sink<'_>) -> io::Result<()> {
         if matches!(self.at, At::Damage) {
             return Ok(());
         }
@@ -229,7 +229,7 @@ impl Filter {
     }
 
     /// Takes some bytes, one at least.
-    fn take(&mut self, bytes: &[u8], out: &mut dyn Sink) -> io::Result<usize> {
+    fn take(&mut self, bytes: &[u8], out: &mut Sink<'_>) -> io::Result<usize> {
         let walk = match &mut self.at {
             At::Header => {
                 self.held.extend_from_slice(bytes);
@@ -298,7 +298,7 @@ impl Filter {
     }
 
     /// Bytes that become zero unread.
-    fn blank(&mut self, n: u64, out: &mut dyn Sink) -> io::Result<()> {
+    fn blank(&mut self, n: u64, out: &mut Sink<'_>) -> io::Result<()> {
         match &mut self.at {
             At::Body(walk) => walk.passed(n),
             At::Header | At::Padding(_) | At::Damage => {}
@@ -308,7 +308,7 @@ impl Filter {
     }
 
     /// What was kept back stays, or goes but for the count that it begins with.
-    fn release(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+    fn release(&mut self, fate: Fate, out: &mut Sink<'_>) -> io::Result<()> {
         let mut rest = std::mem::take(&mut self.spooled);
         if rest == 0 {
             return Ok(());
@@ -343,7 +343,7 @@ impl Filter {
     }
 
     /// Nothing is known from here on; what of a body was not yet known to be structure is not.
-    fn damage(&mut self, fate: Fate, out: &mut dyn Sink) -> io::Result<()> {
+    fn damage(&mut self, fate: Fate, out: &mut Sink<'_>) -> io::Result<()> {
         self.release(fate, out)?;
         let held = self.held.len();
         match &mut self.at {

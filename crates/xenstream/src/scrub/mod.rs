@@ -32,10 +32,10 @@ use self::events::{Ear, Events};
 use self::filter::Filter;
 use crate::rewrite::input::{Bytes, File};
 use crate::rewrite::open::{Opened, open};
-use crate::rewrite::sink::{Plain, Sink, Sparse};
+use crate::rewrite::write::{Sink, deliver};
 use crate::session::{Session, Stop};
 use crate::source::file::WINDOW;
-use crate::{Error, Input, NewFile, Options, Report};
+use crate::{Error, Input, Options, Report};
 
 /// What is blanked beside the contents of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,9 @@ pub struct Scrubbed {
     /// What the input was found to be. Of an invalid stream there is an output only if
     /// [damaged](Scrub::damaged) ones were asked for.
     pub report: Report,
-    /// Bytes of the output; `None` if the input was refused.
+    /// What the output was found to be; `None` if the input was refused.
+    pub output: Option<Report>,
+    /// Bytes of the output; `None` if the input was refused, or the output of a valid input would be.
     pub bytes: Option<u64>,
     /// Where it is not known any more what is what in a damaged stream: from here on the output is zero.
     pub zero_from: Option<u64>,
@@ -119,34 +121,28 @@ fn to_output(
     options: &Options,
     what: Scrub,
 ) -> Result<Scrubbed, Error> {
-    match output {
-        Output::Path { path, overwrite } => {
-            let new = NewFile::create(path, overwrite)?;
-            let scrubbed = run(input, &mut Sparse::new(new.file()), options, what)?;
-            if scrubbed.bytes.is_some() {
-                new.publish()?;
-            }
-            Ok(scrubbed)
-        }
-        Output::Writer(writer) => run(input, &mut Plain::new(writer), options, what),
-    }
+    deliver(output, |out| {
+        let scrubbed = run(input, out, options, what)?;
+        let is_complete = scrubbed.bytes.is_some();
+        Ok((scrubbed, is_complete))
+    })
 }
 
 /// Scrubs one stream, up to its end or, if it is damaged, the input's.
-fn run(input: &mut dyn Bytes, out: &mut dyn Sink, options: &Options, what: Scrub) -> Result<Scrubbed, Error> {
+fn run(input: &mut dyn Bytes, out: &mut Sink<'_>, options: &Options, what: Scrub) -> Result<Scrubbed, Error> {
     let policy = options.policy.clone().with_keep_going(what.damaged);
     let options = Options { policy, ..options.clone() };
     let events = RefCell::default();
     let mut observer = Ear(&events);
     let mut session = Session::new(&options, Some(&mut observer));
     session.compression = input.compression();
+    out.judge(&options);
     let mut work = Work {
         input,
         out,
         events: &events,
         filter: Filter::new(what),
         window: vec![0; WINDOW],
-        written: 0,
         behind: 0,
         follows: None,
         ended: false,
@@ -169,19 +165,23 @@ fn run(input: &mut dyn Bytes, out: &mut dyn Sink, options: &Options, what: Scrub
         Err(_) => None,
     };
     session.bytes_read = work.input.bytes_read();
+    let is_file = work.input.reads_on();
     let zero_from = bytes.and(work.filter.damaged_from());
-    Ok(Scrubbed { report: session.into_report(outcome)?, bytes, zero_from })
+    let report = session.into_report(outcome)?;
+    let output = if bytes.is_some() { out.judged(is_file)? } else { None };
+    // What was wrong before may be wrong still.
+    let is_refused = report.is_valid() && output.as_ref().is_some_and(|output| !output.is_valid());
+    Ok(Scrubbed { report, output, bytes: bytes.filter(|_| !is_refused), zero_from })
 }
 
 /// A stream on its way from the input to the output.
-struct Work<'w> {
+struct Work<'w, 'o> {
     input: &'w mut dyn Bytes,
-    out: &'w mut dyn Sink,
+    out: &'w mut Sink<'o>,
     /// What the verifier said.
     events: &'w RefCell<Events>,
     filter: Filter,
     window: Vec<u8>,
-    written: u64,
     /// Bytes that were read and lie behind the stream's end, or behind what it is refused for.
     behind: u64,
     /// What those are.
@@ -190,7 +190,7 @@ struct Work<'w> {
     ended: bool,
 }
 
-impl Work<'_> {
+impl Work<'_, '_> {
     /// Takes the stream up to its end or what it is refused for.
     fn drive(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
         while !session.is_ended() {
@@ -230,7 +230,6 @@ impl Work<'_> {
         }
         let Some(n) = self.input.skip(blank)? else { return Ok(false) };
         let verdict = session.skip(n);
-        self.written += n;
         self.filter.skip(&mut self.events.borrow_mut(), n, self.out).map_err(|error| self.failure(error))?;
         verdict.map(|()| true)
     }
@@ -256,7 +255,6 @@ impl Work<'_> {
         self.behind = read as u64 - judged;
         let after = &window[judged as usize..read];
         self.follows = (!after.is_empty()).then(|| Follows::of(after));
-        self.written += judged;
         let bytes = &window[..read - self.behind as usize];
         self.filter
             .pass(&mut self.events.borrow_mut(), bytes, self.out)
@@ -272,8 +270,7 @@ impl Work<'_> {
         if self.filter.damaged_from().is_some() || self.input.reads_on() {
             self.rest(Work::blank)?;
         }
-        self.out.flush().map_err(|error| self.failure(error))?;
-        Ok(self.written)
+        self.out.finish().map_err(|error| self.failure(error))
     }
 
     /// Takes what is left of the input.
@@ -291,11 +288,10 @@ impl Work<'_> {
     }
 
     fn blank(&mut self, n: u64) -> Result<(), Error> {
-        self.written += n;
         self.out.zeros(n).map_err(|error| self.failure(error))
     }
 
     fn failure(&self, source: io::Error) -> Error {
-        Error::of_output(self.written, source)
+        self.out.failure(source)
     }
 }

@@ -70,6 +70,16 @@ pub trait ReadAt {
 /// An image in memory, read as a file is.
 impl ReadAt for Vec<u8> {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.as_slice().read_at(bytes, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.as_slice().size()
+    }
+}
+
+impl ReadAt for &[u8] {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
         let n = rest.len().min(bytes.len());
         bytes[..n].copy_from_slice(&rest[..n]);

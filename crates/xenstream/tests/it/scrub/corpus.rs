@@ -34,6 +34,9 @@ fn scrubbing_keeps_streams_valid() {
                 assert!(report.is_valid() || what.damaged, "{path}, {profile}, {what:?}");
                 assert_eq!(scrubbed.bytes, Some(bytes.len() as u64));
                 assert_eq!(out.len(), bytes.len(), "{path}, {profile}, {what:?}");
+                let judged = scrubbed.output.unwrap();
+                let read_again = read(&out, &options(profile)).0;
+                assert_eq!(judged.violation(), read_again.violation(), "{path}, {profile}, {what:?}");
                 for (other, (before, records)) in Profile::ALL.into_iter().zip(&before) {
                     // Of what one profile refuses, little may be left that another would have taken.
                     if before.is_valid() && report.is_valid() {

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use xenstream::scrub::{Output, Scrub, Scrubbed, scrub};
-use xenstream::{Compression, Error, Input, Options, Policy, ReadAt};
+use xenstream::{Compression, Error, Input, Level, Options, Policy, ReadAt, Rule};
 use xenstream_synth::image::{Contents, Shape};
 use xenstream_synth::valid::{self, Machine};
 
@@ -239,6 +239,28 @@ fn trailing_bytes_are_blank_in_files_only() {
         assert_eq!(result.unwrap().zero_from, None);
         assert_eq!((out.len(), reader.len()), (bytes.len(), 10_000));
     }
+}
+
+/// Bytes after the stream become zeros, which have a rule of their own.
+#[test]
+fn an_output_that_is_refused_is_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out");
+    let behind = [&image()[..], &[7; 100]].concat();
+    let policy = Policy::spec().with_level(Rule::StreamTrailingZeros, Level::Deny).unwrap();
+    let output = Output::Path { path: &path, overwrite: false };
+    let scrubbed =
+        scrub(Input::Slice(&behind), output, &Options::new(policy.clone()), Scrub::MEMORY).unwrap();
+    assert!(scrubbed.report.is_valid());
+    let refused = scrubbed.output.as_ref().and_then(|output| output.violation());
+    assert_eq!(refused.map(|violation| violation.rule), Some(Rule::StreamTrailingZeros));
+    assert_eq!((scrubbed.bytes, count(directory.path())), (None, 0));
+
+    // In a pipe they are left alone.
+    let mut reader = &behind[..];
+    let output = Output::Writer(&mut io::sink());
+    let scrubbed = scrub(Input::Reader(&mut reader), output, &Options::new(policy), Scrub::MEMORY).unwrap();
+    assert!(scrubbed.output.is_some_and(|output| output.is_valid()) && scrubbed.bytes.is_some());
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! The second verifier, which looks at what comes out while it is written.
+
+use xenstream_core::Follows;
+
+use crate::session::{Session, Stop};
+use crate::{Error, Options, Report};
+
+/// Zeros that are pushed at a time, where the verifier looks at them.
+static ZEROS: [u8; 4096] = [0; 4096];
+
+/// A verifier of an output. It judges as in a pipe: what takes a second walk is not looked at.
+pub(super) struct Judge {
+    session: Session<'static>,
+    stopped: Option<Stop>,
+    /// What comes after the stream.
+    follows: Option<Follows>,
+}
+
+impl Judge {
+    pub(super) fn new(options: &Options) -> Judge {
+        Judge { session: Session::new(options, None), stopped: None, follows: None }
+    }
+
+    /// The next bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.stopped.is_some() {
+            return;
+        }
+        match self.session.push(bytes) {
+            Ok(taken) if taken < bytes.len() => {
+                let after = &bytes[taken..];
+                let follows = self.follows.map_or_else(|| Follows::of(after), |before| before.and(after));
+                self.follows = Some(follows);
+            }
+            Ok(_) => {}
+            Err(stop) => self.stopped = Some(stop),
+        }
+    }
+
+    /// The next bytes, which are zero.
+    pub(super) fn zeros(&mut self, mut n: u64) {
+        while n > 0 && self.stopped.is_none() {
+            let skippable = self.session.need().skippable.min(n);
+            if skippable > 0 {
+                self.stopped = self.session.skip(skippable).err();
+                n -= skippable;
+                continue;
+            }
+            let some = n.min(ZEROS.len() as u64);
+            self.push(&ZEROS[..some as usize]);
+            // After the stream, all that comes here is as these.
+            n -= if self.session.is_ended() { n } else { some };
+        }
+    }
+
+    /// The output is complete.
+    pub(super) fn finish(mut self, is_file: bool) -> Result<Report, Error> {
+        let outcome = match (self.stopped, self.follows.filter(|_| is_file)) {
+            (Some(stop), _) => Err(stop),
+            (None, Some(follows)) => self.session.trailing_data(follows).and_then(|()| self.session.finish()),
+            (None, None) => self.session.finish(),
+        };
+        self.session.into_report(outcome)
+    }
+}
