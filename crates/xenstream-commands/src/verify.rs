@@ -11,7 +11,7 @@ use xenstream::{Error, Options, Profile, Report, json};
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::descriptor::is_unusable;
-use crate::listing::Listing;
+use crate::listing::listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
@@ -116,7 +116,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
         let mut out = if arguments.json { output::stdout() } else { output::text() };
         let mut tally = Tally::default();
         let mut written = Ok(());
-        let observer = |path: &Path| meter.observer(arguments.verbose.then(|| Listing::new(path)));
+        let observer =
+            |path: &Path| meter.observer(arguments.verbose.then(|| listing(output::text(), Some(path))));
         verify_all(
             &targets,
             &options,
@@ -126,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
                 let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
                 let listing = observer.and_then(|watched| watched.into_inner(bytes));
                 written = meter.print(|| {
-                    listing.map_or(Ok(()), Listing::finish)?;
+                    listing.map_or(Ok(()), |listing| listing.finish(bytes).finish())?;
                     match &result {
                         Ok(report) if passed_over => {
                             let reason = tally.pass_over(&path, report);

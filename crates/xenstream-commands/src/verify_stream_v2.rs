@@ -13,7 +13,7 @@ use clap::{Args, Parser, ValueEnum};
 use rustix::fs::{SeekFrom, seek};
 use xenstream::{Error, Format, Hint, Input, Options, Policy, Report, Violation, verify};
 
-use crate::listing::Listing;
+use crate::listing::listing;
 use crate::{descriptor, output};
 
 /// The name of Xen's tool, which also begins each message to the system log.
@@ -134,9 +134,10 @@ fn verify_descriptor(number: RawFd, options: &Options, voice: &Voice) -> io::Res
 
 fn read(input: Input<'_>, options: &Options, voice: &Voice) -> io::Result<Result<Report, Error>> {
     let Some(out) = voice.details() else { return Ok(verify(input, options, &mut ())) };
-    let mut listing = Listing::to(out);
+    let mut listing = listing(out, None);
     let result = verify(input, options, &mut listing);
-    listing.finish()?;
+    let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
+    listing.finish(bytes).finish()?;
     Ok(result)
 }
 

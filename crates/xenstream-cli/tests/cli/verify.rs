@@ -106,11 +106,11 @@ fn verbose_lists_the_records_and_folds_memory() {
     let end = offset(first + 3);
     let run_of_pages =
         format!("{} libxc 3-5 PAGE_DATA 3 records, 1 page of 21 entries, up to {end}", offset(first));
-    assert_eq!(words[8].join(" "), run_of_pages);
-    assert_eq!(words[9].join(" "), format!("{end} libxc 6 VERIFY 0 bytes"));
+    assert_eq!(words[9].join(" "), run_of_pages);
+    assert_eq!(words[10].join(" "), format!("{end} libxc 6 VERIFY 0 bytes"));
     let (at, behind) = (offset(first + 4), offset(first + 5));
     assert_eq!(
-        words[10].join(" "),
+        words[11].join(" "),
         format!("{at} libxc 7 PAGE_DATA 1 record, 1 page of 2 entries, up to {behind}")
     );
     assert_eq!(words[0][1..3], ["xl", "header"]);

@@ -126,9 +126,8 @@ impl Snapshot {
         let options = Options { policy: options.policy.clone().with_keep_going(true), ..options.clone() };
         let options = options.with_decompression(false);
         let size = file.size().map_err(Error::Inspect)?;
-        let mut rows = Rows::default();
         let mut both = Both {
-            inspector: Inspector::new(&mut rows),
+            inspector: Inspector::new(Rows::default()),
             collector: Collector::new(Place::Input { size }, None),
         };
         let mut session = Session::new(&options, Some(&mut both));
@@ -136,9 +135,8 @@ impl Snapshot {
         let position = session.position();
         let report = session.into_report(outcome)?;
         let Both { inspector, collector } = both;
-        inspector.finish(position);
+        let Rows { mut records, is_cut, .. } = inspector.finish(position);
         let collected = collector.finish();
-        let Rows { mut records, is_cut, .. } = rows;
         for found in records.values_mut() {
             found.body.end = found.body.end.min(size).max(found.body.start);
         }
@@ -201,12 +199,12 @@ impl Sink for Rows {
 }
 
 /// Hears for an inspector and for what collects pages.
-struct Both<'s> {
-    inspector: Inspector<'s>,
+struct Both {
+    inspector: Inspector<Rows>,
     collector: Collector<'static>,
 }
 
-impl Observer for Both<'_> {
+impl Observer for Both {
     fn wants_body(&mut self, record: &Record) -> bool {
         let inspector = self.inspector.wants_body(record);
         self.collector.wants_body(record) || inspector

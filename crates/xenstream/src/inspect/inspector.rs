@@ -1,6 +1,5 @@
 //! From what the core tells to rows.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use xenstream_core::wire::libxc::types;
@@ -10,7 +9,7 @@ use xenstream_core::{Header, Layer, Observer, Pfns, Record};
 
 use crate::inspect::content::{Datum, Value, Values};
 use crate::inspect::decode::{self, Body};
-use crate::inspect::tap::Tap;
+use crate::inspect::tap::Bytes;
 use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 use xenstream_core::wire::layout::Show;
 
@@ -22,15 +21,14 @@ use xenstream_core::wire::layout::Show;
 /// use xenstream::{Input, Options, verify};
 ///
 /// let mut rows = Vec::new();
-/// let mut sink = |row: Row| rows.push(row);
-/// let mut inspector = Inspector::new(&mut sink);
+/// let mut inspector = Inspector::new(|row: Row| rows.push(row));
 /// let report = verify(Input::Slice(b"LibxlFmt\0\0\0\x02\0\0\0\0"), &Options::default(), &mut inspector).unwrap();
 /// inspector.finish(report.summary.bytes);
 /// assert_eq!(rows[0].to_string(), "0 libxl header: order little, options 0x0");
 /// ```
-pub struct Inspector<'s> {
-    sink: &'s mut dyn Sink,
-    tap: Option<&'s RefCell<Tap>>,
+pub struct Inspector<S, B = ()> {
+    sink: S,
+    tap: B,
     /// There is a container around the libxl or libxc stream.
     contained: bool,
     in_libxl: bool,
@@ -51,13 +49,20 @@ struct Open {
     batch: Batch,
 }
 
-impl<'s> Inspector<'s> {
+impl<S: Sink> Inspector<S> {
     /// An inspector that tells its rows to this sink. Bytes it has none: an observer sees no headers of records. For
     /// those there is [`inspect`](crate::inspect::inspect()).
-    pub fn new(sink: &'s mut dyn Sink) -> Inspector<'s> {
+    pub fn new(sink: S) -> Inspector<S> {
+        Inspector::tapped(sink, ())
+    }
+}
+
+impl<S: Sink, B: Bytes> Inspector<S, B> {
+    /// The same, with bytes for the sink too.
+    pub(super) fn tapped(sink: S, tap: B) -> Inspector<S, B> {
         Inspector {
             sink,
-            tap: None,
+            tap,
             contained: false,
             in_libxl: false,
             libxl_order: Order::Little,
@@ -68,16 +73,12 @@ impl<'s> Inspector<'s> {
         }
     }
 
-    /// The same, with bytes for the sink too.
-    pub(super) fn with_tap(mut self, tap: &'s RefCell<Tap>) -> Inspector<'s> {
-        self.tap = Some(tap);
-        self
-    }
-
-    /// Nothing more comes, and this many bytes of the stream have passed. Reports the last row.
-    pub fn finish(mut self, bytes: u64) {
+    /// Hands over the last row, at the end of the stream or of what was read of it, and returns the sink. `bytes` of the
+    /// stream have passed.
+    pub fn finish(mut self, bytes: u64) -> S {
         let torn = self.open.as_ref().is_some_and(|open| open.head.end() > bytes);
         self.close(torn, u64::MAX);
+        self.sink
     }
 
     /// Something begins.
@@ -87,7 +88,7 @@ impl<'s> Inspector<'s> {
             // The last entry of a chain may claim to be longer than its record.
             self.wanted = 0..0;
         }
-        if self.sink.begin(&head) && self.tap.is_some() {
+        if self.sink.begin(&head) && self.tap.tap().is_some() {
             // An entry lies inside its record, which may be wanted whole.
             self.wanted.start = if self.wanted.is_empty() { head.offset } else { self.wanted.start };
             self.wanted.end = self.wanted.end.max(head.end());
@@ -114,7 +115,7 @@ impl<'s> Inspector<'s> {
 
     fn row(&mut self, row: Row) {
         self.sink.row(row);
-        if let Some(tap) = self.tap
+        if let Some(tap) = self.tap.tap()
             && !self.sink.wants_more()
         {
             tap.borrow_mut().abandoned = true;
@@ -123,7 +124,7 @@ impl<'s> Inspector<'s> {
 
     /// Hands wanted bytes over that lie in front of this offset and have passed.
     fn hand_over(&mut self, end: u64) {
-        let Some(tap) = self.tap.filter(|_| !self.wanted.is_empty()) else { return };
+        let Some(tap) = self.tap.tap().filter(|_| !self.wanted.is_empty()) else { return };
         let tap = tap.borrow();
         let (offset, bytes) = tap.kept(self.wanted.start..self.wanted.end.min(end));
         if !bytes.is_empty() {
@@ -148,7 +149,7 @@ impl<'s> Inspector<'s> {
     }
 }
 
-impl Observer for Inspector<'_> {
+impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
     fn wants_body(&mut self, record: &Record) -> bool {
         if decode::is_configuration(record) {
             // Nothing else tells of it. Of libvirt's the fields that announce it belong to the header.

@@ -71,6 +71,24 @@ impl<F: FnMut(Row)> Sink for F {
     }
 }
 
+impl Sink for &mut dyn Sink {
+    fn begin(&mut self, head: &Head) -> bool {
+        (**self).begin(head)
+    }
+
+    fn bytes(&mut self, offset: u64, bytes: &[u8]) {
+        (**self).bytes(offset, bytes);
+    }
+
+    fn row(&mut self, row: Row) {
+        (**self).row(row);
+    }
+
+    fn wants_more(&self) -> bool {
+        (**self).wants_more()
+    }
+}
+
 /// What came of an inspection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -115,7 +133,7 @@ fn inspect_descriptor(
 
 fn inspect_input(mut input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     let tap = RefCell::default();
-    let mut inspector = Inspector::new(sink).with_tap(&tap);
+    let mut inspector = Inspector::tapped(sink, &tap);
     let mut session = Session::new(options, Some(&mut inspector)).with_tap(&tap);
     let outcome = verify::drive(&mut input, &mut session);
     let position = session.position();

@@ -1,5 +1,6 @@
 //! The bytes that passed last, as a session and an inspector share them.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// The least number of bytes that are kept, where that many passed without a gap: a record's header, and page frame numbers as
@@ -11,11 +12,29 @@ pub(crate) const PIECE: usize = 64 << 10;
 
 /// The bytes that passed last, in one stretch without gaps.
 #[derive(Debug, Default)]
-pub(crate) struct Tap {
+pub struct Tap {
     start: u64,
     bytes: Vec<u8>,
     /// Nobody listens any more.
     pub(crate) abandoned: bool,
+}
+
+/// Where an inspector takes bytes from: a tap, or nowhere.
+pub trait Bytes {
+    #[doc(hidden)]
+    fn tap(&self) -> Option<&RefCell<Tap>>;
+}
+
+impl Bytes for () {
+    fn tap(&self) -> Option<&RefCell<Tap>> {
+        None
+    }
+}
+
+impl Bytes for &RefCell<Tap> {
+    fn tap(&self) -> Option<&RefCell<Tap>> {
+        Some(self)
+    }
 }
 
 impl Tap {
