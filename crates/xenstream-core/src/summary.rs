@@ -172,7 +172,7 @@ impl Summary {
             order: Order::Little,
             guest_width: None,
             max_pfn: None,
-            records: RecordCounts { xenopsd: 0, libxl: [0; LIBXL], libxc: [0; LIBXC], optional: 0 },
+            records: RecordCounts { container: 0, libxl: [0; LIBXL], libxc: [0; LIBXC], optional: 0 },
             pages: Pages { by_type: [0; 16], torn: 0 },
             checkpoints: 0,
             restorable_to_checkpoint: None,
@@ -188,7 +188,7 @@ const LIBXC: usize = libxc::types::KNOWN as usize;
 /// Records by layer and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordCounts {
-    xenopsd: u64,
+    container: u64,
     libxl: [u64; LIBXL],
     libxc: [u64; LIBXC],
     optional: u64,
@@ -212,10 +212,10 @@ impl RecordCounts {
         self.optional
     }
 
-    /// Returns the number of typed headers of a xenopsd image.
+    /// Returns the number of records of the container: the typed headers of a xenopsd image.
     #[must_use]
-    pub fn xenopsd(&self) -> u64 {
-        self.xenopsd
+    pub fn container(&self) -> u64 {
+        self.container
     }
 
     /// Returns the number of records of libxl and libxc.
@@ -230,8 +230,8 @@ impl RecordCounts {
         named(Layer::Libxl, &self.libxl).chain(named(Layer::Libxc, &self.libxc)).filter(|(_, _, n)| *n > 0)
     }
 
-    pub(crate) fn count_xenopsd(&mut self) {
-        self.xenopsd = self.xenopsd.saturating_add(1);
+    pub(crate) fn count_container(&mut self) {
+        self.container = self.container.saturating_add(1);
     }
 
     #[inline]

@@ -13,7 +13,7 @@ pub enum Value {
     None,
     /// The contents of a field, a length, a count, an index, a frame or a limit.
     Number(u64),
-    /// The type of a record of this layer, or of a header in an image of xenopsd.
+    /// The type of a record of this layer.
     RecordType(Layer, u64),
     /// A format, with which an input begins or should begin.
     Format(Format),

@@ -125,6 +125,6 @@ fn tells(summary: &Summary, expected: &Expected) {
     }
     let xenopsd = expected.records.iter().filter(|(layer, _)| *layer == Layer::Xenopsd).count() as u64;
     assert_eq!(summary.records.optional(), expected.optional());
-    assert_eq!(summary.records.xenopsd(), xenopsd);
+    assert_eq!(summary.records.container(), xenopsd);
     assert_eq!(summary.records.total() + xenopsd, expected.records.len() as u64);
 }

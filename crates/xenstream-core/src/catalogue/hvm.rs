@@ -118,7 +118,7 @@ macro_rules! hvm {
         field: 4, framing: kept, by: core
         title: "implausible clock rate in HEADER"
         refuses: "A HEADER whose gtsc_khz is neither 0 nor between 1,000 and 20,000,000."
-        why: "Xen accepts any value and saves it again in X86_TSC_INFO, where some values make releases before 4.16.4 and 4.17.1 loop for ever. No processor has such a rate."
+        why: "Xen accepts any value and saves it again as the guest's TSC frequency, where some values make releases before 4.16.4 and 4.17.1 loop for ever. No processor has such a rate."
         source: "Xen's hvm_load() and tsc_set_info()"
         message: "gtsc_khz is {found}, which is not a plausible processor frequency in kHz"
     HvmCpuCr0 "hvm::cpu-cr0" W D D

@@ -7,14 +7,14 @@ macro_rules! stream {
         title: "not a known format"
         refuses: "Input that does not begin with the magic of a known format, or of the format named on the command line. Empty input is included."
         why: "Without the magic, there is no telling where the first field is. Usually the file is something else, or its first bytes were lost in a copy."
-        source: "magics of xl, libvirt, xenopsd, libxl and libxc; xl refuses a file whose magic is not its own"
+        source: "magics of the five formats; xl refuses a file whose magic is not its own"
         message: "{beginning} at the start"
     StreamLegacy "stream::legacy" U U U
         field: 8, framing: ends(nothing), by: core
         title: "legacy image of Xen 4.5 or older"
-        refuses: "An image in the format that Xen 4.5 and older wrote. The header of xl or libvirt or xenopsd's old signature announces it, or a bare libxc stream has a number of pfns where its marker should be."
+        refuses: "An image in the format that Xen 4.5 and older wrote. The header of xl or libvirt or XenServer's old signature announces it, or a bare libxc stream has a number of pfns where its marker should be."
         why: "The old format has no version and depends on the word size of the host that saved it, so it cannot be judged. Xen 4.6 and later convert it before they restore it, and the converted stream can be verified."
-        source: "xl header, mandatory_flags bit 1; libvirt header, version 1; xenopsd signature; libxc specification, \"Image Header\", marker"
+        source: "xl header, mandatory_flags bit 1; libvirt header, version 1; XenServer's signature; libxc specification, \"Image Header\", marker"
         message: "a legacy image of Xen 4.5 or older begins here; {converter}"
     StreamTruncated "stream::truncated" S S S
         field: 1, framing: ends(all), by: core
@@ -42,7 +42,7 @@ macro_rules! stream {
         title: "zeros after the end"
         refuses: "Zeros, and nothing else, after the end of the stream in a regular file."
         why: "No reader looks at these bytes: the image was written to a larger disk, such as a suspend disk, or space was preallocated. They do no harm, but they were not part of the image."
-        source: "both specifications, END is the last record; xenopsd writes suspend images to disks, which are larger"
+        source: "both specifications, END is the last record; XenServer writes suspend images to disks, which are larger"
         message: "the stream has ended, and only zeros follow"
     StreamRecords "stream::records" D D D
         field: 4, framing: kept, by: core

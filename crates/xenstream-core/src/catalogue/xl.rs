@@ -75,14 +75,14 @@ macro_rules! xl {
     XlConfigDepth "xl::config-depth" D D D
         field: 1, framing: kept, by: std
         title: "configuration nested too deeply"
-        refuses: "A JSON configuration, or the metadata of a xenopsd image, that is nested more deeply than the limit `config-depth` allows."
+        refuses: "A JSON configuration, or the metadata of a XenServer image, that is nested more deeply than the limit `config-depth` allows."
         why: "libxl keeps an object for each level and searches the list of all objects for each new one: 50,000 levels in 100 KB take it minutes."
         source: "libxl's JSON reader, libxl__ptr_add(); limit of the policy"
         message: "nesting reaches level {found}; the limit config-depth is {expected}"
     XlConfigValues "xl::config-values" D D D
         field: 1, framing: kept, by: std
         title: "too many values in the configuration"
-        refuses: "A JSON configuration, or the metadata of a xenopsd image, with more values and keys than the limit `config-values` allows."
+        refuses: "A JSON configuration, or the metadata of a XenServer image, with more values and keys than the limit `config-values` allows."
         why: "libxl searches the list of all its objects for each new one, so its time grows with the square of their number: hours for a configuration of 16 MiB."
         source: "libxl's JSON reader, libxl__ptr_add(); limit of the policy"
         message: "value {found} exceeds the limit config-values of {expected}"

@@ -107,6 +107,15 @@ impl Verifier {
         self.find(Rule::StreamLegacy, at, found, Value::Format(self.summary.format), o)
     }
 
+    /// Returns the field of the container's header which says that a legacy image follows, and its rule and value.
+    pub(super) fn announces_legacy(&self) -> Option<(Rule, u64, u64)> {
+        match self.summary.format {
+            Format::Xl => self.xl_announces_legacy(),
+            Format::Libvirt => self.libvirt_announces_legacy(),
+            Format::Auto | Format::Xenopsd | Format::Libxl | Format::Libxc => None,
+        }
+    }
+
     fn await_magic(&mut self, field: Bytes, whole: usize) {
         self.sure = whole as u64;
         self.detect_next(field);

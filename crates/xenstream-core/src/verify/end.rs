@@ -11,16 +11,6 @@ use crate::wire::PAGE_SIZE;
 use crate::wire::libxc::{page, types};
 
 impl Verifier {
-    /// Ends a record, after its padding. Its layer decides what comes next.
-    #[inline]
-    pub(crate) fn record_end(&mut self) {
-        match self.record {
-            Some(RecordRef { layer: Layer::Libxl, .. }) => self.libxl_record_end(),
-            Some(RecordRef { layer: Layer::Xenopsd, .. }) => self.xenopsd_record_end(),
-            _ => self.libxc_record_end(),
-        }
-    }
-
     /// Ends the input inside the stream.
     pub(crate) fn end_of_input<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let end = self.position();

@@ -4,7 +4,7 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
-use crate::summary::{Format, Guest};
+use crate::summary::Guest;
 use crate::targets::{Fact, HostDependency};
 use crate::value::{Evidence, Value};
 use crate::verifier::Verifier;
@@ -14,7 +14,7 @@ use crate::verify::{Bytes, Field, Stop, pages, params, policies, pv, registers, 
 use crate::violation::{Layer, RecordRef};
 use crate::wire::layout::LibxcHook;
 use crate::wire::libxc::{self, Blob, Length, Place, types};
-use crate::wire::{Order, RECORD_HEADER, headers, xenopsd};
+use crate::wire::{Order, RECORD_HEADER, headers};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -56,7 +56,7 @@ pub(super) fn libxc_begun(index: u64, kind: u32, at: u64, length: u64) -> Record
 
 /// The headers.
 impl Verifier {
-    /// Begins a libxc stream inside a libxl stream or a xenopsd image.
+    /// Begins a libxc stream inside another format.
     pub(crate) fn libxc_start(&mut self) {
         self.libxc_certain(libxc::IMAGE_HEADER.saturating_add(libxc::DOMAIN_HEADER));
         self.libxc_reset();
@@ -255,24 +255,13 @@ impl Verifier {
             }
             _ => {}
         }
-        let tail = if kind == types::END { self.after_libxc_end() } else { RECORD_HEADER };
+        let tail = if kind == types::END { self.certain_after_libxc() } else { RECORD_HEADER };
         self.begin_body(&libxc_begun(index.wrapping_sub(1), kind, at, length), tail, o);
         match known {
             Some(known) if !unread => self.libxc_body(kind, known),
             Some(_) | None => self.rest_of_body(),
         }
         Ok(())
-    }
-
-    /// Returns the number of bytes that are certain to follow the libxc stream's END.
-    fn after_libxc_end(&self) -> u64 {
-        if self.libxl.present {
-            RECORD_HEADER
-        } else if self.summary.format == Format::Xenopsd {
-            xenopsd::HEADER
-        } else {
-            0
-        }
     }
 
     /// Sets the next step in the body of a record.
@@ -369,15 +358,7 @@ impl Verifier {
     #[inline]
     pub(crate) fn libxc_record_end(&mut self) {
         match self.libxc.kind {
-            types::END => {
-                if self.libxl.present {
-                    self.libxl_await();
-                } else if self.summary.format == Format::Xenopsd {
-                    self.xenopsd_await();
-                } else {
-                    self.next(0, Field::Ended);
-                }
-            }
+            types::END => self.after_libxc(),
             types::CHECKPOINT => {
                 self.libxc_checkpointed();
                 if self.libxl.present {

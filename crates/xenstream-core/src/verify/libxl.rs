@@ -3,7 +3,7 @@
 use crate::observer::{Header, Observer, Record};
 use crate::policy::{Checkpointing, Limit, Profile};
 use crate::rule::Rule;
-use crate::summary::{DomainType, Format, Guest};
+use crate::summary::{DomainType, Guest};
 use crate::targets::Fact;
 use crate::value::{Evidence, Value};
 use crate::verifier::Verifier;
@@ -86,12 +86,7 @@ impl Verifier {
     fn libxl_ident<O: Observer + ?Sized>(&mut self, at: u64, found: u64, o: &mut O) -> Result<(), Stop> {
         let expected = u64::from_be_bytes(libxl::IDENT);
         let is_libxl = found == expected;
-        let announced = match self.summary.format {
-            Format::Xl => self.xl_announces_legacy(),
-            Format::Libvirt => self.libvirt_announces_legacy(),
-            Format::Auto | Format::Xenopsd | Format::Libxl | Format::Libxc => None,
-        };
-        match announced {
+        match self.announces_legacy() {
             Some((rule, field, found)) if is_libxl => self.find(rule, field, found, Value::None, o),
             Some(_) => self.legacy(at, found, o),
             None if is_libxl => Ok(()),

@@ -47,9 +47,10 @@ pub(crate) mod xl;
 use crate::observer::Observer;
 use crate::policy::Level;
 use crate::rule::Rule;
+use crate::summary::Format;
 use crate::verifier::Verifier;
-use crate::violation::Layer;
-use crate::wire::Order;
+use crate::violation::{Layer, RecordRef};
+use crate::wire::{self, Order, RECORD_HEADER};
 
 /// The stream was refused; the verifier holds the verdict.
 #[derive(Clone, Copy, Debug)]
@@ -313,6 +314,38 @@ impl Verifier {
             self.next(self.body_padding, Field::Marker(Marker::RecordEnd));
         } else {
             self.next(0, Field::Stretch(Stretch::Padding));
+        }
+    }
+
+    /// Ends a record, after its padding. Its layer decides what comes next.
+    #[inline]
+    pub(crate) fn record_end(&mut self) {
+        match self.record {
+            Some(RecordRef { layer: Layer::Libxl, .. }) => self.libxl_record_end(),
+            Some(RecordRef { layer: Layer::Xenopsd, .. }) => self.xenopsd_record_end(),
+            _ => self.libxc_record_end(),
+        }
+    }
+
+    /// Sets the next step after the libxc stream: the format around it goes on.
+    pub(crate) fn after_libxc(&mut self) {
+        if self.libxl.present {
+            self.libxl_await();
+        } else if self.summary.format == Format::Xenopsd {
+            self.xenopsd_await();
+        } else {
+            self.next(0, Field::Ended);
+        }
+    }
+
+    /// Returns the number of bytes that are certain to follow the libxc stream.
+    pub(crate) fn certain_after_libxc(&self) -> u64 {
+        if self.libxl.present {
+            RECORD_HEADER
+        } else if self.summary.format == Format::Xenopsd {
+            wire::xenopsd::HEADER
+        } else {
+            0
         }
     }
 

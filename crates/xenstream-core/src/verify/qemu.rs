@@ -1,4 +1,4 @@
-//! The envelope of QEMU's device state: EMULATOR_CONTEXT of emulator 2, and xenopsd's Qemu_trad. QEMU would refuse a wrong one
+//! The envelope of QEMU's device state: EMULATOR_CONTEXT of emulator 2, and Qemu_trad of XenServer. QEMU would refuse a wrong one
 //! only after the guest's memory has been transferred.
 
 use crate::observer::Observer;

@@ -64,7 +64,7 @@ const TSC_KHZ_WRAPS: u64 = 1 << 29;
 /// The largest mode in which Xen computes a scale from the frequency.
 const TSC_MODE_SCALED: u32 = 1;
 
-/// X86_TSC_INFO.
+/// The guest's clock.
 impl Verifier {
     fn tsc_khz<O: Observer + ?Sized>(&mut self, at: u64, khz: u64, o: &mut O) -> Result<(), Stop> {
         if khz == 0 || self.registers.tsc_mode > TSC_MODE_SCALED {

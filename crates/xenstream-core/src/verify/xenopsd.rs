@@ -50,7 +50,7 @@ impl Verifier {
         let start = at.saturating_sub(8);
         self.record = Some(RecordRef { layer: Layer::Xenopsd, index, kind: Some(kind), offset: start });
         self.xenopsd.index = index.saturating_add(1);
-        self.summary.records.count_xenopsd();
+        self.summary.records.count_container();
 
         let Some(header) = xenopsd::header(kind) else {
             return self.find(Rule::XenopsdHeaderType, start, kind, Value::None, o);

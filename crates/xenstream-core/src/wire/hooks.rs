@@ -91,9 +91,9 @@ pub enum RecordHook {
     PvWidth,
     /// X86_PV_INFO: `pt_levels`.
     PvLevels,
-    /// X86_TSC_INFO: `mode`, which the frequency is judged with.
+    /// `mode` of the clock, which the frequency is judged with.
     TscMode,
-    /// X86_TSC_INFO: `khz`.
+    /// `khz` of the clock.
     TscKhz,
     /// HVM_PARAMS: the count against the record's length.
     ParamsCount,

@@ -65,7 +65,7 @@ fn records_are_counted_by_layer_and_type() {
         assert_eq!(records.get(Layer::Libxl, kind), libxl, "{kind}");
         assert_eq!(records.get(Layer::Hvm, kind), 0);
     }
-    assert_eq!((records.optional(), records.xenopsd(), records.total()), (3, 0, 7));
+    assert_eq!((records.optional(), records.container(), records.total()), (3, 0, 7));
     assert_eq!(
         records.iter().collect::<Vec<_>>(),
         [
@@ -85,7 +85,7 @@ fn headers_of_xenopsd_are_counted_apart() {
         stream.extend(body);
     }
     let records = summary(Format::Auto, &stream).records;
-    assert_eq!((records.xenopsd(), records.optional(), records.total()), (2, 0, 0));
+    assert_eq!((records.container(), records.optional(), records.total()), (2, 0, 0));
 }
 
 /// Each type as often as its number says, and one more time.

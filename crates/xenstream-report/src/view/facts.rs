@@ -164,13 +164,13 @@ fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<F
 }
 
 fn beside_records(summary: &Summary) -> String {
-    match (summary.records.xenopsd(), summary.checkpoints, summary.restorable_to_checkpoint) {
+    match (summary.records.container(), summary.checkpoints, summary.restorable_to_checkpoint) {
         (0, 0, _) => String::new(),
         (0, n, None) => counted(n, "checkpoint"),
         (0, n, Some(last)) => {
             format!("{}, restorable to number {}", counted(n, "checkpoint"), grouped(last))
         }
-        (headers, ..) => format!("and {} of xenopsd", counted(headers, "header")),
+        (headers, ..) => format!("and {} around them", counted(headers, "header")),
     }
 }
 

@@ -126,7 +126,7 @@ fn the_summary_counts_what_was_built() {
             let counted = summary.records.get(record.layer, record.kind as u32);
             assert_eq!(counted, same.count() as u64, "{name}: {record:?}");
         }
-        assert_eq!(summary.records.xenopsd(), number(Layer::Xenopsd), "{name}");
+        assert_eq!(summary.records.container(), number(Layer::Xenopsd), "{name}");
         assert_eq!(summary.records.total(), number(Layer::Libxl) + number(Layer::Libxc), "{name}");
         assert_eq!((summary.pages.by_type, summary.max_pfn), memory(&stream), "{name}");
     }

@@ -24,7 +24,7 @@ pub(super) struct Pics {
 }
 
 impl Verifier {
-    /// Judges the frequency. Xen copies it unchecked into X86_TSC_INFO of the next save, where it can make a host loop.
+    /// Judges the frequency. Xen saves it again unchecked as the TSC frequency of the guest, which can make a host loop.
     pub(super) fn hvm_header_tsc<O: Observer + ?Sized>(
         &mut self,
         field: FieldValue,
