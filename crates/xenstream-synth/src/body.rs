@@ -13,6 +13,8 @@ pub enum Field {
     U32(u32),
     /// Eight bytes, in the byte order of the layer.
     U64(u64),
+    /// A number of at most 8 bytes, as many as the first one says, in the byte order of the layer.
+    Number(u32, u64),
     /// A run of 64-bit fields.
     U64s(Vec<u64>),
     /// Bytes that no byte order touches: text, blobs, and what is always little-endian.
@@ -48,6 +50,7 @@ impl Field {
             Field::U16(_) => 2,
             Field::U32(_) => 4,
             Field::U64(_) => 8,
+            Field::Number(width, _) => u64::from(*width),
             Field::U64s(values) => 8 * values.len() as u64,
             Field::Bytes(bytes) => bytes.len() as u64,
             Field::Zeros(n) => *n,
@@ -60,6 +63,9 @@ impl Field {
             Field::U16(value) => out.extend_from_slice(&order.put_u16(*value)),
             Field::U32(value) => out.extend_from_slice(&order.put_u32(*value)),
             Field::U64(value) => out.extend_from_slice(&order.put_u64(*value)),
+            Field::Number(width, value) => {
+                out.extend_from_slice(&order.put_number(*width, *value)[..*width as usize]);
+            }
             Field::U64s(values) => {
                 for value in values {
                     out.extend_from_slice(&order.put_u64(*value));
@@ -175,6 +181,10 @@ impl Body {
             field.write(order, &mut out);
         }
         out
+    }
+
+    pub(crate) fn into_fields(self) -> impl Iterator<Item = Field> {
+        self.0.into_iter()
     }
 
     pub(crate) fn fields(&self) -> &[Field] {

@@ -1,6 +1,6 @@
 //! Streams that break one rule: a [`Plan`] with one thing changed, and where a verifier should find it.
 //!
-//! [`BREAKS`] is the table of changes, one or more for every rule of the catalogue. Each finds what it needs in the
+//! [`breaks`] is the table of changes, one or more for every rule of the catalogue. Each finds what it needs in the
 //! stream that the plan builds, changes it, and says from the builder's knowledge alone at which byte and in which
 //! record the rule is broken. Under profile `spec` with that rule at deny it is what refuses the stream, whatever else
 //! comes of the change after it.
@@ -17,6 +17,7 @@
 //! ```
 
 use std::cell::Cell;
+use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use xenstream_core::{
@@ -52,7 +53,6 @@ pub struct Broken {
 pub(crate) mod needs {
     pub(crate) const ANY: &str = "anything";
     pub(crate) const PV: &str = "a PV guest";
-    pub(crate) const PV32: &str = "a 32-bit PV guest";
     pub(crate) const PV64: &str = "a 64-bit PV guest";
     pub(crate) const HVM: &str = "an HVM guest";
     pub(crate) const V2: &str = "version 2";
@@ -69,15 +69,18 @@ pub struct Break {
     change: fn(&Draft<'_>) -> Option<Fault>,
 }
 
-/// Every way to break every rule, by layer.
-pub const BREAKS: &[&[Break]] = rules::BREAKS;
+/// Every way to break every rule: what the tables of the structures tell, and by layer what they do not.
+pub fn breaks() -> &'static [Break] {
+    static BREAKS: LazyLock<Vec<Break>> = LazyLock::new(|| rules::breaks().collect());
+    &BREAKS
+}
 
 impl Broken {
     /// The stream of a plan with this rule broken; `choices` chooses the way and the place. `None` if the plan has
     /// nothing to break it with.
     #[must_use]
     pub fn of(plan: &Plan, rule: Rule, choices: u64) -> Option<Broken> {
-        let ways: Vec<&Break> = BREAKS.iter().copied().flatten().filter(|way| way.rule == rule).collect();
+        let ways: Vec<&Break> = breaks().iter().filter(|way| way.rule == rule).collect();
         let choices = Choices(Cell::new(choices));
         let first = choices.index(ways.len())?;
         let built = whole(plan);
@@ -112,7 +115,7 @@ impl<'a> Arbitrary<'a> for Broken {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Broken> {
         let (which, choices) = (u16::arbitrary(u)?, u64::arbitrary(u)?);
         let built = whole(&Plan::arbitrary(u)?);
-        let all: Vec<&Break> = BREAKS.iter().copied().flatten().collect();
+        let all: Vec<&Break> = breaks().iter().collect();
         let start = usize::from(which) % all.len();
         let mut ways = all[start..].iter().chain(&all[..start]);
         // Any stream can be torn, so there is one.
@@ -162,7 +165,7 @@ impl Break {
         let fault = match expected.exceptions.iter().find(|exception| exception.rule == self.rule) {
             // The plan breaks the rule already.
             Some(Exception { offset, record, .. }) => Fault::at(built.stream.clone(), *offset, *record),
-            None => (self.change)(&Draft { stream: &built.stream, expected, choices })?,
+            None => (self.change)(&Draft { rule: self.rule, stream: &built.stream, expected, choices })?,
         };
         Some(Broken {
             rule: self.rule,
@@ -224,6 +227,7 @@ impl Choices {
 
 /// A stream that is about to be changed.
 pub(crate) struct Draft<'a> {
+    pub(crate) rule: Rule,
     pub(crate) stream: &'a Stream,
     pub(crate) expected: &'a Expected,
     pub(crate) choices: Choices,

@@ -2,9 +2,10 @@
 
 use arbitrary::Arbitrary;
 use xenstream_core::Format;
-use xenstream_core::wire::{libvirt, xenopsd, xl};
+use xenstream_core::wire::{headers, libvirt, xenopsd, xl};
 
 use crate::body::Body;
+use crate::flat::Flat;
 use crate::item::{Item, Part};
 use crate::libxl::qemu_state;
 use crate::stream::Stream;
@@ -64,22 +65,29 @@ pub const XENOPS: &str = "((time 20240101T00:00:00Z)(word_size 64))";
 /// The xl header, with room for optional data of this length after it.
 #[must_use]
 pub fn xl_header(mandatory_flags: u32, optional_data_len: u32) -> Item {
-    let body =
-        Body::new().raw(xl::MAGIC).u32(xl::BYTEORDER).u32(mandatory_flags).u32(0).u32(optional_data_len);
-    Item::new(Part::Xl, body)
+    let header = Flat::new(&headers::XL)
+        .holding("magic", xl::MAGIC)
+        .with("byteorder", xl::BYTEORDER.into())
+        .with("mandatory_flags", mandatory_flags.into())
+        .with("optional_data_len", optional_data_len.into());
+    Item::new(Part::Xl, header.body())
 }
 
 /// The optional data after an xl header: a configuration and its length, nothing after it.
 #[must_use]
 pub fn xl_data(config: &[u8]) -> Item {
-    Item::new(Part::XlData, Body::new().u32(length(config)).raw(config))
+    let header = Flat::new(&headers::XL_CONFIG).with("config_len", length(config).into());
+    Item::new(Part::XlData, header.body().and(Body::new().raw(config)))
 }
 
 /// The libvirt header, for XML of this length.
 #[must_use]
 pub fn libvirt_header(version: u32, xml_len: u32) -> Item {
-    let body = Body::new().raw(libvirt::MAGIC).u32(version).u32(xml_len).zeros(4 * libvirt::UNUSED_WORDS);
-    Item::new(Part::Libvirt, body)
+    let header = Flat::new(&headers::LIBVIRT)
+        .holding("magic", libvirt::MAGIC)
+        .with("version", version.into())
+        .with("xml_len", xml_len.into());
+    Item::new(Part::Libvirt, header.body())
 }
 
 /// The XML after a libvirt header.

@@ -1,10 +1,14 @@
 //! The chain inside HVM_CONTEXT, entry by entry.
 
+use xenstream_core::wire::headers::HVM_ENTRY;
+use xenstream_core::wire::hvm::vcpus::CPU_MSR;
 use xenstream_core::wire::hvm::{self, Length, cpu, types};
-use xenstream_core::wire::layout::Placed;
+use xenstream_core::wire::layout::{Field, Placed};
 use xenstream_core::wire::{msr, xsave};
 
+use crate::flat::Flat;
 use crate::item::EntryPlace;
+use crate::libxc;
 
 /// One entry of the chain: an entry header and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,14 @@ impl Entry {
         hvm::ENTRY_HEADER + self.field(field).0
     }
 
+    /// The fields that its structure declares.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        let known = hvm::entry(self.typecode).expect("a typecode that Xen knows");
+        let length = self.body.len() as u64;
+        let [layout] = known.body(length);
+        layout.fields(length).map(|placed| placed.field)
+    }
+
     fn field(&self, name: &str) -> (u64, u32) {
         let known = hvm::entry(self.typecode).expect("a typecode that Xen knows");
         let length = self.body.len() as u64;
@@ -104,14 +116,8 @@ impl Entry {
     #[must_use]
     pub fn msrs(vcpu: u16, msrs: &[(u32, u64)]) -> Entry {
         let count = u32::try_from(msrs.len()).expect("a count of 32 bits");
-        let mut body = count.to_le_bytes().to_vec();
-        body.extend([0; 4]);
-        for (index, value) in msrs {
-            body.extend(index.to_le_bytes());
-            body.extend([0; 4]);
-            body.extend(value.to_le_bytes());
-        }
-        Entry::new(types::CPU_MSR, vcpu, body)
+        let body = Flat::new(&CPU_MSR).of_length(hvm::MSR_HEADER).with("count", count.into());
+        Entry::new(types::CPU_MSR, vcpu, libxc::msr_entries(body, msrs).bytes())
     }
 
     /// END, the last entry.
@@ -158,9 +164,11 @@ impl Entry {
     /// The bytes, header included.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let mut out = self.typecode.to_le_bytes().to_vec();
-        out.extend(self.instance.to_le_bytes());
-        out.extend(self.length().to_le_bytes());
+        let header = Flat::new(&HVM_ENTRY)
+            .with("typecode", self.typecode.into())
+            .with("instance", self.instance.into())
+            .with("length", self.length().into());
+        let mut out = header.bytes();
         out.extend(&self.body);
         out
     }

@@ -1,9 +1,10 @@
 //! The pieces of a stream: headers and records.
 
-use xenstream_core::wire::{Order, RECORD_HEADER, hvm, padding, xenopsd};
+use xenstream_core::wire::{Order, RECORD_HEADER, headers, hvm, padding, xenopsd};
 use xenstream_core::{Layer, Record};
 
 use crate::body::{Body, Field, usize_of};
+use crate::flat::Flat;
 
 /// What a piece of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +205,11 @@ impl Item {
         run.unwrap_or(&[])
     }
 
+    /// Bytes of the body, whatever the header claims.
+    pub(crate) fn body_size(&self) -> u64 {
+        self.body.size()
+    }
+
     pub(crate) fn entries(&self) -> &[EntryPlace] {
         &self.entries
     }
@@ -215,20 +221,21 @@ impl Item {
     /// Everything in a row, without the edits.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> + '_ {
         let head = match self.part {
-            Part::Record(Layer::Xenopsd, kind) => vec![Field::U64(kind), Field::U64(self.length())],
-            // A record type, and a length that fits its field: whoever claims more is told here.
+            Part::Record(Layer::Xenopsd, kind) => {
+                Flat::new(&headers::XENOPSD_RECORD).with("type", kind).with("length", self.length()).body()
+            }
             Part::Record(_, kind) => {
                 let [kind, length] = [kind, self.length()]
-                    .map(|n| u32::try_from(n).expect("a record header has 32-bit fields"));
-                vec![Field::U32(kind), Field::U32(length)]
+                    .map(|n| u64::from(u32::try_from(n).expect("a record header has 32-bit fields")));
+                Flat::new(&headers::RECORD).with("type", kind).with("body_length", length).body()
             }
-            _ => Vec::new(),
+            _ => Body::new(),
         };
         let padding = match &self.padding {
             Some(bytes) => Field::Bytes(bytes.clone()),
             None => Field::Zeros(self.padding_size()),
         };
-        head.into_iter().chain(self.body.fields().iter().cloned()).chain([padding])
+        head.into_fields().chain(self.body.fields().iter().cloned()).chain([padding])
     }
 
     fn padding_size(&self) -> u64 {

@@ -35,6 +35,7 @@ pub mod broken;
 pub mod cases;
 pub mod container;
 pub mod corpus;
+pub mod flat;
 pub mod hvm;
 pub mod image;
 mod item;

@@ -3,14 +3,17 @@
 use xenstream_core::wire::libxc::{
     self, ID, MARKER, PAGE_SHIFT, SHARED_INFO_LENGTH, VERSION_MAX, page, types,
 };
+use xenstream_core::wire::msr::{PLATFORM_INFO, TSC_AUX};
+use xenstream_core::wire::{headers, params, pv, records};
 use xenstream_core::{Format, Guest};
 
 use crate::body::Body;
+use crate::flat::Flat;
 use crate::hvm::Chain;
 use crate::item::{Item, Part};
 use crate::pages::Page;
 use crate::stream::Stream;
-use crate::vcpu::Basic;
+use crate::vcpu::{Basic, extended_state};
 
 /// A bare libxc stream of version 3: both headers, then these records.
 #[must_use]
@@ -21,7 +24,11 @@ pub fn stream(guest: Guest, records: impl IntoIterator<Item = Item>) -> Stream {
 /// The image header of a version 3 stream.
 #[must_use]
 pub fn image() -> Item {
-    Item::new(Part::Image, Body::new().u64(MARKER).u32(ID).u32(VERSION_MAX).u16(0).u16(0).u32(0))
+    let header = Flat::new(&headers::LIBXC_IMAGE)
+        .with("marker", MARKER)
+        .with("id", ID.into())
+        .with("version", VERSION_MAX.into());
+    Item::new(Part::Image, header.body())
 }
 
 /// The domain header, of Xen 4.17.
@@ -31,7 +38,12 @@ pub fn domain(guest: Guest) -> Item {
         Guest::Pv => libxc::DOMAIN_X86_PV,
         Guest::Hvm => libxc::DOMAIN_X86_HVM,
     };
-    Item::new(Part::Domain, Body::new().u32(kind).u16(PAGE_SHIFT).u16(0).u32(4).u32(17))
+    let header = Flat::new(&headers::LIBXC_DOMAIN)
+        .with("type", kind.into())
+        .with("page_shift", PAGE_SHIFT.into())
+        .with("xen_major", 4)
+        .with("xen_minor", 17);
+    Item::new(Part::Domain, header.body())
 }
 
 /// A record of any type.
@@ -87,14 +99,19 @@ pub fn pv32_info() -> Item {
 /// X86_PV_INFO of a guest with this width and this many page-table levels.
 #[must_use]
 pub fn pv_info((guest_width, pt_levels): (u8, u8)) -> Item {
-    record(types::X86_PV_INFO, Body::new().u8(guest_width).u8(pt_levels).zeros(6))
+    let info = Flat::new(&records::PV_INFO)
+        .with("guest_width", guest_width.into())
+        .with("pt_levels", pt_levels.into());
+    record(types::X86_PV_INFO, info.body())
 }
 
 /// X86_PV_P2M_FRAMES for pfns from `start_pfn` to `end_pfn`, both included.
 #[must_use]
 pub fn p2m_frames(start_pfn: u32, end_pfn: u32, frames: &[u64]) -> Item {
-    let body = Body::new().u32(start_pfn).u32(end_pfn).u64s(frames.iter().copied());
-    record(types::X86_PV_P2M_FRAMES, body)
+    let header =
+        Flat::new(&records::P2M_FRAMES).with("start_pfn", start_pfn.into()).with("end_pfn", end_pfn.into());
+    let body = frames.iter().fold(header, |body, frame| body.entry(&[("frame", *frame)]));
+    record(types::X86_PV_P2M_FRAMES, body.body())
 }
 
 /// X86_PV_VCPU_BASIC.
@@ -118,20 +135,14 @@ pub fn vcpu_xsave(vcpu_id: u32, size: u64) -> Item {
 /// X86_PV_VCPU_MSRS: pairs of index and value.
 #[must_use]
 pub fn vcpu_msrs(vcpu_id: u32, msrs: &[(u32, u64)]) -> Item {
-    let blob = msrs.iter().fold(Vec::new(), |mut blob, (index, value)| {
-        // Xen's `xen_domctl_vcpu_msr_t`, copied from memory: little-endian whatever the stream's order.
-        blob.extend(index.to_le_bytes());
-        blob.extend([0; 4]);
-        blob.extend(value.to_le_bytes());
-        blob
-    });
-    vcpu(types::X86_PV_VCPU_MSRS, vcpu_id, Body::new().raw(blob))
+    vcpu(types::X86_PV_VCPU_MSRS, vcpu_id, msr_entries(Flat::new(&pv::MSRS), msrs).body())
 }
 
 /// Any of the X86_PV_VCPU records: a vcpu header, then a blob.
 #[must_use]
 pub fn vcpu(kind: u32, vcpu_id: u32, blob: Body) -> Item {
-    record(kind, Body::new().u32(vcpu_id).u32(0).and(blob))
+    let header = Flat::new(&records::VCPU_HEADER).with("vcpu_id", vcpu_id.into());
+    record(kind, header.body().and(blob))
 }
 
 /// SHARED_INFO of zeros.
@@ -140,10 +151,45 @@ pub fn shared_info() -> Item {
     record(types::SHARED_INFO, Body::new().zeros(SHARED_INFO_LENGTH))
 }
 
-/// X86_TSC_INFO.
+/// X86_TSC_INFO, the guest's clock.
 #[must_use]
-pub fn tsc_info(mode: u32, khz: u32, nsec: u64, incarnation: u32) -> Item {
-    record(types::X86_TSC_INFO, Body::new().u32(mode).u32(khz).u64(nsec).u32(incarnation).u32(0))
+pub fn clock_of(mode: u32, khz: u32, nsec: u64, incarnation: u32) -> Item {
+    let info = Flat::new(&records::TSC_INFO)
+        .with("mode", mode.into())
+        .with("khz", khz.into())
+        .with("nsec", nsec)
+        .with("incarnation", incarnation.into());
+    record(types::X86_TSC_INFO, info.body())
+}
+
+/// X86_TSC_INFO, the guest's clock.
+pub const CLOCK: Part = Part::libxc(types::X86_TSC_INFO);
+
+/// X86_TSC_INFO of a guest that reads the processor's counter and was restored once.
+#[must_use]
+pub fn clock() -> Item {
+    clock_of(2, 0, 0, 1)
+}
+
+/// Records that end a PV guest's memory: before each of them all of it has to be there.
+pub(crate) const AFTER_MEMORY: [Part; 5] = [
+    CLOCK,
+    Part::libxc(types::SHARED_INFO),
+    Part::libxc(types::VERIFY),
+    Part::libxc(types::CHECKPOINT),
+    Part::libxc(types::END),
+];
+
+/// A valid record of each type with declared fields that may come anywhere where its kind belongs.
+pub(crate) fn samples(guest: Guest) -> Vec<Item> {
+    let mut samples = vec![clock(), msr_policy(&[(PLATFORM_INFO, 0)])];
+    samples.extend(match guest {
+        Guest::Hvm => vec![hvm_params(&[(params::index::STORE_PFN, 0)])],
+        Guest::Pv => {
+            vec![vcpu_extended(0, extended_state(0, 64)), vcpu_xsave(0, 848), vcpu_msrs(0, &[(TSC_AUX, 0)])]
+        }
+    });
+    samples
 }
 
 /// HVM_CONTEXT.
@@ -155,8 +201,11 @@ pub fn hvm_context(chain: &Chain) -> Item {
 /// HVM_PARAMS: pairs of index and value.
 #[must_use]
 pub fn hvm_params(params: &[(u64, u64)]) -> Item {
-    let entries = params.iter().flat_map(|(index, value)| [*index, *value]);
-    record(types::HVM_PARAMS, Body::new().u32(count(params)).u32(0).u64s(entries))
+    let header = Flat::new(&records::HVM_PARAMS).with("count", count(params).into());
+    let body = params
+        .iter()
+        .fold(header, |body, (index, value)| body.entry(&[("index", *index), ("value", *value)]));
+    record(types::HVM_PARAMS, body.body())
 }
 
 /// TOOLSTACK, which nobody takes any more.
@@ -192,14 +241,25 @@ pub fn static_data_end() -> Item {
 /// X86_CPUID_POLICY: leaves of leaf, subleaf, a, b, c and d.
 #[must_use]
 pub fn cpuid_policy(leaves: &[[u32; 6]]) -> Item {
-    record(types::X86_CPUID_POLICY, leaves.iter().flatten().fold(Body::new(), |body, word| body.u32(*word)))
+    const NAMES: [&str; 6] = ["leaf", "subleaf", "eax", "ebx", "ecx", "edx"];
+    let body = leaves.iter().fold(Flat::new(&records::CPUID_POLICY), |body, words| {
+        let mut values = NAMES.map(|name| (name, 0));
+        values.iter_mut().zip(words).for_each(|((_, value), word)| *value = u64::from(*word));
+        body.entry(&values)
+    });
+    record(types::X86_CPUID_POLICY, body.body())
 }
 
 /// X86_MSR_POLICY: pairs of index and value.
 #[must_use]
 pub fn msr_policy(msrs: &[(u32, u64)]) -> Item {
-    let body = msrs.iter().fold(Body::new(), |body, (index, value)| body.u32(*index).u32(0).u64(*value));
-    record(types::X86_MSR_POLICY, body)
+    record(types::X86_MSR_POLICY, msr_entries(Flat::new(&records::MSR_POLICY), msrs).body())
+}
+
+/// With an entry for each of these pairs of index and value.
+pub(crate) fn msr_entries(flat: Flat, msrs: &[(u32, u64)]) -> Flat {
+    msrs.iter()
+        .fold(flat, |flat, (index, value)| flat.entry(&[("index", (*index).into()), ("value", *value)]))
 }
 
 fn count<T>(entries: &[T]) -> u32 {

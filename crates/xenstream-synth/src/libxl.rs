@@ -2,9 +2,10 @@
 
 use xenstream_core::Format;
 use xenstream_core::wire::libxl::{EMULATOR_QEMU, IDENT, VERSION, types};
-use xenstream_core::wire::qemu;
+use xenstream_core::wire::{headers, qemu, records};
 
 use crate::body::Body;
+use crate::flat::Flat;
 use crate::item::{Item, Part};
 use crate::stream::Stream;
 
@@ -14,7 +15,9 @@ pub const QEMU: u32 = EMULATOR_QEMU;
 /// The stream header.
 #[must_use]
 pub fn header() -> Item {
-    Item::new(Part::Libxl, Body::new().raw(IDENT).u32(VERSION).u32(0))
+    let ident = u64::from_be_bytes(IDENT);
+    let header = Flat::new(&headers::LIBXL).with("ident", ident).with("version", VERSION.into());
+    Item::new(Part::Libxl, header.body())
 }
 
 /// A record of any type.
@@ -73,7 +76,8 @@ pub fn qemu_state(size: u64) -> Body {
 /// Any of the EMULATOR records: an emulator header with index 0, then a body.
 #[must_use]
 pub fn emulator(kind: u32, emulator_id: u32, body: Body) -> Item {
-    record(kind, Body::new().u32(emulator_id).u32(0).and(body))
+    let header = Flat::new(&records::EMULATOR).with("emulator_id", emulator_id.into());
+    record(kind, header.body().and(body))
 }
 
 /// CHECKPOINT_END.
@@ -85,7 +89,8 @@ pub fn checkpoint_end() -> Item {
 /// CHECKPOINT_STATE, as long as libxl writes it.
 #[must_use]
 pub fn checkpoint_state(control_id: u32) -> Item {
-    record(types::CHECKPOINT_STATE, Body::new().u32(control_id))
+    let message = Flat::new(&records::CHECKPOINT_STATE).with("control_id", control_id.into());
+    record(types::CHECKPOINT_STATE, message.body())
 }
 
 impl Stream {

@@ -54,7 +54,7 @@ fn hvm_of(chain: &Chain, params: &[(u64, u64)]) -> Stream {
         // Hole, and special pages.
         libxc::page_data(&(4..SPECIAL).map(Page::absent).collect::<Vec<_>>()),
         libxc::page_data(&(SPECIAL..SPECIAL + 5).map(Page::allocated).collect::<Vec<_>>()),
-        tsc_info(),
+        libxc::clock(),
         libxc::hvm_context(chain),
         libxc::hvm_params(params),
         libxc::end(),
@@ -107,7 +107,7 @@ fn pv(info: Item, frames: Item, [root, start_info]: [Page; 2], registers: &Basic
     records.extend([
         frames,
         libxc::page_data(&memory),
-        tsc_info(),
+        libxc::clock(),
         libxc::shared_info(),
         libxc::vcpu_basic(0, registers),
         libxc::vcpu_extended(0, extended_state(0, EXTENDED)),
@@ -131,8 +131,4 @@ fn static_data() -> [Item; 3] {
         [1, NO_SUBLEAF, 0x0003_06A9, 0, 1 << 26 | 1 << 28, 0],
     ];
     [libxc::cpuid_policy(&leaves), libxc::msr_policy(&MSRS), libxc::static_data_end()]
-}
-
-fn tsc_info() -> Item {
-    libxc::tsc_info(2, 0, 0, 1)
 }

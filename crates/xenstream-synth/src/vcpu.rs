@@ -1,13 +1,16 @@
 //! A PV vcpu's state as the X86_PV_VCPU records carry it.
 
-use xenstream_core::wire::libxc::vcpu::{
-    BASIC_32, BASIC_64, BasicLayout, IN_KERNEL, LAYOUT_32, LAYOUT_64, XSAVE_AREA_MIN,
-};
+use xenstream_core::wire::Order;
+use xenstream_core::wire::layout::{Layout, Placed};
+use xenstream_core::wire::libxc::vcpu::{IN_KERNEL, XSAVE_AREA_MIN};
+use xenstream_core::wire::pv::{BASIC_32, BASIC_64, EXTENDED, XSAVE};
+
+use crate::flat::Flat;
 
 /// The blob of X86_PV_VCPU_BASIC, of a vcpu that runs its kernel; zero where nothing else was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Basic {
-    layout: BasicLayout,
+    layout: &'static Layout,
     blob: Vec<u8>,
 }
 
@@ -15,51 +18,97 @@ impl Basic {
     /// Of a 64-bit guest.
     #[must_use]
     pub fn pv64() -> Basic {
-        Basic { layout: LAYOUT_64, blob: vec![0; BASIC_64 as usize] }.flags(IN_KERNEL)
+        Basic::of(&BASIC_64)
     }
 
     /// Of a 32-bit guest.
     #[must_use]
     pub fn pv32() -> Basic {
-        Basic { layout: LAYOUT_32, blob: vec![0; BASIC_32 as usize] }.flags(IN_KERNEL)
+        Basic::of(&BASIC_32)
+    }
+
+    fn of(layout: &'static Layout) -> Basic {
+        Basic { layout, blob: Flat::new(layout).bytes() }.flags(IN_KERNEL)
+    }
+
+    /// With this value in a field that the structure declares, of its first element if there are several.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    #[track_caller]
+    pub fn with(self, field: &str, value: u64) -> Basic {
+        self.with_element(field, 0, value)
+    }
+
+    /// With this value in a field of an element that the structure declares.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    #[track_caller]
+    pub fn with_element(mut self, field: &str, element: u64, value: u64) -> Basic {
+        let at = self.offset_of_element(field, element);
+        let width = self.layout.find(field).map_or(0, |Placed { field, .. }| field.width);
+        let bytes = Order::Little.put_number(width, value);
+        self.blob[at as usize..][..width as usize].copy_from_slice(&bytes[..width as usize]);
+        self
+    }
+
+    /// Offset of a field in the blob, of its first element if there are several.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    #[track_caller]
+    pub fn offset_of(&self, field: &str) -> u64 {
+        self.offset_of_element(field, 0)
+    }
+
+    /// Offset of a field of an element in the blob.
+    ///
+    /// # Panics
+    /// The structure has no such field.
+    #[must_use]
+    #[track_caller]
+    pub fn offset_of_element(&self, field: &str, element: u64) -> u64 {
+        let group =
+            self.layout.groups.iter().find(|group| group.fields.iter().any(|other| other.name == field));
+        let stride = group.map_or(0, |group| u64::from(group.stride));
+        crate::flat::offset_of(self.layout, field) + stride * element
     }
 
     /// With these flags.
     #[must_use]
     pub fn flags(self, flags: u64) -> Basic {
-        /// Offset of `flags`, after the FPU's state.
-        const AT: u64 = 512;
-        self.word(AT, flags)
+        self.with("flags", flags)
     }
 
     /// With the pfn of the start-info page, which vcpu 0 names in `edx`.
     #[must_use]
     pub fn start_info(self, pfn: u64) -> Basic {
-        let at = self.layout.edx;
-        self.word(at, pfn)
+        let register = if self.is_wide() { "rdx" } else { "edx" };
+        self.with(register, pfn)
     }
 
     /// With this count of GDT entries.
     #[must_use]
     pub fn gdt_entries(self, count: u64) -> Basic {
-        let at = self.layout.gdt_ents;
-        self.word(at, count)
+        self.with("gdt_ents", count)
     }
 
     /// With the pfn of one frame of the GDT.
     #[must_use]
     pub fn gdt_frame(self, index: u64, pfn: u64) -> Basic {
-        let at = self.layout.gdt_frames + index * u64::from(self.layout.word);
-        self.word(at, pfn)
+        self.with_element("gdt_frame", index, pfn)
     }
 
     /// With the pfn of the kernel's page table in `ctrlreg[3]`, packed as the guest's width asks.
     #[must_use]
     pub fn cr3(self, pfn: u64) -> Basic {
-        let at = self.layout.cr3;
         // A 32-bit guest's cr3 holds the upper bits of the frame in its lowest ones (`xen_pfn_to_cr3`).
-        let value = if self.layout.word == 4 { pfn << 12 | pfn >> 20 } else { pfn << 12 };
-        self.word(at, value)
+        let value = if self.is_wide() { pfn << 12 } else { pfn << 12 | pfn >> 20 };
+        self.with("cr3", value)
     }
 
     /// With the pfn of the user's page table in `ctrlreg[1]`, marked as there.
@@ -68,8 +117,8 @@ impl Basic {
     /// Only 64-bit guests have one.
     #[must_use]
     pub fn cr1(self, pfn: u64) -> Basic {
-        let at = self.layout.cr1.expect("a 64-bit guest");
-        self.word(at, pfn << 12 | 1)
+        assert!(self.is_wide(), "a 64-bit guest");
+        self.with("cr1", pfn << 12 | 1)
     }
 
     /// With bytes of the blob overwritten.
@@ -92,43 +141,36 @@ impl Basic {
     /// Whether it is of a 64-bit guest.
     #[must_use]
     pub fn is_wide(&self) -> bool {
-        self.layout.word == 8
+        self.layout.size() == BASIC_64.size()
     }
 
     /// With a register, or another field of a register's width, overwritten.
     #[must_use]
     pub fn word(self, at: u64, value: u64) -> Basic {
-        let word = usize::from(self.layout.word);
+        let word = if self.is_wide() { 8 } else { 4 };
         self.with_bytes(at, &value.to_le_bytes()[..word])
     }
 }
 
 /// The blob of X86_PV_VCPU_EXTENDED of this many bytes, all of which count; zero but for its head.
-///
-/// # Panics
-/// It is shorter than its head of 8 bytes.
 #[must_use]
 pub fn extended_state(vcpu_id: u32, size: u64) -> Vec<u8> {
-    let mut blob = vec![0; size as usize];
-    blob[..4].copy_from_slice(&vcpu_id.to_le_bytes());
-    blob[4..8].copy_from_slice(&(size as u32).to_le_bytes());
-    blob
+    Flat::new(&EXTENDED).of_length(size).with("vcpu", vcpu_id.into()).with("size", size).bytes()
 }
 
 /// The blob of X86_PV_VCPU_XSAVE of this many bytes: without state, or with that of a vcpu that has used the FPU, and where
 /// there is room SSE and AVX.
-///
-/// # Panics
-/// It is shorter than its two masks.
 #[must_use]
 pub fn xsave_state(size: u64) -> Vec<u8> {
-    let mut blob = vec![0; size as usize];
     let mask = match size {
         0..XSAVE_AREA_MIN => 0,
         XSAVE_AREA_MIN..848 => 1,
         848.. => 7,
     };
-    blob[0] = mask;
-    blob[8] = mask;
-    blob
+    xsave_of(size, mask)
+}
+
+/// The blob of X86_PV_VCPU_XSAVE of this many bytes, with these features in use.
+pub(crate) fn xsave_of(size: u64, features: u64) -> Vec<u8> {
+    Flat::new(&XSAVE).of_length(size).with("xcr0", features).with("xcr0_accum", features).bytes()
 }

@@ -10,8 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use xenstream_core::wire::libxc::types::X86_TSC_INFO;
-use xenstream_synth::{Page, Part, Stream, libxc, valid};
+use xenstream_synth::{Page, Stream, libxc, valid};
 
 use super::{build, call};
 use crate::scratch;
@@ -64,7 +63,7 @@ fn script(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
 fn image(directory: &Path, name: &str, pages: u64) -> io::Result<PathBuf> {
     let batches = libxc::batches(0x10_0000..0x10_0000 + pages, Page::normal);
     let template = valid::hvm();
-    let at = template.find(Part::libxc(X86_TSC_INFO));
+    let at = template.find(libxc::CLOCK);
     let (before, behind) = template.items().split_at(at);
     let items = before.iter().cloned().chain(batches).chain(behind.iter().cloned());
     let path = directory.join(name);

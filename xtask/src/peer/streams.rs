@@ -127,7 +127,7 @@ fn hvm(rng: &mut Rng) -> (Vec<Item>, Vec<Item>) {
     let special = pfns.start;
     let pages: Vec<_> = (special..special + 5).map(Page::normal).collect();
     round.push(libxc::page_data(&pages));
-    round.push(libxc::tsc_info(rng.u32(..3), 2_400_000, rng.u64(..), 1));
+    round.push(libxc::clock_of(rng.u32(..3), 2_400_000, rng.u64(..), 1));
     let context = libxc::hvm_context(&chain);
     let params = libxc::hvm_params(&[
         (1, special + 1),
@@ -164,7 +164,7 @@ fn pv(rng: &mut Rng) -> (Vec<Item>, Vec<Item>) {
     let (first, rest) = pages.split_at(split);
     let mut round = vec![libxc::page_data(first)];
     round.extend(rest.chunks(page::BATCH as usize).map(libxc::page_data));
-    round.push(libxc::tsc_info(rng.u32(..3), 2_400_000, rng.u64(..), 1));
+    round.push(libxc::clock_of(rng.u32(..3), 2_400_000, rng.u64(..), 1));
     round.push(libxc::shared_info());
     for vcpu in 0..rng.u32(1..3) {
         let registers = if wide { Basic::pv64() } else { Basic::pv32() };

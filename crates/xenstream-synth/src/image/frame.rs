@@ -20,7 +20,7 @@ use crate::{libxc, libxl};
 /// Bytes of QEMU's state for a guest without much of a device model.
 const DEVICE_MODEL: u64 = 6141;
 
-/// The stream of a shape without PAGE_DATA, which belongs in front of X86_TSC_INFO.
+/// The stream of a shape without PAGE_DATA, which belongs before the guest's clock.
 pub(super) fn of(shape: &Shape, memory: &Memory) -> Stream {
     let libxc = libxc(shape, memory);
     let libxc = if shape.version == 2 { libxc.as_version_2() } else { libxc };
@@ -69,7 +69,7 @@ fn libxc(shape: &Shape, memory: &Memory) -> Stream {
         // A shape has no more memory than has pfns of 32 bits.
         records.push(libxc::p2m_frames(0, last as u32, &frames));
     }
-    records.push(libxc::tsc_info(2, 0, 0, 1));
+    records.push(libxc::clock());
     match guest {
         Guest::Pv => {
             records.push(libxc::shared_info());

@@ -22,7 +22,7 @@ use std::io::{self, Seek, Write};
 
 use xenstream_core::Guest;
 use xenstream_core::wire::PAGE_SIZE;
-use xenstream_core::wire::libxc::types::{END, X86_TSC_INFO};
+use xenstream_core::wire::libxc::types::END;
 
 pub use self::writer::{Contents, Fill, Writer};
 
@@ -175,7 +175,7 @@ impl Shape {
         let memory = Memory::new(self);
         let frame = frame::of(self, &memory);
         let items = frame.items();
-        let (state, end) = (frame.find(Part::libxc(X86_TSC_INFO)), frame.find(Part::libxc(END)));
+        let (state, end) = (frame.find(libxc::CLOCK), frame.find(Part::libxc(END)));
 
         out.items(&items[..state])?;
         memory.whole(&mut out)?;

@@ -3,10 +3,12 @@
 use std::io::{self, Seek, SeekFrom, Write};
 
 use xenstream_core::Format;
+use xenstream_core::wire::PAGE_SIZE;
 use xenstream_core::wire::libxc::{page, types};
-use xenstream_core::wire::{Order, PAGE_SIZE};
 
+use crate::body::Body;
 use crate::item::Item;
+use crate::libxc::record;
 use crate::stream::Stream;
 
 /// What the pages of a guest hold.
@@ -105,15 +107,9 @@ impl<W: Write> Writer<W> {
         let with_data = entries.iter().filter(|entry| page::has_data(page::kind(**entry)));
         let pages = with_data.clone().count() as u64;
         let length = page::HEADER + page::ENTRY * entries.len() as u64 + PAGE_SIZE * pages;
-        let order = Order::Little;
-        let mut head = Vec::with_capacity(16 + 8 * entries.len());
-        for word in [types::PAGE_DATA, length as u32, entries.len() as u32, 0] {
-            head.extend(order.put_u32(word));
-        }
-        for entry in entries {
-            head.extend(order.put_u64(*entry));
-        }
-        self.write_all(&head)?;
+        let head = Body::new().u32(entries.len() as u32).u32(0).u64s(entries.iter().copied());
+        // Entries and pages are multiples of 8 bytes: no padding follows.
+        self.items(&[record(types::PAGE_DATA, head).claiming(length)])?;
         let Some(fill) = fill else { return self.zeros(PAGE_SIZE * pages) };
         let mut contents = [0; PAGE_SIZE as usize];
         for entry in with_data {

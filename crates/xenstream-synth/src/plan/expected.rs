@@ -2,9 +2,7 @@
 
 use xenstream_core::wire::libxc::page;
 use xenstream_core::wire::libxc::params;
-use xenstream_core::wire::libxc::types::{
-    CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA, SHARED_INFO, VERIFY, X86_TSC_INFO,
-};
+use xenstream_core::wire::libxc::types::{CHECKPOINT, END, HVM_CONTEXT, HVM_PARAMS, PAGE_DATA};
 use xenstream_core::wire::{Order, RECORD_HEADER, libvirt, libxc, libxl, xl};
 use xenstream_core::{Checkpointing, Format, Guest, Layer, Level, Profile, RecordRef, Rule};
 
@@ -13,6 +11,7 @@ use super::{Plan, Version};
 use crate::cases::Outcome;
 use crate::container::Container;
 use crate::item::Part;
+use crate::libxc::AFTER_MEMORY;
 use crate::stream::Stream;
 
 /// What a verifier should say of a stream.
@@ -229,9 +228,7 @@ impl Extent {
                     }
                 }
             }
-            X86_TSC_INFO | SHARED_INFO | VERIFY | CHECKPOINT | END
-                if start + RECORD_HEADER <= stream.size() =>
-            {
+            _ if AFTER_MEMORY.contains(&item.part()) && start + RECORD_HEADER <= stream.size() => {
                 let end = match self.pv_end {
                     Some(end) => end,
                     None if matches!(kind as u32, CHECKPOINT | END) => self.special_end,

@@ -60,7 +60,7 @@ pub struct Msr {
 /// What makes a domain run again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub struct State {
-    /// X86_TSC_INFO.
+    /// The guest's clock.
     pub tsc: Option<Tsc>,
     /// PV: the vcpus after vcpu 0, which always is there.
     #[arbitrary(with = few::<2, Vcpu>)]
@@ -78,7 +78,7 @@ pub struct State {
     pub params_first: bool,
 }
 
-/// X86_TSC_INFO.
+/// The guest's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
 pub struct Tsc {
     /// The mode, 0 to 2.
@@ -216,7 +216,7 @@ impl State {
     pub(super) fn records(&self, machine: Machine, space: &Space, anchored: bool) -> Vec<Item> {
         let tsc = self
             .tsc
-            .map(|tsc| libxc::tsc_info(u32::from(tsc.mode % 3), tsc.khz(), tsc.nsec, tsc.incarnation));
+            .map(|tsc| libxc::clock_of(u32::from(tsc.mode % 3), tsc.khz(), tsc.nsec, tsc.incarnation));
         let mut records = Vec::from_iter(tsc);
         match machine.guest() {
             Guest::Pv => {

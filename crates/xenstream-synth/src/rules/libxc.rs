@@ -122,7 +122,7 @@ fn lengths() -> Vec<Case> {
             "limit",
             &minimal::hvm(),
             Part::libxc(HVM_PARAMS),
-            [libxc::tsc_info(2, 0, 0, 1).claiming(2048), libxc::tsc_info(2, 0, 0, 1)],
+            [libxc::clock().claiming(2048), libxc::clock()],
             LENGTH,
         )
         .limit(Limit::LibxcRecord, 1536)
@@ -164,10 +164,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let byte = d.number(0, 255) as u8;
         Some(d.field(image, at, Field::U8(byte))?.found_at(d.stream.offset(image)))
     }),
-    Break::new(Rule::LibxcId, ANY, |d| {
-        let id = d.one_of(&[0, 0x5845_4E47, u32::MAX])?;
-        d.field(d.first(Part::Image)?, image_at::ID, Field::U32(id))
-    }),
     Break::new(Rule::LibxcVersion, ANY, |d| {
         let version = d.one_of(&[0, 1, 4, u32::MAX])?;
         d.field(d.first(Part::Image)?, image_at::VERSION, Field::U32(version))
@@ -185,25 +181,9 @@ pub(crate) const BREAKS: &[Break] = &[
         let image = d.first(Part::Image)?;
         Some(Fault::in_item(d.stream.clone().with_libxc_order(Order::Big), image, image_at::OPTIONS))
     }),
-    Break::new(Rule::LibxcHeaderReserved, ANY, |d| {
-        let image = d.first(Part::Image)?;
-        let value = d.number(1, 0xFFFF) as u16;
-        match d.choices.index(2)? {
-            0 => d.field(image, image_at::RESERVED, Field::U16(value)),
-            _ => d.field(image, image_at::RESERVED + 2, Field::U32(u32::from(value) << 8)),
-        }
-    }),
     Break::new(Rule::LibxcDomainType, ANY, |d| {
         let kind = d.one_of(&[0, 3, 0x100, u32::MAX])?;
         d.field(d.first(Part::Domain)?, 0, Field::U32(kind))
-    }),
-    Break::new(Rule::LibxcPageShift, ANY, |d| {
-        let shift = d.one_of(&[0, PAGE_SHIFT - 1, PAGE_SHIFT + 32, u16::MAX])?;
-        d.field(d.first(Part::Domain)?, domain_at::PAGE_SHIFT, Field::U16(shift))
-    }),
-    Break::new(Rule::LibxcDomainReserved, ANY, |d| {
-        let value = d.number(1, 0xFFFF) as u16;
-        d.field(d.first(Part::Domain)?, domain_at::RESERVED, Field::U16(value))
     }),
     Break::new(Rule::LibxcRecordType, ANY, |d| {
         let kind = d.one_of(&[KNOWN, KNOWN + 1, 0x1000, OPTIONAL - 1])?;

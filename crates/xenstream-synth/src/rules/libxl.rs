@@ -287,10 +287,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let byte = d.bytes(header)[at as usize] ^ d.number(1, 255) as u8;
         Some(d.field(header, at, Field::U8(byte))?.found_at(d.stream.offset(header)))
     }),
-    Break::new(Rule::LibxlVersion, LIBXL, |d| {
-        let version = d.one_of(&[0, 1, 3, u32::MAX])?;
-        d.field(d.first(Part::Libxl)?, at::VERSION, Field::U32(version))
-    }),
     Break::new(Rule::LibxlOptionsReserved, LIBXL, |d| {
         let header = d.first(Part::Libxl)?;
         let options = d.read32(header, at::OPTIONS) | 1 << d.number(2, 30);

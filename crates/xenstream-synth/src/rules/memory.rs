@@ -1,6 +1,6 @@
 //! Whether all of the guest's memory is there.
 
-use xenstream_core::wire::libxc::types::{CHECKPOINT, END, PAGE_DATA, SHARED_INFO, VERIFY, X86_TSC_INFO};
+use xenstream_core::wire::libxc::types::{PAGE_DATA, SHARED_INFO, VERIFY};
 use xenstream_core::wire::libxc::{domain_at, page, params};
 use xenstream_core::wire::libxl;
 use xenstream_core::{Format, Guest, Profile, Rule};
@@ -10,7 +10,7 @@ use crate::broken::needs::{ANY, HVM, PV};
 use crate::broken::{Break, Fault};
 use crate::cases::Case;
 use crate::item::{Item, Part};
-use crate::libxc::{self, page_data};
+use crate::libxc::{self, AFTER_MEMORY, page_data};
 use crate::minimal::{self, MAX_PFN_32, MAX_PFN_64};
 use crate::pages::Page;
 use crate::places::{BODY, ENTRIES, PAGES, PARAMS};
@@ -20,15 +20,6 @@ use crate::stream::Stream;
 const VALUE: u64 = BODY + params::HEADER + 8;
 /// The lowest highest pfn of an HVM guest.
 const LEAST_HVM: u64 = 16;
-/// Records that end a PV guest's memory.
-const AFTER_MEMORY: [Part; 5] = [
-    Part::libxc(X86_TSC_INFO),
-    Part::libxc(SHARED_INFO),
-    Part::libxc(VERIFY),
-    Part::libxc(CHECKPOINT),
-    Part::libxc(END),
-];
-
 pub(crate) fn cases() -> Vec<Case> {
     [gaps(), shorts()].concat()
 }

@@ -100,10 +100,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let body = Body::new().zeros(d.number(0, params::HEADER));
         in_hvm(d, record(HVM_PARAMS, body), LENGTH)
     }),
-    Break::new(Rule::LibxcHvmParamsReserved, HVM, |d| {
-        let value = d.number(1, u64::from(u32::MAX)) as u32;
-        in_hvm(d, libxc::hvm_params(&[(1, 0)]).edited(BODY + 4, Field::U32(value)), BODY + 4)
-    }),
     Break::new(Rule::LibxcHvmParamsEmpty, HVM, |d| in_hvm(d, libxc::hvm_params(&[]), BODY)),
     Break::new(Rule::LibxcHvmParamsIndex, HVM, |d| {
         let index = d.one_of(&[params::COUNT, 1 << 32 | 1, u64::MAX])?;

@@ -47,7 +47,7 @@ fn static_data() -> Vec<Case> {
     vec![
         missing(rule, "", &hvm, STATIC, PAGES),
         missing(rule, "p2m-frames", &pv, STATIC, P2M),
-        early("tsc-info", &hvm, libxc::tsc_info(2, 0, 0, 1)),
+        early("tsc-info", &hvm, libxc::clock()),
         early("hvm-params", &hvm, params()),
         // HVM_PARAMS follow: the order that the text asks for needs them first.
         early("hvm-context", &hvm.clone().without(PARAMS), context)

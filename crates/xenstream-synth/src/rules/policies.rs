@@ -111,12 +111,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let msrs: Vec<(u32, u64)> = (0..=d.number(policy::MSRS_MAX, 4)).map(|n| (n as u32, n)).collect();
         ahead(d, libxc::msr_policy(&msrs), LENGTH)
     }),
-    Break::new(Rule::LibxcMsrPolicyFlags, V3, |d| {
-        let msrs: Vec<(u32, u64)> = (0..=d.number(0, 4)).map(|n| (n as u32, n)).collect();
-        let at = BODY + policy::MSR * d.number(0, msrs.len() as u64) + 4;
-        let flags = d.number(1, u64::from(u32::MAX)) as u32;
-        ahead(d, libxc::msr_policy(&msrs).edited(at, Field::U32(flags)), at)
-    }),
 ];
 
 /// A record more among the static data.

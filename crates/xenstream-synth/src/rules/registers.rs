@@ -131,22 +131,22 @@ fn shared_info_and_tsc() -> Vec<Case> {
         other(Rule::LibxcSharedInfoLength, variant, &pv, Part::libxc(SHARED_INFO), item, LENGTH)
     };
     let tsc = |rule, variant, broken, at| {
-        either(rule, variant, &hvm, PARAMS, [broken, libxc::tsc_info(2, 0, 0, 1)], at)
+        either(rule, variant, &hvm, PARAMS, [broken, libxc::clock_of(2, 0, 0, 1)], at)
     };
     let length = |variant, size| {
         tsc(Rule::LibxcTscInfoLength, variant, record(X86_TSC_INFO, Body::new().zeros(size)), LENGTH)
     };
-    let reserved = libxc::tsc_info(2, 0, 0, 1).edited(BODY + tsc::RESERVED_AT, Field::U32(1));
+    let reserved = libxc::clock_of(2, 0, 0, 1).edited(BODY + tsc::RESERVED_AT, Field::U32(1));
     vec![
         shared("", 8),
         shared("longer", 4104),
         length("", 16),
         length("longer", 32),
         tsc(Rule::LibxcTscInfoReserved, "", reserved, BODY + tsc::RESERVED_AT),
-        tsc(Rule::LibxcTscInfoMode, "", libxc::tsc_info(3, 0, 0, 1), BODY),
-        tsc(Rule::LibxcTscInfoKhz, "", libxc::tsc_info(1, 999, 0, 1), BODY + 4),
-        tsc(Rule::LibxcTscInfoKhz, "large", libxc::tsc_info(0, 20_000_001, 0, 1), BODY + 4),
-        tsc(Rule::LibxcTscInfoKhz, "wraps", libxc::tsc_info(1, 1 << 29, 0, 1), BODY + 4)
+        tsc(Rule::LibxcTscInfoMode, "", libxc::clock_of(3, 0, 0, 1), BODY),
+        tsc(Rule::LibxcTscInfoKhz, "", libxc::clock_of(1, 999, 0, 1), BODY + 4),
+        tsc(Rule::LibxcTscInfoKhz, "large", libxc::clock_of(0, 20_000_001, 0, 1), BODY + 4),
+        tsc(Rule::LibxcTscInfoKhz, "wraps", libxc::clock_of(1, 1 << 29, 0, 1), BODY + 4)
             .note("releases before 4.16.4 and 4.17.1 loop for ever"),
     ]
 }
@@ -159,13 +159,6 @@ pub(crate) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcPvInfoCombination, PV, |d| {
         let info = d.one_of(&[(8, 3), (4, 4), (0, 0), (8, 5), (16, 4), (255, 255)])?;
         d.other(d.first(INFO)?, libxc::pv_info(info), BODY)
-    }),
-    Break::new(Rule::LibxcPvInfoReserved, PV, |d| {
-        let info = d.first(INFO)?;
-        let at = d.number(BODY + pv_info::RESERVED_AT, pv_info::LENGTH - pv_info::RESERVED_AT);
-        let byte = d.number(1, 255) as u8;
-        let field = d.stream.offset(info) + BODY + pv_info::RESERVED_AT;
-        Some(d.field(info, at, Field::U8(byte))?.found_at(field))
     }),
     Break::new(Rule::LibxcVcpuHeader, PV, |d| {
         let kind = d.one_of(&VCPU)?;
@@ -193,10 +186,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let kind = d.one_of(&VCPU)?;
         blob(d, kind, 0)
     }),
-    Break::new(Rule::LibxcVcpuReserved, PV, |d| {
-        let value = d.number(1, u64::from(u32::MAX)) as u32;
-        d.field(any_vcpu(d)?, BODY + vcpu::RESERVED_AT, Field::U32(value))
-    }),
     Break::new(Rule::LibxcVcpuId, PV, |d| {
         let id = d.one_of(&[Limit::Vcpus.defaults()[0], u64::from(u32::MAX)])?;
         d.field(any_vcpu(d)?, BODY, Field::U32(id as u32))
@@ -206,12 +195,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let inner = d.number(u64::from(outer) + 1, 1 << 20) as u32;
         break_in_pv(d, libxc::vcpu_extended(outer, extended_state(inner, 64)), BLOB)
     }),
-    Break::new(Rule::LibxcVcpuMsrsReserved, PV, |d| {
-        let msrs = vec![(0xC000_0103, 0); 1 + d.number(0, 4) as usize];
-        let at = BLOB + vcpu::MSR * d.number(0, msrs.len() as u64) + 4;
-        let value = d.number(1, u64::from(u32::MAX)) as u32;
-        break_in_pv(d, libxc::vcpu_msrs(0, &msrs).edited(at, Field::le32(value)), at)
-    }),
     Break::new(Rule::LibxcSharedInfoLength, PV, |d| {
         let length = d.one_of(&[0, 8, 4088, 4104])?;
         break_in_pv(d, record(SHARED_INFO, Body::new().zeros(length)), LENGTH)
@@ -220,19 +203,10 @@ pub(crate) const BREAKS: &[Break] = &[
         let length = d.one_of(&[0, tsc::LENGTH - 1, tsc::LENGTH + 8])?;
         at_end(d, record(X86_TSC_INFO, Body::new().zeros(length)), LENGTH)
     }),
-    Break::new(Rule::LibxcTscInfoReserved, ANY, |d| {
-        let value = d.number(1, u64::from(u32::MAX)) as u32;
-        let at = BODY + tsc::RESERVED_AT;
-        at_end(d, libxc::tsc_info(0, 0, 0, 0).edited(at, Field::U32(value)), at)
-    }),
-    Break::new(Rule::LibxcTscInfoMode, ANY, |d| {
-        let mode = d.one_of(&[tsc::MODE_MAX + 1, 0x100, u32::MAX])?;
-        at_end(d, libxc::tsc_info(mode, 0, 0, 0), BODY)
-    }),
     Break::new(Rule::LibxcTscInfoKhz, ANY, |d| {
         let mode = d.number(0, 2) as u32;
         let khz = d.one_of(&[1, 999, 20_000_001, 0x2000_0000, u32::MAX])?;
-        at_end(d, libxc::tsc_info(mode, khz, 0, 0), BODY + 4)
+        at_end(d, libxc::clock_of(mode, khz, 0, 0), BODY + 4)
     }),
 ];
 

@@ -9,20 +9,22 @@ use xenstream_core::wire::libxc::vcpu::{
     MSRS_MAX, VM_ASSIST_32, VM_ASSIST_64, VMCE_CAPS, XSAVE_AREA_MIN, XSAVE_MIN,
 };
 use xenstream_core::wire::msr::{MISC_FEATURES_ENABLES, PLATFORM_INFO, TSC_AUX};
-use xenstream_core::wire::xsave::{AVX, SSE, X87, least_size};
+use xenstream_core::wire::pv;
+use xenstream_core::wire::xsave::{AVX, PKRU, SSE, X87, least_size};
 use xenstream_core::{Guest, Rule};
 
 use crate::body::{Body, Field};
-use crate::broken::needs::{PV, PV32, PV64};
+use crate::broken::needs::{PV, PV64};
 use crate::broken::{Break, Draft, Fault};
 use crate::cases::{Case, either, other};
+use crate::flat::offset_of;
 use crate::item::{Item, Part};
 use crate::libxc::{self, vcpu_basic};
 use crate::minimal;
 use crate::pages::pte as present;
 use crate::places::{BASIC, BLOB, BODY, LENGTH, MAX_32, MAX_64};
 use crate::stream::Stream;
-use crate::vcpu::{Basic, extended_state, xsave_state};
+use crate::vcpu::{Basic, extended_state, xsave_of, xsave_state};
 
 /// The first address that is not canonical, and the last one of the lower half.
 const LOWER: [u64; 2] = [1 << 47, (1 << 47) - 1];
@@ -33,8 +35,13 @@ pub(crate) fn cases() -> Vec<Case> {
     [basic_64(), basic_32(), extended(), xsave(), msrs()].concat()
 }
 
-/// A word of BASIC, at this offset of its blob, that breaks the rule, and one that does not.
-fn basic(rule: Rule, variant: &'static str, registers: &Basic, at: u64, values: [u64; 2]) -> Case {
+/// A field of BASIC with a value that breaks the rule, and with one that does not.
+fn basic(rule: Rule, variant: &'static str, registers: &Basic, field: &str, values: [u64; 2]) -> Case {
+    basic_at(rule, variant, registers, registers.offset_of(field), values)
+}
+
+/// The same with the word at this offset of its blob.
+fn basic_at(rule: Rule, variant: &'static str, registers: &Basic, at: u64, values: [u64; 2]) -> Case {
     let base = if registers.is_wide() { minimal::pv64() } else { minimal::pv32() };
     let [broken, fine] = values.map(|value| vcpu_basic(0, &registers.clone().word(at, value)));
     let neighbour = base.clone().replaced(BASIC, fine);
@@ -45,34 +52,34 @@ fn basic_64() -> Vec<Case> {
     let wide = |rule, variant, at, values| basic(rule, variant, &Basic::pv64(), at, values);
     let address = |variant, at, values| wide(Rule::PvRegisters, variant, at, values);
     let [above_lower, _] = LOWER;
-    let cr1 = LAYOUT_64.cr1.expect("64-bit guests have one");
+    let trap = Basic::pv64().offset_of_element("trap_address", 255);
     vec![
-        address("", 648, LOWER),
-        address("upper-half", 648, UPPER),
-        address("last-trap", 4808, LOWER),
-        wide(Rule::PvLdt, "", 4824, [LDT_ENTRIES_MAX + 1, LDT_ENTRIES_MAX]),
-        wide(Rule::PvLdt, "unaligned", 4816, [8, 0x1000]),
-        wide(Rule::PvLdt, "base", 4816, [above_lower, above_lower - 0x1000]),
-        wide(Rule::PvLdt, "hypervisor", 4816, [0xFFFF_87FF_FFFF_F000, 0xFFFF_8800_0000_0000]),
-        wide(Rule::PvGdtCount, "upper-half", LAYOUT_64.gdt_ents, [1 << 32, GDT_ENTRIES_MAX]),
-        basic(Rule::PvUserMode, "", &Basic::pv64().flags(0), cr1, [0, 1]),
-        wide(Rule::PvCr1Present, "", cr1, [0x1000, 0x1001]),
-        wide(Rule::PvDebug, "", 5104, [1 << 32, 0xFFFF_FFFF]),
-        wide(Rule::PvDebug, "dr6", 5096, [1 << 40, 0xFFFF_0FF0]),
-        wide(Rule::PvDebug, "dr0", 5048, LOWER),
-        wide(Rule::PvDebug, "dr3", 5072, [0xFFFF_87FF_FFFF_FFFF, 0xFFFF_8800_0000_0000]),
-        wide(Rule::PvVmAssist, "", 5136, [1 << 6, VM_ASSIST_64]),
-        wide(Rule::PvVmAssist, "upper-half", 5136, [1 << 40, 1 << 32]),
+        address("", "rip", LOWER),
+        address("upper-half", "rip", UPPER),
+        basic_at(Rule::PvRegisters, "last-trap", &Basic::pv64(), trap, LOWER),
+        wide(Rule::PvLdt, "", "ldt_ents", [LDT_ENTRIES_MAX + 1, LDT_ENTRIES_MAX]),
+        wide(Rule::PvLdt, "unaligned", "ldt_base", [8, 0x1000]),
+        wide(Rule::PvLdt, "base", "ldt_base", [above_lower, above_lower - 0x1000]),
+        wide(Rule::PvLdt, "hypervisor", "ldt_base", [0xFFFF_87FF_FFFF_F000, 0xFFFF_8800_0000_0000]),
+        wide(Rule::PvGdtCount, "upper-half", "gdt_ents", [1 << 32, GDT_ENTRIES_MAX]),
+        basic(Rule::PvUserMode, "", &Basic::pv64().flags(0), "cr1", [0, 1]),
+        wide(Rule::PvCr1Present, "", "cr1", [0x1000, 0x1001]),
+        wide(Rule::PvDebug, "", "dr7", [1 << 32, 0xFFFF_FFFF]),
+        wide(Rule::PvDebug, "dr6", "dr6", [1 << 40, 0xFFFF_0FF0]),
+        wide(Rule::PvDebug, "dr0", "dr0", LOWER),
+        wide(Rule::PvDebug, "dr3", "dr3", [0xFFFF_87FF_FFFF_FFFF, 0xFFFF_8800_0000_0000]),
+        wide(Rule::PvVmAssist, "", "vm_assist", [1 << 6, VM_ASSIST_64]),
+        wide(Rule::PvVmAssist, "upper-half", "vm_assist", [1 << 40, 1 << 32]),
     ]
 }
 
 fn basic_32() -> Vec<Case> {
     let narrow = |rule, variant, at, values| basic(rule, variant, &Basic::pv32(), at, values);
     vec![
-        narrow(Rule::PvEflagsVm, "", 556, [1 << 17, !(1 << 17)]),
-        narrow(Rule::PvLdt, "pv32", 2636, [LDT_ENTRIES_MAX + 1, LDT_ENTRIES_MAX]),
-        narrow(Rule::PvLdt, "pv32-unaligned", 2632, [0xFFFF_F800, 0xFFFF_F000]),
-        narrow(Rule::PvVmAssist, "pv32", 2796, [1 << 6, VM_ASSIST_32]),
+        narrow(Rule::PvEflagsVm, "", "eflags", [1 << 17, !(1 << 17)]),
+        narrow(Rule::PvLdt, "pv32", "ldt_ents", [LDT_ENTRIES_MAX + 1, LDT_ENTRIES_MAX]),
+        narrow(Rule::PvLdt, "pv32-unaligned", "ldt_base", [0xFFFF_F800, 0xFFFF_F000]),
+        narrow(Rule::PvVmAssist, "pv32", "vm_assist", [1 << 6, VM_ASSIST_32]),
     ]
 }
 
@@ -82,7 +89,8 @@ fn either_record(rule: Rule, variant: &'static str, items: [Item; 2], at: u64) -
 }
 
 fn extended() -> Vec<Case> {
-    let field = |rule, variant, size, at, [broken, fine]: [Field; 2]| {
+    let field = |rule, variant, size, name, [broken, fine]: [Field; 2]| {
+        let at = offset_of(&pv::EXTENDED, name);
         let items = [broken, fine]
             .map(|field| libxc::vcpu_extended(0, extended_state(0, size)).edited(BLOB + at, field));
         either_record(rule, variant, items, BLOB + at)
@@ -90,46 +98,43 @@ fn extended() -> Vec<Case> {
     let sizes = |sizes: [u64; 2]| sizes.map(|size| Field::le32(size as u32));
     let words = |words: [u64; 2]| words.map(Field::le64);
     vec![
-        field(Rule::PvExtendedSize, "", 64, 4, sizes([EXTENDED_SIZE_MIN - 1, EXTENDED_SIZE_MIN])),
-        field(Rule::PvExtendedShort, "", 64, 4, sizes([65, 64])),
-        field(Rule::PvExtendedCallback, "", 64, 8, words(LOWER)),
-        field(Rule::PvExtendedCallback, "sysenter", 64, 16, words(LOWER)),
-        field(Rule::PvExtendedCaps, "", 64, 32, words([VMCE_CAPS | 1 << 9, VMCE_CAPS])),
-        field(Rule::PvExtendedCaps, "short", 40, 32, words([u64::MAX, 0])),
+        field(Rule::PvExtendedSize, "", 64, "size", sizes([EXTENDED_SIZE_MIN - 1, EXTENDED_SIZE_MIN])),
+        field(Rule::PvExtendedShort, "", 64, "size", sizes([65, 64])),
+        field(Rule::PvExtendedCallback, "", 64, "syscall32_callback_eip", words(LOWER)),
+        field(Rule::PvExtendedCallback, "sysenter", 64, "sysenter_callback_eip", words(LOWER)),
+        field(Rule::PvExtendedCaps, "", 64, "vmce_caps", words([VMCE_CAPS | 1 << 9, VMCE_CAPS])),
+        field(Rule::PvExtendedCaps, "short", 40, "vmce_caps", words([u64::MAX, 0])),
     ]
 }
 
 fn xsave() -> Vec<Case> {
-    let sized = |variant, at, [broken, fine]: [u64; 2], size| {
+    let sized = |variant, name, [broken, fine]: [u64; 2], size| {
+        let at = offset_of(&pv::XSAVE, name);
         let items =
             [broken, fine].map(|value| libxc::vcpu_xsave(0, size).edited(BLOB + at, Field::le64(value)));
         either_record(Rule::PvXsaveState, variant, items, BLOB + at)
     };
-    let field = |variant, at, values| sized(variant, at, values, XSAVE_MIN + least_size(X87 | SSE | AVX));
-    let accum =
-        |variant, [broken, fine]: [u64; 2]| sized(variant, 8, [broken, fine], XSAVE_MIN + least_size(fine));
+    let field = |variant, name, values| sized(variant, name, values, XSAVE_MIN + least_size(X87 | SSE | AVX));
+    let accum = |variant, [broken, fine]: [u64; 2]| {
+        sized(variant, "xcr0_accum", [broken, fine], XSAVE_MIN + least_size(fine))
+    };
     let xsave_item = |blob: Vec<u8>| libxc::vcpu(X86_PV_VCPU_XSAVE, 0, Body::new().raw(blob));
     let longer = vec![0; XSAVE_MIN as usize + 1];
-    let area = |variant, mask: u8, sizes: [u64; 2]| {
-        let items = sizes.map(|size| {
-            let mut blob = xsave_state(size);
-            blob[0] = mask;
-            blob[8] = mask;
-            xsave_item(blob)
-        });
+    let area = |variant, mask, sizes: [u64; 2]| {
+        let items = sizes.map(|size| xsave_item(xsave_of(size, mask)));
         either_record(Rule::PvXsaveArea, variant, items, LENGTH)
     };
     vec![
-        field("", 0, [0, 1]),
-        field("beyond-accum", 0, [0x207, 7]),
+        field("", "xcr0", [0, 1]),
+        field("beyond-accum", "xcr0", [0x207, 7]),
         accum("accum", [u64::MAX, 0x207]),
         accum("ymm-alone", [5, 7]),
         accum("half-avx512", [0x67, 0xE7]),
         accum("half-mpx", [0xF, 0x1F]),
         accum("half-tile", [0x2_0007, 0x6_0007]),
-        field("bv", 528, [8, 7]),
-        field("compact", 536, [1 << 63, 0]),
-        field("reserved", 584, [1, 0]),
+        field("bv", "xstate_bv", [8, 7]),
+        field("compact", "xcomp_bv", [1 << 63, 0]),
+        field("reserved", "reserved5", [1, 0]),
         area("", 1, [XSAVE_AREA_MIN - 1, XSAVE_AREA_MIN]),
         either_record(
             Rule::PvXsaveArea,
@@ -159,7 +164,7 @@ fn xsave_length() -> Case {
     let policy = libxc::cpuid_policy(&[[0xD, 2, 256, 576, 0, 0], [0xD, 9, 8, 832, 0, 0]]);
     let base = minimal::pv32().before(Part::libxc(STATIC_DATA_END), policy);
     let items = [864, 856].map(|size| {
-        libxc::vcpu_xsave(0, size).edited(BLOB, Field::le64(0x207)).edited(BLOB + 8, Field::le64(0x207))
+        libxc::vcpu(X86_PV_VCPU_XSAVE, 0, Body::new().raw(xsave_of(size, X87 | SSE | AVX | PKRU)))
     });
     either(Rule::PvXsaveLength, "", &base, BASIC, items, LENGTH)
 }
@@ -296,89 +301,55 @@ pub(crate) const BREAKS: &[Break] = &[
         let frame = too_high(d, pte::FRAME >> pte::FRAME_SHIFT)?;
         d.field(index, BLOB + at, Field::le64(present(frame)))
     }),
-    Break::new(Rule::PvRegisters, PV64, |d| {
-        // Single registers and callbacks, or the handler of any trap.
-        let single = d.one_of(&[648, 672, 4976, 5112, 5120, 5128, 5144, 5152, 5160])?;
-        let trap = 728 + 16 * d.number(0, 256);
-        let at = d.one_of(&[single, trap])?;
-        basic_word(d, 8, at, not_canonical(d)?)
-    }),
-    Break::new(Rule::PvEflagsVm, PV32, |d| {
-        let others = d.number(0, 1 << 16);
-        basic_word(d, 4, 556, 1 << 17 | others)
-    }),
-    Break::new(Rule::PvLdt, PV64, |d| {
-        let base = [not_canonical(d)? & !0xFFF, d.number(1, 0xFFF), 0xFFFF_8000_0000_0000];
-        basic_word(d, 8, 4816, d.one_of(&base)?)
-    }),
-    Break::new(Rule::PvLdt, PV64, |d| {
-        basic_word(d, 8, 4824, d.one_of(&[LDT_ENTRIES_MAX + 1, 1 << 32, u64::MAX])?)
-    }),
-    Break::new(Rule::PvLdt, PV32, |d| basic_word(d, 4, 2632, d.number(1, 0xFFF))),
-    Break::new(Rule::PvGdtCount, PV64, |d| basic_word(d, 8, 4960, d.number(1, 8) << 32)),
+    Break::new(Rule::PvGdtCount, PV64, |d| wide_word(d, "gdt_ents", d.number(1, 8) << 32)),
     Break::new(Rule::PvUserMode, PV64, |d| {
         let index = break_basic(d, 8)?;
         let flags = Field::le64(d.number(0, 2));
-        let item = d.item(index).clone().edited(BLOB + 512, flags).edited(BLOB + 4992, Field::le64(0));
-        d.other(index, item, BLOB + 4992)
+        let [flags_at, cr1] = ["flags", "cr1"].map(|name| BLOB + offset_of(&pv::BASIC_64, name));
+        let item = d.item(index).clone().edited(flags_at, flags).edited(cr1, Field::le64(0));
+        d.other(index, item, cr1)
     }),
-    Break::new(Rule::PvCr1Present, PV64, |d| basic_word(d, 8, 4992, d.number(1, 512) << 12)),
-    Break::new(Rule::PvDebug, PV64, |d| {
-        let at = d.one_of(&[5048, 5056, 5064, 5072])?;
-        let address = not_canonical(d)?;
-        basic_word(d, 8, at, d.one_of(&[address, 0xFFFF_8000_0000_0000])?)
-    }),
-    Break::new(Rule::PvDebug, PV64, |d| {
-        let at = d.one_of(&[5096, 5104])?;
-        basic_word(d, 8, at, d.number(1, 0xFFFF) << 32)
-    }),
+    Break::new(Rule::PvCr1Present, PV64, |d| wide_word(d, "cr1", d.number(1, 512) << 12)),
     Break::new(Rule::PvVmAssist, PV, |d| {
         let width = d.expected.guest_width?;
         let index = d.any(|_, item| item.part() == BASIC)?;
         // It belongs to the domain, and Xen takes it from vcpu 0.
         (d.read32(index, BODY) == 0).then_some(())?;
         let bit = 6 + d.number(0, 26);
-        if width == 4 {
-            d.field(index, BLOB + 2796, Field::le32(1 << bit))
-        } else {
-            d.field(index, BLOB + 5136, Field::le64(1 << bit))
-        }
+        let layout = if width == 4 { &pv::BASIC_32 } else { &pv::BASIC_64 };
+        let at = BLOB + offset_of(layout, "vm_assist");
+        d.field(index, at, if width == 4 { Field::le32(1 << bit) } else { Field::le64(1 << bit) })
     }),
     Break::new(Rule::PvExtendedSize, PV, |d| {
         let size = d.number(0, EXTENDED_SIZE_MIN) as u32;
-        break_extended(d, 4, Field::le32(size))
+        break_extended(d, "size", Field::le32(size))
     }),
     Break::new(Rule::PvExtendedShort, PV, |d| {
         let size = d.number(65, u64::from(u32::MAX) - 64) as u32;
-        break_extended(d, 4, Field::le32(size))
-    }),
-    Break::new(Rule::PvExtendedCallback, PV, |d| {
-        let at = d.one_of(&[8, 16])?;
-        break_extended(d, at, Field::le64(not_canonical(d)?))
+        break_extended(d, "size", Field::le32(size))
     }),
     Break::new(Rule::PvExtendedCaps, PV, |d| {
         let bit = d.one_of(&[9, 12, 23, 28, 63])?;
-        break_extended(d, 32, Field::le64(VMCE_CAPS | 1 << bit))
+        break_extended(d, "vmce_caps", Field::le64(VMCE_CAPS | 1 << bit))
     }),
     Break::new(Rule::PvXsaveState, PV, |d| {
-        let (at, value) = d.one_of(&[
-            (0, 0),
-            (0, 0x207),
-            (8, u64::MAX),
-            (8, 6),
-            (8, 0x27),
-            (528, 8),
-            (536, 1 << 63),
-            (544, 1),
-            (584, 1 << 32),
+        let (name, value) = d.one_of(&[
+            ("xcr0", 0),
+            ("xcr0", 0x207),
+            ("xcr0_accum", u64::MAX),
+            ("xcr0_accum", 6),
+            ("xcr0_accum", 0x27),
+            ("xstate_bv", 8),
+            ("xcomp_bv", 1 << 63),
+            ("reserved0", 1),
+            ("reserved5", 1 << 32),
         ])?;
+        let at = offset_of(&pv::XSAVE, name);
         in_pv(d, libxc::vcpu_xsave(0, 848).edited(BLOB + at, Field::le64(value)), BLOB + at)
     }),
     Break::new(Rule::PvXsaveArea, PV, |d| {
-        let mut blob = xsave_state(d.number(17, XSAVE_AREA_MIN - 17));
-        let mask = d.number(0, 2) as u8;
-        blob[0] = mask;
-        blob[8] = mask;
+        let size = d.number(17, XSAVE_AREA_MIN - 17);
+        let blob = xsave_of(size, d.number(0, 2));
         in_pv(d, libxc::vcpu(X86_PV_VCPU_XSAVE, 0, Body::new().raw(blob)), LENGTH)
     }),
     Break::new(Rule::PvXsaveArea, PV, |d| {
@@ -390,7 +361,7 @@ pub(crate) const BREAKS: &[Break] = &[
         // A CPUID policy in place of any other, which says where the protection keys lie.
         let policy = libxc::cpuid_policy(&[[0xD, 2, 256, 576, 0, 0], [0xD, 9, 8, 832, 0, 0]]);
         let stream = with_policy(d, policy)?;
-        let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
+        let draft = Draft { rule: d.rule, stream: &stream, expected: d.expected, choices: d.choices.clone() };
         let mask = Field::le64(0x207);
         let item = libxc::vcpu_xsave(0, d.number(857, 64)).edited(BLOB, mask.clone()).edited(BLOB + 8, mask);
         in_pv(&draft, item, LENGTH)
@@ -407,7 +378,7 @@ pub(crate) const BREAKS: &[Break] = &[
         d.version(3)?;
         let policy = libxc::cpuid_policy(&[[7, 0, 0, 0, 0, 0], [0x8000_0001, u32::MAX, 0, 0, 0, 0]]);
         let stream = with_policy(d, policy)?;
-        let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
+        let draft = Draft { rule: d.rule, stream: &stream, expected: d.expected, choices: d.choices.clone() };
         let item = libxc::vcpu_msrs(0, &[(d.one_of(&[0xC000_0103, 0xC001_1027])?, 0)]);
         // In place of the first, so that no vcpu is judged by the policy earlier.
         match draft.first(Part::libxc(X86_PV_VCPU_MSRS)) {
@@ -450,22 +421,16 @@ fn with_policy(d: &Draft<'_>, policy: Item) -> Option<Stream> {
     })
 }
 
-/// An address that is not canonical.
-fn not_canonical(d: &Draft<'_>) -> Option<u64> {
-    d.one_of(&[1 << 47, (u64::MAX << 47) - 1, 1 << 63])
-}
-
 /// The BASIC of any vcpu, if the guest is of this width.
 fn break_basic(d: &Draft<'_>, width: u8) -> Option<usize> {
     (d.expected.guest_width? == width).then_some(())?;
     d.any_of(BASIC)
 }
 
-/// A word of BASIC at this offset of the blob.
-fn basic_word(d: &Draft<'_>, width: u8, at: u64, value: u64) -> Option<Fault> {
-    let index = break_basic(d, width)?;
-    let field = if width == 4 { Field::le32(value as u32) } else { Field::le64(value) };
-    d.field(index, BLOB + at, field)
+/// A register of a 64-bit guest.
+fn wide_word(d: &Draft<'_>, register: &str, value: u64) -> Option<Fault> {
+    let index = break_basic(d, 8)?;
+    d.field(index, BLOB + offset_of(&pv::BASIC_64, register), Field::le64(value))
 }
 
 /// A record more, last but END.
@@ -475,7 +440,8 @@ fn in_pv(d: &Draft<'_>, item: Item, at: u64) -> Option<Fault> {
 }
 
 /// EXTENDED with a field overwritten.
-fn break_extended(d: &Draft<'_>, at: u64, field: Field) -> Option<Fault> {
+fn break_extended(d: &Draft<'_>, name: &str, field: Field) -> Option<Fault> {
+    let at = offset_of(&pv::EXTENDED, name);
     in_pv(d, libxc::vcpu_extended(0, extended_state(0, 64)).edited(BLOB + at, field), BLOB + at)
 }
 

@@ -176,19 +176,10 @@ pub(crate) const BREAKS: &[Break] = &[
         d.field(d.first(Part::Xl)?, at::BYTEORDER, Field::U32(order))
     }),
     Break::new(Rule::XlBigEndian, XL, |d| break_big_endian(d, Part::Xl, at::BYTEORDER)),
-    Break::new(Rule::XlMandatoryFlags, XL, |d| {
-        let header = d.first(Part::Xl)?;
-        let flags = d.read32(header, at::MANDATORY_FLAGS) | 1 << d.number(2, 30);
-        d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
-    }),
     Break::new(Rule::XlStreamFlag, XL, |d| {
         let header = d.first(Part::Xl)?;
         let flags = d.read32(header, at::MANDATORY_FLAGS) & !FLAG_STREAM_V2;
         d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
-    }),
-    Break::new(Rule::XlOptionalFlags, XL, |d| {
-        let flags = d.number(1, u64::from(u32::MAX)) as u32;
-        d.field(d.first(Part::Xl)?, at::OPTIONAL_FLAGS, Field::U32(flags))
     }),
     Break::new(Rule::XlOptionalDataLength, XL, |d| {
         let most = Limit::OptionalData.defaults()[0];

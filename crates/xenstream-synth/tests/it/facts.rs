@@ -53,7 +53,7 @@ fn vcpu(fact: Fact, registers: &Basic, at: u64, values: [u64; 2]) -> (Fact, Stre
 
 /// A guest whose time-stamp counter is emulated at this frequency.
 fn tsc(khz: u32) -> Stream {
-    minimal::hvm().before(Part::libxc(HVM_CONTEXT), libxc::tsc_info(0, khz, 0, 1))
+    minimal::hvm().before(Part::libxc(HVM_CONTEXT), libxc::clock_of(0, khz, 0, 1))
 }
 
 /// A policy that names the last subleaf of leaf 7.

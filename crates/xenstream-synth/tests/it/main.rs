@@ -4,6 +4,7 @@ mod cases;
 mod common;
 mod corpus;
 mod facts;
+mod flat;
 mod image;
 mod messages;
 mod need;

@@ -372,7 +372,7 @@ fn records_are_decoded_in_either_byte_order() {
     ]);
     for (stream, kind, line, json) in [
         (
-            pv64().replaced(Part::libxc(types::X86_TSC_INFO), records::tsc_info(1, 2_400_000, 1 << 33, 4)),
+            pv64().replaced(Part::libxc(types::X86_TSC_INFO), records::clock_of(1, 2_400_000, 1 << 33, 4)),
             "X86_TSC_INFO",
             "mode 0x1 (always emulated), khz 2400000, nsec 8589934592, incarnation 4",
             json!({"fields": {

@@ -73,15 +73,9 @@ pub(super) fn policies() -> Vec<Case> {
 pub(crate) const BREAKS: &[Break] = &[
     field!(HvmCpuCr0, CPU, => "cr0": [0, 0x50, 1 << 63 | 0x10, 0x8000_0010]),
     field!(HvmCpuCr3, CPU, => "cr3": [1 << 52, 1 << 63]),
-    field!(HvmCpuCr4, CPU, => "cr4": [1 << 12, 1 << 25, 1 << 63]),
     field!(HvmCpuEfer, CPU, => "msr_efer": [2, 0x400, 0x500, 1 << 63]),
-    field!(HvmCpuDebug, CPU, => "dr6": [1 << 32, u64::MAX]),
-    field!(HvmCpuDebug, CPU, => "dr7": [1 << 32, u64::MAX]),
-    field!(HvmCpuTscAux, CPU, => "msr_tsc_aux": [1 << 32, u64::MAX]),
     field!(HvmCpuEvent, CPU, => "pending_event": [0x8000_0100, 0x8000_0700, 0x8000_1000]),
     field!(HvmCpuEvent, CPU, "pending_event": 0x8000_0800, => "error_code": [1 << 16, 0xFFFF_FFFF]),
-    field!(HvmCpuFlags, CPU, => "flags": [2, 3, 0xFFFF_FFFF]),
-    field!(HvmCpuPad, CPU, => "pad0": [1, 0xFFFF_FFFF]),
     Break::new(Rule::HvmCpuPolicy, V3_HVM, |d| {
         let entry = Entry::reset(CPU, 0).with("cr4", 1 << 20);
         with_leaf(d, [7, 0, 0, 0, 0, 0], &entry, entry.offset_of("cr4"))

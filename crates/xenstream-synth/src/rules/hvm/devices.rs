@@ -62,11 +62,8 @@ pub(crate) const BREAKS: &[Break] = &[
     field!(HvmPicState, PIC, => "int_output": [2, 0xFF]),
     field!(HvmPicInit, PIC, "irr": 1, "init_state": 3, => "int_output": [1]),
     field!(HvmPicOutput, PIC, => "int_output": [1]),
-    field!(HvmPciLinkRoute, PCI_LINK, => "route": [16, 0xFF]),
-    field!(HvmPciLinkPad, PCI_LINK, => "pad": [1, 0xFFFF_FFFF]),
     field!(HvmPitState, PIT, => "count": [65_537, 0xFFFF_FFFF]),
     field!(HvmPitState, PIT, => "rw_mode": [4, 0xFF]),
     field!(HvmPitState, PIT, => "gate": [0, 2]),
     field!(HvmPitState, PIT, => "pad0": [1]),
-    field!(HvmRtcIndex, RTC, => "cmos_index": [128, 255]),
 ];

@@ -228,14 +228,6 @@ pub(crate) const BREAKS: &[Break] = &[
         let index = chain.any_between(d)?;
         chain.retyped(d, index, types::HEADER)
     }),
-    Break::new(Rule::HvmMagic, HVM, |d| {
-        let magic = d.one_of(&[0, 0x5438_1287, u32::MAX])?;
-        DraftChain::any(d)?.edited(d, 0, ENTRY_HEADER, Field::le32(magic))
-    }),
-    Break::new(Rule::HvmVersion, HVM, |d| {
-        let version = d.one_of(&[0, 2, u32::MAX])?;
-        DraftChain::any(d)?.edited(d, 0, ENTRY_HEADER + 4, Field::le32(version))
-    }),
     Break::new(Rule::HvmTypecode, HVM, |d| {
         let chain = DraftChain::any(d)?;
         let index = 1 + d.choices.index(chain.entries.len() - 1)?;
@@ -340,13 +332,6 @@ pub(crate) const BREAKS: &[Break] = &[
         fault.record = fault.record.map(|record| RecordRef { kind, ..record });
         Some(fault)
     }),
-    Break::new(Rule::HvmMsrReserved, "CPU_MSR", |d| {
-        let chain = DraftChain::any(d)?;
-        let index = chain.any_msrs(d)?;
-        let n = d.number(0, (chain.entries[index].length - MSR_HEADER) / MSR);
-        let value = d.number(1, u64::from(u32::MAX)) as u32;
-        chain.edited(d, index, ENTRY_HEADER + MSR_HEADER + MSR * n + 4, Field::le32(value))
-    }),
 ];
 
 /// With a CPUID policy of this leaf in place of any other, and with this entry.
@@ -360,18 +345,18 @@ fn with_leaf(d: &Draft<'_>, leaf: [u32; 6], entry: &Entry, at: u64) -> Option<Fa
         Some(index) => d.stream.clone().with_item(index, policy),
         None => d.stream.clone().inserted(d.first(Part::libxc(STATIC_DATA_END))?, policy),
     };
-    let draft = Draft { stream: &stream, expected: d.expected, choices: d.choices.clone() };
+    let draft = Draft { rule: d.rule, stream: &stream, expected: d.expected, choices: d.choices.clone() };
     DraftChain::first(&draft)?.with_first(&draft, entry, at)
 }
 
 /// The chain of one HVM_CONTEXT.
-struct DraftChain {
+pub(super) struct DraftChain {
     item: usize,
     entries: Vec<EntryPlace>,
 }
 
 impl DraftChain {
-    fn any(d: &Draft<'_>) -> Option<DraftChain> {
+    pub(super) fn any(d: &Draft<'_>) -> Option<DraftChain> {
         let item = d.any_of(CONTEXT)?;
         Some(DraftChain { item, entries: d.item(item).entries().to_vec() })
     }
@@ -426,7 +411,7 @@ impl DraftChain {
     }
 
     /// With an entry more, first after HEADER, and broken `at` bytes from its first.
-    fn with_first(&self, d: &Draft<'_>, entry: &Entry, at: u64) -> Option<Fault> {
+    pub(super) fn with_first(&self, d: &Draft<'_>, entry: &Entry, at: u64) -> Option<Fault> {
         let mut body = self.body(d, u64::MAX);
         let start = self.entries.get(1)?.offset as usize;
         body.splice(start..start, entry.bytes());

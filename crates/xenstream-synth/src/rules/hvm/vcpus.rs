@@ -91,10 +91,7 @@ pub(super) fn policies() -> Vec<Case> {
 
 pub(crate) const BREAKS: &[Break] = &[
     field!(HvmLapicBase, LAPIC, => "apic_base_msr": [0x400, 0xFEE0_0500]),
-    field!(HvmLapicDivisor, LAPIC, => "timer_divisor": [0, 3, 256, 0x8000_0000]),
     field!(HvmMtrrCount, MTRR, => "msr_mtrr_cap": [9, 0xFF]),
-    field!(HvmViridianPad, VIRIDIAN_VCPU, => "_pad": [1, 1 << 55]),
-    field!(HvmVmceCaps, VMCE_VCPU, => "caps": [1 << 9, 1 << 63]),
     field!(HvmXsaveState, CPU_XSAVE, => "xcr0": [0, 2, 1 | 1 << 8]),
     field!(HvmXsaveState, CPU_XSAVE, => "xcr0_accum": [0, 1 | 4, 1 | 1 << 3, 1 | 1 << 5, 1 | 1 << 62]),
     field!(HvmXsaveState, CPU_XSAVE, => "xstate_bv": [2, 4]),
