@@ -25,6 +25,17 @@ pub mod xsave;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
+use crate::summary::Format;
+
+/// What the streams of each format begin with.
+pub const MAGICS: [(Format, &[u8]); 5] = [
+    (Format::Xl, &xl::MAGIC),
+    (Format::Libvirt, &libvirt::MAGIC),
+    (Format::Xenopsd, &xenopsd::SIGNATURE),
+    (Format::Libxl, &libxl::IDENT),
+    (Format::Libxc, &libxc::MARKER.to_be_bytes()),
+];
+
 /// Size of a guest page in bytes.
 pub const PAGE_SIZE: u64 = 4096;
 

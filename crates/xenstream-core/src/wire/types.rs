@@ -103,6 +103,18 @@ pub fn get(layer: Layer, number: u64) -> Option<&'static RecordType> {
     all(layer).find(|known| known.number == number)
 }
 
+/// The number of the type that ends a layer's stream; `None` where the layer has none.
+#[must_use]
+pub const fn end(layer: Layer) -> Option<u32> {
+    match layer {
+        Layer::Xenopsd => Some(xenopsd::types::END_OF_IMAGE as u32),
+        Layer::Libxl => Some(libxl::types::END),
+        Layer::Libxc => Some(libxc::types::END),
+        Layer::Hvm => Some(hvm::types::END as u32),
+        Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Pv | Layer::Qemu => None,
+    }
+}
+
 /// The name of a type, as the specification spells it.
 #[must_use]
 pub fn name(layer: Layer, number: u64) -> Option<&'static str> {
