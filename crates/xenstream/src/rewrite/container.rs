@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use xenstream_core::wire::libxc::types;
-use xenstream_core::wire::{Order, libvirt, libxl, padding, xenopsd, xl};
+use xenstream_core::wire::types::{Data, RecordType, Topic};
+use xenstream_core::wire::{Order, libvirt, libxl, xenopsd, xl};
 use xenstream_core::{Format, Layer};
 
 use crate::Error;
-use crate::rewrite::document::{Document, Part, Piece};
+use crate::rewrite::document::{Document, Part, Piece, padding, record_header};
 use crate::rewrite::log::{Log, Loss};
-use crate::rewrite::normalise::name;
 
 /// Longest configuration: what a verifier takes.
 const CONFIG_MAX: usize = 16 << 20;
@@ -58,6 +58,17 @@ impl Container {
         }
     }
 
+    /// The layer that is outermost in it.
+    fn layer(self) -> Layer {
+        match self {
+            Container::Xl => Layer::Xl,
+            Container::Libvirt => Layer::Libvirt,
+            Container::Libxl => Layer::Libxl,
+            Container::Libxc => Layer::Libxc,
+            Container::Xenopsd => Layer::Xenopsd,
+        }
+    }
+
     /// Whether the state of the guest is a libxl stream in it.
     fn is_libxl(self) -> bool {
         matches!(self, Container::Xl | Container::Libvirt | Container::Libxl)
@@ -69,14 +80,8 @@ impl Container {
     }
 
     fn of(document: &Document<'_>) -> Option<Container> {
-        Some(match document.pieces.first()?.part {
-            Part::Xl => Container::Xl,
-            Part::Libvirt => Container::Libvirt,
-            Part::Xenopsd => Container::Xenopsd,
-            Part::Libxl => Container::Libxl,
-            Part::Image => Container::Libxc,
-            _ => return None,
-        })
+        let outermost = document.pieces.first()?.part;
+        Container::ALL.into_iter().find(|container| outermost == Part::Header(container.layer()))
     }
 }
 
@@ -107,21 +112,18 @@ pub(super) fn contain(
     }
     log.change(0, "stream", "container", from.name(), to.name());
     note_config(&parts, from, log);
-    let model = device_model(document, &parts, from, to, log)?;
+    let model = device_model(document, &parts, to, log)?;
     document.pieces = match to {
         Container::Libxc => parts.libxc,
-        Container::Xenopsd => [
-            vec![header(to, config.unwrap_or_default())],
-            xenopsd_record(xenopsd::types::XENOPS, config.unwrap_or_default()),
-            xenopsd_record(xenopsd::types::LIBXC, &[]),
-            parts.libxc,
-            model,
-            xenopsd_record(xenopsd::types::END_OF_IMAGE, &[]),
-        ]
-        .concat(),
+        Container::Xenopsd => {
+            let config = typed(xenopsd::types::XENOPS, config.unwrap_or_default());
+            let around = [header(to, &[]), config, typed(xenopsd::types::LIBXC, &[])];
+            let end = typed(xenopsd::types::END_OF_IMAGE, &[]);
+            around.into_iter().chain(parts.libxc).chain(model).chain([end]).collect()
+        }
         Container::Xl | Container::Libvirt | Container::Libxl => {
             let outer = (to != Container::Libxl).then(|| header(to, config.unwrap_or_default()));
-            let record = |kind| Piece::record(Part::LibxlRecord(kind), document.libxl, &[]);
+            let record = |kind| Piece::record(Part::libxl(kind), document.libxl, &[]);
             outer
                 .into_iter()
                 .chain([libxl_header(document.libxl), record(libxl::types::LIBXC_CONTEXT)])
@@ -180,22 +182,9 @@ struct Parts {
 impl Parts {
     fn of(pieces: Vec<Piece>) -> Parts {
         let is_libxc = |piece: &&Piece| piece.part.layer() == Layer::Libxc;
-        let is_other = |piece: &&Piece| {
-            matches!(
-                piece.part,
-                Part::LibxlRecord(libxl::types::EMULATOR_XENSTORE_DATA | libxl::types::EMULATOR_CONTEXT)
-                    | Part::XenopsdRecord(
-                        xenopsd::types::QEMU_TRAD
-                            | xenopsd::types::QEMU_XEN
-                            | xenopsd::types::VARSTORED
-                            | xenopsd::types::SWTPM0
-                            | xenopsd::types::SWTPM
-                    )
-            )
-        };
-        let config = pieces.iter().find(|piece| {
-            matches!(piece.part, Part::Xl | Part::Libvirt | Part::XenopsdRecord(xenopsd::types::XENOPS))
-        });
+        let is_other =
+            |piece: &&Piece| piece.part.record_type().is_some_and(|known| known.topic == Topic::Devices);
+        let config = pieces.iter().find(|piece| is_config(piece.part));
         Parts {
             libxc: pieces.iter().filter(is_libxc).cloned().collect(),
             others: pieces.iter().filter(is_other).cloned().collect(),
@@ -205,26 +194,32 @@ impl Parts {
     }
 }
 
+/// Whether a part holds the configuration.
+fn is_config(part: Part) -> bool {
+    matches!(part, Part::Header(Layer::Xl | Layer::Libvirt))
+        || part.record_type().is_some_and(|known| known.data == Data::Text)
+}
+
 /// Changes the header in front of a libxl stream, or the configuration.
 fn replace_header(parts: &mut Parts, from: Container, to: Container, config: &[u8], log: &mut Log) {
     if from == to {
-        log.change(0, name(parts.all[0].part), "configuration", "the input's", "another");
+        log.change(0, parts.all[0].part.name(), "configuration", "the input's", "another");
     } else {
         log.change(0, "stream", "container", from.name(), to.name());
         note_config(parts, from, log);
     }
     match to {
         Container::Xenopsd => {
-            let record = |piece: &Piece| piece.part == Part::XenopsdRecord(xenopsd::types::XENOPS);
-            if let Some(at) = parts.all.iter().position(record) {
-                parts.all.splice(at..=at, xenopsd_record(xenopsd::types::XENOPS, config));
+            if let Some(at) = parts.all.iter().position(|piece| is_config(piece.part)) {
+                parts.all[at] = typed(xenopsd::types::XENOPS, config);
             }
         }
         Container::Libxc => {}
-        Container::Libxl => parts.all.retain(|piece| !matches!(piece.part, Part::Xl | Part::Libvirt)),
-        Container::Xl | Container::Libvirt => {
-            parts.all.retain(|piece| !matches!(piece.part, Part::Xl | Part::Libvirt));
-            parts.all.insert(0, header(to, config));
+        Container::Xl | Container::Libvirt | Container::Libxl => {
+            parts.all.retain(|piece| !is_config(piece.part));
+            if to != Container::Libxl {
+                parts.all.insert(0, header(to, config));
+            }
         }
     }
 }
@@ -242,35 +237,31 @@ fn note_config(parts: &Parts, from: Container, log: &mut Log) {
 fn device_model(
     document: &Document<'_>,
     parts: &Parts,
-    from: Container,
     to: Container,
     log: &mut Log,
 ) -> Result<Vec<Piece>, Error> {
     let mut model = Vec::new();
     for piece in &parts.others {
-        let (loss, what) = match piece.part {
-            Part::LibxlRecord(libxl::types::EMULATOR_XENSTORE_DATA) => {
-                (Loss::Xenstore, "keys of the device model in xenstore")
-            }
-            Part::XenopsdRecord(xenopsd::types::VARSTORED) => (Loss::UefiVariables, "UEFI variables"),
-            Part::XenopsdRecord(xenopsd::types::SWTPM | xenopsd::types::SWTPM0) => {
-                (Loss::Tpm, "state of the TPM")
-            }
-            Part::LibxlRecord(_) | Part::XenopsdRecord(_) if to != Container::Libxc => {
-                match moved(document, piece, from, to)? {
+        let Some(known) = piece.part.record_type() else { continue };
+        let (loss, what) = match (known.data, known.number) {
+            (Data::Xenstore, _) => (Loss::Xenstore, "keys of the device model in xenstore"),
+            (Data::Opaque, xenopsd::types::VARSTORED) => (Loss::UefiVariables, known.meaning),
+            (Data::Opaque, xenopsd::types::SWTPM | xenopsd::types::SWTPM0) => (Loss::Tpm, "state of the TPM"),
+            _ if to != Container::Libxc => {
+                match moved(document, piece, known, to)? {
                     Some(pieces) => model.extend(pieces),
                     None => {
                         let reason = "the device model is not upstream QEMU, the only one that the new container supports";
-                        log.obstacle(piece.range.start, name(piece.part), reason, None);
+                        log.obstacle(piece.range.start, known.name, reason, None);
                     }
                 }
                 continue;
             }
-            _ => (Loss::DeviceModel, "state of the device model"),
+            _ => (Loss::DeviceModel, known.meaning),
         };
         let bytes = format!("{} bytes", piece.body.end - piece.body.start);
         // Where it may not be dropped, that is in the way.
-        let _dropped = log.lossy(loss, piece.range.start, name(piece.part), what, bytes, "absent");
+        let _dropped = log.lossy(loss, piece.range.start, known.name, what, bytes, "absent");
     }
     Ok(model)
 }
@@ -279,50 +270,42 @@ fn device_model(
 fn moved(
     document: &Document<'_>,
     piece: &Piece,
-    from: Container,
+    known: &RecordType,
     to: Container,
 ) -> Result<Option<Vec<Piece>>, Error> {
     const QEMU: &[u8] = b"QEVM";
-    let header = if from.is_libxl() { libxl::EMULATOR_HEADER } else { 0 };
+    let header: u64 = known.body.iter().map(|layout| layout.size()).sum();
     let blob = piece.body.start + header..piece.body.end;
     if piece.new.is_some() || blob.is_empty() || document.read(blob.start..blob.start + 4)? != QEMU {
         return Ok(None);
     }
-    let length = blob.end - blob.start;
-    let state = Piece { part: piece.part, range: blob.clone(), body: blob, records: 1, new: None, pad: 0 };
-    Ok(Some(match to {
-        Container::Xenopsd => {
-            let bytes = xenopsd_header(xenopsd::types::QEMU_TRAD, length);
-            vec![Piece::made(Part::XenopsdRecord(xenopsd::types::QEMU_TRAD), bytes), state]
-        }
+    let (part, order, ids) = match to {
+        Container::Xenopsd => (typed_part(xenopsd::types::QEMU_TRAD), Order::Little, Vec::new()),
         _ => {
-            let part = Part::LibxlRecord(libxl::types::EMULATOR_CONTEXT);
-            let order = document.libxl;
-            let body_length = length + libxl::EMULATOR_HEADER;
-            let head = [libxl::types::EMULATOR_CONTEXT, u32::try_from(body_length).unwrap_or(u32::MAX)]
-                .into_iter()
-                .chain([libxl::EMULATOR_QEMU, 0])
-                .flat_map(|word| order.put_u32(word))
-                .collect();
-            let pad = vec![0; padding(body_length) as usize];
-            vec![Piece::made(part, head), state, Piece::made(part, pad)]
+            let ids = [libxl::EMULATOR_QEMU, 0].map(|word| document.libxl.put_u32(word)).concat();
+            (Part::libxl(libxl::types::EMULATOR_CONTEXT), document.libxl, ids)
         }
-    }))
+    };
+    let length = ids.len() as u64 + (blob.end - blob.start);
+    let head = [record_header(part, order, length), ids].concat();
+    let pad = vec![0; padding(part.layer(), length) as usize];
+    let state = Piece { part: piece.part, range: blob.clone(), body: blob, records: 1, new: None, pad: 0 };
+    Ok(Some(vec![Piece::made(part, head), state, Piece::made(part, pad)]))
 }
 
-fn xenopsd_header(kind: u64, length: u64) -> Vec<u8> {
-    [kind.to_le_bytes(), length.to_le_bytes()].concat()
+/// A record of a suspend image.
+fn typed_part(kind: u64) -> Part {
+    Part::Record(Layer::Xenopsd, u32::try_from(kind).unwrap_or(u32::MAX))
 }
 
-fn xenopsd_record(kind: u64, body: &[u8]) -> Vec<Piece> {
-    let bytes = [&xenopsd_header(kind, body.len() as u64), body].concat();
-    vec![Piece::made(Part::XenopsdRecord(kind), bytes)]
+fn typed(kind: u64, body: &[u8]) -> Piece {
+    Piece::record(typed_part(kind), Order::Little, body)
 }
 
 fn libxl_header(order: Order) -> Piece {
     let options = if order == Order::Big { libxl::OPTION_BIG_ENDIAN } else { 0 };
     let words = [libxl::VERSION, options].map(u32::to_be_bytes).concat();
-    Piece::made(Part::Libxl, [&libxl::IDENT[..], &words].concat())
+    Piece::made(Part::Header(Layer::Libxl), [&libxl::IDENT[..], &words].concat())
 }
 
 /// The header of a container, with the configuration.
@@ -336,19 +319,19 @@ fn header(to: Container, config: &[u8]) -> Piece {
             let words = [xl::BYTEORDER, flags, 0].map(u32::to_le_bytes).concat();
             let bytes =
                 [&xl::MAGIC[..], &words, &length(config.len() + 4), &length(config.len()), &config].concat();
-            Piece::made(Part::Xl, bytes)
+            Piece::made(Part::Header(Layer::Xl), bytes)
         }
         Container::Libvirt => {
             let xml = terminated(config);
             let unused = [0; 4 * libvirt::UNUSED_WORDS as usize];
             let version = libvirt::VERSION.to_le_bytes();
             Piece::made(
-                Part::Libvirt,
+                Part::Header(Layer::Libvirt),
                 [&libvirt::MAGIC[..], &version, &length(xml.len()), &unused, &xml].concat(),
             )
         }
-        Container::Xenopsd => Piece::made(Part::Xenopsd, [&xenopsd::SIGNATURE[..]].concat()),
-        Container::Libxl | Container::Libxc => Piece::made(Part::Libxl, Vec::new()),
+        Container::Xenopsd => Piece::made(Part::Header(Layer::Xenopsd), [&xenopsd::SIGNATURE[..]].concat()),
+        Container::Libxl | Container::Libxc => Piece::made(Part::Header(Layer::Libxl), Vec::new()),
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use xenstream_core::wire::libxc::{types, vcpu};
-use xenstream_core::wire::{Order, RECORD_HEADER, padding};
-use xenstream_core::{Format, Guest, Layer};
+use xenstream_core::wire::libxc::{types as libxc, vcpu};
+use xenstream_core::wire::types::{self, RecordType};
+use xenstream_core::wire::{Order, RECORD_HEADER, structures};
+use xenstream_core::{Format, Guest, Layer, Record};
 
 use crate::Error;
 use crate::rewrite::compact::Index;
@@ -18,42 +19,59 @@ use crate::source::file::ReadAt;
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The header of xl, with its optional data.
-    Xl,
-    /// The header of libvirt, with its XML.
-    Libvirt,
-    /// The signature of xenopsd.
-    Xenopsd,
-    /// The header of the libxl stream.
-    Libxl,
-    /// The image header of libxc.
-    Image,
-    /// The domain header of libxc.
+    /// The header of a stream, or its signature; of xl and libvirt, with the configuration.
+    Header(Layer),
+    /// The second header of libxc.
     Domain,
-    /// A record of libxl.
-    LibxlRecord(u32),
-    /// A record of libxc other than PAGE_DATA.
-    LibxcRecord(u32),
-    /// A header of xenopsd, with its body.
-    XenopsdRecord(u64),
+    /// A record other than PAGE_DATA.
+    Record(Layer, u32),
     /// Records of type PAGE_DATA.
     Pages,
 }
 
 impl Part {
-    /// Whether it is the libxc record of this type.
-    pub(super) fn is_record(self, kind: u32) -> bool {
-        self == Part::LibxcRecord(kind)
+    /// A record of libxc.
+    pub(super) const fn libxc(kind: u32) -> Part {
+        Part::Record(Layer::Libxc, kind)
+    }
+
+    /// A record of libxl.
+    pub(super) const fn libxl(kind: u32) -> Part {
+        Part::Record(Layer::Libxl, kind)
+    }
+
+    /// The record that ends a layer's stream, if it has one.
+    pub(super) fn end(layer: Layer) -> Option<Part> {
+        types::end(layer).map(|kind| Part::Record(layer, kind))
     }
 
     /// The layer that it belongs to.
     pub(super) fn layer(self) -> Layer {
         match self {
-            Part::Xl => Layer::Xl,
-            Part::Libvirt => Layer::Libvirt,
-            Part::Xenopsd | Part::XenopsdRecord(_) => Layer::Xenopsd,
-            Part::Libxl | Part::LibxlRecord(_) => Layer::Libxl,
-            Part::Image | Part::Domain | Part::LibxcRecord(_) | Part::Pages => Layer::Libxc,
+            Part::Header(layer) | Part::Record(layer, _) => layer,
+            Part::Domain | Part::Pages => Layer::Libxc,
+        }
+    }
+
+    /// What is known of the record's type.
+    pub(super) fn record_type(self) -> Option<&'static RecordType> {
+        match self {
+            Part::Record(layer, kind) => types::get(layer, kind.into()),
+            Part::Header(_) | Part::Domain | Part::Pages => None,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Part::Header(Layer::Xl) => "xl header",
+            Part::Header(Layer::Libvirt) => "libvirt header",
+            Part::Header(Layer::Libxl) => "libxl header",
+            Part::Header(Layer::Libxc) => "image header",
+            Part::Header(_) => "signature",
+            Part::Domain => "domain header",
+            Part::Record(..) => self.record_type().map_or("record", |known| known.name),
+            Part::Pages => "PAGE_DATA",
         }
     }
 }
@@ -98,11 +116,12 @@ impl Piece {
     pub(super) fn is_void(&self) -> bool {
         let may_be = matches!(
             self.part,
-            Part::LibxcRecord(
-                types::X86_PV_VCPU_EXTENDED
-                    | types::X86_PV_VCPU_XSAVE
-                    | types::X86_PV_VCPU_MSRS
-                    | types::HVM_PARAMS
+            Part::Record(
+                Layer::Libxc,
+                libxc::X86_PV_VCPU_EXTENDED
+                    | libxc::X86_PV_VCPU_XSAVE
+                    | libxc::X86_PV_VCPU_MSRS
+                    | libxc::HVM_PARAMS
             )
         );
         may_be && self.length() <= vcpu::HEADER
@@ -111,17 +130,26 @@ impl Piece {
 
 /// A record: header, body, padding.
 pub(super) fn record_bytes(part: Part, order: Order, body: &[u8]) -> Vec<u8> {
-    let kind = match part {
-        Part::LibxlRecord(kind) | Part::LibxcRecord(kind) => kind,
-        _ => types::PAGE_DATA,
-    };
     let length = body.len() as u64;
-    let mut bytes = Vec::with_capacity(body.len() + 16);
-    bytes.extend_from_slice(&order.put_u32(kind));
-    bytes.extend_from_slice(&order.put_u32(u32::try_from(length).unwrap_or(u32::MAX)));
-    bytes.extend_from_slice(body);
-    bytes.resize(bytes.len() + padding(length) as usize, 0);
-    bytes
+    let padding = vec![0; padding(part.layer(), length) as usize];
+    [&record_header(part, order, length), body, &padding].concat()
+}
+
+/// The header of a record with a body of this length.
+pub(super) fn record_header(part: Part, order: Order, length: u64) -> Vec<u8> {
+    let kind = if let Part::Record(_, kind) = part { kind } else { libxc::PAGE_DATA };
+    let fields = structures::of_header(part.layer()).iter().flat_map(|layout| layout.groups);
+    let fields = fields.flat_map(|group| group.fields.iter().zip([kind.into(), length]));
+    fields
+        .flat_map(|(field, value)| {
+            order.put_number(field.width, value).into_iter().take(field.width as usize)
+        })
+        .collect()
+}
+
+/// Bytes of padding after the body of a layer's record.
+pub(super) fn padding(layer: Layer, body_length: u64) -> u64 {
+    Record { layer, index: 0, kind: 0, instance: 0, offset: 0, body_offset: 0, body_length }.padding()
 }
 
 /// A stream in pieces.
@@ -153,7 +181,7 @@ impl Document<'_> {
     /// The body of a record, as it is now. `None` if it is too long to be edited.
     pub(super) fn body(&self, piece: &Piece) -> Result<Option<Vec<u8>>, Error> {
         if let Some(new) = &piece.new {
-            let order = if piece.part.layer() == Layer::Libxl { self.libxl } else { self.libxc };
+            let order = self.order(piece.part);
             let header = RECORD_HEADER as usize;
             let length = new.get(4..8).and_then(|field| field.first_chunk()).map(|field| order.u32(*field));
             let body = length.and_then(|length| new.get(header..header + length as usize));
@@ -193,12 +221,16 @@ impl Document<'_> {
 
     /// The byte order of a part's records.
     pub(super) fn order(&self, part: Part) -> Order {
-        if part.layer() == Layer::Libxl { self.libxl } else { self.libxc }
+        match part.layer() {
+            Layer::Libxl => self.libxl,
+            Layer::Libxc => self.libxc,
+            _ => Order::Little,
+        }
     }
 
     /// The first libxc record of this type.
     pub(super) fn find(&self, kind: u32) -> Option<usize> {
-        self.pieces.iter().position(|piece| piece.part.is_record(kind))
+        self.pieces.iter().position(|piece| piece.part == Part::libxc(kind))
     }
 
     /// The output.

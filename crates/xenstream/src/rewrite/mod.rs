@@ -35,7 +35,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use xenstream_core::{Checkpointing, Fact, Rule, Target, Violation};
+use xenstream_core::{Checkpointing, Fact, Layer, Rule, Target, Violation};
 
 pub use self::container::Container;
 pub use self::log::{Change, Loss, Obstacle, UnknownLoss};
@@ -299,7 +299,7 @@ fn unusable(surveyed: &Surveyed<'_>, what: &Convert) -> Option<String> {
     if let Verdict::Unjudged(violation) = &report.verdict {
         return Some(violation.to_string());
     }
-    if document.pieces.iter().filter(|piece| piece.part == Part::Image).count() > 1 {
+    if document.pieces.iter().filter(|piece| piece.part == Part::Header(Layer::Libxc)).count() > 1 {
         return Some(
             "it holds more than one libxc stream, and nothing says which of them is the guest".into(),
         );

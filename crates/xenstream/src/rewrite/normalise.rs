@@ -1,9 +1,10 @@
 //! What a stream has that means nothing: padding and reserved words that are not zero, records that readers pass over,
 //! records in an order that savers do not write.
 
-use xenstream_core::wire::libxc::{page, types};
-use xenstream_core::wire::{Order, libvirt, libxl, types as record_types, xl};
-use xenstream_core::{Layer, Level, Policy, Rule};
+use xenstream_core::wire::layout::Check;
+use xenstream_core::wire::libxc::{self, Place, page, types};
+use xenstream_core::wire::{Order, libvirt, libxl, structures, xl};
+use xenstream_core::{Guest, Layer, Level, Policy, Rule};
 
 use crate::Error;
 use crate::rewrite::document::{Document, Part, Piece};
@@ -14,24 +15,27 @@ use crate::rewrite::target::certain;
 /// Rules on padding.
 pub(super) const PADDING: [Rule; 2] = [Rule::LibxcPadding, Rule::LibxlPadding];
 
-/// Rules on words that no reader looks at, and the bits that stay.
-const RESERVED: [(Rule, u64); 11] = [
-    (Rule::XlOptionalFlags, 0),
+/// Rules on words that no reader looks at, and the bits that stay, where no structure declares it.
+const RESERVED: [(Rule, u64); 4] = [
     (Rule::LibxlOptionsReserved, libxl::OPTION_BIG_ENDIAN as u64 | libxl::OPTION_LEGACY as u64),
     (Rule::LibxcOptionsReserved, 1),
-    (Rule::LibxcHeaderReserved, 0),
-    (Rule::LibxcDomainReserved, 0),
-    (Rule::LibxcPvInfoReserved, 0),
     (Rule::LibxcPageDataReserved, 0),
     (Rule::LibxcPageDataPfnReserved, !page::RESERVED),
-    (Rule::LibxcVcpuReserved, 0),
-    (Rule::LibxcTscInfoReserved, 0),
-    (Rule::LibxcHvmParamsReserved, 0),
 ];
+
+/// All of these rules: also those on declared fields that have to be zero, and that every restorer takes if they are not.
+fn unread() -> impl Iterator<Item = (Rule, u64)> {
+    let fields = structures::all().flat_map(|layout| layout.groups).flat_map(|group| group.fields);
+    let zeros = fields.flat_map(|field| field.checks).filter_map(|check| match check {
+        Check::Zero(rule) if Policy::restore().level(*rule) == Level::Allow => Some((*rule, 0)),
+        _ => None,
+    });
+    RESERVED.into_iter().chain(zeros)
+}
 
 /// The policy under which what is normalised is heard of.
 pub(super) fn listening(policy: Policy) -> Policy {
-    let rules = PADDING.into_iter().chain(RESERVED.map(|(rule, _)| rule)).chain([Rule::LibvirtReserved]);
+    let rules = PADDING.into_iter().chain(unread().map(|(rule, _)| rule)).chain([Rule::LibvirtReserved]);
     rules.fold(policy, |policy, rule| match policy.level(rule) {
         // None of them is structural, so each may be lowered and raised.
         Level::Allow => policy.clone().with_level(rule, Level::Warn).unwrap_or(policy),
@@ -73,7 +77,7 @@ pub(super) fn reserved(
             }
             continue;
         }
-        let known = RESERVED.into_iter().find(|(rule, _)| *rule == violation.rule).map(|(_, keep)| keep);
+        let known = unread().find(|(rule, _)| *rule == violation.rule).map(|(_, keep)| keep);
         let pad = || certain(violation.rule).filter(|field| field.keep == 0 && field.name != "int_output");
         let Some(keep) = known.or_else(|| pad().map(|_| 0)) else { continue };
         let width = u32::from(violation.rule.entry().field.bytes(8));
@@ -104,12 +108,11 @@ pub(super) fn records(document: &mut Document<'_>, log: &mut Log) -> Result<(), 
     for (at, piece) in document.pieces.iter().enumerate() {
         let length = piece.length();
         let is_optional = match piece.part {
-            Part::LibxcRecord(kind) => kind >= types::OPTIONAL,
-            Part::LibxlRecord(kind) => kind >= libxl::types::OPTIONAL,
+            Part::Record(Layer::Libxl | Layer::Libxc, kind) => kind >= types::OPTIONAL,
             _ => false,
         };
         if is_optional || piece.is_void() {
-            log.change(piece.range.start, name(piece.part), "record", format!("{length} bytes"), "absent");
+            log.change(piece.range.start, piece.part.name(), "record", format!("{length} bytes"), "absent");
             dropped.push(at);
         }
     }
@@ -126,7 +129,8 @@ pub(super) fn records(document: &mut Document<'_>, log: &mut Log) -> Result<(), 
 
 /// Sorts records that may come in any order.
 fn order(document: &mut Document<'_>, log: &mut Log) {
-    for group in [&STATIC[..], &HVM, &DEVICE_MODEL] {
+    let hvm: Vec<Part> = hvm_state().collect();
+    for group in [&STATIC[..], &hvm, &DEVICE_MODEL] {
         let ranks: Vec<(usize, usize)> = document
             .pieces
             .iter()
@@ -147,44 +151,30 @@ fn order(document: &mut Document<'_>, log: &mut Log) {
 }
 
 const STATIC: [Part; 3] = [
-    Part::LibxcRecord(types::X86_CPUID_POLICY),
-    Part::LibxcRecord(types::X86_MSR_POLICY),
-    Part::LibxcRecord(types::STATIC_DATA_END),
+    Part::libxc(types::X86_CPUID_POLICY),
+    Part::libxc(types::X86_MSR_POLICY),
+    Part::libxc(types::STATIC_DATA_END),
 ];
-const HVM: [Part; 3] = [
-    Part::LibxcRecord(types::X86_TSC_INFO),
-    Part::LibxcRecord(types::HVM_CONTEXT),
-    Part::LibxcRecord(types::HVM_PARAMS),
-];
-const DEVICE_MODEL: [Part; 2] = [
-    Part::LibxlRecord(libxl::types::EMULATOR_XENSTORE_DATA),
-    Part::LibxlRecord(libxl::types::EMULATOR_CONTEXT),
-];
+const DEVICE_MODEL: [Part; 2] =
+    [Part::libxl(libxl::types::EMULATOR_XENSTORE_DATA), Part::libxl(libxl::types::EMULATOR_CONTEXT)];
 
-fn names(pieces: &[Piece]) -> String {
-    pieces.iter().map(|piece| name(piece.part)).collect::<Vec<_>>().join(", ")
+/// The records that an HVM guest has after its memory, in the order of savers.
+pub(super) fn hvm_state() -> impl Iterator<Item = Part> {
+    let known = (0..).zip(&libxc::RECORDS);
+    let state = known.filter(|(_, known)| known.place == Place::Registers && known.guest != Some(Guest::Pv));
+    state.map(|(kind, _)| Part::libxc(kind))
 }
 
-/// The name of a record.
-pub(super) fn name(part: Part) -> &'static str {
-    match part {
-        Part::LibxcRecord(kind) => record_types::name(Layer::Libxc, kind.into()).unwrap_or("libxc record"),
-        Part::LibxlRecord(kind) => record_types::name(Layer::Libxl, kind.into()).unwrap_or("libxl record"),
-        Part::XenopsdRecord(kind) => record_types::name(Layer::Xenopsd, kind).unwrap_or("xenopsd record"),
-        Part::Pages => "PAGE_DATA",
-        Part::Xl => "xl header",
-        Part::Libvirt => "libvirt header",
-        Part::Libxl => "libxl header",
-        Part::Xenopsd => "signature",
-        Part::Image => "image header",
-        Part::Domain => "domain header",
-    }
+fn names(pieces: &[Piece]) -> String {
+    pieces.iter().map(|piece| piece.part.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Cuts what follows the configuration in the optional data of xl, which readers skip.
 fn optional_data(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
     const LONGEST: u64 = 16 << 20;
-    let Some(at) = document.pieces.iter().position(|piece| piece.part == Part::Xl) else { return Ok(()) };
+    let Some(at) = document.pieces.iter().position(|piece| piece.part == Part::Header(Layer::Xl)) else {
+        return Ok(());
+    };
     let range = document.pieces[at].range.clone();
     if document.pieces[at].new.is_some() || range.end - range.start > LONGEST {
         return Ok(());

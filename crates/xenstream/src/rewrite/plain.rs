@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use xenstream_core::wire::libxc::{self, types};
+use xenstream_core::Layer;
+use xenstream_core::wire::libxc::types;
 use xenstream_core::wire::libxl;
 use xenstream_core::wire::types::Topic;
 
@@ -59,12 +60,9 @@ pub(super) fn plain(document: &mut Document<'_>, checkpoint: Option<u64>, log: &
 
 /// The rounds that are complete. Inside libxl each ends with CHECKPOINT_END, in a bare libxc stream with CHECKPOINT.
 fn rounds(document: &Document<'_>) -> Vec<Round> {
-    let in_libxl = document.pieces.iter().any(|piece| piece.part == Part::Libxl);
-    let end = if in_libxl {
-        Part::LibxlRecord(libxl::types::CHECKPOINT_END)
-    } else {
-        Part::LibxcRecord(types::CHECKPOINT)
-    };
+    let in_libxl = document.pieces.iter().any(|piece| piece.part == Part::Header(Layer::Libxl));
+    let end =
+        if in_libxl { Part::libxl(libxl::types::CHECKPOINT_END) } else { Part::libxc(types::CHECKPOINT) };
     let is_whole = |piece: &Piece| piece.range.end <= document.end;
     let ends = document.pieces.iter().enumerate().filter(|(_, piece)| piece.part == end && is_whole(piece));
     ends.map(|(at, _)| Round { end: at + 1 }).collect()
@@ -72,13 +70,14 @@ fn rounds(document: &Document<'_>) -> Vec<Round> {
 
 /// The pieces of a stream that ends here: registers and the device model as they were last, and the memory of all rounds.
 fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
-    let in_libxl = pieces.iter().any(|piece| piece.part == Part::Libxl);
+    let in_libxl = pieces.iter().any(|piece| piece.part == Part::Header(Layer::Libxl));
     // Where the last round begins that has registers of a kind. Records that set nothing leave those of earlier rounds.
     let mut starts = BTreeMap::new();
     let mut start = 0;
     for (at, piece) in pieces.iter().enumerate() {
         match piece.part {
-            Part::LibxcRecord(types::CHECKPOINT) | Part::LibxlRecord(libxl::types::CHECKPOINT_END) => {
+            Part::Record(Layer::Libxc, types::CHECKPOINT)
+            | Part::Record(Layer::Libxl, libxl::types::CHECKPOINT_END) => {
                 start = at + 1;
             }
             part => {
@@ -92,11 +91,13 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
     let (mut emulator, mut rest) = (BTreeMap::new(), Vec::new());
     for (at, piece) in pieces.into_iter().enumerate() {
         match piece.part {
-            Part::LibxcRecord(types::CHECKPOINT | types::END)
-            | Part::LibxlRecord(
+            Part::Record(Layer::Libxc, types::CHECKPOINT | types::END)
+            | Part::Record(
+                Layer::Libxl,
                 libxl::types::CHECKPOINT_END | libxl::types::CHECKPOINT_STATE | libxl::types::END,
             ) => {}
-            Part::LibxlRecord(
+            Part::Record(
+                Layer::Libxl,
                 kind @ (libxl::types::EMULATOR_XENSTORE_DATA | libxl::types::EMULATOR_CONTEXT),
             ) => {
                 emulator.insert(kind, piece);
@@ -109,21 +110,15 @@ fn ordinary(pieces: Vec<Piece>, document: &Document<'_>) -> Vec<Piece> {
         }
     }
     stream.append(&mut rest);
-    stream.push(Piece::record(Part::LibxcRecord(types::END), document.libxc, &[]));
+    stream.push(Piece::record(Part::libxc(types::END), document.libxc, &[]));
     if in_libxl {
         stream.extend(emulator.into_values());
-        stream.push(Piece::record(Part::LibxlRecord(libxl::types::END), document.libxl, &[]));
+        stream.push(Piece::record(Part::libxl(libxl::types::END), document.libxl, &[]));
     }
     stream
 }
 
 /// The kind of state that a record of the vcpus or the hypervisor's devices is, which each round sends anew.
-fn registers(part: Part) -> Option<u32> {
-    match part {
-        Part::LibxcRecord(kind) => {
-            let topic = libxc::record(kind).map(|known| known.record_type.topic);
-            (topic == Some(Topic::Registers)).then_some(kind)
-        }
-        _ => None,
-    }
+fn registers(part: Part) -> Option<u64> {
+    part.record_type().filter(|known| known.topic == Topic::Registers).map(|known| known.number)
 }

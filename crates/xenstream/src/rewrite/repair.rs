@@ -1,35 +1,30 @@
 //! Repairs what is certain: nothing of the guest is made up.
 
-use xenstream_core::wire::libxc::types;
-use xenstream_core::wire::{libxl, padding, xenopsd};
+use xenstream_core::wire::libxc::{self, Length, types};
+use xenstream_core::wire::libxl;
+use xenstream_core::wire::types::{Data, RecordType};
 use xenstream_core::{Guest, Layer, Rule, Violation};
 
-use crate::rewrite::document::{Document, Part, Piece, record_bytes};
+use crate::rewrite::document::{Document, Part, Piece, padding};
 use crate::rewrite::log::Log;
-use crate::rewrite::normalise::name;
+use crate::rewrite::normalise::hvm_state;
 use crate::rewrite::patches::Patches;
 use crate::{Error, GuestKind};
 
-/// A length that the contents of its record prove to be another one.
-const PROVEN: [Rule; 11] = [
-    Rule::LibxcPageDataLength,
-    Rule::LibxcHvmParamsLength,
-    Rule::LibxcTscInfoLength,
-    Rule::LibxcSharedInfoLength,
-    Rule::LibxcPvInfoLength,
-    Rule::LibxcP2mFramesLength,
-    Rule::LibxcEndLength,
-    Rule::LibxcVerifyLength,
-    Rule::LibxcStaticDataEndLength,
-    Rule::LibxlEndLength,
-    Rule::LibxlLibxcContextLength,
-];
+/// Whether a rule is on a length that the contents of its record prove to be another one: counts say it, or every such
+/// record has the same.
+fn is_proven(rule: Rule) -> bool {
+    let counted = [Rule::LibxcPageDataLength, Rule::LibxcHvmParamsLength, Rule::LibxcP2mFramesLength];
+    let is_fixed = |known: &libxc::Record| matches!(known.length, Length::Exactly(_, broken) | Length::Start(_, broken) if broken == rule);
+    counted.contains(&rule)
+        || libxc::RECORDS.iter().any(is_fixed)
+        || libxl::RECORDS.iter().any(|known| known.rule == rule && known.least == known.most)
+}
 
 /// Corrects the first wrong length, where the rest of its record says what it is. Only the rest of the stream shows
 /// whether that is right.
 pub(super) fn length(document: &Document<'_>, violation: &Violation, log: &mut Log) -> Option<Patches> {
-    let expected =
-        u32::try_from(violation.expected.number()?).ok().filter(|_| PROVEN.contains(&violation.rule))?;
+    let expected = u32::try_from(violation.expected.number()?).ok().filter(|_| is_proven(violation.rule))?;
     let order = if violation.layer() == Layer::Libxl { document.libxl } else { document.libxc };
     let mut patches = Patches::default();
     if !patches.put(violation.offset, &order.put_u32(expected)) {
@@ -53,28 +48,22 @@ pub(super) fn ends(document: &mut Document<'_>, kind: Option<GuestKind>, log: &m
         && let Some(last) = document.pieces.last_mut()
     {
         // Its body is there, and some of the padding.
-        let missing = padding(last.body.end - last.body.start).saturating_sub(document.end - last.body.end);
-        log.change(document.end, name(last.part), "padding", "cut off", "zero");
+        let padding = padding(last.part.layer(), last.body.end - last.body.start);
+        let missing = padding.saturating_sub(document.end - last.body.end);
+        log.change(document.end, last.part.name(), "padding", "cut off", "zero");
         // Padding is shorter than 8 bytes.
         last.pad = missing as u8;
     }
-    let has = |document: &Document<'_>, part| document.pieces.iter().any(|piece| piece.part == part);
-    let mut append = |document: &mut Document<'_>, part, bytes: Vec<u8>| {
-        log.change(document.end, name(part), "record", "absent", "present");
-        document.pieces.push(Piece::made(part, bytes));
-    };
-    let end = Part::LibxcRecord(types::END);
-    if !has(document, end) {
-        append(document, end, record_bytes(end, document.libxc, &[]));
-    }
-    let end = Part::LibxlRecord(libxl::types::END);
-    if has(document, Part::Libxl) && !has(document, end) {
-        append(document, end, record_bytes(end, document.libxl, &[]));
-    }
-    let end = Part::XenopsdRecord(xenopsd::types::END_OF_IMAGE);
-    if has(document, Part::Xenopsd) && !has(document, end) {
-        let bytes = [xenopsd::types::END_OF_IMAGE, 0].map(u64::to_le_bytes).concat();
-        append(document, end, bytes);
+    // The innermost stream ends first.
+    let headers = document.pieces.iter().filter_map(|piece| match piece.part {
+        Part::Header(layer) => Part::end(layer),
+        _ => None,
+    });
+    for end in headers.collect::<Vec<_>>().into_iter().rev() {
+        if !document.pieces.iter().any(|piece| piece.part == end) {
+            log.change(document.end, end.name(), "record", "absent", "present");
+            document.pieces.push(Piece::record(end, document.order(end), &[]));
+        }
     }
     document.ended = true;
     Ok(())
@@ -83,7 +72,7 @@ pub(super) fn ends(document: &mut Document<'_>, kind: Option<GuestKind>, log: &m
 /// Why it is not certain that nothing but an end is missing, if it is not.
 fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<String>, Error> {
     let has = |part: Part| document.pieces.iter().any(|piece| piece.part == part);
-    let record = |kind| has(Part::LibxcRecord(kind));
+    let record = |kind| has(Part::libxc(kind));
     let Some(last) = document.pieces.last() else {
         return Ok(Some("none of the guest is there".into()));
     };
@@ -93,7 +82,7 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
     if document.is_torn && last.body.end > document.end || last.part == Part::Pages {
         return Ok(Some(format!(
             "it ends inside or after {}: the rest of the guest is missing",
-            name(last.part)
+            last.part.name()
         )));
     }
     // What is there of another header has to be the start of an END.
@@ -107,14 +96,13 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
         ));
     }
     if !record(types::END) {
-        let state = [types::X86_TSC_INFO, types::HVM_CONTEXT, types::HVM_PARAMS];
-        if let Some(missing) = state.into_iter().find(|kind| !record(*kind)) {
-            let name = name(Part::LibxcRecord(missing));
+        if let Some(missing) = hvm_state().find(|part| !has(*part)) {
+            let name = missing.name();
             return Ok(Some(format!("{name} has not come: state of the guest is missing, or may be")));
         }
     }
-    let has_model = has(Part::LibxlRecord(libxl::types::EMULATOR_CONTEXT))
-        || has(Part::XenopsdRecord(xenopsd::types::QEMU_TRAD));
+    let is_model = |known: &RecordType| known.data == Data::DeviceModel;
+    let has_model = document.pieces.iter().any(|piece| piece.part.record_type().is_some_and(is_model));
     if kind == Some(GuestKind::Hvm) && !has_model && document.format != crate::Format::Libxc {
         return Ok(Some("the device model's state is missing".into()));
     }

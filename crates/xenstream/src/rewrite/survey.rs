@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 
-use xenstream_core::wire::libxc::types;
-use xenstream_core::wire::{libxl, xenopsd};
+use xenstream_core::wire::libxc::types::PAGE_DATA;
 use xenstream_core::{Framing, Header, Layer, Observer, Record, Violation};
 
 use crate::rewrite::document::{Document, Part, Piece};
@@ -87,9 +86,7 @@ pub(super) fn survey<'i>(input: &'i dyn ReadAt, options: &Options) -> Result<Sur
 /// Whether the last piece is what ends the outermost stream. A verifier that has found something wrong does not say.
 fn ends(pieces: &[Piece]) -> bool {
     let end = pieces.iter().find_map(|piece| match piece.part {
-        Part::Libxl => Some(Part::LibxlRecord(libxl::types::END)),
-        Part::Image => Some(Part::LibxcRecord(types::END)),
-        Part::Xenopsd => Some(Part::XenopsdRecord(xenopsd::types::END_OF_IMAGE)),
+        Part::Header(layer) => Part::end(layer),
         _ => None,
     });
     end.is_some() && pieces.last().map(|piece| piece.part) == end
@@ -128,39 +125,25 @@ impl Surveyor<'_, '_> {
 impl Observer for Surveyor<'_, '_> {
     fn header(&mut self, header: &Header) {
         let mut end = header.end();
-        let part = match *header {
-            Header::Xl { optional_data_len, .. } => {
-                end = end.saturating_add(u64::from(optional_data_len));
-                Part::Xl
-            }
-            Header::Libvirt { xml_len, .. } => {
-                end = end.saturating_add(u64::from(xml_len));
-                Part::Libvirt
-            }
-            Header::Xenopsd { .. } => Part::Xenopsd,
-            Header::Libxl { order, .. } => {
-                self.document.libxl = order;
-                Part::Libxl
-            }
-            Header::LibxcImage { order, .. } => {
-                self.document.libxc = order;
-                Part::Image
-            }
-            Header::LibxcDomain { .. } => Part::Domain,
-            _ => return,
-        };
+        let mut part = Part::Header(header.layer());
+        match *header {
+            Header::Xl { optional_data_len, .. } => end = end.saturating_add(optional_data_len.into()),
+            Header::Libvirt { xml_len, .. } => end = end.saturating_add(xml_len.into()),
+            Header::Libxl { order, .. } => self.document.libxl = order,
+            Header::LibxcImage { order, .. } => self.document.libxc = order,
+            Header::LibxcDomain { .. } => part = Part::Domain,
+            // A signature says no more.
+            _ => {}
+        }
         let range = header.offset()..end;
         self.add(Piece { part, body: header.end()..end, range, records: 0, new: None, pad: 0 });
     }
 
     fn record(&mut self, record: &Record) {
-        let kind = u32::try_from(record.kind).unwrap_or(u32::MAX);
-        let part = match record.layer {
-            Layer::Libxl => Part::LibxlRecord(kind),
-            Layer::Libxc if kind == types::PAGE_DATA => Part::Pages,
-            Layer::Libxc => Part::LibxcRecord(kind),
-            Layer::Xenopsd => Part::XenopsdRecord(record.kind),
-            _ => return,
+        let part = match (record.layer, u32::try_from(record.kind).unwrap_or(u32::MAX)) {
+            (Layer::Hvm, _) => return,
+            (Layer::Libxc, PAGE_DATA) => Part::Pages,
+            (layer, kind) => Part::Record(layer, kind),
         };
         self.record_end = record.end();
         if part == Part::Pages

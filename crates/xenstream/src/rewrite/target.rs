@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::{self, types};
 use xenstream_core::wire::params::{Settable, index, param_at};
-use xenstream_core::{Fact, Rule, Target};
+use xenstream_core::{Fact, Layer, Rule, Target};
 
 use crate::Error;
 use crate::rewrite::document::{Document, Part};
@@ -75,7 +75,7 @@ fn patch_one(document: &mut Document<'_>, finding: &Finding, log: &mut Log) -> R
     if bytes.len() as u64 != width {
         return Ok(());
     }
-    let order = if violation.layer() == xenstream_core::Layer::Hvm { Order::Little } else { document.libxc };
+    let order = if violation.layer() == Layer::Hvm { Order::Little } else { document.libxc };
     let before = order.number(&bytes);
     let after = before & field.keep;
     let place = violation.record.and_then(|record| record.type_name()).unwrap_or("record");
@@ -113,7 +113,7 @@ pub(super) fn certain(rule: Rule) -> Option<Certain> {
 
 /// Whether this is the place of DR6 or DR7 in a 64-bit vcpu, and not that of an address.
 fn is_control(offset: u64, document: &Document<'_>) -> bool {
-    let basic = |part: Part| part.is_record(types::X86_PV_VCPU_BASIC);
+    let basic = |part: Part| part == Part::libxc(types::X86_PV_VCPU_BASIC);
     let piece = document.pieces.iter().find(|piece| basic(piece.part) && piece.body.contains(&offset));
     let at = piece.map(|piece| offset - piece.body.start - libxc::vcpu::HEADER);
     let controls =
@@ -135,7 +135,7 @@ pub(super) fn cure(
     }
     let mut gone = Vec::new();
     for at in 0..document.pieces.len() {
-        let Part::LibxcRecord(kind) = document.pieces[at].part else { continue };
+        let Part::Record(Layer::Libxc, kind) = document.pieces[at].part else { continue };
         let cured = match kind {
             types::HVM_CONTEXT
             | types::X86_CPUID_POLICY
@@ -172,9 +172,11 @@ pub(super) fn cure(
 
 /// Version 2 has no static data: neither the record that ends them nor policies.
 fn version_2(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
-    let is_policy =
-        |part: Part| part.is_record(types::X86_CPUID_POLICY) || part.is_record(types::X86_MSR_POLICY);
-    let Some(image) = document.pieces.iter().position(|piece| piece.part == Part::Image) else {
+    let is_policy = |part: Part| {
+        part == Part::libxc(types::X86_CPUID_POLICY) || part == Part::libxc(types::X86_MSR_POLICY)
+    };
+    let Some(image) = document.pieces.iter().position(|piece| piece.part == Part::Header(Layer::Libxc))
+    else {
         return Ok(());
     };
     let start = document.pieces[image].range.start;
@@ -200,7 +202,9 @@ fn version_2(document: &mut Document<'_>, log: &mut Log) -> Result<(), Error> {
     if let Some(end) = ends {
         log.change(document.pieces[end].range.start, "STATIC_DATA_END", "record", "present", "absent");
     }
-    document.pieces.retain(|piece| !is_policy(piece.part) && !piece.part.is_record(types::STATIC_DATA_END));
+    document
+        .pieces
+        .retain(|piece| !is_policy(piece.part) && piece.part != Part::libxc(types::STATIC_DATA_END));
     document.version = 2;
     Ok(())
 }

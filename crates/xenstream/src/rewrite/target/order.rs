@@ -1,13 +1,12 @@
 //! Headers and records in the byte order of another processor: what is in them means the same in ours.
 
-use xenstream_core::Rule;
 use xenstream_core::wire::{Order, libvirt, libxl, xl};
+use xenstream_core::{Layer, Rule};
 
 use super::Refused;
 use crate::Error;
 use crate::rewrite::document::{Document, Part};
 use crate::rewrite::log::Log;
-use crate::rewrite::normalise::name;
 
 /// Turns the header of xl or libvirt, and the records of libxl. Those of libxc hold state as the processor had it, which
 /// no other runs.
@@ -16,22 +15,22 @@ pub(super) fn little(document: &mut Document<'_>, refused: &Refused, log: &mut L
         let piece = &document.pieces[at];
         let (part, start, length) = (piece.part, piece.range.start, piece.range.end - piece.range.start);
         let (rule, order_at, words) = match part {
-            Part::Xl => {
+            Part::Header(Layer::Xl) => {
                 // All of them but the last are in the header itself.
                 let words = xl::at::BYTEORDER..(xl::at::CONFIG_LEN + 4).min(length);
                 (Rule::XlBigEndian, xl::at::BYTEORDER, words)
             }
-            Part::Libvirt => {
+            Part::Header(Layer::Libvirt) => {
                 (Rule::LibvirtBigEndian, libvirt::at::VERSION, libvirt::at::VERSION..libvirt::HEADER)
             }
-            Part::Libxl => (Rule::LibxlBigEndian, libxl::at::OPTIONS, 0..0),
+            Part::Header(Layer::Libxl) => (Rule::LibxlBigEndian, libxl::at::OPTIONS, 0..0),
             _ => continue,
         };
         if refused.rule(start + order_at, &[rule]).is_none() {
             continue;
         }
-        log.change(start + order_at, name(part), "byte order", "big-endian", "little-endian");
-        if part == Part::Libxl {
+        log.change(start + order_at, part.name(), "byte order", "big-endian", "little-endian");
+        if part == Part::Header(Layer::Libxl) {
             records(document, start + order_at, log)?;
         } else {
             swap(document, start + words.start, (words.end - words.start) / 4, log)?;
@@ -50,7 +49,7 @@ fn records(document: &mut Document<'_>, options_at: u64, log: &mut Log) -> Resul
     for at in 0..document.pieces.len() {
         let piece = &document.pieces[at];
         // Those that are not in the input are ends, of zeros only.
-        let (Part::LibxlRecord(kind), None) = (piece.part, &piece.new) else { continue };
+        let (Part::Record(Layer::Libxl, kind), None) = (piece.part, &piece.new) else { continue };
         let body = match kind {
             libxl::types::EMULATOR_XENSTORE_DATA | libxl::types::EMULATOR_CONTEXT => 2,
             libxl::types::CHECKPOINT_STATE => 1,
