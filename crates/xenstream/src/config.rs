@@ -4,7 +4,8 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Deserialize;
-use xenstream_core::wire::{xenopsd, xl};
+use xenstream_core::wire::types::{self, Data};
+use xenstream_core::wire::xl;
 use xenstream_core::{DomainType, Header, Layer, Limit, Policy, Record, Rule, Violation};
 
 use crate::Options;
@@ -52,6 +53,11 @@ pub(crate) struct Collector {
     text: Vec<u8>,
 }
 
+/// Whether a record holds a configuration itself, in place of a header that does.
+pub(crate) fn is_metadata(record: &Record) -> bool {
+    types::get(record.layer, record.kind).is_some_and(|known| known.data == Data::Text)
+}
+
 impl Collector {
     pub(crate) fn new(options: &Options) -> Collector {
         let Options { policy, .. } = options;
@@ -81,7 +87,7 @@ impl Collector {
         let (wanted, max) = match record.layer {
             Layer::Xl => (self.is_json, self.max_json),
             Layer::Libvirt => (true, self.max_xml),
-            Layer::Xenopsd if record.kind == xenopsd::types::XENOPS => (true, self.max_json),
+            _ if is_metadata(record) => (true, self.max_json),
             _ => return false,
         };
         // An empty one is what the core's rules on length and terminator are about.
@@ -118,12 +124,12 @@ impl Collector {
     fn judge(&self, record: &Record, text: &[u8]) -> Judgement {
         let (fault, domain) = match record.layer {
             Layer::Xl => (json_fault(text).map(|at| (Rule::XlConfigJson, at)), json_domain(text)),
-            Layer::Xenopsd => (metadata::metadata_fault(text).map(|at| (Rule::XenopsdMetadata, at)), None),
-            _ => (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text)),
+            Layer::Libvirt => (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text)),
+            _ => (metadata::metadata_fault(text).map(|at| (metadata::RULE, at)), None),
         };
         let violation = |rule, at: usize| {
             let offset = record.body_offset.saturating_add(at as u64);
-            Violation::new(rule, offset, (record.layer == Layer::Xenopsd).then(|| record.reference()))
+            Violation::new(rule, offset, is_metadata(record).then(|| record.reference()))
         };
         let mut violations = Vec::new();
         match fault {

@@ -3,7 +3,7 @@
 //! | field | |
 //! |---|---|
 //! | `path` | the path as given, `-` for standard input; bytes that are not UTF-8 are replaced, and `path_bytes` then has the path's bytes |
-//! | `format` | `xl`, `libvirt`, `xenopsd`, `libxl`, `libxc`; null if it could not be detected |
+//! | `format` | the format, as `--format` takes it; null if it could not be detected |
 //! | `compression` | `zstd`, `gzip`, `xz`, `lz4` or null |
 //! | `verdict` | `valid`, `invalid`, `unjudged`, or `error` if there is no verdict |
 //! | `verified_bytes` | for an unjudged image: the number of bytes at its start that were verified; the rest cannot be judged |

@@ -1,4 +1,6 @@
-//! The metadata of a xenopsd image: an s-expression with the fields of xenopsd's record (`suspend_image.ml`).
+//! The metadata of a suspend image: an s-expression with the fields of a record of xenopsd's (`suspend_image.ml`).
+
+use xenstream_core::Rule;
 
 /// Walks through the text, token by token.
 struct Tokens<'t> {
@@ -16,7 +18,10 @@ enum Token<'t> {
     End,
 }
 
-/// Where the text stops being metadata that xenopsd reads: a list of fields, each a list of a name and a value, among
+/// The rule that a text breaks which is no metadata.
+pub(super) const RULE: Rule = Rule::XenopsdMetadata;
+
+/// Where the text stops being metadata that its reader takes: a list of fields, each a list of a name and a value, among
 /// them `time` and `word_size`. Fields of other names may hold anything.
 pub(super) fn metadata_fault(text: &[u8]) -> Option<usize> {
     let mut tokens = Tokens { text, at: 0 };
@@ -184,7 +189,7 @@ mod tests {
     use super::metadata_fault;
 
     #[test]
-    fn metadata_as_xenopsd_writes_it_is_taken() {
+    fn metadata_as_it_is_written_is_taken() {
         for text in [
             "((time x)(word_size 64))",
             "((word_size 32)(time \"20:15 \\\"x\\\"\")(vm_str \"()\")(xs_subtree((a b)(\"c d\" ())))))",

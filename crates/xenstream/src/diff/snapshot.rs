@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use xenstream_core::wire::{RECORD_HEADER, hvm, xenopsd};
+use xenstream_core::wire::{structures, types};
 use xenstream_core::{Header, Layer, Observer, PageBatch, Pfns, Record, Violation};
 
 use crate::extract::collect::{Collector, Place};
@@ -99,11 +99,9 @@ pub(super) struct Found {
 impl Found {
     fn of(row: Row) -> Found {
         let Head { layer, offset, body_length, kind, .. } = row.head;
-        let header = match layer {
-            Layer::Libxl | Layer::Libxc => RECORD_HEADER,
-            Layer::Hvm => hvm::ENTRY_HEADER,
-            Layer::Xenopsd => xenopsd::HEADER,
-            _ => row.head.bytes.saturating_sub(body_length),
+        let header = match types::end(layer) {
+            Some(_) => structures::of_header(layer).iter().map(|layout| layout.size()).sum(),
+            None => row.head.bytes.saturating_sub(body_length),
         };
         let start = offset.saturating_add(header);
         let has_body = kind == Kind::Header("configuration") || matches!(kind, Kind::Record(_));

@@ -1,7 +1,7 @@
 //! Names what an input is by its first bytes.
 
 use xenstream_core::Format;
-use xenstream_core::wire::{libvirt, libxc, libxl, xenopsd, xl};
+use xenstream_core::wire::{MAGICS, libxl};
 
 use crate::hint::Hint;
 use crate::source::compressed::Compression;
@@ -9,27 +9,21 @@ use crate::source::compressed::Compression;
 /// What text is called.
 pub(super) const TEXT: &str = "text";
 
-/// Formats with the magic by which each is found.
-const FORMATS: [(Format, &[u8]); 5] = [
-    (Format::Xl, &xl::MAGIC),
-    (Format::Libvirt, &libvirt::MAGIC),
-    (Format::Xenopsd, &xenopsd::SIGNATURE),
-    // With the version that follows: shorter words stand in other files too.
-    (Format::Libxl, b"LibxlFmt\0\0\0\x02"),
-    (Format::Libxc, b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFXENF"),
-];
+/// Formats with the magic by which each is found: of the shortest with what follows, since shorter words stand in other
+/// files too.
+const FORMATS: [(Format, &[u8]); 5] = {
+    let [xl, libvirt, suspend, _, _] = MAGICS;
+    let libxl: &[u8] = b"LibxlFmt\0\0\0\x02";
+    let libxc: &[u8] = b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFXENF";
+    [xl, libvirt, suspend, (Format::Libxl, libxl), (Format::Libxc, libxc)]
+};
 
 /// A magic has this many bytes at least that are looked for at a start that is cut or damaged.
 const IDENT: usize = libxl::IDENT.len();
 
-/// How things begin that are taken for images.
+/// How other things begin that are taken for images.
 pub(super) static KNOWN: &[(&[u8], Hint)] = &[
-    (&xl::MAGIC, Hint::Format(Format::Xl)),
-    (&libvirt::MAGIC, Hint::Format(Format::Libvirt)),
-    (&xenopsd::SIGNATURE, Hint::Format(Format::Xenopsd)),
-    (&libxl::IDENT, Hint::Format(Format::Libxl)),
-    (&libxc::MARKER.to_be_bytes(), Hint::Format(Format::Libxc)),
-    (&xenopsd::SIGNATURE_LEGACY, Hint::Legacy("a legacy image of xenopsd, from XenServer before 6.5")),
+    (b"XenSavedDomain\n", Hint::Legacy("a legacy image of XenServer before 6.5")),
     (b"LinuxGuestRecord", Hint::Legacy("an image that xm (xend) saved; xl and libxl cannot read those")),
     (b"BZh", compressed("bzip2", "bzip2 -dc")),
     (b"\x89LZO\0\r\n\x1A", compressed("lzop", "lzop -dc")),
@@ -111,6 +105,9 @@ fn known(head: &[u8]) -> Option<Hint> {
         let length = magic.len().min(head.len().max(IDENT));
         head.get(..length) == magic.get(..length)
     };
+    if let Some((format, _)) = MAGICS.iter().find(|(_, magic)| begins(magic)) {
+        return Some(Hint::Format(*format));
+    }
     let (_, hint) = KNOWN.iter().find(|(magic, _)| begins(magic))?;
     Some(match hint {
         Hint::Other("an ELF file") if is_core(head) => {

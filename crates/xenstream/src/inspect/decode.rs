@@ -3,7 +3,6 @@
 use xenstream_core::wire::layout::{Field, Group, Layout, Repeat, Show};
 use xenstream_core::wire::libxc::{p2m, pte, types, vcpu};
 use xenstream_core::wire::libxl::{EMULATOR_HEADER, types as libxl};
-use xenstream_core::wire::xenopsd::types as xenopsd;
 use xenstream_core::wire::{Order, hvm, qemu, structures};
 use xenstream_core::{Layer, Record};
 
@@ -43,10 +42,9 @@ pub(super) fn is_configuration(record: &Record) -> bool {
 /// Whether something in this record's body is decoded.
 pub(super) fn has_content(record: &Record) -> bool {
     let is_chain = record.layer == Layer::Libxc && record.kind == u64::from(types::HVM_CONTEXT);
-    let is_xenops = record.layer == Layer::Xenopsd && record.kind == xenopsd::XENOPS;
     is_configuration(record)
         || is_chain
-        || is_xenops
+        || config::is_metadata(record)
         || !structures::of_body(record.layer, record.kind, record.body_length).is_empty()
 }
 
@@ -55,7 +53,7 @@ pub(super) fn content(record: &Record, body: &Body, order: Order) -> Content {
     let bytes = &body.start[..];
     match record.layer {
         Layer::Xl | Layer::Libvirt => configuration(record, bytes).unwrap_or_default(),
-        Layer::Xenopsd if record.kind == xenopsd::XENOPS => {
+        _ if config::is_metadata(record) => {
             let metadata = Text::cut(bytes, record.body_length);
             Values::derived([Value::text("metadata", Some(metadata))])
         }

@@ -172,7 +172,7 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
     }
 
     fn header(&mut self, header: &Header) {
-        let Some(content) = content(header) else { return };
+        let content = content(header);
         let (layer, bytes) = (header.layer(), header.length());
         match header {
             Header::Libxl { order, .. } => {
@@ -236,12 +236,12 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
     }
 }
 
-/// The content of a header; `None` for one that this crate does not know.
-fn content(header: &Header) -> Option<Content> {
+/// The content of a header; none of a signature.
+fn content(header: &Header) -> Content {
     let order_word =
         |order| Value::new("order", Datum::Word(if order == Order::Big { "big" } else { "little" }));
     let hex = |name, value: u32| Value::new(name, Datum::Number(value.into(), Show::Hex));
-    Some(match *header {
+    match *header {
         Header::Xl { order, mandatory_flags, optional_flags, optional_data_len, .. } => {
             let flags = Datum::Number(mandatory_flags.into(), Show::Flags(wire::xl::FLAGS));
             Values::derived([
@@ -255,7 +255,6 @@ fn content(header: &Header) -> Option<Content> {
             let version = Value::decimal("version", version);
             Values::derived([order_word(order), version, Value::decimal("xml_len", xml_len)])
         }
-        Header::Xenopsd { .. } => Content::Nothing,
         Header::Libxl { order, options, .. } => Values::derived([order_word(order), hex("options", options)]),
         Header::LibxcImage { order, version, options, .. } => {
             let version = Value::decimal("version", version);
@@ -267,6 +266,6 @@ fn content(header: &Header) -> Option<Content> {
             Value::decimal("xen_major", xen_major),
             Value::decimal("xen_minor", xen_minor),
         ]),
-        _ => return None,
-    })
+        _ => Content::Nothing,
+    }
 }
