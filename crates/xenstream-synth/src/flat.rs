@@ -20,7 +20,7 @@ use xenstream_core::wire::{Order, headers, structures};
 use xenstream_core::{Layer, RecordRef};
 
 use crate::body::{Body, Field, usize_of};
-use crate::item::{Item, Part};
+use crate::item::{EntryPlace, Item, Part};
 use crate::places::BODY;
 use crate::stream::Stream;
 
@@ -195,6 +195,11 @@ impl InItem {
 /// Every declared field of an item that is a number and there whole, by ascending offset.
 #[must_use]
 pub fn fields(item: &Item) -> Vec<InItem> {
+    fields_of(item.part(), item.body_at(), item.body_size(), item.entries())
+}
+
+/// The same of the item's parts.
+pub(crate) fn fields_of(part: Part, body_at: u64, body_size: u64, entries: &[EntryPlace]) -> Vec<InItem> {
     let mut found = Vec::new();
     let mut add = |layout: &'static Layout, start: u64, length: u64, entry| {
         let whole = layout.fields(length).filter(|placed| {
@@ -208,8 +213,8 @@ pub fn fields(item: &Item) -> Vec<InItem> {
             entry,
         }));
     };
-    let size = item.size();
-    match item.part() {
+    let size = body_at + body_size;
+    match part {
         Part::Xl => add(&headers::XL, 0, size, None),
         Part::XlData => add(&headers::XL_CONFIG, 0, size, None),
         Part::Libvirt => add(&headers::LIBVIRT, 0, size, None),
@@ -218,9 +223,9 @@ pub fn fields(item: &Item) -> Vec<InItem> {
         Part::Domain => add(&headers::LIBXC_DOMAIN, 0, size, None),
         Part::Record(layer, kind) => {
             let header = if layer == Layer::Xenopsd { &headers::XENOPSD_RECORD } else { &headers::RECORD };
-            add(header, 0, item.body_at(), None);
-            let mut start = item.body_at();
-            let end = start + item.body_size();
+            add(header, 0, body_at, None);
+            let mut start = body_at;
+            let end = size;
             let structures = structures::of_body(layer, kind, end - start);
             for (n, layout) in structures.iter().enumerate() {
                 let rest = end.saturating_sub(start);
@@ -228,8 +233,8 @@ pub fn fields(item: &Item) -> Vec<InItem> {
                 add(layout, start, length, None);
                 start += length;
             }
-            for (n, entry) in item.entries().iter().enumerate() {
-                let start = item.body_at() + entry.offset;
+            for (n, entry) in entries.iter().enumerate() {
+                let start = body_at + entry.offset;
                 add(&headers::HVM_ENTRY, start, hvm::ENTRY_HEADER, Some(n));
                 let start = start + hvm::ENTRY_HEADER;
                 let length = entry.length.min(end.saturating_sub(start));

@@ -26,6 +26,7 @@
 //! * [`plan`] describes valid streams of any shape, to be made up by a fuzzer, and [`broken`] breaks one rule in them.
 //! * [`cases`] has a stream for every rule that breaks it and no other, where, and an accepted neighbour.
 //! * [`corpus`] is all of that as files.
+//! * [`flat`] builds declared structures by name, and [`mutate`] changes any stream for a fuzzer.
 //! * [`image`] has whole images of guests of any size.
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,7 @@ pub mod libxc;
 pub mod libxl;
 mod machine;
 pub mod minimal;
+pub mod mutate;
 mod pages;
 mod places;
 pub mod plan;

@@ -7,6 +7,7 @@ mod facts;
 mod flat;
 mod image;
 mod messages;
+mod mutate;
 mod need;
 mod often;
 mod pv;
