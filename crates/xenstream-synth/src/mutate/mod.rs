@@ -46,6 +46,12 @@ pub fn mutate(bytes: &[u8], most: usize, seed: u64) -> Vec<u8> {
     within(pieces, most, &mut rng)
 }
 
+/// Returns whether these bytes begin like a stream, so that there is a structure to keep.
+#[must_use]
+pub fn is_stream(bytes: &[u8]) -> bool {
+    parse(bytes).first().is_some_and(|piece| piece.part != Part::Loose)
+}
+
 /// Makes one stream of two: the result has at most `most` bytes.
 #[must_use]
 pub fn cross(first: &[u8], second: &[u8], most: usize, seed: u64) -> Vec<u8> {
