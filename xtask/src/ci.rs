@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
         ..step("rustdoc", &["doc", "--workspace", "--all-features", "--no-deps"])
     },
     step("corpus", &["xtask", "corpus", "--check"]),
+    step("verdicts", &["xtask", "verdicts", "--check"]),
     step("docs", &["xtask", "docs", "--check"]),
     step("prove", &["xtask", "prove"]),
     step("count", &["xtask", "count"]),

@@ -17,6 +17,7 @@ mod peer;
 mod prove;
 #[cfg(test)]
 mod repository;
+mod verdicts;
 mod xen;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ enum Task {
     Peer(peer::Arguments),
     /// Proves of the core what can be proved by linking: no panic, nothing but `core`.
     Prove,
+    /// Writes what the program says of every stream of the corpus, or compares it with another program.
+    Verdicts(verdicts::Arguments),
     /// Boots a real Xen under emulation, and lets it restore images.
     Xen(xen::Arguments),
 }
@@ -87,6 +90,7 @@ fn run(task: Task) -> Result<()> {
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),
         Task::Prove => prove::run(),
+        Task::Verdicts(arguments) => verdicts::run(&arguments),
         Task::Xen(arguments) => xen::run(&arguments),
     }
 }
