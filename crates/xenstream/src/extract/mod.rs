@@ -218,11 +218,11 @@ pub fn extract_with(
     match input {
         Input::Path(path) => {
             let file = fs::File::open(path).map_err(Error::Open)?;
-            wish.from_descriptor(file.as_fd(), true)
+            wish.extract_descriptor(file.as_fd(), true)
         }
-        Input::Descriptor(fd) => wish.from_descriptor(fd, false),
-        Input::Positioned(file) => wish.from_file(file),
-        input @ (Input::Reader(_) | Input::Slice(_)) => wish.from_stream(input),
+        Input::Descriptor(fd) => wish.extract_descriptor(fd, false),
+        Input::Positioned(file) => wish.extract_file(file),
+        input @ (Input::Reader(_) | Input::Slice(_)) => wish.extract_stream(input),
     }
 }
 
@@ -236,21 +236,21 @@ struct Wish<'w> {
 }
 
 impl Wish<'_> {
-    fn from_descriptor(&self, fd: BorrowedFd<'_>, is_ours: bool) -> Result<Extracted, Error> {
+    fn extract_descriptor(&self, fd: BorrowedFd<'_>, is_ours: bool) -> Result<Extracted, Error> {
         distinct(fd, self.output)?;
         let Some(file) = file::Descriptor::new(fd)? else {
-            return self.from_stream(Input::Descriptor(fd));
+            return self.extract_stream(Input::Descriptor(fd));
         };
         if is_ours {
             file.advise();
         }
-        self.from_file(&file)
+        self.extract_file(&file)
     }
 
     /// Extracts from a file whose page contents are read once it is known which ones count.
-    fn from_file(&self, file: &dyn ReadAt) -> Result<Extracted, Error> {
+    fn extract_file(&self, file: &dyn ReadAt) -> Result<Extracted, Error> {
         if self.options.decompress && file::compression(file, &[])?.is_some() {
-            return self.from_stream(Input::Positioned(file));
+            return self.extract_stream(Input::Positioned(file));
         }
         let new = NewFile::create(self.output, self.what.overwrite)?;
         let size = file.size().map_err(Error::Inspect)?;
@@ -261,7 +261,7 @@ impl Wish<'_> {
     }
 
     /// Extracts from what passes once, by way of a copy.
-    fn from_stream(&self, input: Input<'_>) -> Result<Extracted, Error> {
+    fn extract_stream(&self, input: Input<'_>) -> Result<Extracted, Error> {
         let new = NewFile::create(self.output, self.what.overwrite)?;
         let mut spool = Spool::new(new.directory())?;
         let tap = RefCell::default();
