@@ -303,6 +303,31 @@ typedef struct {
 // The format of extracted memory.
 typedef int xs_memory_format;
 
+// A difference between two streams. The strings are the library's, and live until the call returns.
+typedef struct {
+  // The layer of the header or record; null for memory and for verdicts.
+  const char *layer;
+  // The header or record, with the vcpu or instance that it is about; `memory`, or `verdict`.
+  const char *place;
+  // The value's name; null if a whole record or pages are meant that only one stream has.
+  const char *field;
+  // The value in the first stream; null if it is not there. Long values are cut, and bytes are in hex.
+  const char *a;
+  // The same in the second one.
+  const char *b;
+  // Of an area of bytes, how many differ; otherwise 0.
+  uint64_t bytes;
+  // The offset of the first of them in the record's body.
+  uint64_t offset;
+  // Of memory, the first pfn of a run of pages.
+  uint64_t first_pfn;
+  // The last one.
+  uint64_t last_pfn;
+} xs_difference;
+
+// Is called for each difference, with the context that was given. It must return.
+typedef void (*xs_on_difference)(void *context, const xs_difference *difference);
+
 // Detected from the magic at the start of the stream.
 #define XS_FORMAT_AUTO 0
 
@@ -687,6 +712,25 @@ xs_status xs_extract_fd(int fd,
                         uint64_t checkpoint,
                         const xs_policy *policy,
                         xs_report *report);
+
+// Compares the streams in two files, pipes or sockets: configuration, registers, devices, memory by pfn, verdicts.
+// Padding and the order of records do not count. Of checkpointed streams, the last complete checkpoint is compared. A
+// pipe, a socket or a compressed image is copied to an unnamed temporary file first.
+//
+// `*differences` is the number of differences, 0 if the streams are the same; each is told to `on_difference`, which may
+// be null. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
+// could not be read.
+//
+// Returns XS_STATUS_OK if the streams were compared, whatever their verdicts; XS_STATUS_ERROR_NULL if `differences` is
+// null; otherwise the errors of xs_verify_fd().
+xs_status xs_diff_fd(int a,
+                     int b,
+                     xs_format format,
+                     const xs_policy *policy,
+                     xs_on_difference on_difference,
+                     void *context,
+                     uint64_t *differences,
+                     xs_report *report);
 
 #ifdef __cplusplus
 }  // extern "C"

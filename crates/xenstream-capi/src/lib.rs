@@ -30,6 +30,9 @@ mod name;
 #[cfg(feature = "std")]
 mod rewrite;
 
+#[cfg(feature = "std")]
+mod diff;
+
 #[cfg(not(any(feature = "std", test)))]
 mod panic;
 mod pointer;
@@ -40,6 +43,8 @@ pub use abi::XS_ABI;
 pub use choice::*;
 #[cfg(feature = "std")]
 pub use descriptor::{XS_MESSAGE_SIZE, xs_relay_fd, xs_report, xs_verify_fd};
+#[cfg(feature = "std")]
+pub use diff::*;
 pub use name::{xs_layer_name, xs_rule_count, xs_rule_name};
 pub use policy::{
     xs_policy, xs_policy_init, xs_policy_set_checkpointing, xs_policy_set_level, xs_policy_set_limit,

@@ -296,6 +296,6 @@ impl Listener {
 }
 
 /// A string for C, in which no byte is NUL but the last.
-fn string(text: &str) -> CString {
+pub(crate) fn string(text: &str) -> CString {
     CString::new(text.replace('\0', "?")).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Conversions and extractions, as a C program asks for them.
+//! Conversions, extractions and comparisons, as a C program asks for them.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -13,9 +13,9 @@ use std::ptr::{null, null_mut};
 
 use xenstream_c::*;
 use xenstream_core::wire::hvm::types::LAPIC;
-use xenstream_core::wire::libxc::types::HVM_CONTEXT;
+use xenstream_core::wire::libxc::types::{HVM_CONTEXT, X86_TSC_INFO};
 use xenstream_synth::hvm::{Chain, Entry};
-use xenstream_synth::{Part, libxc, minimal, valid};
+use xenstream_synth::{Page, Part, libxc, minimal, valid};
 
 /// A guest whose local APIC is 32 bytes long, which releases before 4.18.5 refuse.
 fn newer(pending_esr: u64) -> Vec<u8> {
@@ -134,4 +134,69 @@ fn memory_is_extracted_to_a_new_file() {
     fs::remove_file(&out).unwrap();
     assert_eq!(extract(XS_MEMORY_ELF, 0, 0), xs_status::Ok);
     assert!(fs::read(&out).unwrap().starts_with(b"\x7FELF"));
+}
+
+unsafe extern "C" fn list(context: *mut c_void, difference: *const xs_difference) {
+    let text = |text: *const c_char| match text.is_null() {
+        true => "-".to_owned(),
+        false => unsafe { CStr::from_ptr(text) }.to_str().unwrap().to_owned(),
+    };
+    let xs_difference { layer, place, field, a, b, first_pfn, last_pfn, .. } = unsafe { &*difference };
+    let [layer, place, field, a, b] = [layer, place, field, a, b].map(|part| text(*part));
+    let lines = unsafe { &mut *context.cast::<Vec<String>>() };
+    lines.push(format!("{layer} {place} {field} {a} {b} {first_pfn}-{last_pfn}"));
+}
+
+/// Compares bytes in files. Returns the status, what is told, and the number of differences.
+fn compare(a: &[u8], b: &[u8]) -> (xs_status, Vec<String>, u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let [a, b] = [("a", a), ("b", b)].map(|(name, bytes)| {
+        let path = directory.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        File::open(path).unwrap()
+    });
+    let (mut lines, mut count) = (Vec::<String>::new(), u64::MAX);
+    let status = unsafe {
+        let context = (&raw mut lines).cast();
+        let (a, b) = (a.as_raw_fd(), b.as_raw_fd());
+        xs_diff_fd(a, b, XS_FORMAT_AUTO, null(), Some(list), context, &mut count, null_mut())
+    };
+    (status, lines, count)
+}
+
+#[test]
+fn differences_are_told_one_by_one() {
+    let guest = |rip: u64, page: Page| {
+        let chain = Chain::around([Entry::reset(2, 0).with("rip", rip)]);
+        let tsc = Part::libxc(X86_TSC_INFO);
+        let guest = valid::hvm().replaced(Part::libxc(HVM_CONTEXT), libxc::hvm_context(&chain));
+        guest.before(tsc, libxc::page_data(&[page])).bytes()
+    };
+    let one = guest(0x1000, Page::normal(7).holding(b"one"));
+    assert_eq!(compare(&one, &one), (xs_status::Ok, vec![], 0));
+    let other = guest(0x2000, Page::normal(7).holding(b"two"));
+    let expected = ["hvm CPU of vcpu 0 rip 0x1000 0x2000 0-0", "- memory contents - - 7-7"];
+    assert_eq!(compare(&one, &other), (xs_status::Ok, expected.map(str::to_owned).to_vec(), 2));
+    let elsewhere = guest(0x1000, Page::normal(9).holding(b"one"));
+    let (_, told, count) = compare(&one, &elsewhere);
+    assert_eq!(told, ["- memory - present - 7-7", "- memory - - present 9-9"]);
+    assert_eq!(count, 2);
+    // A verdict is a difference too.
+    let (status, told, _) = compare(&one, &one[..one.len() - 8]);
+    assert_eq!(status, xs_status::Ok);
+    assert_eq!(told.last().map(String::as_str), Some("- verdict verdict valid invalid 0-0"));
+}
+
+#[test]
+fn comparisons_refuse_wrong_arguments() {
+    let file = tempfile::tempfile().unwrap();
+    let fd = file.as_raw_fd();
+    let mut count = 7;
+    let compare = |a: c_int, format: c_int, count: *mut u64| unsafe {
+        xs_diff_fd(a, fd, format, null(), None, null_mut(), count, null_mut())
+    };
+    assert_eq!(compare(fd, XS_FORMAT_AUTO, null_mut()), xs_status::ErrorNull);
+    assert_eq!(compare(-1, XS_FORMAT_AUTO, &mut count), xs_status::ErrorArgument);
+    assert_eq!(compare(fd, 99, &mut count), xs_status::ErrorArgument);
+    assert_eq!(count, 7);
 }
