@@ -26,6 +26,8 @@ use summary::Summary;
 
 /// How long a restore may take. It takes five to twenty seconds.
 const RESTORE: Duration = Duration::from_secs(180);
+/// How long dom0 may take for what it does each second.
+const ALIVE: Duration = Duration::from_secs(20);
 /// How long a guest may take to run for half a second and be destroyed. It takes two to five seconds.
 const DESTROY: Duration = Duration::from_secs(90);
 
@@ -157,7 +159,8 @@ fn ask(kit: &Kit, mut machine: Machine, name: &str, helper: bool) -> Result<(Ans
     machine.ask(&format!("{name} {}", if helper { "helper" } else { "alone" }))?;
     let (verdict, is_usable) = match machine.wait_for("restored", RESTORE)? {
         Heard::Gone => (Verdict::HostCrash, false),
-        Heard::Late => (Verdict::Timeout, false),
+        Heard::Late if is_alive(kit) => (Verdict::Timeout, false),
+        Heard::Late => (Verdict::HostHang, false),
         Heard::Answer(status) => match machine.wait_for("done", DESTROY)? {
             Heard::Gone => (Verdict::HostCrash, false),
             // The answer is there; it is the host that is no longer fit for another.
@@ -178,6 +181,20 @@ fn ask(kit: &Kit, mut machine: Machine, name: &str, helper: bool) -> Result<(Ans
         seconds: start.elapsed().as_secs_f64(),
     };
     Ok((answer, is_usable.then_some(machine)))
+}
+
+/// Whether dom0 does anything, by the file that it writes to each second.
+fn is_alive(kit: &Kit) -> bool {
+    let length = || fs::metadata(kit.shared("alive")).map_or(0, |metadata| metadata.len());
+    let before = length();
+    let deadline = Instant::now() + ALIVE;
+    while Instant::now() < deadline {
+        if length() != before {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    false
 }
 
 fn verdict_of(status: &str) -> Verdict {

@@ -26,6 +26,8 @@ PATH=$tools:$PATH
     xenconsoled
 } > /mnt/tools.log 2>&1
 xl info > /mnt/info 2>&1
+# Shows that dom0 is alive.
+while busybox sleep 1; do echo >> /mnt/alive; done &
 answer "ready $?"
 
 while read -r name way; do

@@ -35,6 +35,8 @@ pub(super) enum Verdict {
     Refused,
     /// The host went down.
     HostCrash,
+    /// No answer, and dom0 does nothing any more.
+    HostHang,
     /// No answer in time.
     Timeout,
 }

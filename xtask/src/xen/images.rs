@@ -1,4 +1,4 @@
-//! The images that are restored: those of corpus/real, and those of corpus/hypervisor with each of its edits.
+//! The images that are restored: those of corpus/hypervisor and corpus/real, with each edit of corpus/hypervisor.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -28,31 +28,18 @@ struct Row {
     edits: Vec<Edit>,
 }
 
-/// Every image of the repository that a plain `xl restore` is for.
+/// The images of the repository, in the order of the table.
 pub(super) fn of_the_repository() -> Result<Vec<Image>> {
-    let mut images = edited()?;
-    let real = root().join("corpus/real");
-    let entries = fs::read_dir(&real).with_context(|| real.display().to_string())?;
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    // What Remus sent ends with a checkpoint, which `xl migrate-receive` takes and `xl restore` does not.
-    let is_plain = |name: &str| name.ends_with(".xl.xz") && !name.contains("remus");
-    images.extend(
-        files.into_iter().map(Image::of_file).filter(|image| is_plain(&image.base.to_string_lossy())),
-    );
-    Ok(images)
-}
-
-/// The images of corpus/hypervisor, in the order of its table.
-pub(super) fn edited() -> Result<Vec<Image>> {
-    let directory = root().join("corpus/hypervisor");
-    let table = directory.join("edits.jsonl");
+    let corpus = root().join("corpus");
+    let table = corpus.join("hypervisor/edits.jsonl");
     let text = fs::read_to_string(&table).with_context(|| table.display().to_string())?;
     let mut images = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let row: Row = serde_json::from_str(line)
             .with_context(|| format!("{}, line {}", table.display(), number + 1))?;
-        let base = directory.join(format!("{}.xz", row.base));
+        let [own, real] =
+            ["hypervisor", "real"].map(|folder| corpus.join(folder).join(format!("{}.xz", row.base)));
+        let base = if own.exists() { own } else { real };
         images.push(Image { name: row.name, base, edits: row.edits });
     }
     Ok(images)

@@ -34,6 +34,7 @@ impl fmt::Display for Summary {
                 of(Verdict::Taken, "taken"),
                 of(Verdict::Refused, "refused"),
                 of(Verdict::HostCrash, "took the host down"),
+                of(Verdict::HostHang, "made the host hang"),
                 of(Verdict::Timeout, "without an answer in time"),
             ];
             writeln!(f, "xen: {title}: {}", words.join(", "))?;

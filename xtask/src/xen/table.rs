@@ -69,18 +69,17 @@ pub(super) fn images_of(release: Release) -> Result<Vec<String>> {
     Ok(rows.map(|row| row.image).collect())
 }
 
-/// Puts the answers of earlier runs into the table, over those that it has to the same questions. Images of corpus/real
-/// are not in it: several were saved on another processor, or want a file of the host that they were saved on.
+/// Puts the answers of earlier runs into the table, over those that it has to the same questions.
 pub(super) fn record(directory: &Path) -> Result<()> {
     let path = path();
     let mut rows: BTreeMap<_, _> = load(&path)?.into_iter().map(|row| (row.key(), row)).collect();
-    let edited: BTreeSet<_> = images::edited()?.into_iter().map(|image| image.name).collect();
+    let known: BTreeSet<_> = images::of_the_repository()?.into_iter().map(|image| image.name).collect();
     let mut recorded = 0;
     for release in Release::ALL {
         let kept = super::answers_of(&directory.join(release.to_string()));
         for answer in answer::load(&kept)? {
             // A restore that takes too long says something of the machine, not of the image.
-            if answer.helper || answer.verdict == Verdict::Timeout || !edited.contains(&answer.image) {
+            if answer.helper || answer.verdict == Verdict::Timeout || !known.contains(&answer.image) {
                 continue;
             }
             let row = Row::of(&answer);
