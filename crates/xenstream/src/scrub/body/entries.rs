@@ -43,19 +43,23 @@ impl Entries {
             self.have = (self.have + 1) % 8;
             bytes = rest;
             if self.have == 0 {
-                self.count(self.torn);
+                self.count(&[self.torn]);
             }
         }
         let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.count(*word);
-        }
+        self.count(words);
         self.torn[..rest.len()].copy_from_slice(rest);
         self.have = rest.len();
     }
 
-    fn count(&mut self, word: [u8; 8]) {
-        self.with_data += u64::from(page::has_data(page::kind(self.order.u64(word))));
+    fn count(&mut self, words: &[[u8; 8]]) {
+        // An entry's highest bits are its type.
+        let highest = match self.order {
+            Order::Little => 7,
+            Order::Big => 0,
+        };
+        let has_data = |word: &&[u8; 8]| page::has_data(u64::from(word[highest] >> 4));
+        self.with_data += words.iter().filter(has_data).count() as u64;
     }
 
     /// Returns whether there are as many pages as the entries announce.
