@@ -57,7 +57,7 @@ fn remaining_identification_is_listed() {
     assert_eq!(lines[2], "out: scrubbed: 13.6 KiB");
     assert_eq!(lines[3], "  what still identifies the guest:");
     let has = |stderr: &str, start: &str| stderr.lines().any(|line| line.starts_with(start));
-    let registers = "    HVM_CONTEXT: contents of registers and devices, ";
+    let registers = "    HVM_CONTEXT: vcpus and emulated platform";
     let names = "    xl configuration: name, uuid, ";
     let never = "    PAGE_DATA: which pages there are, ";
     assert!([registers, names, never].iter().all(|start| has(&run.stderr, start)), "{run:?}");
@@ -109,6 +109,18 @@ fn invalid_stream_is_refused_without_damaged() {
     assert_eq!(run.status, 1);
     assert!(run.stderr.ends_with("not scrubbed: the input is in no known format\n"), "{run:?}");
     assert!(!files.path().join("other").exists());
+}
+
+/// Bytes after the stream come out as zeros, which have a rule of their own.
+#[test]
+fn refused_output_is_not_written() {
+    let files = directory(&[("in", &[&secret()[..], &[7; 100]].concat())]);
+    let arguments = ["scrub", "--quiet", "--deny", "stream::trailing-zeros", "in", "out"];
+    let run = run_in(files.path(), arguments);
+    assert_eq!(run.status, 1, "{run:?}");
+    let why = "not scrubbed: the output would be refused: the stream has ended, and only zeros follow\n";
+    assert!(run.stderr.ends_with(why), "{run:?}");
+    assert!(!files.path().join("out").exists());
 }
 
 #[test]

@@ -109,22 +109,20 @@ pub fn scrub(
     what: Scrub,
 ) -> Result<Scrubbed, Error> {
     let what = what.settled();
-    open(input, output.path(), options, |opened| match opened {
-        Opened::At(file) => to_output(&mut File::new(file)?, output, options, what),
-        Opened::InOrder(bytes) => to_output(bytes, output, options, what),
-    })
-}
-
-fn to_output(
-    input: &mut dyn Bytes,
-    output: Output<'_>,
-    options: &Options,
-    what: Scrub,
-) -> Result<Scrubbed, Error> {
-    deliver(output, |out| {
-        let scrubbed = run(input, out, options, what)?;
-        let is_complete = scrubbed.bytes.is_some();
-        Ok((scrubbed, is_complete))
+    open(input, output.path(), options, |opened| {
+        let mut file;
+        let bytes: &mut dyn Bytes = match opened {
+            Opened::At(at) => {
+                file = File::new(at)?;
+                &mut file
+            }
+            Opened::InOrder(bytes) => bytes,
+        };
+        deliver(output, |out| {
+            let scrubbed = run(bytes, out, options, what)?;
+            let is_complete = scrubbed.bytes.is_some();
+            Ok((scrubbed, is_complete))
+        })
     })
 }
 

@@ -297,7 +297,7 @@ mod tests {
         let interrupted = |_| Err(io::ErrorKind::Interrupted.into());
         let lying = |_| Ok(WINDOW + 1);
         let stream = image();
-        let broken = stream.clone().edited(xenstream_synth::libxc::CLOCK, 28, xenstream_synth::Field::U32(1));
+        let broken = stream.clone().edited(libxc::CLOCK, 28, xenstream_synth::Field::U32(1));
         let bytes = [stream.bytes(), broken.bytes()];
         let cut = bytes[0].len() - bytes[0].len() / 3;
         for (bytes, valid) in [(&bytes[0][..], true), (&bytes[1], false), (&bytes[0][..cut], false)] {

@@ -77,7 +77,7 @@ impl Chain {
     /// An entry's header.
     fn entry(&mut self, bytes: &mut [u8], left: u64, what: Scrub) -> At {
         let typecode = u16::from_le_bytes([bytes[0], bytes[1]]);
-        let length = u64::from(u32_at(bytes, hvm::LENGTH_AT as usize));
+        let length = Order::Little.number(&bytes[hvm::LENGTH_AT as usize..]);
         let first = !std::mem::replace(&mut self.begun, true);
         if typecode == types::END && !first {
             return At::Lost;
@@ -99,8 +99,4 @@ impl Chain {
             _ => At::Zero(length),
         }
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }

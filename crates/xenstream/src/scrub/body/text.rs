@@ -152,56 +152,10 @@ const DECLARATIONS: [&[u8]; 6] = [
 ];
 
 /// Attributes that libvirt writes for domains of Xen. The name of any other may be the guest's.
-const ATTRIBUTES: [&[u8]; 48] = [
-    b"action",
-    b"address",
-    b"arch",
-    b"autoport",
-    b"bridge",
-    b"bus",
-    b"cache",
-    b"check",
-    b"controller",
-    b"cores",
-    b"cpuset",
-    b"current",
-    b"dev",
-    b"domain",
-    b"file",
-    b"function",
-    b"heads",
-    b"id",
-    b"index",
-    b"keymap",
-    b"listen",
-    b"loader",
-    b"mac",
-    b"machine",
-    b"managed",
-    b"max",
-    b"mode",
-    b"model",
-    b"multifunction",
-    b"name",
-    b"offset",
-    b"passwd",
-    b"path",
-    b"placement",
-    b"policy",
-    b"port",
-    b"present",
-    b"primary",
-    b"readonly",
-    b"slot",
-    b"sockets",
-    b"target",
-    b"threads",
-    b"type",
-    b"unit",
-    b"value",
-    b"vram",
-    b"xmlns",
-];
+const ATTRIBUTES: &str = "action address arch autoport bridge bus cache check controller cores cpuset current dev domain file \
+    function heads id index keymap listen loader mac machine managed max mode model multifunction name \
+    offset passwd path placement policy port present primary readonly slot sockets target threads type \
+    unit value vram xmlns";
 
 /// The attributes of a tag, after its name: the values, which are whatever is between quotes, and the names that are not
 /// libvirt's. The nth of these is filled with the nth letter, since no two may be the same.
@@ -214,7 +168,7 @@ fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Bla
         let before = &text[at..open];
         let name = at + before.len() - before.trim_ascii_start().len();
         let name_end = name + text[name..open].iter().position(|byte| b"= \t\r\n".contains(byte))?;
-        if !ATTRIBUTES.contains(&&text[name..name_end]) {
+        if !ATTRIBUTES.split(' ').any(|known| known.as_bytes() == &text[name..name_end]) {
             blanks.push(Blanked { range: name..name_end, letter: letters.next()? });
         }
         let close = find(&text[..tag_end], open + 1, |byte| byte == text[open])?;
