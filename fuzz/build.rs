@@ -20,7 +20,7 @@ const LONGEST: usize = 4096;
 fn suffix(target: &str) -> Option<&'static [u8]> {
     match target {
         // A format and a profile; see `Setup::split`.
-        "arbitrary_bytes" | "splits" => Some(&[0, 0]),
+        "arbitrary_bytes" | "splits" | "json" => Some(&[0, 0]),
         // A script of no steps comes before them.
         "source" | "relay" => Some(&[0, 0, 0]),
         // And before that, what is to be blanked.
@@ -33,7 +33,7 @@ fn suffix(target: &str) -> Option<&'static [u8]> {
         "diff" => Some(&[0, 0, 0, 1, 0, 0]),
         // Take it as it is.
         "restorer" => Some(&[0]),
-        "structured_valid" | "structured_broken" => None,
+        "structured_valid" | "structured_broken" | "directory" => None,
         _ => panic!("fuzz/build.rs does not say what inputs of {target} are"),
     }
 }

@@ -8,8 +8,10 @@
 pub mod arbitrary_bytes;
 pub mod convert;
 pub mod diff;
+pub mod directory;
 pub mod extract;
 pub mod inspect;
+pub mod json;
 pub mod relay;
 pub mod restorer;
 pub mod script;
@@ -23,8 +25,10 @@ pub mod transcript;
 pub use arbitrary_bytes::arbitrary_bytes;
 pub use convert::convert;
 pub use diff::diff;
+pub use directory::directory;
 pub use extract::extract;
 pub use inspect::inspect;
+pub use json::json;
 pub use relay::relay;
 pub use restorer::restorer;
 pub use scrub::scrub;
@@ -37,7 +41,7 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 11] = [
+pub const TARGETS: [(&str, Property); 13] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
@@ -46,6 +50,8 @@ pub const TARGETS: [(&str, Property); 11] = [
     ("convert", convert),
     ("extract", extract),
     ("diff", diff),
+    ("json", json),
+    ("directory", directory),
     ("structured_valid", structured_valid),
     ("structured_broken", structured_broken),
     ("restorer", restorer),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile, Target};
 use xenstream_properties::{
-    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, inspect, relay, scrub, source, splits,
+    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, inspect, json, relay, scrub, source, splits,
 };
 
 fn root() -> PathBuf {
@@ -82,7 +82,9 @@ fn every_target_is_called_by_libfuzzer() {
     for (name, _) in TARGETS {
         let file = root().join(format!("fuzz/fuzz_targets/{name}.rs"));
         let target = fs::read_to_string(&file).unwrap();
-        assert!(target.contains(&format!("xenstream_properties::{name}(data)")), "{}", file.display());
+        // By itself, or with the mutator of streams.
+        let calls = [format!("xenstream_properties::{name}(data)"), format!("stream_target!({name}, ")];
+        assert!(calls.iter().any(|call| target.contains(call)), "{}", file.display());
     }
     let files = fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap().count();
     assert_eq!(files, TARGETS.len());
@@ -114,6 +116,16 @@ fn arbitrary_bytes_holds_for_the_corpus() {
             if bytes.len() > 65536 && choice > 8 {
                 break;
             }
+        }
+    }
+}
+
+#[test]
+fn json_of_the_corpus_parses_back() {
+    for (name, bytes) in everything() {
+        for choices in [[0, 0], [0, 0x82]] {
+            let run = std::panic::catch_unwind(|| json(&[&bytes[..], &choices].concat()));
+            assert!(run.is_ok(), "{name} with {choices:?}");
         }
     }
 }
