@@ -7,6 +7,7 @@ mod path;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Command};
+use clap_complete::engine::ArgValueCandidates;
 use xenstream::{
     Checkpointing, Format, Level, Limit, Options, Policy, Profile, ResolvedTarget, Rule, Target,
     UnknownTarget,
@@ -14,8 +15,8 @@ use xenstream::{
 
 use levels::Levels;
 
-use crate::output;
 use crate::suggest::limits_like;
+use crate::{completions, output};
 
 pub(crate) use number::parse_number;
 pub(crate) use path::PathOrDash;
@@ -34,7 +35,7 @@ pub(crate) struct Judging {
     /// Release of Xen to restore on, such as 4.17.5, 4.20 or xcp-ng-8.3: whatever it refuses is an error
     ///
     /// A branch such as 4.20 means its newest known point release. `xenstream targets` lists the releases.
-    #[arg(id = "release", long = "target", value_name = "RELEASE", value_parser = parse_target)]
+    #[arg(id = "release", long = "target", value_name = "RELEASE", value_parser = parse_target, add = ArgValueCandidates::new(completions::targets))]
     target: Option<NamedTarget>,
 
     #[command(flatten)]
@@ -45,7 +46,13 @@ pub(crate) struct Judging {
     strict: bool,
 
     /// Set a limit, such as hvm-pfn=0x100000 or xml=1M; the value none removes it
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = parse_limit, hide_short_help = true)]
+    #[arg(
+        long = "limit",
+        value_name = "NAME=VALUE",
+        value_parser = parse_limit,
+        add = ArgValueCandidates::new(completions::limits),
+        hide_short_help = true
+    )]
     limits: Vec<(Limit, u64)>,
 
     /// Kind of stream, where the stream itself does not say

@@ -4,8 +4,8 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::{
-    convert, diff, explain, extract, inspect, relay, report, rules, scrub, synth, targets, verify,
-    verify_stream_v2,
+    completions, convert, diff, explain, extract, inspect, relay, report, rules, scrub, synth, targets,
+    verify, verify_stream_v2,
 };
 
 // A test runs every example.
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Targets(Deferred<targets::Arguments>),
     /// Explain a rule, a change between releases of Xen, or a line from a log
     Explain(Deferred<explain::Arguments>),
+    /// Print a script that makes a shell complete command lines of this program
+    Completions(Deferred<completions::Arguments>),
     /// Accept the options of Xen's verify-stream-v2, and return its exit status
     ///
     /// The program does the same when it is called by that name.

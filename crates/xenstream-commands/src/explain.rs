@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use xenstream::logs::{self, LogLine};
 use xenstream::{Fact, Profile, Rule, Target, TargetSet};
 
+use crate::completions;
 use crate::output::{self, complain};
 use crate::rules::{example, grades};
 use crate::status;
@@ -26,7 +28,12 @@ Exit status:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Name of a rule (libxc::page-data-length) or fact (LAPIC32), or a line from a log of Xen, libxl, xl, QEMU or xenopsd
-    #[arg(value_name = "RULE|FACT|LOG LINE", required = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "RULE|FACT|LOG LINE",
+        required = true,
+        allow_hyphen_values = true,
+        add = ArgValueCandidates::new(completions::subjects)
+    )]
     subject: Vec<String>,
 }
 

@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod completions;
 mod convert;
 mod date;
 mod descriptor;
@@ -39,11 +40,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::command::{Command, Deferred, Program};
+pub use crate::completions::{Shell, script as completions};
 use crate::status::FAILED;
 
 /// Runs the program with the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    completions::answer();
     let command = if verify_stream_v2::is_name(env::args_os().next().as_deref()) {
         Command::VerifyStreamV2(Deferred(verify_stream_v2::Program::parse().arguments))
     } else {
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
         Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),
         Command::Explain(Deferred(arguments)) => apart(explain::run, &arguments),
+        Command::Completions(Deferred(arguments)) => apart(completions::run, &arguments),
         Command::VerifyStreamV2(Deferred(arguments)) => apart(verify_stream_v2::run, &arguments),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
@@ -80,7 +84,7 @@ fn apart<A>(run: fn(&A) -> io::Result<u8>, arguments: &A) -> io::Result<u8> {
     run(arguments)
 }
 
-/// Returns the definition of the command line, to generate man pages and completions from.
+/// Returns the definition of the command line, to generate man pages from.
 #[must_use]
 pub fn command_line() -> clap::Command {
     Program::command()

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Command;
-use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use xenstream_commands::{Shell, completions};
 
 const NAME: &str = "xenstream";
 
 /// Pages of section 1 that each page refers to, besides `xenstream(1)`.
-const SEE_ALSO: [(&str, &[&str]); 13] = [
+const SEE_ALSO: [(&str, &[&str]); 14] = [
     ("verify", &["explain", "rules", "targets", "inspect", "relay"]),
     ("relay", &["verify", "explain"]),
     ("inspect", &["verify", "diff", "report"]),
@@ -25,6 +25,7 @@ const SEE_ALSO: [(&str, &[&str]); 13] = [
     ("rules", &["explain", "verify"]),
     ("targets", &["explain", "convert", "verify"]),
     ("explain", &["rules", "targets", "verify"]),
+    ("completions", &["verify"]),
     ("verify-stream-v2", &["verify"]),
 ];
 
@@ -46,9 +47,7 @@ pub(super) fn files() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         page(command, "xenstream(1)", related, &mut files)?;
     }
     for (shell, name) in SHELLS {
-        let mut bytes = Vec::new();
-        generate(shell, &mut xenstream_commands::command_line(), NAME, &mut bytes);
-        files.insert(Path::new("docs/completions").join(name), bytes);
+        files.insert(Path::new("docs/completions").join(name), completions(shell)?);
     }
     Ok(files)
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod catalogue;
 mod closed;
 mod common;
+mod completions;
 mod convert;
 mod diff;
 mod extract;

@@ -2,8 +2,10 @@
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap_complete::engine::ArgValueCandidates;
 use xenstream::{Level, LevelError, Policy};
 
+use crate::completions;
 use crate::suggest::rules_like;
 
 /// Levels of rules, in the order of the command line. A later one overrides an earlier one, whether it names a rule or a
@@ -37,6 +39,7 @@ impl Args for Levels {
                 .value_name("RULE")
                 .help(help)
                 .action(ArgAction::Append)
+                .add(ArgValueCandidates::new(completions::levels))
                 .hide_short_help(true)
         }))
     }

@@ -4,10 +4,12 @@ use std::io;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap_complete::engine::ArgValueCandidates;
 use xenstream::Layer;
 use xenstream::inspect::{Fold, Head, Kind, Row, Sink};
 
 use crate::args::parse_number;
+use crate::completions;
 use crate::suggest::did_you_mean;
 
 #[derive(Debug, Args)]
@@ -18,7 +20,7 @@ pub(crate) struct Choice {
     record: Option<u64>,
 
     /// Show only records of this type, such as PAGE_DATA or 0x80000001; can be repeated
-    #[arg(long = "type", value_name = "NAME", value_parser = type_name)]
+    #[arg(long = "type", value_name = "NAME", value_parser = type_name, add = ArgValueCandidates::new(completions::types))]
     types: Vec<String>,
 
     /// Show only records of this layer
