@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     registers: bool,
 
-    /// Also blank names: xenstore values, strings in the configuration, xenopsd's metadata
+    /// Also blank names: xenstore values, strings in the configuration, metadata
     #[arg(long)]
     names: bool,
 

@@ -1,6 +1,7 @@
 //! Headers of streams and containers, and of their records.
 
 use crate::rule::Rule;
+use crate::violation::Layer;
 use crate::wire::layout::Check::{By, Is, Within, Zero};
 use crate::wire::layout::{
     ByteOrder, Check, Field, Group, HeaderHook, Hook, Keep, Layout, LibvirtHook, LibxcHook, LibxlHook,
@@ -199,6 +200,19 @@ pub const HVM_ENTRY: Layout = Layout {
         Field::new("length", 4, 4, "bytes of the body").kept().decimal(),
     ])],
 };
+
+/// The header of a record of this layer, or of a stream that has no records; none for a layer without either.
+#[must_use]
+pub const fn of_layer(layer: Layer) -> &'static [&'static Layout] {
+    match layer {
+        Layer::Xl => &[&XL],
+        Layer::Libvirt => &[&LIBVIRT],
+        Layer::Xenopsd => &[&XENOPSD_RECORD],
+        Layer::Libxl | Layer::Libxc => &[&RECORD],
+        Layer::Hvm => &[&HVM_ENTRY],
+        Layer::Stream | Layer::Pv | Layer::Qemu => &[],
+    }
+}
 
 /// Every header, outermost first.
 pub(super) const ALL: [&Layout; 10] = [

@@ -22,19 +22,6 @@ pub fn of_body(layer: Layer, kind: u64, body_length: u64) -> &'static [&'static 
     }
 }
 
-/// The header of a record of this layer, or of a stream that has no records; none for a layer without either.
-#[must_use]
-pub const fn of_header(layer: Layer) -> &'static [&'static Layout] {
-    match layer {
-        Layer::Xl => &[&headers::XL],
-        Layer::Libvirt => &[&headers::LIBVIRT],
-        Layer::Xenopsd => &[&headers::XENOPSD_RECORD],
-        Layer::Libxl | Layer::Libxc => &[&headers::RECORD],
-        Layer::Hvm => &[&headers::HVM_ENTRY],
-        Layer::Stream | Layer::Pv | Layer::Qemu => &[],
-    }
-}
-
 /// Every declared structure: headers, then bodies in the order of layers and types. The header of VCPU records comes with each of them.
 pub fn all() -> impl Iterator<Item = &'static Layout> {
     let known = [Layer::Libxl, Layer::Libxc, Layer::Hvm].into_iter();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use xenstream_core::wire::{structures, types};
+use xenstream_core::wire::{headers, types};
 use xenstream_core::{Header, Layer, Observer, PageBatch, Pfns, Record, Violation};
 
 use crate::extract::collect::{Collector, Place};
@@ -100,7 +100,7 @@ impl Found {
     fn of(row: Row) -> Found {
         let Head { layer, offset, body_length, kind, .. } = row.head;
         let header = match types::end(layer) {
-            Some(_) => structures::of_header(layer).iter().map(|layout| layout.size()).sum(),
+            Some(_) => headers::of_layer(layer).iter().map(|layout| layout.size()).sum(),
             None => row.head.bytes.saturating_sub(body_length),
         };
         let start = offset.saturating_add(header);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use xenstream_core::wire::libxc::{types as libxc, vcpu};
 use xenstream_core::wire::types::{self, RecordType};
-use xenstream_core::wire::{Order, RECORD_HEADER, structures};
+use xenstream_core::wire::{Order, RECORD_HEADER, headers};
 use xenstream_core::{Format, Guest, Layer, Record};
 
 use crate::Error;
@@ -138,7 +138,7 @@ pub(super) fn record_bytes(part: Part, order: Order, body: &[u8]) -> Vec<u8> {
 /// The header of a record with a body of this length.
 pub(super) fn record_header(part: Part, order: Order, length: u64) -> Vec<u8> {
     let kind = if let Part::Record(_, kind) = part { kind } else { libxc::PAGE_DATA };
-    let fields = structures::of_header(part.layer()).iter().flat_map(|layout| layout.groups);
+    let fields = headers::of_layer(part.layer()).iter().flat_map(|layout| layout.groups);
     let fields = fields.flat_map(|group| group.fields.iter().zip([kind.into(), length]));
     fields
         .flat_map(|(field, value)| {

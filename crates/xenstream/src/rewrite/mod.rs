@@ -33,6 +33,7 @@ pub(crate) mod write;
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use xenstream_core::{Checkpointing, Fact, Layer, Rule, Target, Violation};
@@ -402,8 +403,8 @@ fn fact_of(violation: &Violation, target: Option<Target>) -> Option<Fact> {
 fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options, zstd: bool) -> Result<u64, Error> {
     deliver(output, |out| {
         let bytes = if zstd { out.compressed(image)? } else { out.image(image)? };
-        match out.written().filter(|_| !zstd) {
-            Some(written) if !verify(Input::Positioned(&written), judging, &mut ())?.is_valid() => {
+        match out.as_file().filter(|_| !zstd) {
+            Some(file) if !verify(Input::Descriptor(file.as_fd()), judging, &mut ())?.is_valid() => {
                 Err(Error::Changed)
             }
             _ => Ok((bytes, true)),

@@ -85,12 +85,9 @@ impl<'o> Sink<'o> {
         self.judge.take().map(|judge| judge.finish(is_file)).transpose()
     }
 
-    /// The file that is written, to be read again.
-    pub(super) fn written(&self) -> Option<Written<'o>> {
-        match self.to {
-            To::File(file) => Some(Written(file)),
-            To::Writer(_) => None,
-        }
+    /// The file that is written, if it is one.
+    pub(super) fn as_file(&self) -> Option<&'o File> {
+        if let To::File(file) = self.to { Some(file) } else { None }
     }
 
     /// The error where the next bytes could not be written.
@@ -319,18 +316,5 @@ impl Source {
             }
         }
         Ok(done)
-    }
-}
-
-/// A file that was written, to be read again.
-pub(super) struct Written<'f>(pub(super) &'f File);
-
-impl ReadAt for Written<'_> {
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(bytes, offset)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
     }
 }

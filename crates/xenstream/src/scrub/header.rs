@@ -2,7 +2,7 @@
 //! it is likely, and what is wrong stays wrong.
 
 use xenstream_core::wire::libxc::page;
-use xenstream_core::wire::{Order, libvirt, structures};
+use xenstream_core::wire::{Order, headers, libvirt};
 use xenstream_core::{Framing, Layer, Leave, Rule};
 
 use crate::scrub::Scrub;
@@ -41,10 +41,12 @@ pub(super) fn likely_entries(order: Order, entries: &mut [u8]) {
 }
 
 /// The header of a layer's record, or of its stream, at the end of these bytes. What there is of one is blanked as far.
-pub(super) fn likely(layer: Layer, order: Order, what: Scrub, held: &mut [u8]) {
-    let layouts = structures::of_header(layer);
+pub(super) fn likely(layer: Layer, order: Order, what: Scrub, held: &mut [u8]) -> &mut [u8] {
+    let layouts = headers::of_layer(layer);
     let size: u64 = layouts.iter().map(|layout| layout.size()).sum();
-    blank(layouts, order, last(held, size as usize), what);
+    let header = last(held, size as usize);
+    blank(layouts, order, header, what);
+    header
 }
 
 /// A header that ends in the length at which this rule was broken.
@@ -91,10 +93,10 @@ fn leave_of_field(rule: Rule, leave: Leave, order: Order, what: Scrub, held: &mu
             }
         }
         Leave::Type => {
-            likely(rule.layer(), order, what, held);
-            // Its length, which is the second half of it.
-            let header: u64 = structures::of_header(rule.layer()).iter().map(|layout| layout.size()).sum();
-            last(held, header as usize / 2).fill(0);
+            let header = likely(rule.layer(), order, what, held);
+            // Its length is the second half of it.
+            let half = header.len() / 2;
+            header[half..].fill(0);
         }
     }
 }

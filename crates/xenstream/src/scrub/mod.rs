@@ -41,7 +41,7 @@ use crate::{Error, Input, Options, Report};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scrub {
-    /// Registers and devices: vcpu records, HVM_CONTEXT, the state of the device model.
+    /// Registers and devices: vcpus, the hypervisor's devices, the state of the device model.
     pub registers: bool,
     /// Names: values of xenstore, strings of the configuration, metadata.
     pub names: bool,

@@ -78,7 +78,7 @@ const AROUND: [Part; 6] = [
 
 /// Every part of a stream that tells something of a guest.
 pub fn parts() -> impl Iterator<Item = Part> {
-    // Entries of HVM_CONTEXT are in a record themselves.
+    // Entries of a chain are in a record themselves.
     let layers = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Hvm);
     let records = layers.flat_map(|layer| types::all(layer).flat_map(move |known| of_record(layer, known)));
     records.chain(AROUND)

@@ -1,4 +1,4 @@
-//! The chain of HVM_CONTEXT: what says where an entry begins stays, and what an entry holds may go.
+//! The chain of entries that hold the hypervisor's state of an HVM guest: what says where an entry begins stays, and what an entry holds may go.
 
 use xenstream_core::Layer;
 use xenstream_core::wire::hvm::{self, types};

@@ -43,7 +43,7 @@ pub(super) struct Flat {
     /// `xcr0` of a PV vcpu, and whether `xcr0_accum` goes with it.
     xcr0: u64,
     masks_agree: bool,
-    /// Parameter of HVM_PARAMS whose value comes next.
+    /// The parameter whose value comes next.
     param: u64,
     /// Leaf and subleaf of CPUID whose registers come next.
     leaf: (u64, u64),

@@ -202,7 +202,7 @@ fn blank_expression(text: &mut [u8]) -> bool {
 /// Words of the metadata without which it is none, and which tell nothing of the guest.
 const METADATA: [&[u8]; 6] = [b"time", b"word_size", b"vm_str", b"xs_subtree", b"32", b"64"];
 
-/// The pairs of EMULATOR_XENSTORE_DATA.
+/// Keys and values of xenstore.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     in_value: bool,
