@@ -245,7 +245,7 @@ fn is_plain(row: &Row) -> bool {
 fn judge(bytes: &[u8]) -> (Result<(), Violation>, Option<Guest>) {
     let policy = Policy::hardened().with_checkpointing(Checkpointing::Plain);
     let mut verifier = Verifier::new(Format::Libxc, &policy);
-    let verdict = verifier.push(bytes, &mut ()).and_then(|_| verifier.finish()).map(|_| ());
+    let verdict = verifier.push(bytes, &mut ()).and_then(|_| verifier.finish(&mut ())).map(|_| ());
     (verdict, verifier.summary().guest)
 }
 

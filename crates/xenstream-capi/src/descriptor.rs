@@ -232,7 +232,7 @@ fn describe(outcome: &Outcome) -> (xs_status, xs_report) {
 fn failure(error: &Error) -> xs_status {
     match error {
         Error::Decompress { .. } => xs_status::ErrorDecompress,
-        Error::Write { .. } | Error::Create(_) | Error::Exists | Error::NoFile | Error::SameFile => {
+        Error::Write { .. } | Error::Create(_) | Error::Exists | Error::NotAFile | Error::SameFile => {
             xs_status::ErrorOutput
         }
         Error::TooSparse { .. } => xs_status::ErrorOutput,

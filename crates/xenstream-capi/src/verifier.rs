@@ -360,7 +360,7 @@ impl State {
     fn finish(&mut self) -> xs_status {
         if self.violation.is_none()
             && !self.finished
-            && let Err(violation) = self.verifier.finish_with(&mut self.warnings)
+            && let Err(violation) = self.verifier.finish(&mut self.warnings)
         {
             self.violation = Some(violation);
         }

@@ -153,7 +153,7 @@ fn at_fault<'a>(arguments: &'a Arguments, error: &Error) -> &'a Path {
     match error {
         Error::Create(_)
         | Error::Exists
-        | Error::NoFile
+        | Error::NotAFile
         | Error::SameFile
         | Error::TooSparse { .. }
         | Error::Write { .. }

@@ -70,7 +70,7 @@ pub(crate) fn is_of_output(error: &Error) -> bool {
         error,
         Error::Create(_)
             | Error::Exists
-            | Error::NoFile
+            | Error::NotAFile
             | Error::SameFile
             | Error::Write { .. }
             | Error::ConsumerGone { .. }

@@ -9,7 +9,7 @@
 //!
 //! # fn bytes() -> [u8; 3] { *b"no " }
 //! let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
-//! let verdict = verifier.push(&bytes(), &mut ()).and_then(|_| verifier.finish());
+//! let verdict = verifier.push(&bytes(), &mut ()).and_then(|_| verifier.finish(&mut ()));
 //! assert_eq!(verdict.unwrap_err().rule.name(), "stream::unrecognised");
 //! ```
 //!

@@ -40,20 +40,20 @@ pub struct Verifier {
     torn: [u8; 8],
     pub(crate) have: u8,
     /// The offset up to which bytes are certain to belong to the stream.
-    pub(crate) sure: u64,
+    pub(crate) certain_until: u64,
     /// The record being read, or `None` inside a header of a stream or container.
     pub(crate) record: Option<RecordRef>,
     /// Absolute offset of the end of the record's body, without padding.
     pub(crate) body_end: u64,
     pub(crate) body_padding: u64,
     /// Whether the observer wants the bytes of the current body.
-    pub(crate) wanted: bool,
+    pub(crate) body_is_wanted: bool,
     pub(crate) records: u64,
     /// The type of the domain according to the configuration.
     pub(crate) domain_type: Option<DomainType>,
     pub(crate) config: verify::config::State,
     /// The first finding at deny.
-    first: Option<Violation>,
+    first_violation: Option<Violation>,
     /// Whether that finding is final. It is not yet under a policy that keeps going.
     refused: bool,
     pub(crate) detect: verify::detect::State,
@@ -115,15 +115,15 @@ impl Verifier {
             field: Field::Ended,
             torn: [0; 8],
             have: 0,
-            sure: 0,
+            certain_until: 0,
             record: None,
             body_end: 0,
             body_padding: 0,
-            wanted: false,
+            body_is_wanted: false,
             records: 0,
             domain_type: None,
             config: verify::config::State::default(),
-            first: None,
+            first_violation: None,
             refused: false,
             detect: verify::detect::State::default(),
             xl: verify::xl::State::default(),
@@ -191,24 +191,16 @@ impl Verifier {
             return Need { certain: 0, skippable: 0 };
         }
         Need {
-            certain: self.sure.saturating_sub(self.position()),
-            skippable: if self.wanted { 0 } else { self.gap },
+            certain: self.certain_until.saturating_sub(self.position()),
+            skippable: if self.body_is_wanted { 0 } else { self.gap },
         }
     }
 
-    /// Ends the input.
+    /// Ends the input. An observer gets the warnings that this causes (`stream::failover`).
     ///
     /// # Errors
     /// If the input ended inside the stream, or if a rule at level deny was broken.
-    pub fn finish(&mut self) -> Result<Summary, Violation> {
-        self.finish_with(&mut ())
-    }
-
-    /// Ends the input, and passes an observer the warnings that this causes (`stream::failover`).
-    ///
-    /// # Errors
-    /// As for [`finish`](Verifier::finish).
-    pub fn finish_with<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<Summary, Violation> {
+    pub fn finish<O: Observer + ?Sized>(&mut self, observer: &mut O) -> Result<Summary, Violation> {
         if self.refused {
             self.outcome()?;
         }
@@ -219,8 +211,8 @@ impl Verifier {
         }
         self.verdict(verdict)?;
         self.summary.bytes = self.position();
-        self.refused = self.first.is_some();
-        match self.first {
+        self.refused = self.first_violation.is_some();
+        match self.first_violation {
             Some(violation) => Err(violation),
             None => Ok(self.summary),
         }
@@ -245,7 +237,7 @@ impl Verifier {
             Follows::Image(format) => (Rule::StreamTrailingData, Value::Format(format)),
             Follows::Data => (Rule::StreamTrailingData, Value::None),
         };
-        let verdict = self.find(rule, end, found, Value::None, observer);
+        let verdict = self.flag(rule, end, found, Value::None, observer);
         self.verdict(verdict)
     }
 
@@ -314,7 +306,7 @@ impl Verifier {
     #[cold]
     #[inline(never)]
     fn outcome(&self) -> Result<(), Violation> {
-        self.first.map_or(Ok(()), Err)
+        self.first_violation.map_or(Ok(()), Err)
     }
 
     /// Takes steps until the input is used up or the stream ends. Returns the rest of the input.
@@ -355,7 +347,7 @@ impl Verifier {
     fn pass<'a, O: Observer + ?Sized>(&mut self, input: &'a [u8], o: &mut O) -> &'a [u8] {
         let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
         let (bytes, rest) = input.split_at(here);
-        if self.wanted {
+        if self.body_is_wanted {
             o.body(self.position, bytes);
         }
         self.advance(here);
@@ -373,7 +365,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let at = self.position;
         self.advance(usize::from(width));
-        if self.wanted {
+        if self.body_is_wanted {
             let (bytes, _) = value.split_at(usize::from(width.min(8)));
             o.body(at, bytes);
         }
@@ -468,7 +460,7 @@ impl Verifier {
 
     /// Passes the observer the bytes that were judged before a rule was broken, so that it does not depend on the split.
     fn tell_body<O: Observer + ?Sized>(&self, at: u64, bytes: &[u8], o: &mut O) {
-        if self.wanted {
+        if self.body_is_wanted {
             let judged = usize::try_from(self.position.saturating_sub(at)).unwrap_or(usize::MAX);
             let (bytes, _) = bytes.split_at(judged.min(bytes.len()));
             o.body(at, bytes);
@@ -485,7 +477,7 @@ impl Verifier {
 impl Verifier {
     /// Sets the next step: skip `gap` bytes, then take `field`.
     #[inline]
-    pub(crate) fn next(&mut self, gap: u64, field: Field) {
+    pub(crate) fn set_next(&mut self, gap: u64, field: Field) {
         self.gap = gap;
         self.field = field;
     }
@@ -494,7 +486,7 @@ impl Verifier {
     #[inline]
     pub(crate) fn await_record(&mut self, layer: Layer, index: u64, field: Field) {
         self.record = Some(RecordRef { layer, index, kind: None, offset: self.position });
-        self.next(0, field);
+        self.set_next(0, field);
     }
 
     /// Begins the body of a record. At least `tail` bytes follow the record.
@@ -502,15 +494,15 @@ impl Verifier {
     pub(crate) fn begin_body<O: Observer + ?Sized>(&mut self, record: &Record, tail: u64, o: &mut O) {
         self.body_end = record.body_offset.saturating_add(record.body_length);
         self.body_padding = record.padding();
-        self.sure = self.body_end.saturating_add(self.body_padding).saturating_add(tail);
+        self.certain_until = self.body_end.saturating_add(self.body_padding).saturating_add(tail);
         o.record(record);
-        self.wanted = o.wants_body(record);
+        self.body_is_wanted = o.wants_body(record);
     }
 
     /// Skips the rest of the body.
     #[inline]
     pub(crate) fn rest_of_body(&mut self) {
-        self.next(self.left_in_body(), Field::Marker(Marker::BodyEnd));
+        self.set_next(self.left_in_body(), Field::Marker(Marker::BodyEnd));
     }
 
     /// Returns the number of bytes left in the body.
@@ -525,14 +517,14 @@ impl Verifier {
         self.records = self.records.saturating_add(1);
         let limit = self.policy.limit(Limit::Records);
         if self.records > limit {
-            self.find(Rule::StreamRecords, at, self.records, limit, o)?;
+            self.flag(Rule::StreamRecords, at, self.records, limit, o)?;
         }
         Ok(())
     }
 
     /// Reports a violation in the record being read.
     #[inline]
-    pub(crate) fn find<O: Observer + ?Sized>(
+    pub(crate) fn flag<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         offset: u64,
@@ -540,12 +532,12 @@ impl Verifier {
         expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        self.find_in(rule, offset, found, expected, self.record, o)
+        self.flag_in(rule, offset, found, expected, self.record, o)
     }
 
     /// Reports a violation in this record.
     #[inline]
-    pub(crate) fn find_in<O: Observer + ?Sized>(
+    pub(crate) fn flag_in<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         offset: u64,
@@ -555,7 +547,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let violation = Violation::new(rule, offset, record).found(found).expected(expected);
-        self.find_at(self.policy.level(rule), violation, o)
+        self.flag_at(self.policy.level(rule), violation, o)
     }
 
     /// Reports something that some releases of Xen refuse, in the record being read.
@@ -563,7 +555,7 @@ impl Verifier {
     /// It is a finding of the fact's rule if the target refuses it, if the profile says so without a target, or if no release
     /// remains that accepts the stream.
     #[inline]
-    pub(crate) fn fact<O: Observer + ?Sized>(
+    pub(crate) fn flag_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         offset: u64,
@@ -571,13 +563,13 @@ impl Verifier {
         expected: impl Into<Value>,
         o: &mut O,
     ) -> Result<(), Stop> {
-        self.fact_in(fact, offset, found.into(), expected.into(), self.record, o)
+        self.flag_fact_in(fact, offset, found.into(), expected.into(), self.record, o)
     }
 
     /// The same, in this record.
     #[cold]
     #[inline(never)]
-    pub(crate) fn fact_in<O: Observer + ?Sized>(
+    pub(crate) fn flag_fact_in<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         offset: u64,
@@ -610,7 +602,7 @@ impl Verifier {
         };
         let mut violation = Violation::new(rule, offset, record).found(found).expected(expected);
         (violation.fact, violation.is_combination) = (Some(fact), is_combination);
-        self.find_at(level, violation, o)
+        self.flag_at(level, violation, o)
     }
 
     /// Records that the restore also depends on the host in this respect.
@@ -622,7 +614,7 @@ impl Verifier {
     /// Reports a violation whose level the profile treats specially.
     #[cold]
     #[inline(never)]
-    pub(crate) fn find_at<O: Observer + ?Sized>(
+    pub(crate) fn flag_at<O: Observer + ?Sized>(
         &mut self,
         level: Level,
         violation: Violation,
@@ -635,7 +627,7 @@ impl Verifier {
                 Ok(())
             }
             Level::Deny => {
-                self.first = self.first.or(Some(violation));
+                self.first_violation = self.first_violation.or(Some(violation));
                 self.refused = !self.policy.keeps_going() || violation.rule.is_structural();
                 if self.policy.keeps_going() {
                     o.finding(&violation);

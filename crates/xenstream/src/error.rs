@@ -66,7 +66,7 @@ pub enum Error {
     Exists,
     /// The output exists and cannot be replaced: it is a directory, a device or a pipe.
     #[error("output exists and is not a regular file")]
-    NoFile,
+    NotAFile,
     /// The output would be absurdly long compared with its contents.
     #[error(
         "{pages} pages are far apart, so a raw file would be {} long; choose a range of pfns, or another format",
@@ -126,7 +126,7 @@ impl Error {
             | Error::Write { .. }
             | Error::Create(_)
             | Error::Exists
-            | Error::NoFile
+            | Error::NotAFile
             | Error::SameFile
             | Error::Changed
             | Error::List { .. } => "io",

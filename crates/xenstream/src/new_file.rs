@@ -47,7 +47,7 @@ impl NewFile {
     /// Creates a file that will get this name, and replaces another regular file only with `overwrite`.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::NoFile`], or [`Error::Create`] with the error from the system.
+    /// [`Error::Exists`], [`Error::NotAFile`], or [`Error::Create`] with the error from the system.
     pub fn create(path: &Path, overwrite: bool) -> Result<NewFile, Error> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -55,7 +55,7 @@ impl NewFile {
         };
         match fs::symlink_metadata(path) {
             Ok(_) if !overwrite => return Err(Error::Exists),
-            Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => return Err(Error::NoFile),
+            Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => return Err(Error::NotAFile),
             _ => {}
         }
         let (file, temporary) = match unnamed(&directory) {

@@ -193,7 +193,7 @@ impl<'o> Session<'o> {
     /// The input ends here.
     pub(crate) fn finish(&mut self) -> Result<(), Stop> {
         self.is_finished = true;
-        match self.verifier.finish_with(&mut self.listener) {
+        match self.verifier.finish(&mut self.listener) {
             Ok(_) => Ok(()),
             Err(violation) => Err(Stop::Invalid(violation)),
         }

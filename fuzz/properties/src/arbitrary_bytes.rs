@@ -51,7 +51,7 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
                 let more = verifier.push(b"behind the end", &mut places).unwrap();
                 assert_eq!((more.consumed, more.ended), (0, true));
             }
-            verifier.finish_with(&mut places)
+            verifier.finish(&mut places)
         }
     };
     match verdict {
@@ -69,7 +69,7 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
             assert!(denies(policy, violation.rule), "{violation} is not at deny");
             // The verdict is final, whatever is asked next.
             assert_eq!(verifier.push(stream, &mut places), Err(violation));
-            assert_eq!(verifier.finish(), Err(violation));
+            assert_eq!(verifier.finish(&mut ()), Err(violation));
             assert_eq!(verifier.need().certain, 0);
             assert!(verifier.skip(1).is_err());
             // Often enough: to put it into words takes longer than to find it.

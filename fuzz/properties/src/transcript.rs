@@ -45,7 +45,7 @@ impl Transcript {
 
     /// Takes down the end of the input and the verdict.
     pub fn finish(&mut self, verifier: &mut Verifier) {
-        let verdict = verifier.finish_with(self);
+        let verdict = verifier.finish(self);
         self.verdict = Some(verdict);
     }
 

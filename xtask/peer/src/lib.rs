@@ -121,5 +121,5 @@ pub fn judge(bytes: &[u8], format: Format, policy: &Policy) -> Option<Violation>
     {
         return Some(violation);
     }
-    verifier.finish().err()
+    verifier.finish(&mut ()).err()
 }

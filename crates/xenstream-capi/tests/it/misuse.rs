@@ -140,7 +140,7 @@ fn a_refusal_is_final() {
 fn a_violation_is_the_cores() {
     for case in xenstream_synth::cases::all().iter().filter(|case| !case.is_for_std()) {
         let mut core = Verifier::new(case.format, &Policy::hardened());
-        let verdict = core.push(&case.stream, &mut ()).and_then(|_| core.finish());
+        let verdict = core.push(&case.stream, &mut ()).and_then(|_| core.finish(&mut ()));
         let Err(expected) = verdict else { continue };
 
         let format = Format::ALL.iter().position(|format| *format == case.format).unwrap();

@@ -167,7 +167,7 @@ fn expectation(stream: &[u8]) -> (Option<usize>, String) {
     let mut told = Warnings::default();
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     let pushed = verifier.push(stream, &mut told);
-    match pushed.and_then(|progress| verifier.finish_with(&mut told).map(|_| progress.consumed)) {
+    match pushed.and_then(|progress| verifier.finish(&mut told).map(|_| progress.consumed)) {
         Ok(bytes) => (Some(bytes), told.0),
         Err(violation) => (None, format!("{}restore_helper: refused: {violation}\n", told.0)),
     }

@@ -42,7 +42,7 @@ impl Verifier {
         match self.config.memory {
             Some(pages) if named < pages && named > 0 => {
                 self.config.memory = None;
-                self.find(Rule::XlMemoryMismatch, at, named, pages, o)
+                self.flag(Rule::XlMemoryMismatch, at, named, pages, o)
             }
             _ => Ok(()),
         }
@@ -87,7 +87,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let [_, configured] = self.config.viridian.take().unwrap_or_default();
-        self.find_in(Rule::XlViridianMismatch, at, found, Value::Viridian(configured), record, o)
+        self.flag_in(Rule::XlViridianMismatch, at, found, Value::Viridian(configured), record, o)
     }
 
     /// Compares the emulator whose state the stream has.
@@ -100,7 +100,7 @@ impl Verifier {
         match self.config.emulator {
             Some(configured) if configured != emulator_id => {
                 let (found, expected) = (u64::from(emulator_id), u64::from(configured));
-                self.find(Rule::XlEmulatorMismatch, at, found, expected, o)
+                self.flag(Rule::XlEmulatorMismatch, at, found, expected, o)
             }
             _ => Ok(()),
         }

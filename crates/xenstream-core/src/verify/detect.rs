@@ -30,12 +30,12 @@ impl Verifier {
     pub(crate) fn start(&mut self, format: Format) {
         self.detect.auto = format == Format::Auto;
         self.summary.format = format;
-        self.sure = 8;
+        self.certain_until = 8;
         self.detect_next(Bytes::First);
     }
 
     fn detect_next(&mut self, field: Bytes) {
-        self.next(0, Field::Bytes(field));
+        self.set_next(0, Field::Bytes(field));
     }
 
     pub(crate) fn detect_xl<O: Observer + ?Sized>(&mut self, value: [u8; 8], o: &mut O) -> Result<(), Stop> {
@@ -63,12 +63,12 @@ impl Verifier {
     ) -> Result<(), Stop> {
         // The first bytes of the input let a caller find out what it is instead.
         let found = u64::from_be_bytes(first);
-        let told = self.summary.format;
-        let magic = Magic::of(first).filter(|magic| told == Format::Auto || told == magic.format());
+        let requested = self.summary.format;
+        let magic = Magic::of(first).filter(|magic| requested == Format::Auto || requested == magic.format());
         let Some(magic) = magic else {
-            return match told {
+            return match requested {
                 Format::Libxc => self.no_marker(0, first, o),
-                Format::Libxl => self.find(Rule::LibxlIdent, 0, found, Value::None, o),
+                Format::Libxl => self.flag(Rule::LibxlIdent, 0, found, Value::None, o),
                 Format::Auto | Format::Xl | Format::Libvirt | Format::Xenopsd => self.unrecognised(found, o),
             };
         };
@@ -91,10 +91,10 @@ impl Verifier {
 
     /// Reports that the input does not begin with a magic, or with that of the requested format.
     pub(crate) fn unrecognised<O: Observer + ?Sized>(&mut self, found: u64, o: &mut O) -> Result<(), Stop> {
-        let told = if self.detect.auto { Format::Auto } else { self.summary.format };
+        let requested = if self.detect.auto { Format::Auto } else { self.summary.format };
         // Neither does a beginning that only looked like a magic.
-        self.summary.format = told;
-        self.find(Rule::StreamUnrecognised, 0, found, Value::Format(told), o)
+        self.summary.format = requested;
+        self.flag(Rule::StreamUnrecognised, 0, found, Value::Format(requested), o)
     }
 
     /// Reports a legacy image that begins at `at`.
@@ -104,7 +104,7 @@ impl Verifier {
         found: u64,
         o: &mut O,
     ) -> Result<(), Stop> {
-        self.find(Rule::StreamLegacy, at, found, Value::Format(self.summary.format), o)
+        self.flag(Rule::StreamLegacy, at, found, Value::Format(self.summary.format), o)
     }
 
     /// Returns the field of the container's header which says that a legacy image follows, and its rule and value.
@@ -117,7 +117,7 @@ impl Verifier {
     }
 
     fn await_magic(&mut self, field: Bytes, whole: usize) {
-        self.sure = whole as u64;
+        self.certain_until = whole as u64;
         self.detect_next(field);
     }
 

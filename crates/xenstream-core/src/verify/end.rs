@@ -21,13 +21,13 @@ impl Verifier {
         let checkpoints = self.libxc.complete;
         if checkpoints > 0 && self.fails_over() {
             self.summary.restorable_to_checkpoint = Some(checkpoints);
-            return self.find(Rule::StreamFailover, end, checkpoints, Value::None, o);
+            return self.flag(Rule::StreamFailover, end, checkpoints, Value::None, o);
         }
         // A record with an incomplete header has no length yet.
         let is_known = self.record.is_some_and(|record| record.kind.is_some());
         let record_end = self.body_end.saturating_add(self.body_padding);
         let missing = is_known.then(|| record_end.saturating_sub(end)).filter(|missing| *missing > 0);
-        self.find(Rule::StreamTruncated, end, end, missing.map_or(Value::None, Value::Number), o)
+        self.flag(Rule::StreamTruncated, end, end, missing.map_or(Value::None, Value::Number), o)
     }
 
     /// Returns the number of pages with data that the last record announces but that are missing.

@@ -69,7 +69,7 @@ impl Verifier {
             o.record(&record);
             // There is no body, however much it is wanted.
             o.wants_body(&record);
-            self.sure = self.position.saturating_add(RECORD_HEADER);
+            self.certain_until = self.position.saturating_add(RECORD_HEADER);
             self.libxc_await();
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Verifier {
         if kind == types::PAGE_DATA && lengths.contains(&length) && self.libxc_usual(PAGE_DATA) {
             self.libxc_count(types::PAGE_DATA);
             self.begin_body(&libxc_begun(index, kind, at, length), RECORD_HEADER, o);
-            self.next(0, Field::Bytes(Bytes::PagesCount));
+            self.set_next(0, Field::Bytes(Bytes::PagesCount));
             return Ok(());
         }
         self.libxc_unusual(at, o)
@@ -104,7 +104,7 @@ impl Verifier {
     fn pages_header(&mut self, header: [u8; 8]) -> bool {
         let (count, reserved) = self.libxc_order().pair(header);
         let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
-        let usual = count > 0 && reserved == 0 && least <= self.libxc.length && !self.wanted;
+        let usual = count > 0 && reserved == 0 && least <= self.libxc.length && !self.body_is_wanted;
         if usual {
             self.advance(8);
             self.pages.begin(count);
@@ -124,7 +124,7 @@ impl Verifier {
             && entry & page::RESERVED == 0
             && !over(entry & page::PFN, self.pages.highest)
             && entry & page::PFN <= self.pages.named;
-        if !plain || self.pages.words_left != 1 || self.wanted {
+        if !plain || self.pages.words_left != 1 || self.body_is_wanted {
             return Ok(false);
         }
         let offset = self.position;

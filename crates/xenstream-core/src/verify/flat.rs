@@ -88,7 +88,7 @@ impl Verifier {
         let order = layout.order.in_stream(self.libxc_order());
         let (place, base) = (Place::default(), self.position);
         self.flat = State { layout, order, place, width: 0, base, length, part_of };
-        self.next(0, verify::Field::Marker(Marker::Flat));
+        self.set_next(0, verify::Field::Marker(Marker::Flat));
     }
 
     /// Begins a header whose first field, of this many bytes, has already been read.
@@ -127,7 +127,7 @@ impl Verifier {
         }
         let gap = self.flat.base.saturating_add(offset).saturating_sub(self.position);
         self.flat.width = here as u8;
-        self.next(gap, verify::Field::Bytes(Bytes::Flat));
+        self.set_next(gap, verify::Field::Bytes(Bytes::Flat));
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl Verifier {
                 u64::from_be_bytes(bytes).checked_shr(unused).unwrap_or(0)
             }
         };
-        self.next(0, verify::Field::Marker(Marker::Flat));
+        self.set_next(0, verify::Field::Marker(Marker::Flat));
         let Some(Placed { field, element, .. }) =
             self.flat.layout.field(&mut self.flat.place, self.flat.length)
         else {
@@ -199,8 +199,8 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let FieldValue { value, at, .. } = field;
         match (check.fact(), check.rule()) {
-            (Some(fact), _) => self.flat_fact(fact, at, value, check.bound(), o),
-            (None, Some(rule)) => self.flat_find(rule, at, value, check.bound(), o),
+            (Some(fact), _) => self.flat_flag_fact(fact, at, value, check.bound(), o),
+            (None, Some(rule)) => self.flat_flag(rule, at, value, check.bound(), o),
             (None, None) => Ok(()),
         }
     }
@@ -240,7 +240,7 @@ impl Verifier {
     }
 
     /// Reports a violation in the structure.
-    pub(crate) fn flat_find<O: Observer + ?Sized>(
+    pub(crate) fn flat_flag<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         at: u64,
@@ -250,13 +250,13 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let record = self.flat_record();
         if self.flat.part_of == PartOf::Vcpu {
-            return self.vcpu_find(rule, at, found, expected, o);
+            return self.vcpu_flag(rule, at, found, expected, o);
         }
-        self.find_in(rule, at, found, expected, record, o)
+        self.flag_in(rule, at, found, expected, record, o)
     }
 
     /// Reports something in the structure that some releases refuse.
-    pub(crate) fn flat_fact<O: Observer + ?Sized>(
+    pub(crate) fn flat_flag_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         at: u64,
@@ -265,10 +265,10 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         if self.flat.part_of == PartOf::Vcpu {
-            return self.vcpu_fact(fact, at, found, expected, o);
+            return self.vcpu_flag_fact(fact, at, found, expected, o);
         }
         let record = self.flat_record();
-        self.fact_in(fact, at, found.into(), expected.into(), record, o)
+        self.flag_fact_in(fact, at, found.into(), expected.into(), record, o)
     }
 
     /// Returns the record or entry that the structure is part of.

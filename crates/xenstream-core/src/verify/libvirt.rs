@@ -17,13 +17,13 @@ pub(crate) struct State {
     version: u32,
     xml_len: u32,
     /// Whether a fault in the unused words was reported.
-    reserved_told: bool,
+    reserved_reported: bool,
 }
 
 impl Verifier {
     /// Begins the header, after its magic.
     pub(crate) fn libvirt_start(&mut self) {
-        self.sure = libvirt::HEADER.saturating_add(libxl::HEADER);
+        self.certain_until = libvirt::HEADER.saturating_add(libxl::HEADER);
         self.header_start(&headers::LIBVIRT, PartOf::Libvirt, libvirt::MAGIC.len() as u64);
     }
 
@@ -47,16 +47,16 @@ impl Verifier {
             LibvirtHook::Version => self.libvirt_version(at, value as u32, o),
             LibvirtHook::XmlLen => {
                 self.libvirt.xml_len = value as u32;
-                self.sure = libvirt::HEADER.saturating_add(value).saturating_add(libxl::HEADER);
+                self.certain_until = libvirt::HEADER.saturating_add(value).saturating_add(libxl::HEADER);
                 let limit = self.policy.limit(Limit::Xml);
                 if value == 0 || value > limit {
-                    self.find(Rule::LibvirtXmlLength, at, value, limit, o)?;
+                    self.flag(Rule::LibvirtXmlLength, at, value, limit, o)?;
                 }
                 Ok(())
             }
-            LibvirtHook::Unused if value != 0 && !self.libvirt.reserved_told => {
-                self.libvirt.reserved_told = true;
-                self.find(Rule::LibvirtReserved, at, value, Value::None, o)
+            LibvirtHook::Unused if value != 0 && !self.libvirt.reserved_reported => {
+                self.libvirt.reserved_reported = true;
+                self.flag(Rule::LibvirtReserved, at, value, Value::None, o)
             }
             LibvirtHook::Unused => Ok(()),
         }
@@ -72,10 +72,10 @@ impl Verifier {
         self.libvirt.version = version;
         self.flat_turn(order);
         if !known(version) {
-            self.find(Rule::LibvirtVersion, at, u64::from(version), u64::from(libvirt::VERSION), o)?;
+            self.flag(Rule::LibvirtVersion, at, u64::from(version), u64::from(libvirt::VERSION), o)?;
         }
         if order == Order::Big {
-            self.find(Rule::LibvirtBigEndian, at, u64::from(little), u64::from(libvirt::VERSION), o)?;
+            self.flag(Rule::LibvirtBigEndian, at, u64::from(little), u64::from(libvirt::VERSION), o)?;
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl Verifier {
         let length = u64::from(xml_len);
         // A length of 0 was reported, at a lowered level.
         let Some(before) = length.checked_sub(1) else { return self.libxl_start() };
-        self.wanted = o.wants_body(&Record {
+        self.body_is_wanted = o.wants_body(&Record {
             layer: Layer::Libvirt,
             index: 0,
             kind: 0,
@@ -96,7 +96,7 @@ impl Verifier {
             body_offset: self.position,
             body_length: length,
         });
-        self.next(before, Field::Bytes(Bytes::LibvirtXmlLast));
+        self.set_next(before, Field::Bytes(Bytes::LibvirtXmlLast));
     }
 
     /// The last byte of the XML.
@@ -106,9 +106,9 @@ impl Verifier {
         [last, ..]: [u8; 8],
         o: &mut O,
     ) -> Result<(), Stop> {
-        self.wanted = false;
+        self.body_is_wanted = false;
         if last != 0 {
-            self.find(Rule::LibvirtXmlTerminator, at, u64::from(last), Value::None, o)?;
+            self.flag(Rule::LibvirtXmlTerminator, at, u64::from(last), Value::None, o)?;
         }
         self.libxl_start();
         Ok(())

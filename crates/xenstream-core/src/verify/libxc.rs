@@ -75,7 +75,7 @@ impl Verifier {
         if !self.libxl.present && libxc::is_legacy(first) {
             self.legacy(at, found, o)
         } else {
-            self.find(Rule::LibxcMarker, at, found, libxc::MARKER, o)
+            self.flag(Rule::LibxcMarker, at, found, libxc::MARKER, o)
         }
     }
 
@@ -89,7 +89,8 @@ impl Verifier {
 
     /// Records that the headers continue for this many bytes, and that at least one record follows.
     fn libxc_certain(&mut self, headers: u64) {
-        self.sure = self.sure.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
+        self.certain_until =
+            self.certain_until.max(self.position.saturating_add(headers).saturating_add(RECORD_HEADER));
     }
 
     /// Clears the state of an earlier libxc stream in the same input, except the record index.
@@ -97,7 +98,7 @@ impl Verifier {
         let checkpointing = match self.policy.checkpointing() {
             // Only the caller can tell the restorer of a bare stream that checkpoints will come.
             Checkpointing::Auto if !self.libxl.present => Checkpointing::Plain,
-            told => told,
+            known => known,
         };
         self.libxc = State { index: self.libxc.index, checkpointing, ..State::default() };
         self.pages = pages::State::default();
@@ -144,10 +145,10 @@ impl Verifier {
 
     fn libxc_version<O: Observer + ?Sized>(&mut self, at: u64, version: u32, o: &mut O) -> Result<(), Stop> {
         if !(libxc::VERSION_MIN..=libxc::VERSION_MAX).contains(&version) {
-            self.find(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
+            self.flag(Rule::LibxcVersion, at, u64::from(version), u64::from(libxc::VERSION_MAX), o)?;
         }
         if version == 3 {
-            self.fact(Fact::V3, at, u64::from(version), 2, o)?;
+            self.flag_fact(Fact::V3, at, u64::from(version), 2, o)?;
         }
         self.libxc.version = version;
         self.summary.libxc_version = Some(version);
@@ -157,11 +158,11 @@ impl Verifier {
     fn libxc_options<O: Observer + ?Sized>(&mut self, at: u64, options: u16, o: &mut O) -> Result<(), Stop> {
         if options & !libxc::OPTION_BIG_ENDIAN != 0 {
             let known = u64::from(libxc::OPTION_BIG_ENDIAN);
-            self.find(Rule::LibxcOptionsReserved, at, u64::from(options), known, o)?;
+            self.flag(Rule::LibxcOptionsReserved, at, u64::from(options), known, o)?;
         }
         if options & libxc::OPTION_BIG_ENDIAN != 0 {
             self.libxc.order = Order::Big;
-            self.find(Rule::LibxcBigEndian, at, u64::from(options), Value::None, o)?;
+            self.flag(Rule::LibxcBigEndian, at, u64::from(options), Value::None, o)?;
         }
         self.libxc.options = options;
         self.summary.order = self.libxc.order;
@@ -180,7 +181,7 @@ impl Verifier {
         let guest = match kind {
             libxc::DOMAIN_X86_PV => Guest::Pv,
             libxc::DOMAIN_X86_HVM => Guest::Hvm,
-            _ => return self.find(Rule::LibxcDomainType, at, u64::from(kind), Value::None, o),
+            _ => return self.flag(Rule::LibxcDomainType, at, u64::from(kind), Value::None, o),
         };
         self.summary.guest = Some(guest);
         if self.domain_type.is_some_and(|domain_type| domain_type.guest() != guest) {
@@ -221,11 +222,11 @@ impl Verifier {
         let known = libxc::record(kind);
         let mut unread = match known {
             Some(libxc::Record { guest: Some(guest), .. }) if self.summary.guest != Some(*guest) => {
-                self.find(Rule::LibxcRecordGuest, at, found, Value::None, o)?;
+                self.flag(Rule::LibxcRecordGuest, at, found, Value::None, o)?;
                 true
             }
             Some(libxc::Record { length: Length::Refused(rule), .. }) => {
-                self.find(*rule, at, found, Value::None, o)?;
+                self.flag(*rule, at, found, Value::None, o)?;
                 true
             }
             Some(_) => false,
@@ -233,10 +234,10 @@ impl Verifier {
                 if self.libxc.checkpoints > 0 {
                     self.libxc.optional = self.libxc.optional.or(self.record);
                 }
-                self.find(Rule::LibxcRecordOptional, at, found, Value::None, o)?;
+                self.flag(Rule::LibxcRecordOptional, at, found, Value::None, o)?;
                 true
             }
-            None => return self.find(Rule::LibxcRecordType, at, found, Value::None, o),
+            None => return self.flag(Rule::LibxcRecordType, at, found, Value::None, o),
         };
         self.count_record(at, o)?;
         if self.libxc.checkpoints > 0 {
@@ -251,7 +252,7 @@ impl Verifier {
             types::STATIC_DATA_END | types::X86_CPUID_POLICY | types::X86_MSR_POLICY
                 if self.libxc.version < 3 =>
             {
-                self.fact(Fact::V3, at, found, Value::None, o)?;
+                self.flag_fact(Fact::V3, at, found, Value::None, o)?;
             }
             _ => {}
         }
@@ -268,8 +269,8 @@ impl Verifier {
     #[inline]
     fn libxc_body(&mut self, kind: u32, known: &'static libxc::Record) {
         match (kind, known.record_type.body) {
-            (types::PAGE_DATA, _) => self.next(0, Field::Bytes(Bytes::PagesCount)),
-            (types::X86_PV_P2M_FRAMES, _) => self.next(0, Field::Bytes(Bytes::P2mStart)),
+            (types::PAGE_DATA, _) => self.set_next(0, Field::Bytes(Bytes::PagesCount)),
+            (types::X86_PV_P2M_FRAMES, _) => self.set_next(0, Field::Bytes(Bytes::P2mStart)),
             (types::X86_CPUID_POLICY, _) => self.cpuid_start(),
             (types::X86_MSR_POLICY, _) => self.msr_policy_start(),
             (types::HVM_CONTEXT, _) => self.hvm_start(),
@@ -293,7 +294,7 @@ impl Verifier {
         let at = at.saturating_add(4);
         let limit = self.policy.limit(Limit::LibxcRecord);
         if length > limit {
-            self.find(Rule::LibxcRecordLength, at, length, limit, o)?;
+            self.flag(Rule::LibxcRecordLength, at, length, limit, o)?;
             return Ok(false);
         }
         let Some(known) = known else { return Ok(true) };
@@ -309,7 +310,7 @@ impl Verifier {
             Length::Vcpu(blob, rule) => return self.libxc_vcpu_length((blob, rule), at, length, o),
         };
         if !fits {
-            self.find(rule, at, length, expected, o)?;
+            self.flag(rule, at, length, expected, o)?;
         } else if kind == types::X86_MSR_POLICY && !self.static_data_ended() {
             self.msr_policy_count(at, length, o)?;
         } else if kind == types::X86_CPUID_POLICY && !self.static_data_ended() {
@@ -327,12 +328,12 @@ impl Verifier {
     ) -> Result<bool, Stop> {
         use libxc::vcpu;
         let Some(blob) = length.checked_sub(vcpu::HEADER) else {
-            self.find(Rule::LibxcVcpuHeader, at, length, vcpu::HEADER, o)?;
+            self.flag(Rule::LibxcVcpuHeader, at, length, vcpu::HEADER, o)?;
             return Ok(false);
         };
         if blob == 0 {
             // Erratum 1 of the specification: Xen 4.6 to 4.8 wrote such records, and they mean nothing.
-            self.find(Rule::LibxcVcpuEmpty, at, length, vcpu::HEADER, o)?;
+            self.flag(Rule::LibxcVcpuEmpty, at, length, vcpu::HEADER, o)?;
             return Ok(true);
         }
         let (fits, expected) = match kind {
@@ -343,7 +344,7 @@ impl Verifier {
             Blob::Multiple(n) => (blob.is_multiple_of(n), n),
         };
         if !fits {
-            self.find(rule, at, length, expected.saturating_add(vcpu::HEADER), o)?;
+            self.flag(rule, at, length, expected.saturating_add(vcpu::HEADER), o)?;
         }
         Ok(fits)
     }

@@ -87,27 +87,28 @@ impl Verifier {
         let expected = u64::from_be_bytes(libxl::IDENT);
         let is_libxl = found == expected;
         match self.announces_legacy() {
-            Some((rule, field, found)) if is_libxl => self.find(rule, field, found, Value::None, o),
+            Some((rule, field, found)) if is_libxl => self.flag(rule, field, found, Value::None, o),
             Some(_) => self.legacy(at, found, o),
             None if is_libxl => Ok(()),
-            None => self.find(Rule::LibxlIdent, at, found, expected, o),
+            None => self.flag(Rule::LibxlIdent, at, found, expected, o),
         }
     }
 
     /// Records that the header continues for this many bytes, and that at least one record follows.
     fn libxl_certain(&mut self, header: u64) {
-        self.sure = self.sure.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
+        self.certain_until =
+            self.certain_until.max(self.position.saturating_add(header).saturating_add(RECORD_HEADER));
     }
 
     fn libxl_options<O: Observer + ?Sized>(&mut self, at: u64, options: u32, o: &mut O) -> Result<(), Stop> {
         if options & libxl::OPTIONS_RESERVED != 0 {
             let known = u64::from(!libxl::OPTIONS_RESERVED);
-            self.find(Rule::LibxlOptionsReserved, at, u64::from(options), known, o)?;
+            self.flag(Rule::LibxlOptionsReserved, at, u64::from(options), known, o)?;
         }
         self.libxl.converted = options & libxl::OPTION_LEGACY != 0;
         if options & libxl::OPTION_BIG_ENDIAN != 0 {
             self.libxl.order = Order::Big;
-            self.find(Rule::LibxlBigEndian, at, u64::from(options), Value::None, o)?;
+            self.flag(Rule::LibxlBigEndian, at, u64::from(options), Value::None, o)?;
         }
         self.libxl.options = options;
         Ok(())
@@ -125,7 +126,7 @@ impl Verifier {
 impl Verifier {
     /// Sets the next step: a libxl record.
     pub(crate) fn libxl_await(&mut self) {
-        self.sure = self.sure.max(self.position.saturating_add(RECORD_HEADER));
+        self.certain_until = self.certain_until.max(self.position.saturating_add(RECORD_HEADER));
         self.await_record(Layer::Libxl, self.libxl.index, Field::Bytes(Bytes::LibxlRecord));
     }
 
@@ -169,9 +170,9 @@ impl Verifier {
         match known {
             Some(_) => {}
             None if kind & types::OPTIONAL != 0 => {
-                self.find(Rule::LibxlRecordOptional, at, Value::libxl(kind), Value::None, o)?;
+                self.flag(Rule::LibxlRecordOptional, at, Value::libxl(kind), Value::None, o)?;
             }
-            None => return self.find(Rule::LibxlRecordType, at, Value::libxl(kind), Value::None, o),
+            None => return self.flag(Rule::LibxlRecordType, at, Value::libxl(kind), Value::None, o),
         }
         self.count_record(at, o)?;
         self.libxl_place(kind, at, came_for, o)?;
@@ -195,9 +196,9 @@ impl Verifier {
         match kind {
             _ if unread => self.rest_of_body(),
             types::EMULATOR_XENSTORE_DATA | types::EMULATOR_CONTEXT => {
-                self.next(0, Field::Bytes(Bytes::EmulatorId));
+                self.set_next(0, Field::Bytes(Bytes::EmulatorId));
             }
-            types::CHECKPOINT_STATE => self.next(0, Field::Bytes(Bytes::ControlId)),
+            types::CHECKPOINT_STATE => self.set_next(0, Field::Bytes(Bytes::ControlId)),
             _ => self.rest_of_body(),
         }
         Ok(())
@@ -213,9 +214,9 @@ impl Verifier {
         let id = word(self.libxl.order, value);
         if id > libxl::EMULATOR_ID_MAX {
             let most = u64::from(libxl::EMULATOR_ID_MAX);
-            self.find(Rule::LibxlEmulatorId, at, u64::from(id), most, o)?;
+            self.flag(Rule::LibxlEmulatorId, at, u64::from(id), most, o)?;
         } else if id == libxl::EMULATOR_TRADITIONAL && self.libxl.kind == types::EMULATOR_CONTEXT {
-            self.fact(Fact::Qtrad, at, u64::from(id), 0, o)?;
+            self.flag_fact(Fact::Qtrad, at, u64::from(id), 0, o)?;
         }
         if self.libxl.kind == types::EMULATOR_CONTEXT {
             self.emulator_state(at, id, o)?;
@@ -245,7 +246,7 @@ impl Verifier {
             Profile::Restore | Profile::Hardened => libxl::CHECKPOINT_STATE_NEW,
         };
         if id > most {
-            self.find(Rule::LibxlCheckpointStateId, at, u64::from(id), u64::from(most), o)?;
+            self.flag(Rule::LibxlCheckpointStateId, at, u64::from(id), u64::from(most), o)?;
         }
         self.rest_of_body();
         Ok(())
@@ -262,7 +263,7 @@ impl Verifier {
         let found = Value::libxl(kind);
         let expects_state = came_for == Next::CheckpointState;
         if expects_state && kind != types::CHECKPOINT_STATE {
-            self.find(
+            self.flag(
                 Rule::LibxlCheckpointStateMissing,
                 at,
                 found,
@@ -273,9 +274,9 @@ impl Verifier {
         match kind {
             types::END => {
                 if self.libxl.in_checkpoint {
-                    self.find(Rule::LibxlEndInCheckpoint, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxlEndInCheckpoint, at, found, Value::None, o)?;
                 } else if !self.libxl.context_seen {
-                    self.find(Rule::LibxlLibxcContextMissing, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxlLibxcContextMissing, at, found, Value::None, o)?;
                 } else if !self.libxl.device_model {
                     self.libxl_emulator_missing(at, found, o)?;
                 }
@@ -283,12 +284,12 @@ impl Verifier {
             }
             types::LIBXC_CONTEXT => {
                 if self.libxl.in_checkpoint {
-                    self.find(Rule::LibxlLibxcContextInCheckpoint, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxlLibxcContextInCheckpoint, at, found, Value::None, o)?;
                 }
                 if self.libxl.context_seen {
-                    self.find(Rule::LibxlLibxcContextRepeated, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxlLibxcContextRepeated, at, found, Value::None, o)?;
                 } else if self.libxl.early_emulator.is_some() {
-                    self.find(Rule::LibxlLibxcContextLate, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxlLibxcContextLate, at, found, Value::None, o)?;
                 }
                 self.libxl.context_seen = true;
                 self.libxl.next = Next::LibxcStart;
@@ -299,7 +300,7 @@ impl Verifier {
                     self.libxl.checkpoint_device_model = true;
                 }
                 match self.summary.guest {
-                    Some(Guest::Pv) => self.find(Rule::LibxlEmulatorGuest, at, found, Value::None, o)?,
+                    Some(Guest::Pv) => self.flag(Rule::LibxlEmulatorGuest, at, found, Value::None, o)?,
                     Some(Guest::Hvm) => {}
                     None => self.libxl.early_emulator = self.libxl.early_emulator.or(self.record),
                 }
@@ -314,11 +315,11 @@ impl Verifier {
                 self.libxl.next = self.after_checkpoint();
             }
             types::CHECKPOINT_END => {
-                self.find(Rule::LibxlCheckpointEndUnexpected, at, found, Value::None, o)?;
+                self.flag(Rule::LibxlCheckpointEndUnexpected, at, found, Value::None, o)?;
             }
             types::CHECKPOINT_STATE if expects_state => self.libxl.next = Next::Libxc,
             types::CHECKPOINT_STATE => {
-                self.find(Rule::LibxlCheckpointStateUnexpected, at, found, Value::None, o)?;
+                self.flag(Rule::LibxlCheckpointStateUnexpected, at, found, Value::None, o)?;
             }
             _ => {}
         }
@@ -337,7 +338,7 @@ impl Verifier {
             Some(DomainType::Pv | DomainType::Pvh) => false,
             None => self.hvm.has_devices(),
         };
-        if needed { self.find(Rule::LibxlEmulatorMissing, at, found, Value::None, o) } else { Ok(()) }
+        if needed { self.flag(Rule::LibxlEmulatorMissing, at, found, Value::None, o) } else { Ok(()) }
     }
 
     /// Reports something that a domain of the configured type does not have.
@@ -349,7 +350,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let configured = self.domain_type.map_or(Value::None, Value::DomainType);
-        self.find_in(Rule::XlTypeMismatch, at, Value::Evidence(evidence), configured, record, o)
+        self.flag_in(Rule::XlTypeMismatch, at, Value::Evidence(evidence), configured, record, o)
     }
 
     /// Returns which layer continues after CHECKPOINT_END. No record says so: libxl learns the kind of stream from its caller.
@@ -374,23 +375,23 @@ impl Verifier {
         let at = at.saturating_add(4);
         let limit = self.policy.limit(Limit::LibxlRecord);
         if length > limit {
-            self.find(Rule::LibxlRecordLength, at, length, limit, o)?;
+            self.flag(Rule::LibxlRecordLength, at, length, limit, o)?;
             return Ok(false);
         }
         let Some(libxl::Record { least, most, rule, .. }) = known.copied() else { return Ok(false) };
         if length < least || length > most {
-            self.find(rule, at, length, least, o)?;
+            self.flag(rule, at, length, least, o)?;
             return Ok(false);
         }
         let context = length.saturating_sub(libxl::EMULATOR_HEADER);
         let limit = self.policy.limit(Limit::XenstoreBytes);
         if kind == types::EMULATOR_XENSTORE_DATA && context > limit {
-            self.find(Rule::LibxlXenstoreLength, at, context, limit, o)?;
+            self.flag(Rule::LibxlXenstoreLength, at, context, limit, o)?;
             return Ok(false);
         }
         let limit = self.policy.limit(Limit::EmulatorContext);
         if kind == types::EMULATOR_CONTEXT && context > limit {
-            self.find(Rule::LibxlEmulatorLength, at, context, limit, o)?;
+            self.flag(Rule::LibxlEmulatorLength, at, context, limit, o)?;
             return Ok(false);
         }
         Ok(true)
@@ -399,7 +400,7 @@ impl Verifier {
     /// Ends a record, after its padding.
     pub(crate) fn libxl_record_end(&mut self) {
         match self.libxl.next {
-            Next::End => self.next(0, Field::Ended),
+            Next::End => self.set_next(0, Field::Ended),
             Next::LibxcStart => self.libxc_start(),
             Next::Record => self.libxl_await(),
             next => {
@@ -412,7 +413,7 @@ impl Verifier {
                     Next::CheckpointState => self.libxl_await(),
                     Next::Either => {
                         self.libxc_await();
-                        self.next(0, Field::Bytes(Bytes::LibxlEither));
+                        self.set_next(0, Field::Bytes(Bytes::LibxlEither));
                     }
                     _ => self.libxc_await(),
                 }
@@ -429,7 +430,7 @@ impl Verifier {
         match self.libxl.early_emulator {
             Some(record) if guest == Guest::Pv => {
                 let found = Value::RecordType(Layer::Libxl, record.kind.unwrap_or(0));
-                self.find_in(Rule::LibxlEmulatorGuest, record.offset, found, Value::None, Some(record), o)
+                self.flag_in(Rule::LibxlEmulatorGuest, record.offset, found, Value::None, Some(record), o)
             }
             _ => Ok(()),
         }

@@ -67,10 +67,10 @@ impl Verifier {
     /// Reports, once, that memory ends before `extent`. There is a separate rule for a stream without memory.
     fn memory_short<O: Observer + ?Sized>(&mut self, extent: u64, at: u64, o: &mut O) -> Result<(), Stop> {
         let named = self.pages.named;
-        if named >= extent || named == 0 || self.libxc.seen.has(Seen::SHORT_TOLD) {
+        if named >= extent || named == 0 || self.libxc.seen.has(Seen::SHORT_REPORTED) {
             return Ok(());
         }
-        self.libxc.seen.add(Seen::SHORT_TOLD);
+        self.libxc.seen.add(Seen::SHORT_REPORTED);
         self.memory_missing(Rule::LibxcMemoryShort, at, named, extent, o)
     }
 
@@ -92,7 +92,7 @@ impl Verifier {
             Profile::Spec | Profile::Restore | Profile::Hardened => self.policy.level(rule),
         };
         let violation = Violation::new(rule, offset, self.record).found(found).expected(expected);
-        self.find_at(level, violation, o)
+        self.flag_at(level, violation, o)
     }
 }
 

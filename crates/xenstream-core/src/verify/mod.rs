@@ -307,13 +307,13 @@ impl Verifier {
     /// Ends a body: its padding follows, or the next record.
     #[inline]
     pub(crate) fn body_end(&mut self) {
-        self.wanted = false;
+        self.body_is_wanted = false;
         if self.body_padding == 0 {
             self.record_end();
         } else if self.policy.level(self.padding_rule()) == Level::Allow {
-            self.next(self.body_padding, Field::Marker(Marker::RecordEnd));
+            self.set_next(self.body_padding, Field::Marker(Marker::RecordEnd));
         } else {
-            self.next(0, Field::Stretch(Stretch::Padding));
+            self.set_next(0, Field::Stretch(Stretch::Padding));
         }
     }
 
@@ -334,7 +334,7 @@ impl Verifier {
         } else if self.summary.format == Format::Xenopsd {
             self.xenopsd_await();
         } else {
-            self.next(0, Field::Ended);
+            self.set_next(0, Field::Ended);
         }
     }
 
@@ -366,14 +366,14 @@ impl Verifier {
         if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
             self.advance(clean);
             let found = bytes.get(clean).copied().map_or(0, u64::from);
-            self.find(self.padding_rule(), self.position, found, 0, o)?;
+            self.flag(self.padding_rule(), self.position, found, 0, o)?;
             self.advance(bytes.len().saturating_sub(clean));
-            self.next(self.padding_left(), Field::Marker(Marker::RecordEnd));
+            self.set_next(self.padding_left(), Field::Marker(Marker::RecordEnd));
             return Ok(());
         }
         self.advance(bytes.len());
         if self.padding_left() == 0 {
-            self.next(0, Field::Marker(Marker::RecordEnd));
+            self.set_next(0, Field::Marker(Marker::RecordEnd));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::wire::libxc::{p2m, page};
 use crate::wire::{Order, PAGE_SIZE};
 
 /// The number of words in the bitmap of page tables.
-const TABLE_WORDS: usize = (page::TABLES_TOLD / 64) as usize;
+const TABLE_WORDS: usize = (page::TABLES_TRACKED / 64) as usize;
 
 /// The number of entries that are searched together for page tables.
 const GROUP: usize = 64;
@@ -50,7 +50,7 @@ pub(crate) struct State {
     /// A bitmap of the pages with data that are page tables.
     tables: [u64; TABLE_WORDS],
     any_table: bool,
-    table_batch_told: bool,
+    table_batch_reported: bool,
     /// The number of pages that were skipped or read.
     contents: u64,
 }
@@ -73,7 +73,7 @@ impl Default for State {
             frames_again: 0,
             tables: [0; TABLE_WORDS],
             any_table: false,
-            table_batch_told: false,
+            table_batch_reported: false,
             contents: 0,
         }
     }
@@ -98,7 +98,7 @@ impl State {
 impl Verifier {
     #[inline]
     pub(super) fn pages_entries(&mut self) {
-        self.next(0, Field::Words(Words::PageEntries));
+        self.set_next(0, Field::Words(Words::PageEntries));
     }
 
     /// The reserved word of PAGE_DATA.
@@ -111,7 +111,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let reserved = word(self.libxc_order(), value);
         if reserved != 0 {
-            self.find(Rule::LibxcPageDataReserved, at, u64::from(reserved), Value::None, o)?;
+            self.flag(Rule::LibxcPageDataReserved, at, u64::from(reserved), Value::None, o)?;
         }
         if self.pages.words_left > 0 {
             self.pages_entries();
@@ -132,15 +132,15 @@ impl Verifier {
         let count = word(self.libxc_order(), value);
         let least = page::HEADER.saturating_add(u64::from(count).saturating_mul(page::ENTRY));
         if least > self.libxc.length {
-            self.find(Rule::LibxcPageDataLength, at.saturating_sub(4), self.libxc.length, least, o)?;
+            self.flag(Rule::LibxcPageDataLength, at.saturating_sub(4), self.libxc.length, least, o)?;
             self.rest_of_body();
             return Ok(());
         }
         if count == 0 {
-            self.find(Rule::LibxcPageDataCount, at, 0, 1, o)?;
+            self.flag(Rule::LibxcPageDataCount, at, 0, 1, o)?;
         }
         self.pages.begin(count);
-        self.next(0, Field::Bytes(Bytes::PagesReserved));
+        self.set_next(0, Field::Bytes(Bytes::PagesReserved));
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Verifier {
         let with_data = self.pages.with_data;
         // Page tables, as far as the bitmap goes. Nearly every batch of a PV guest has some; no other guest may.
         let may_mark =
-            self.summary.guest == Some(Guest::Pv) && with_data.saturating_add(total) <= page::TABLES_TOLD;
+            self.summary.guest == Some(Guest::Pv) && with_data.saturating_add(total) <= page::TABLES_TRACKED;
         if let Some(absent) =
             scan.absent(total).or_else(|| if may_mark { None } else { absent(words, &read) })
         {
@@ -263,10 +263,10 @@ impl Verifier {
         let pfn = entry & page::PFN;
         let State { highest, all_in_range, .. } = self.pages;
         if page::is_reserved(kind) {
-            self.find(Rule::LibxcPageDataType, at, kind, Value::None, o)?;
+            self.flag(Rule::LibxcPageDataType, at, kind, Value::None, o)?;
         }
         if entry & page::RESERVED != 0 {
-            self.find(Rule::LibxcPageDataPfnReserved, at, entry, Value::None, o)?;
+            self.flag(Rule::LibxcPageDataPfnReserved, at, entry, Value::None, o)?;
         }
         // For other types, the restorer grows its bitmap of populated pages to the pfn.
         let populates = all_in_range || !matches!(kind, page::XTAB | page::BROKEN);
@@ -289,22 +289,22 @@ impl Verifier {
         if over(pfn, limit) {
             let pv = self.summary.guest == Some(Guest::Pv);
             let rule = if pv { Rule::LibxcPageDataPfnRange } else { Rule::LibxcPageDataPfnLimit };
-            self.find(rule, at, pfn, limit.wrapping_add(1), o)?;
+            self.flag(rule, at, pfn, limit.wrapping_add(1), o)?;
         }
         if pfn >= page::PFN_OLD {
-            self.fact(Fact::Pfn31, at, pfn, page::PFN_OLD, o)?;
+            self.flag_fact(Fact::Pfn31, at, pfn, page::PFN_OLD, o)?;
         }
         Ok(())
     }
 
     fn pages_table<O: Observer + ?Sized>(&mut self, kind: u64, at: u64, o: &mut O) -> Result<(), Stop> {
         if self.summary.guest != Some(Guest::Pv) {
-            return self.find(Rule::LibxcPageDataTableType, at, kind, Value::None, o);
+            return self.flag(Rule::LibxcPageDataTableType, at, kind, Value::None, o);
         }
         let watched = self.policy.level(Rule::PvPteRange) != Level::Allow;
-        if watched && self.pages.with_data >= page::TABLES_TOLD && !self.pages.table_batch_told {
-            self.pages.table_batch_told = true;
-            self.find(Rule::PvTableBatch, at, self.pages.with_data, page::TABLES_TOLD, o)?;
+        if watched && self.pages.with_data >= page::TABLES_TRACKED && !self.pages.table_batch_reported {
+            self.pages.table_batch_reported = true;
+            self.flag(Rule::PvTableBatch, at, self.pages.with_data, page::TABLES_TRACKED, o)?;
         }
         Ok(())
     }
@@ -319,12 +319,12 @@ impl Verifier {
             .wrapping_add(with_data.wrapping_mul(PAGE_SIZE));
         if exact != self.libxc.length {
             let field = self.record.map_or(0, |record| record.offset.saturating_add(4));
-            self.find(Rule::LibxcPageDataLength, field, self.libxc.length, exact, o)?;
+            self.flag(Rule::LibxcPageDataLength, field, self.libxc.length, exact, o)?;
             self.rest_of_body();
             return Ok(());
         }
         o.page_batch(&PageBatch { count, pages: with_data, offset: self.position });
-        if with_data == 0 && !self.wanted {
+        if with_data == 0 && !self.body_is_wanted {
             // The record ends here: with its required length, there is no padding.
             self.libxc_await();
             return Ok(());
@@ -356,7 +356,7 @@ impl Verifier {
 
     /// Looks for the next page table, after another one or the entries.
     pub(crate) fn pages_after_table(&mut self) {
-        self.next(0, Field::Marker(Marker::PageContents));
+        self.set_next(0, Field::Marker(Marker::PageContents));
     }
 }
 
@@ -374,7 +374,7 @@ impl State {
         self.words_left = u64::from(count);
         self.with_data = 0;
         self.contents = 0;
-        self.table_batch_told = false;
+        self.table_batch_reported = false;
         if self.any_table {
             self.any_table = false;
             self.tables = [0; TABLE_WORDS];
@@ -464,9 +464,9 @@ impl Verifier {
         let frame = u64::from(start) >> p2m::frame_shift(self.guest_width());
         if frame > self.pages.frames {
             // The restorer allocates the whole list, and does not initialise what no record fills.
-            self.find(Rule::LibxcP2mFramesGap, at, frame, self.pages.frames, o)?;
+            self.flag(Rule::LibxcP2mFramesGap, at, frame, self.pages.frames, o)?;
         }
-        self.next(0, Field::Bytes(Bytes::P2mEnd));
+        self.set_next(0, Field::Bytes(Bytes::P2mEnd));
         Ok(())
     }
 
@@ -479,26 +479,26 @@ impl Verifier {
         let start = u64::from(self.pages.start_pfn);
         let end = u64::from(word(self.libxc_order(), value));
         if start > end {
-            self.find(Rule::LibxcP2mFramesRange, at, end, start, o)?;
+            self.flag(Rule::LibxcP2mFramesRange, at, end, start, o)?;
             self.rest_of_body();
             return Ok(());
         }
         let limit = self.policy.limit(Limit::P2mPfn);
         if end >= limit {
-            self.find(Rule::LibxcP2mFramesRange, at, end, limit, o)?;
+            self.flag(Rule::LibxcP2mFramesRange, at, end, limit, o)?;
         }
         let shift = p2m::frame_shift(self.guest_width());
         let (first, last) = (start >> shift, end >> shift);
         let frames = last.saturating_sub(first).saturating_add(1);
         let exact = p2m::HEADER.saturating_add(frames.saturating_mul(8));
         if exact != self.libxc.length {
-            self.find(Rule::LibxcP2mFramesLength, at.saturating_sub(8), self.libxc.length, exact, o)?;
+            self.flag(Rule::LibxcP2mFramesLength, at.saturating_sub(8), self.libxc.length, exact, o)?;
             self.rest_of_body();
             return Ok(());
         }
         let largest = self.summary.max_pfn.unwrap_or(0).max(end);
         if largest == 0 {
-            self.find(Rule::LibxcP2mFramesEmpty, at, end, 1, o)?;
+            self.flag(Rule::LibxcP2mFramesEmpty, at, end, 1, o)?;
         }
         self.summary.max_pfn = Some(largest);
         self.pages.refresh(&self.policy, &self.summary);
@@ -507,7 +507,7 @@ impl Verifier {
             self.pages.frames = self.pages.frames.max(last.saturating_add(1));
         }
         self.pages.words_left = frames;
-        self.next(0, Field::Words(Words::P2mFrames));
+        self.set_next(0, Field::Words(Words::P2mFrames));
         Ok(())
     }
 
@@ -521,7 +521,7 @@ impl Verifier {
         for word in words {
             let frame = order.u64(*word);
             if frame > largest {
-                self.find(Rule::LibxcP2mFramesEntry, self.position, frame, largest, o)?;
+                self.flag(Rule::LibxcP2mFramesEntry, self.position, frame, largest, o)?;
             }
             let repeats = self.pages.frame_before.replace(frame) == Some(frame);
             if self.pages.frames_again > 0 {
@@ -530,7 +530,7 @@ impl Verifier {
                 self.pages.holes = self.pages.holes.saturating_add(1);
                 let limit = self.policy.limit(Limit::P2mHoles);
                 if self.pages.holes > limit {
-                    self.find(Rule::LibxcP2mFramesHoles, self.position, self.pages.holes, limit, o)?;
+                    self.flag(Rule::LibxcP2mFramesHoles, self.position, self.pages.holes, limit, o)?;
                 }
             }
             self.advance(8);
@@ -554,12 +554,12 @@ mod tests {
     fn the_map_of_page_tables_finds_what_was_marked() {
         let mut state = State::default();
         assert_eq!(state.next_table(0), None);
-        let marked = [0, 1, 63, 64, 200, page::TABLES_TOLD - 1];
+        let marked = [0, 1, 63, 64, 200, page::TABLES_TRACKED - 1];
         for index in marked {
             state.mark_table(index);
         }
         // Beyond the map nothing is marked.
-        state.mark_table(page::TABLES_TOLD);
+        state.mark_table(page::TABLES_TRACKED);
         state.mark_table(u64::MAX);
         let mut found = Vec::new();
         let mut from = 0;

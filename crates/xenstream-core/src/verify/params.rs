@@ -33,13 +33,13 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let exact = HEADER.saturating_add(count.saturating_mul(ENTRY));
         if exact != self.libxc.length {
-            self.find(Rule::LibxcHvmParamsLength, at.saturating_sub(4), self.libxc.length, exact, o)?;
+            self.flag(Rule::LibxcHvmParamsLength, at.saturating_sub(4), self.libxc.length, exact, o)?;
             self.rest_of_body();
             return Ok(());
         }
         if count == 0 {
             // Erratum 1 of the specification: Xen 4.6 to 4.8 wrote such records, and they mean nothing.
-            self.find(Rule::LibxcHvmParamsEmpty, at, 0, 1, o)?;
+            self.flag(Rule::LibxcHvmParamsEmpty, at, 0, 1, o)?;
         }
         self.params.seen = 0;
         Ok(())
@@ -53,19 +53,19 @@ impl Verifier {
     ) -> Result<(), Stop> {
         self.params.index = index;
         let Some(param) = param_at(index) else {
-            return self.find(Rule::LibxcHvmParamsIndex, at, index, COUNT, o);
+            return self.flag(Rule::LibxcHvmParamsIndex, at, index, COUNT, o);
         };
         match index {
-            index::NESTEDHVM => self.fact(Fact::Nest, at, index, index, o)?,
-            index::ALTP2M => self.fact(Fact::Altp2m, at, index, index, o)?,
+            index::NESTEDHVM => self.flag_fact(Fact::Nest, at, index, index, o)?,
+            index::ALTP2M => self.flag_fact(Fact::Altp2m, at, index, index, o)?,
             _ if param.settable == Settable::Never => {
-                self.find(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
+                self.flag(Rule::LibxcHvmParamsRefused, at, index, index, o)?;
             }
             _ => {}
         }
         let bit = 1u64.checked_shl(index as u32).unwrap_or(0);
         if self.params.seen & bit != 0 {
-            self.find(Rule::LibxcHvmParamsRepeated, at, index, Value::None, o)?;
+            self.flag(Rule::LibxcHvmParamsRepeated, at, index, Value::None, o)?;
         }
         self.params.seen |= bit;
         self.params.ever |= bit;
@@ -84,13 +84,13 @@ impl Verifier {
             if let Some(rule) = check.rule()
                 && !check.passes(value)
             {
-                return self.find(rule, at, value, index, o);
+                return self.flag(rule, at, value, index, o);
             }
         }
         match index {
             index::VIRIDIAN => {
                 if value & index::VIRIDIAN_SINCE_15 != 0 {
-                    self.fact(Fact::Vir13, at, value, index, o)?;
+                    self.flag_fact(Fact::Vir13, at, value, index, o)?;
                 }
                 self.viridian_features(at, value, o)?;
             }
@@ -116,7 +116,7 @@ impl Verifier {
         if was == 0 {
             *first = value;
         } else if was != value {
-            return self.find(Rule::LibxcHvmParamsConflict, at, value, was, o);
+            return self.flag(Rule::LibxcHvmParamsConflict, at, value, was, o);
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Verifier {
             if self.params.ever & bit == 0 {
                 // One finding is enough.
                 self.params.ever |= bit;
-                self.find(rule, at, found, index, o)?;
+                self.flag(rule, at, found, index, o)?;
             }
         }
         self.viridian_end(at, o)

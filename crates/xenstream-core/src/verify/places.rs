@@ -26,9 +26,9 @@ impl Seen {
     /// A BASIC record of vcpu 0 that is not empty.
     pub(crate) const BASIC_0: Seen = Seen(1 << 7);
     /// `libxc::static-data-end-missing` was reported, which is done once.
-    const STATIC_TOLD: Seen = Seen(1 << 8);
+    const STATIC_REPORTED: Seen = Seen(1 << 8);
     /// `libxc::verify-checkpointed` was reported for the last VERIFY.
-    const VERIFY_TOLD: Seen = Seen(1 << 9);
+    const VERIFY_REPORTED: Seen = Seen(1 << 9);
     /// STATIC_DATA_END was read, or the stream's version has none.
     pub(super) const STATIC_OVER: Seen = Seen(1 << 10);
     /// X86_PV_P2M_FRAMES was read, or the guest has none.
@@ -36,7 +36,7 @@ impl Seen {
     /// There was no checkpoint, and the caller announced none.
     pub(super) const UNCHECKPOINTED: Seen = Seen(1 << 12);
     /// `libxc::memory-short` was reported, which is done once.
-    pub(crate) const SHORT_TOLD: Seen = Seen(1 << 13);
+    pub(crate) const SHORT_REPORTED: Seen = Seen(1 << 13);
 
     #[inline]
     pub(crate) fn has(self, bits: Seen) -> bool {
@@ -86,7 +86,7 @@ impl Verifier {
         self.libxc.buffered = self.libxc.buffered.saturating_add(record);
         let limit = self.policy.limit(Limit::CheckpointSize);
         if self.libxc.buffered > limit {
-            self.find(Rule::StreamCheckpointSize, at, self.libxc.buffered, limit, o)?;
+            self.flag(Rule::StreamCheckpointSize, at, self.libxc.buffered, limit, o)?;
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Verifier {
             Place::Memory | Place::Registers | Place::Vcpu | Place::Own => {}
         }
         if place == Place::Vcpu && !seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVcpuEarly, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcVcpuEarly, at, found, Value::None, o)?;
         }
         self.memory_end(kind, place, at, o)?;
         let now = match kind {
@@ -135,7 +135,7 @@ impl Verifier {
             types::HVM_PARAMS => {
                 // The specification's text asks for the other order, which no release ever wrote.
                 if seen.has(Seen::HVM_CONTEXT) {
-                    self.find(Rule::LibxcHvmParamsOrder, at, found, Value::None, o)?;
+                    self.flag(Rule::LibxcHvmParamsOrder, at, found, Value::None, o)?;
                 }
                 return Ok(());
             }
@@ -168,13 +168,13 @@ impl Verifier {
         let found = Value::libxc(kind);
         if kind == types::X86_PV_INFO {
             if self.libxc.seen.has(Seen::PV_INFO) {
-                self.find(Rule::LibxcPvInfoRepeated, at, found, Value::None, o)?;
+                self.flag(Rule::LibxcPvInfoRepeated, at, found, Value::None, o)?;
             }
         } else if self.libxc.version < 3 {
-            self.find(Rule::LibxcPolicyVersion, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcPolicyVersion, at, found, Value::None, o)?;
         }
         if self.static_data_ended() {
-            self.find(Rule::LibxcStaticRecordLate, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcStaticRecordLate, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -182,10 +182,10 @@ impl Verifier {
     fn libxc_static_data_end<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let found = Value::libxc(types::STATIC_DATA_END);
         if self.libxc.version < 3 {
-            self.find(Rule::LibxcStaticDataEndVersion, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcStaticDataEndVersion, at, found, Value::None, o)?;
         }
         if self.static_data_ended() {
-            self.find(Rule::LibxcStaticDataEndRepeated, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcStaticDataEndRepeated, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -199,9 +199,9 @@ impl Verifier {
     ) -> Result<(), Stop> {
         // The restorer applies the static data when memory begins, and ignores other records.
         let looks = self.policy.profile() != Profile::Restore || place == Place::Memory;
-        if looks && !self.libxc.seen.has(Seen::STATIC_TOLD) {
-            self.libxc.seen.add(Seen::STATIC_TOLD);
-            self.find(Rule::LibxcStaticDataEndMissing, at, found, Value::None, o)?;
+        if looks && !self.libxc.seen.has(Seen::STATIC_REPORTED) {
+            self.libxc.seen.add(Seen::STATIC_REPORTED);
+            self.flag(Rule::LibxcStaticDataEndMissing, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Verifier {
         if self.libxc.seen.has(Seen::PV_INFO) {
             return Ok(());
         }
-        self.find(Rule::LibxcPvInfoMissing, at, found, Value::None, o)
+        self.flag(Rule::LibxcPvInfoMissing, at, found, Value::None, o)
     }
 
     /// Reports a missing p2m. Without one, the restorer crashes on pfn 0, even when it fails over to such a checkpoint.
@@ -228,17 +228,17 @@ impl Verifier {
         if self.libxc.seen.has(Seen::P2M_OVER) {
             return Ok(());
         }
-        self.find(Rule::LibxcP2mFramesMissing, at, found, Value::None, o)
+        self.flag(Rule::LibxcP2mFramesMissing, at, found, Value::None, o)
     }
 
     fn libxc_verify_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let found = Value::libxc(types::VERIFY);
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
-            self.find(Rule::LibxcVerifyEarly, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcVerifyEarly, at, found, Value::None, o)?;
         }
         if !self.libxc.seen.has(Seen::UNCHECKPOINTED) {
-            self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
+            self.libxc.seen.add(Seen::VERIFY_REPORTED);
+            self.flag(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
         }
         self.libxc.seen.add(Seen::VERIFY);
         Ok(())
@@ -247,17 +247,17 @@ impl Verifier {
     fn libxc_checkpoint_place<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         let found = Value::libxc(types::CHECKPOINT);
         self.libxc_p2m_missing(found, at, o)?;
-        if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_TOLD) {
-            self.libxc.seen.add(Seen::VERIFY_TOLD);
-            self.find(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
+        if self.libxc.seen.has(Seen::VERIFY) && !self.libxc.seen.has(Seen::VERIFY_REPORTED) {
+            self.libxc.seen.add(Seen::VERIFY_REPORTED);
+            self.flag(Rule::LibxcVerifyCheckpointed, at, found, Value::None, o)?;
         }
         if self.libxc.checkpointing == Checkpointing::Plain {
-            self.find(Rule::LibxcCheckpointUnexpected, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcCheckpointUnexpected, at, found, Value::None, o)?;
         }
         let checkpoints = self.libxc.checkpoints.saturating_add(1);
         let limit = self.policy.limit(Limit::Checkpoints);
         if checkpoints > limit {
-            self.find(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
+            self.flag(Rule::StreamCheckpoints, at, checkpoints, limit, o)?;
         }
         // After the first checkpoint, the restorer stores records unread and replays them at the next one. The replay
         // refuses optional records, which an immediate read skips.
@@ -267,7 +267,7 @@ impl Verifier {
             let (rule, offset) = (Rule::LibxcRecordOptional, record.offset);
             let optional = Value::RecordType(Layer::Libxc, record.kind.unwrap_or(0));
             let level = self.policy.level_or(rule, Level::Deny);
-            self.find_at(level, Violation::new(rule, offset, Some(record)).found(optional), o)?;
+            self.flag_at(level, Violation::new(rule, offset, Some(record)).found(optional), o)?;
         }
         self.vcpus_completed(o)?;
         self.libxc_context_missing(found, at, o)
@@ -285,7 +285,7 @@ impl Verifier {
             _ => (Seen::HVM_CONTEXT, Rule::LibxcHvmContextMissing),
         };
         if !self.libxc.seen.has(needed) {
-            self.find(rule, at, found, Value::None, o)?;
+            self.flag(rule, at, found, Value::None, o)?;
         }
         if self.summary.guest == Some(Guest::Hvm) {
             self.params_missing(found, at, o)?;
@@ -304,11 +304,11 @@ impl Verifier {
         self.libxc_context_missing(found, at, o)?;
         let pv = self.summary.guest == Some(Guest::Pv);
         if pv && !self.libxc.seen.has(Seen::SHARED_INFO) {
-            self.find(Rule::LibxcSharedInfoMissing, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcSharedInfoMissing, at, found, Value::None, o)?;
         }
         if !self.libxc.seen.has(Seen::PAGE_DATA) {
             // An HVM domain without memory is built but never runs; a PV domain has no start-info page.
-            self.find(Rule::LibxcPageDataMissing, at, found, Value::None, o)?;
+            self.flag(Rule::LibxcPageDataMissing, at, found, Value::None, o)?;
         }
         Ok(())
     }

@@ -255,7 +255,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let leaves = length / policy::CPUID_LEAF;
         if leaves > LEAVES_MAX {
-            self.find(Rule::LibxcCpuidPolicyCount, at, leaves, LEAVES_MAX, o)?;
+            self.flag(Rule::LibxcCpuidPolicyCount, at, leaves, LEAVES_MAX, o)?;
         }
         Ok(())
     }
@@ -269,8 +269,8 @@ impl Verifier {
     ) -> Result<(), Stop> {
         match length / policy::MSR {
             0 | policy::MSRS_OLD => Ok(()),
-            policy::MSRS_MAX => self.fact(Fact::Msr2, at, policy::MSRS_MAX, policy::MSRS_OLD, o),
-            count => self.find(Rule::LibxcMsrPolicyCount, at, count, policy::MSRS_MAX, o),
+            policy::MSRS_MAX => self.flag_fact(Fact::Msr2, at, policy::MSRS_MAX, policy::MSRS_OLD, o),
+            count => self.flag(Rule::LibxcMsrPolicyCount, at, count, policy::MSRS_MAX, o),
         }
     }
 
@@ -345,9 +345,9 @@ impl Verifier {
     fn cpuid_leaf<O: Observer + ?Sized>(&mut self, at: u64, leaf: u32, o: &mut O) -> Result<(), Stop> {
         self.policies.leaf = leaf;
         if subleaves(leaf).is_none() {
-            self.find(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), Value::None, o)?;
+            self.flag(Rule::LibxcCpuidPolicyLeaf, at, u64::from(leaf), Value::None, o)?;
         } else if leaf > EXTENDED_OLD {
-            self.fact(Fact::E21, at, u64::from(leaf), u64::from(EXTENDED_OLD), o)?;
+            self.flag_fact(Fact::E21, at, u64::from(leaf), u64::from(EXTENDED_OLD), o)?;
         }
         Ok(())
     }
@@ -358,22 +358,22 @@ impl Verifier {
         let found = u64::from(subleaf);
         match subleaves(leaf) {
             Some(0) if subleaf != NO_SUBLEAF => {
-                self.find(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(NO_SUBLEAF), o)?;
+                self.flag(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(NO_SUBLEAF), o)?;
             }
             Some(count) if count > 0 && subleaf >= count => {
-                self.find(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(count), o)?;
+                self.flag(Rule::LibxcCpuidPolicyLeaf, at, found, u64::from(count), o)?;
             }
             _ => {}
         }
         match (leaf, subleaf) {
             // Some releases compare the vendor or the highest leaf with the host's.
             (0, _) => {
-                self.fact(Fact::Vendor, at, 0, 0, o)?;
-                self.fact(Fact::Leaf, at, 0, 0, o)?;
+                self.flag_fact(Fact::Vendor, at, 0, 0, o)?;
+                self.flag_fact(Fact::Leaf, at, 0, 0, o)?;
                 self.depends_on(HostDependency::Features);
             }
-            (7, 2) => self.fact(Fact::L72, at, 2, 1, o)?,
-            (7, 3) => self.fact(Fact::L73, at, 3, 2, o)?,
+            (7, 2) => self.flag_fact(Fact::L72, at, 2, 1, o)?,
+            (7, 3) => self.flag_fact(Fact::L73, at, 3, 2, o)?,
             _ => {}
         }
         Ok(())
@@ -414,11 +414,11 @@ impl Verifier {
         *end = Some(number.wrapping_add(1));
         let wraps = eax == u32::MAX && self.policies.leaf != EXTENDED;
         if eax > largest && !wraps {
-            self.find(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;
+            self.flag(Rule::LibxcCpuidPolicyMax, at, u64::from(eax), u64::from(largest), o)?;
         }
         match (self.policies.leaf, eax) {
-            (7, 2) => self.fact(Fact::L7Sub2, at, u64::from(eax), 1, o),
-            (7, 3..=FEATURES_MAX) => self.fact(Fact::L7Max, at, u64::from(eax), 2, o),
+            (7, 2) => self.flag_fact(Fact::L7Sub2, at, u64::from(eax), 1, o),
+            (7, 3..=FEATURES_MAX) => self.flag_fact(Fact::L7Max, at, u64::from(eax), 2, o),
             _ => Ok(()),
         }
     }
@@ -427,8 +427,8 @@ impl Verifier {
         self.policies.msr = index;
         match index {
             msr::PLATFORM_INFO => Ok(()),
-            msr::ARCH_CAPABILITIES => self.fact(Fact::Msr2, at, u64::from(index), 0, o),
-            _ => self.find(Rule::LibxcMsrPolicyIndex, at, u64::from(index), Value::None, o),
+            msr::ARCH_CAPABILITIES => self.flag_fact(Fact::Msr2, at, u64::from(index), 0, o),
+            _ => self.flag(Rule::LibxcMsrPolicyIndex, at, u64::from(index), Value::None, o),
         }
     }
 
@@ -436,13 +436,13 @@ impl Verifier {
         let index = self.policies.msr;
         let allowed = msr::bits(index);
         if value & !allowed != 0 {
-            return self.find(Rule::LibxcMsrPolicyValue, at, value, allowed, o);
+            return self.flag(Rule::LibxcMsrPolicyValue, at, value, allowed, o);
         }
         if index == msr::PLATFORM_INFO {
             self.policies.note(Word::PlatformInfo, value as u32);
         }
         if index == msr::ARCH_CAPABILITIES && value > u64::from(u32::MAX) {
-            self.fact(Fact::Ac64, at, value, u64::from(u32::MAX), o)?;
+            self.flag_fact(Fact::Ac64, at, value, u64::from(u32::MAX), o)?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ impl Verifier {
     /// A page table lies after `gap` bytes.
     pub(crate) fn pv_page_table(&mut self, gap: u64) {
         self.pv.words_left = PAGE_SIZE / 8;
-        self.next(gap, verify::Field::Words(Words::PageTable));
+        self.set_next(gap, verify::Field::Words(Words::PageTable));
     }
 
     pub(crate) fn pv_words<O: Observer + ?Sized>(
@@ -37,7 +37,7 @@ impl Verifier {
                 let entry = u64::from_le_bytes(*word);
                 if above(entry, largest) >> 63 != 0 {
                     let frame = (entry & pte::FRAME) >> pte::FRAME_SHIFT;
-                    self.find(Rule::PvPteRange, self.position, frame, largest, o)?;
+                    self.flag(Rule::PvPteRange, self.position, frame, largest, o)?;
                 }
                 self.advance(8);
             }

@@ -25,7 +25,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let length = self.left_in_body().saturating_sub(gap);
         if length < qemu::MIN {
-            self.find(Rule::QemuShort, length_at, length, qemu::MIN, o)?;
+            self.flag(Rule::QemuShort, length_at, length, qemu::MIN, o)?;
             self.rest_of_body();
         } else {
             self.qemu_next(gap, Bytes::QemuMagic);
@@ -34,7 +34,7 @@ impl Verifier {
     }
 
     fn qemu_next(&mut self, gap: u64, field: Bytes) {
-        self.next(gap, Field::Bytes(field));
+        self.set_next(gap, Field::Bytes(field));
     }
 
     /// Skips to the last byte.
@@ -51,7 +51,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let magic = word(Order::Big, value);
         if magic != qemu::MAGIC {
-            self.find(Rule::QemuMagic, at, u64::from(magic), u64::from(qemu::MAGIC), o)?;
+            self.flag(Rule::QemuMagic, at, u64::from(magic), u64::from(qemu::MAGIC), o)?;
         }
         self.qemu_next(0, Bytes::QemuVersion);
         Ok(())
@@ -66,7 +66,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let version = word(Order::Big, value);
         if version != qemu::VERSION {
-            self.find(Rule::QemuVersion, at, u64::from(version), u64::from(qemu::VERSION), o)?;
+            self.flag(Rule::QemuVersion, at, u64::from(version), u64::from(qemu::VERSION), o)?;
         }
         self.qemu_next(0, Bytes::QemuSection);
         Ok(())
@@ -86,7 +86,7 @@ impl Verifier {
             let full = u64::from(qemu::SECTION_FULL);
             let rule =
                 if kind == qemu::SECTION_START { Rule::QemuMemorySection } else { Rule::QemuFirstSection };
-            self.find(rule, at, u64::from(kind), full, o)?;
+            self.flag(rule, at, u64::from(kind), full, o)?;
             self.qemu_last();
         }
         Ok(())
@@ -106,7 +106,7 @@ impl Verifier {
                 self.qemu_next(0, Bytes::QemuName);
             }
             Some(_) | None => {
-                self.find(Rule::QemuName, at, u64::from(length), room, o)?;
+                self.flag(Rule::QemuName, at, u64::from(length), room, o)?;
                 self.qemu_last();
             }
         }
@@ -122,7 +122,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         match self.qemu.name_left.checked_sub(1) {
             _ if !matches!(byte, b' '..=b'~') => {
-                self.find(Rule::QemuName, at, u64::from(byte), Value::None, o)?;
+                self.flag(Rule::QemuName, at, u64::from(byte), Value::None, o)?;
                 self.qemu_last();
             }
             Some(more) => {
@@ -142,7 +142,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         if byte != qemu::END {
-            self.find(Rule::QemuEnd, at, u64::from(byte), u64::from(qemu::END), o)?;
+            self.flag(Rule::QemuEnd, at, u64::from(byte), u64::from(qemu::END), o)?;
         }
         self.rest_of_body();
         Ok(())

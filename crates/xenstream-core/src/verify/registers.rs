@@ -71,10 +71,10 @@ impl Verifier {
             return Ok(());
         }
         if khz.is_multiple_of(TSC_KHZ_WRAPS) {
-            return self.fact(Fact::Tsc64, at, khz, *TSC_KHZ_PLAUSIBLE.end(), o);
+            return self.flag_fact(Fact::Tsc64, at, khz, *TSC_KHZ_PLAUSIBLE.end(), o);
         }
         if !TSC_KHZ_PLAUSIBLE.contains(&khz) {
-            self.find(Rule::LibxcTscInfoKhz, at, khz, *TSC_KHZ_PLAUSIBLE.end(), o)?;
+            self.flag(Rule::LibxcTscInfoKhz, at, khz, *TSC_KHZ_PLAUSIBLE.end(), o)?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Verifier {
         let info = (self.registers.guest_width, pt_levels);
         if info != pv_info::PV32 && info != pv_info::PV64 {
             let found = u64::from(u16::from_be_bytes([info.0, info.1]));
-            self.find(Rule::LibxcPvInfoCombination, at.saturating_sub(1), found, Value::None, o)?;
+            self.flag(Rule::LibxcPvInfoCombination, at.saturating_sub(1), found, Value::None, o)?;
         }
         self.summary.guest_width = Some(if info.0 == 4 { 4 } else { 8 });
         Ok(())
@@ -97,7 +97,7 @@ impl Verifier {
         // The restorer drops a record without contents before it checks the id.
         let dropped = self.policy.profile() == Profile::Restore && self.left_in_body() <= 4;
         if u64::from(id) >= limit && !dropped {
-            self.find(Rule::LibxcVcpuId, at, u64::from(id), limit, o)?;
+            self.flag(Rule::LibxcVcpuId, at, u64::from(id), limit, o)?;
         }
         self.registers.vcpu_id = id;
         Ok(())
@@ -112,7 +112,7 @@ impl Verifier {
     fn extended_id<O: Observer + ?Sized>(&mut self, at: u64, inner: u64, o: &mut O) -> Result<(), Stop> {
         let outer = u64::from(self.registers.vcpu_id);
         if inner != outer {
-            self.flat_find(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
+            self.flat_flag(Rule::LibxcVcpuExtendedId, at, inner, outer, o)?;
         }
         Ok(())
     }

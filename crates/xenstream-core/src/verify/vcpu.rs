@@ -96,7 +96,7 @@ impl Verifier {
                 let entries = blob / vcpu::MSR;
                 let at = self.flat_length_at();
                 if entries > vcpu::MSRS_MAX {
-                    self.flat_find(Rule::PvMsrsCount, at, entries, vcpu::MSRS_MAX, o)?;
+                    self.flat_flag(Rule::PvMsrsCount, at, entries, vcpu::MSRS_MAX, o)?;
                 }
             }
         }
@@ -116,18 +116,18 @@ impl Verifier {
             let Held { at, found, expected, .. } = held;
             match held.broken {
                 Broken::Range(rule, frame) if frame > largest => {
-                    self.find_in(rule, at, frame, largest, Some(record), o)?;
+                    self.flag_in(rule, at, frame, largest, Some(record), o)?;
                 }
                 Broken::Range(..) => {}
-                Broken::Rule(rule) => self.find_in(rule, at, found, expected, Some(record), o)?,
-                Broken::Fact(fact) => self.fact_in(fact, at, found, expected, Some(record), o)?,
+                Broken::Rule(rule) => self.flag_in(rule, at, found, expected, Some(record), o)?,
+                Broken::Fact(fact) => self.flag_fact_in(fact, at, found, expected, Some(record), o)?,
             }
         }
         Ok(())
     }
 
     /// Reports or holds a violation in a vcpu's state.
-    pub(crate) fn vcpu_find<O: Observer + ?Sized>(
+    pub(crate) fn vcpu_flag<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         at: u64,
@@ -140,11 +140,11 @@ impl Verifier {
         if waits && self.vcpus.hold(self.vcpu_held(Broken::Rule(rule), at, found, expected)) {
             return Ok(());
         }
-        self.find(rule, at, found, expected, o)
+        self.flag(rule, at, found, expected, o)
     }
 
     /// Reports or holds something in a vcpu's state that some releases refuse.
-    pub(crate) fn vcpu_fact<O: Observer + ?Sized>(
+    pub(crate) fn vcpu_flag_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         at: u64,
@@ -157,7 +157,7 @@ impl Verifier {
         if waits && self.vcpus.hold(self.vcpu_held(Broken::Fact(fact), at, found, expected)) {
             return Ok(());
         }
-        self.fact(fact, at, found, expected, o)
+        self.flag_fact(fact, at, found, expected, o)
     }
 
     /// Returns whether a finding at this level is held.
@@ -244,7 +244,7 @@ impl Verifier {
                 let known = if self.guest_width() == 4 { vcpu::VM_ASSIST_32 } else { vcpu::VM_ASSIST_64 };
                 // It belongs to the domain, and Xen takes it from vcpu 0.
                 if self.registers.vcpu_id == 0 && value & !known != 0 {
-                    self.flat_fact(Fact::Vma, at, value, known, o)?;
+                    self.flat_flag_fact(Fact::Vma, at, value, known, o)?;
                 }
                 Ok(())
             }
@@ -252,7 +252,7 @@ impl Verifier {
             PvHook::ExtendedCaps => {
                 let counts = self.vcpus.size >= vcpu::EXTENDED_SIZE_CAPS;
                 if counts && value & !vcpu::VMCE_CAPS != 0 {
-                    self.flat_find(Rule::PvExtendedCaps, at, value, vcpu::VMCE_CAPS, o)?;
+                    self.flat_flag(Rule::PvExtendedCaps, at, value, vcpu::VMCE_CAPS, o)?;
                 }
                 Ok(())
             }
@@ -264,24 +264,24 @@ impl Verifier {
             PvHook::XstateBv => {
                 let accum = self.vcpus.mask;
                 if value & !accum != 0 {
-                    self.flat_find(Rule::PvXsaveState, at, value, accum, o)?;
+                    self.flat_flag(Rule::PvXsaveState, at, value, accum, o)?;
                 }
                 Ok(())
             }
             PvHook::MsrIndex => {
                 self.vcpus.index = value as u32;
                 if !msr::is_saved_for_pv(self.vcpus.index) {
-                    return self.flat_find(Rule::PvMsrsIndex, at, value, Value::None, o);
+                    return self.flat_flag(Rule::PvMsrsIndex, at, value, Value::None, o);
                 }
                 if self.policies.lacks_msr(self.vcpus.index) {
-                    self.flat_find(Rule::PvMsrsPolicy, at, value, Value::None, o)?;
+                    self.flat_flag(Rule::PvMsrsPolicy, at, value, Value::None, o)?;
                 }
                 Ok(())
             }
             PvHook::MsrValue => {
                 let mask = self.policies.msr_bits(self.vcpus.index);
                 if value & !mask != 0 {
-                    self.flat_find(Rule::PvMsrsValue, at, value, mask, o)?;
+                    self.flat_flag(Rule::PvMsrsValue, at, value, mask, o)?;
                 }
                 Ok(())
             }
@@ -304,7 +304,7 @@ impl Verifier {
                 if waits && self.vcpus.hold(held) {
                     return Ok(());
                 }
-                self.find(rule, at, frame, largest, o)
+                self.flag(rule, at, frame, largest, o)
             }
             Some(_) => Ok(()),
             None => {
@@ -334,9 +334,9 @@ impl Verifier {
         // The restorer checks the lower half only, and Xen all of it.
         let lower = entries & u64::from(u32::MAX);
         if lower > vcpu::GDT_ENTRIES_MAX {
-            self.flat_find(Rule::PvGdtCount, at, entries, vcpu::GDT_ENTRIES_MAX, o)?;
+            self.flat_flag(Rule::PvGdtCount, at, entries, vcpu::GDT_ENTRIES_MAX, o)?;
         } else if entries != lower {
-            self.flat_fact(Fact::Gdt16, at, entries, vcpu::GDT_ENTRIES_MAX, o)?;
+            self.flat_flag_fact(Fact::Gdt16, at, entries, vcpu::GDT_ENTRIES_MAX, o)?;
         }
         let frames = lower.div_ceil(vcpu::GDT_ENTRIES_PER_FRAME).min(vcpu::GDT_FRAMES);
         match self.vcpus.bad_frame {
@@ -353,9 +353,9 @@ impl Verifier {
         }
         if value != 0 {
             // The restorer does not translate it, and Xen takes it for a machine frame.
-            self.flat_find(Rule::PvCr1Present, at, value, value | pte::PRESENT, o)?;
+            self.flat_flag(Rule::PvCr1Present, at, value, value | pte::PRESENT, o)?;
         } else if !self.vcpus.in_kernel {
-            self.flat_find(Rule::PvUserMode, at, Value::None, Value::None, o)?;
+            self.flat_flag(Rule::PvUserMode, at, Value::None, Value::None, o)?;
         }
         Ok(())
     }
@@ -364,9 +364,9 @@ impl Verifier {
         self.vcpus.size = size;
         let blob = self.flat_length();
         if size < vcpu::EXTENDED_SIZE_MIN {
-            self.flat_find(Rule::PvExtendedSize, at, size, vcpu::EXTENDED_SIZE_MIN, o)?;
+            self.flat_flag(Rule::PvExtendedSize, at, size, vcpu::EXTENDED_SIZE_MIN, o)?;
         } else if size > blob {
-            self.flat_find(Rule::PvExtendedShort, at, size, blob, o)?;
+            self.flat_flag(Rule::PvExtendedShort, at, size, blob, o)?;
         }
         Ok(())
     }
@@ -377,32 +377,32 @@ impl Verifier {
         let blob = self.flat_length();
         if xcr0 | accum == 0 {
             if blob != vcpu::XSAVE_MIN {
-                self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, vcpu::XSAVE_MIN, o)?;
+                self.flat_flag(Rule::PvXsaveArea, self.flat_length_at(), blob, vcpu::XSAVE_MIN, o)?;
             }
             return Ok(());
         }
         if accum & xsave::TILE != 0 {
-            self.flat_fact(Fact::Amx, at, accum, accum & !xsave::TILE, o)?;
+            self.flat_flag_fact(Fact::Amx, at, accum, accum & !xsave::TILE, o)?;
         }
         if XSAVE_NEEDS.iter().any(|(bits, need)| accum & bits != 0 && self.policies.lacks(*need)) {
-            self.flat_find(Rule::PvXsaveState, at, accum, Value::None, o)?;
+            self.flat_flag(Rule::PvXsaveState, at, accum, Value::None, o)?;
         }
         if !is_valid(accum) {
-            self.flat_find(Rule::PvXsaveState, at, accum, accum & xsave::POSSIBLE, o)?;
+            self.flat_flag(Rule::PvXsaveState, at, accum, accum & xsave::POSSIBLE, o)?;
         } else if xcr0 & !accum != 0 || !is_valid(xcr0) {
-            self.flat_find(Rule::PvXsaveState, at.saturating_sub(8), xcr0, accum, o)?;
+            self.flat_flag(Rule::PvXsaveState, at.saturating_sub(8), xcr0, accum, o)?;
         } else if let Some(area) = xsave::common_size(accum) {
             let size = vcpu::XSAVE_MIN.saturating_add(area);
             if blob != size {
-                self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, size, o)?;
+                self.flat_flag(Rule::PvXsaveArea, self.flat_length_at(), blob, size, o)?;
             }
         } else if blob < vcpu::XSAVE_MIN.saturating_add(xsave::least_size(accum)) {
             let least = vcpu::XSAVE_MIN.saturating_add(xsave::least_size(accum));
-            self.flat_find(Rule::PvXsaveArea, self.flat_length_at(), blob, least, o)?;
+            self.flat_flag(Rule::PvXsaveArea, self.flat_length_at(), blob, least, o)?;
         } else if let Some(area) = self.policies.xsave_size(accum) {
             let size = vcpu::XSAVE_MIN.saturating_add(area);
             if blob != size {
-                self.flat_find(Rule::PvXsaveLength, self.flat_length_at(), blob, size, o)?;
+                self.flat_flag(Rule::PvXsaveLength, self.flat_length_at(), blob, size, o)?;
             }
         }
         Ok(())

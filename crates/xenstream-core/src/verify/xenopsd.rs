@@ -22,7 +22,7 @@ pub(crate) struct State {
 impl Verifier {
     /// Begins the image, after its signature.
     pub(crate) fn xenopsd_start(&mut self) {
-        self.sure = self.position.saturating_add(xenopsd::HEADER);
+        self.certain_until = self.position.saturating_add(xenopsd::HEADER);
         self.xenopsd_await();
     }
 
@@ -34,7 +34,7 @@ impl Verifier {
     /// The type of a header.
     pub(crate) fn xenopsd_type(&mut self, value: [u8; 8]) {
         self.xenopsd.kind = Order::Little.u64(value);
-        self.next(0, Field::Bytes(Bytes::XenopsdLength));
+        self.set_next(0, Field::Bytes(Bytes::XenopsdLength));
     }
 
     /// A header is complete; `at` is the offset of its length.
@@ -53,22 +53,22 @@ impl Verifier {
         self.summary.records.count_container();
 
         let Some(header) = xenopsd::header(kind) else {
-            return self.find(Rule::XenopsdHeaderType, start, kind, Value::None, o);
+            return self.flag(Rule::XenopsdHeaderType, start, kind, Value::None, o);
         };
         if let Some(rule) = header.refused {
-            self.find(rule, start, Value::RecordType(Layer::Xenopsd, kind), Value::None, o)?;
+            self.flag(rule, start, Value::RecordType(Layer::Xenopsd, kind), Value::None, o)?;
         }
         self.count_record(start, o)?;
         let may_repeat = matches!(kind, types::SWTPM | types::SWTPM0);
         if header.rank < self.xenopsd.rank || header.rank == self.xenopsd.rank && !may_repeat {
-            self.find(Rule::XenopsdOrder, start, kind, Value::None, o)?;
+            self.flag(Rule::XenopsdOrder, start, kind, Value::None, o)?;
         }
         self.xenopsd.rank = header.rank.max(self.xenopsd.rank);
         if kind == types::END_OF_IMAGE && !self.xenopsd.libxc_seen {
-            self.find(Rule::XenopsdMissingLibxc, start, kind, Value::None, o)?;
+            self.flag(Rule::XenopsdMissingLibxc, start, kind, Value::None, o)?;
         }
         if i64::try_from(length).is_err() {
-            return self.find(Rule::XenopsdLengthNegative, at, length, Value::None, o);
+            return self.flag(Rule::XenopsdLengthNegative, at, length, Value::None, o);
         }
         let body_length = self.xenopsd_length(header.contents, at, length, o)?;
 
@@ -112,7 +112,7 @@ impl Verifier {
                         Profile::Spec | Profile::Hardened => self.policy.level(rule),
                     };
                     let violation = Violation::new(rule, at, self.record).found(length).expected(0);
-                    self.find_at(level, violation, o)?;
+                    self.flag_at(level, violation, o)?;
                 }
                 return Ok(0);
             }
@@ -120,7 +120,7 @@ impl Verifier {
             Contents::DeviceModel => blob.min(xenopsd::QEMU_TRAD_MAX),
         };
         if length > limit {
-            self.find(rule, at, length, limit, o)?;
+            self.flag(rule, at, length, limit, o)?;
         }
         Ok(length)
     }
@@ -128,7 +128,7 @@ impl Verifier {
     /// Ends a header's body.
     pub(crate) fn xenopsd_record_end(&mut self) {
         match self.xenopsd.kind {
-            types::END_OF_IMAGE => self.next(0, Field::Ended),
+            types::END_OF_IMAGE => self.set_next(0, Field::Ended),
             types::LIBXC => {
                 self.xenopsd.libxc_seen = true;
                 self.libxc_start();

@@ -25,7 +25,7 @@ impl Verifier {
         let start = self.position.saturating_add(gap);
         let keys = self.xenstore.keys;
         self.xenstore = State { in_value: false, string: start, key: start, keys };
-        self.next(gap, Field::Stretch(Stretch::Xenstore));
+        self.set_next(gap, Field::Stretch(Stretch::Xenstore));
         if start >= self.body_end {
             self.rest_of_body();
         }
@@ -57,7 +57,7 @@ impl Verifier {
             self.xenstore.keys = self.xenstore.keys.saturating_add(1);
             let limit = self.policy.limit(Limit::XenstorePairs);
             if self.xenstore.keys > limit {
-                self.find(Rule::LibxlXenstoreCount, string, self.xenstore.keys, limit, o)?;
+                self.flag(Rule::LibxlXenstoreCount, string, self.xenstore.keys, limit, o)?;
             }
         }
         // One pass without a branch shows whether a byte may break a rule.
@@ -91,16 +91,16 @@ impl Verifier {
         let found = u64::from(byte);
         if in_value {
             if byte != 0 && !is_of_value(byte) {
-                self.find(Rule::LibxlXenstoreValueCharset, at, found, Value::None, o)?;
+                self.flag(Rule::LibxlXenstoreValueCharset, at, found, Value::None, o)?;
             }
         } else if byte == 0 {
             if at == string {
-                self.find(Rule::LibxlXenstoreKeyEmpty, at, Value::None, Value::None, o)?;
+                self.flag(Rule::LibxlXenstoreKeyEmpty, at, Value::None, Value::None, o)?;
             }
         } else if byte == b'/' && at == string {
-            self.find(Rule::LibxlXenstoreKeyAbsolute, at, found, Value::None, o)?;
+            self.flag(Rule::LibxlXenstoreKeyAbsolute, at, found, Value::None, o)?;
         } else if !is_of_key(byte) {
-            self.find(Rule::LibxlXenstoreKeyCharset, at, found, Value::None, o)?;
+            self.flag(Rule::LibxlXenstoreKeyCharset, at, found, Value::None, o)?;
         }
         Ok(())
     }
@@ -109,9 +109,9 @@ impl Verifier {
     fn xenstore_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { in_value, string, key, .. } = self.xenstore;
         if string != self.position {
-            self.find(Rule::LibxlXenstoreTerminator, string, Value::None, Value::None, o)
+            self.flag(Rule::LibxlXenstoreTerminator, string, Value::None, Value::None, o)
         } else if in_value {
-            self.find(Rule::LibxlXenstorePairs, key, Value::None, Value::None, o)
+            self.flag(Rule::LibxlXenstorePairs, key, Value::None, Value::None, o)
         } else {
             Ok(())
         }

@@ -24,7 +24,7 @@ pub(crate) struct State {
 impl Verifier {
     /// Begins the header, after its magic.
     pub(crate) fn xl_start(&mut self) {
-        self.sure = xl::HEADER.saturating_add(libxl::HEADER);
+        self.certain_until = xl::HEADER.saturating_add(libxl::HEADER);
         self.header_start(&headers::XL, PartOf::Xl, xl::MAGIC.len() as u64);
     }
 
@@ -51,9 +51,9 @@ impl Verifier {
                 if word == xl::BYTEORDER.swap_bytes() {
                     self.xl.order = Order::Big;
                     self.flat_turn(Order::Big);
-                    self.find(Rule::XlBigEndian, field.at, field.value, expected, o)?;
+                    self.flag(Rule::XlBigEndian, field.at, field.value, expected, o)?;
                 } else if word != xl::BYTEORDER {
-                    self.find(Rule::XlByteorder, field.at, field.value, expected, o)?;
+                    self.flag(Rule::XlByteorder, field.at, field.value, expected, o)?;
                 }
             }
             XlHook::MandatoryFlags => self.xl.mandatory_flags = word,
@@ -65,7 +65,7 @@ impl Verifier {
 
     /// The configuration has passed after `gap` bytes.
     fn xl_ends(&mut self, gap: u64) {
-        self.next(gap, Field::Marker(Marker::XlConfigEnd));
+        self.set_next(gap, Field::Marker(Marker::XlConfigEnd));
     }
 
     /// The last byte of the configuration, which xl hands on as a C string.
@@ -76,7 +76,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         if last != 0 {
-            self.find(Rule::XlConfigTerminator, at, u64::from(last), Value::None, o)?;
+            self.flag(Rule::XlConfigTerminator, at, u64::from(last), Value::None, o)?;
         }
         self.xl_ends(0);
         Ok(())
@@ -87,21 +87,21 @@ impl Verifier {
         let State { order, mandatory_flags, optional_flags, optional_data_len, .. } = self.xl;
         o.header(&Header::Xl { offset: 0, order, mandatory_flags, optional_flags, optional_data_len });
         let (at, length) = (xl::at::OPTIONAL_DATA_LEN, u64::from(optional_data_len));
-        self.sure = self.position.saturating_add(length).saturating_add(libxl::HEADER);
+        self.certain_until = self.position.saturating_add(length).saturating_add(libxl::HEADER);
         let limit = self.policy.limit(Limit::OptionalData);
         if length == 0 {
-            self.find(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
+            self.flag(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
             self.libxl_start();
         } else if length < 4 {
-            self.find(Rule::XlOptionalDataLength, at, length, 4, o)?;
+            self.flag(Rule::XlOptionalDataLength, at, length, 4, o)?;
             self.xl.tail = length;
             self.xl_ends(0);
         } else if length > limit {
-            self.find(Rule::XlOptionalDataLength, at, length, limit, o)?;
+            self.flag(Rule::XlOptionalDataLength, at, length, limit, o)?;
             self.xl.tail = length;
             self.xl_ends(0);
         } else {
-            self.next(0, Field::Bytes(Bytes::XlConfigLen));
+            self.set_next(0, Field::Bytes(Bytes::XlConfigLen));
         }
         Ok(())
     }
@@ -116,13 +116,13 @@ impl Verifier {
         let length = u64::from(word(self.xl.order, value));
         let room = u64::from(self.xl.optional_data_len).saturating_sub(4);
         if length > room {
-            self.find(Rule::XlConfigLength, at, length, room, o)?;
+            self.flag(Rule::XlConfigLength, at, length, room, o)?;
             self.xl.tail = room;
             self.xl_ends(0);
             return Ok(());
         }
         self.xl.tail = room.saturating_sub(length);
-        self.wanted = o.wants_body(&Record {
+        self.body_is_wanted = o.wants_body(&Record {
             layer: Layer::Xl,
             index: 0,
             kind: 0,
@@ -134,15 +134,15 @@ impl Verifier {
         let flags = self.xl.mandatory_flags;
         match length.checked_sub(1) {
             Some(before) if flags & xl::FLAG_JSON != 0 => {
-                self.next(before, Field::Bytes(Bytes::XlConfigLast));
+                self.set_next(before, Field::Bytes(Bytes::XlConfigLast));
             }
             Some(_) => {
                 let expected = u64::from(xl::FLAG_JSON);
-                self.find(Rule::XlConfigFormat, xl::at::MANDATORY_FLAGS, u64::from(flags), expected, o)?;
+                self.flag(Rule::XlConfigFormat, xl::at::MANDATORY_FLAGS, u64::from(flags), expected, o)?;
                 self.xl_ends(length);
             }
             None => {
-                self.find(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
+                self.flag(Rule::XlConfigMissing, at, Value::None, Value::None, o)?;
                 self.xl_ends(0);
             }
         }
@@ -151,7 +151,7 @@ impl Verifier {
 
     /// Ends the configuration. Readers skip the rest of the optional data.
     pub(crate) fn xl_config_end(&mut self) {
-        self.wanted = false;
+        self.body_is_wanted = false;
         self.libxl_start();
         self.flat_after(self.xl.tail);
     }

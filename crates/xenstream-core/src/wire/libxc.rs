@@ -439,7 +439,7 @@ pub mod page {
     pub const BATCH: u64 = 1024;
     /// Pages with data of one record among which the verifier can tell page tables apart, in constant memory: four
     /// times what a saver ever writes (`pv::table-batch`).
-    pub const TABLES_TOLD: u64 = 4 * BATCH;
+    pub const TABLES_TRACKED: u64 = 4 * BATCH;
 
     /// The type of an entry.
     #[inline]

@@ -113,7 +113,7 @@ fn at_end(verifier: &mut Verifier, stream: &[u8]) {
     assert_eq!(verifier.need(), need(0, 0));
     // After the end nothing is taken, and nothing is wrong.
     assert_eq!(verifier.push(b"more", &mut ()).unwrap(), Progress { consumed: 0, ended: true });
-    let summary = verifier.finish().unwrap();
+    let summary = verifier.finish(&mut ()).unwrap();
     assert_eq!(summary.bytes, stream.len() as u64);
     assert_eq!(summary.format, Format::Libxc);
     assert_eq!(
@@ -189,7 +189,7 @@ fn a_verdict_is_final() {
     );
     assert_eq!(verifier.push(&hvm(), &mut ()), Err(violation));
     assert_eq!(verifier.push(&[], &mut ()), Err(violation));
-    assert_eq!(verifier.finish(), Err(violation));
+    assert_eq!(verifier.finish(&mut ()), Err(violation));
     assert_eq!(verifier.trailing_data(Follows::Data, &mut ()), Err(violation));
     assert_eq!(verifier.need(), need(0, 0));
     assert!(verifier.skip(1).is_err());
@@ -264,7 +264,7 @@ fn wanted_bodies_are_complete_and_not_skippable() {
                 skippable.push(verifier.need().skippable);
             }
         }
-        verifier.finish().unwrap();
+        verifier.finish(&mut ()).unwrap();
         assert_eq!(told.body, tsc);
         assert_eq!(told.pfns, [(7, 0)]);
         assert!(skippable.iter().all(|n| *n == 0), "{skippable:?}");
@@ -283,7 +283,7 @@ fn big_endian_records_tell_the_same() {
         let mut told = Told::default();
         let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
         verifier.push(&stream, &mut told).unwrap();
-        let summary = verifier.finish().unwrap();
+        let summary = verifier.finish(&mut ()).unwrap();
         assert_eq!(summary.order, order);
         assert_eq!(told.pfns, [(0, 0), (1, 15), (2, 13), (3, 0)]);
         assert_eq!((summary.pages.normal(), summary.pages.absent(), summary.pages.broken()), (2, 1, 1));
@@ -307,7 +307,7 @@ fn keep_going_reports_all_and_first_is_the_verdict() {
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     verifier.push(&stream, &mut told).unwrap();
     assert!(verifier.is_ended());
-    let violation = verifier.finish_with(&mut told).unwrap_err();
+    let violation = verifier.finish(&mut told).unwrap_err();
     let found: Vec<_> = told.findings.iter().map(|finding| (finding.rule, finding.offset)).collect();
     let expected = [(Rule::LibxcHeaderReserved, 20), (Rule::LibxcTscInfoReserved, tsc as u64 + 8 + 20)];
     assert_eq!(found, expected);
@@ -318,10 +318,10 @@ fn keep_going_reports_all_and_first_is_the_verdict() {
     let mut told = Told::default();
     let mut verifier = Verifier::new(Format::Libxc, &policy);
     verifier.push(&stream, &mut told).unwrap();
-    let violation = verifier.finish_with(&mut told).unwrap_err();
+    let violation = verifier.finish(&mut told).unwrap_err();
     assert_eq!(violation.rule, Rule::LibxcHeaderReserved);
     assert_eq!(told.findings.last().unwrap().rule, Rule::StreamTruncated);
-    assert_eq!(verifier.finish(), Err(violation));
+    assert_eq!(verifier.finish(&mut ()), Err(violation));
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_violation_reads_as_a_line() {
     // A torn header has no type yet.
     let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
     verifier.push(&stream[..end + 3], &mut ()).unwrap();
-    let violation = verifier.finish().unwrap_err();
+    let violation = verifier.finish(&mut ()).unwrap_err();
     assert_eq!(violation.record.unwrap().kind, None);
     let place = format!("stream::truncated at offset {0} ({0:#x}), libxc record 2 (at {end}): ", end + 3);
     assert!(violation.to_string().starts_with(&place), "{violation}");
@@ -408,7 +408,7 @@ fn the_first_bytes_tell_the_format() {
         assert_eq!(verifier.format(), Format::Auto);
         verifier.push(bytes, &mut ()).unwrap();
         assert_eq!(verifier.format(), format);
-        assert_eq!(verifier.finish().unwrap_err().rule, Rule::StreamTruncated);
+        assert_eq!(verifier.finish(&mut ()).unwrap_err().rule, Rule::StreamTruncated);
 
         // With one byte fewer no format is known, unless the caller knows it.
         let torn = &bytes[..bytes.len() - 1];
@@ -417,7 +417,7 @@ fn the_first_bytes_tell_the_format() {
         {
             let mut verifier = Verifier::new(told, &Policy::spec());
             verifier.push(torn, &mut ()).unwrap();
-            let violation = verifier.finish().unwrap_err();
+            let violation = verifier.finish(&mut ()).unwrap_err();
             assert_eq!((violation.rule, violation.offset), (rule, offset), "{told}");
         }
     }

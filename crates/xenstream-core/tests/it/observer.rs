@@ -74,5 +74,5 @@ fn no_observer_wants_no_bodies() {
 fn verify<O: Observer>(setup: Setup, stream: &[u8], observer: &mut O) {
     let mut verifier = Verifier::new(setup.format, setup.policy());
     let _ = verifier.push(stream, observer);
-    let _ = verifier.finish_with(observer);
+    let _ = verifier.finish(observer);
 }

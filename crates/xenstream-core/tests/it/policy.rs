@@ -120,7 +120,7 @@ fn explicit_level_overrides_profile_exception() {
         let mut verifier = Verifier::new(Format::Libxc, policy);
         verifier
             .push(&converted_with_gap(), &mut ())
-            .and_then(|_| verifier.finish())
+            .and_then(|_| verifier.finish(&mut ()))
             .map_err(|found| found.rule)
     };
     let restore = Policy::restore().with_level(Rule::LibxcHvmContextMissing, Level::Allow).unwrap();

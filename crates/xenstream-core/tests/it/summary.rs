@@ -157,7 +157,7 @@ fn pages_of_a_torn_record_are_those_that_arrived() {
         let mut verifier = Verifier::new(Format::Libxc, &Policy::spec());
         verifier.push(&head, &mut ()).unwrap();
         verifier.push(&record[..taken], &mut ()).unwrap();
-        let violation = verifier.finish().unwrap_err();
+        let violation = verifier.finish(&mut ()).unwrap_err();
         let pages = &verifier.summary().pages;
         assert_eq!((pages.with_data(), pages.by_type.iter().sum()), (arrived, entries), "{taken}");
         let missing = if taken < 8 { 0 } else { (record.len() - taken) as u64 };

@@ -64,15 +64,15 @@ fn table_of_second() -> Case {
 /// there: the pages would be 16 MiB, and where the rule is at deny nobody comes so far.
 fn table_batch() -> Case {
     let pages: Vec<Page> =
-        (0..page::TABLES_TOLD).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
+        (0..page::TABLES_TRACKED).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
     let whole = minimal::pv32().replaced(PAGES, page_data(&pages));
     let record = whole.find(PAGES);
     let entries = BODY + page::HEADER;
-    let end = whole.offset(record) + entries + page::ENTRY * (page::TABLES_TOLD + 1);
+    let end = whole.offset(record) + entries + page::ENTRY * (page::TABLES_TRACKED + 1);
     let neighbour = minimal::pv32().replaced(PAGES, libxc::first_pass(MAX_32, &[Page::table(1, 1, &[])]));
 
     let mut case = Case::of(Rule::PvTableBatch, "", &whole, &neighbour)
-        .in_item(&whole, record, entries + page::ENTRY * page::TABLES_TOLD)
+        .in_item(&whole, record, entries + page::ENTRY * page::TABLES_TRACKED)
         .refused_by(Profile::Spec, Rule::StreamTruncated, end)
         .refused_by(Profile::Restore, Rule::StreamTruncated, end)
         .note("cut behind the entries: the pages would be 16 MiB; the neighbour has a smaller batch");
@@ -101,7 +101,7 @@ pub(crate) const BREAKS: &[Break] = &[
         let index = d.first(PAGES)?;
         // More pages than the verifier tells apart, and then a page table. Where the rule is at deny nobody comes so
         // far as the pages, and they would be 16 MiB.
-        let before = page::TABLES_TOLD + d.number(0, 8);
+        let before = page::TABLES_TRACKED + d.number(0, 8);
         let entries = (0..before).map(|_| 0).chain([page::L1TAB << page::TYPE_SHIFT]);
         let body = Body::new().u32(before as u32 + 1).u32(0).u64s(entries);
         let item = record(PAGE_DATA, body).claiming(page::HEADER + (page::ENTRY + PAGE_SIZE) * (before + 1));

@@ -23,7 +23,7 @@ fn verify(format: Format, policy: &Policy, bytes: &[u8]) -> (Result<Summary, Vio
         if progress.ended && progress.consumed < bytes.len() {
             verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut warnings)?;
         }
-        verifier.finish_with(&mut warnings)
+        verifier.finish(&mut warnings)
     });
     (verdict, warnings.0)
 }

@@ -16,7 +16,7 @@ const SPEC_CTRL: u32 = 0x48;
 fn verify(stream: &Stream, target: Option<Target>) -> Result<Summary, Violation> {
     let mut verifier = Verifier::new(stream.format(), &Policy::spec().with_target(target));
     verifier.push(&stream.bytes(), &mut ())?;
-    verifier.finish()
+    verifier.finish(&mut ())
 }
 
 /// An entry of the chain in HVM_CONTEXT.

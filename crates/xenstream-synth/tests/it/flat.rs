@@ -44,7 +44,7 @@ fn verdict(stream: &Stream, rule: Rule) -> Result<(), Violation> {
     let policy = Policy::spec().with_level(rule, Level::Deny).expect("every rule can be at deny");
     let mut verifier = Verifier::new(stream.format(), &policy);
     verifier.push(&stream.bytes(), &mut ())?;
-    verifier.finish().map(|_| ())
+    verifier.finish(&mut ()).map(|_| ())
 }
 
 /// The rules that a value breaks by itself, in the order in which they are judged. What a hand-written check decides

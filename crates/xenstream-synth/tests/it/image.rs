@@ -34,7 +34,7 @@ fn accepted(bytes: &[u8], profile: Profile) -> Summary {
     let mut verifier = Verifier::new(Format::Auto, &Policy::new(profile));
     let taken = verifier.push(bytes, &mut warnings).unwrap();
     assert_eq!(taken.consumed, bytes.len());
-    let summary = verifier.finish_with(&mut warnings).unwrap();
+    let summary = verifier.finish(&mut warnings).unwrap();
     assert_eq!(warnings.0, [], "{profile}");
     summary
 }
@@ -103,7 +103,7 @@ fn memory_lies_where_such_a_guest_has_it() {
         let mut verifier = Verifier::new(Format::Auto, &Policy::hardened());
         let mut sink = Feed(&mut verifier);
         shape.write_to(&mut sink).unwrap();
-        let summary = verifier.finish().unwrap();
+        let summary = verifier.finish(&mut ()).unwrap();
         let pages = (5 << 30) / 4096;
         match machine.guest() {
             Guest::Pv => {
@@ -186,7 +186,7 @@ fn every_rule_can_be_broken_in_a_shape() {
                     if progress.consumed < bytes.len() {
                         verifier.trailing_data(Follows::of(&bytes[progress.consumed..]), &mut ())?;
                     }
-                    verifier.finish()
+                    verifier.finish(&mut ())
                 });
                 let violation = verdict.unwrap_err();
                 assert_eq!(

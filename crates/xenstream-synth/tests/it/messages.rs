@@ -67,6 +67,6 @@ fn verdict(case: &Case, profile: Profile, level: Level) -> Option<Result<Summary
         if progress.ended && progress.consumed < case.stream.len() {
             verifier.trailing_data(Follows::of(&case.stream[progress.consumed..]), &mut ())?;
         }
-        verifier.finish()
+        verifier.finish(&mut ())
     }))
 }

@@ -54,7 +54,7 @@ fn mutants_of_mutants_never_panic() {
 /// The rule that refuses a stream; `None` for a valid one.
 fn refused(bytes: &[u8]) -> Option<Rule> {
     let mut verifier = Verifier::new(Format::Auto, &Policy::spec());
-    verifier.push(bytes, &mut ()).and_then(|_| verifier.finish()).err().map(|violation| violation.rule)
+    verifier.push(bytes, &mut ()).and_then(|_| verifier.finish(&mut ())).err().map(|violation| violation.rule)
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn last(stream: &Stream, kind: u32) -> (RecordRef, usize) {
 
 fn verdict(stream: &Stream, policy: &Policy) -> Result<(), Violation> {
     let mut verifier = Verifier::new(Format::Auto, policy);
-    verifier.push(&stream.bytes(), &mut ()).and_then(|_| verifier.finish()).map(|_| ())
+    verifier.push(&stream.bytes(), &mut ()).and_then(|_| verifier.finish(&mut ())).map(|_| ())
 }
 
 #[track_caller]

@@ -36,7 +36,7 @@ fn verify(
 ) -> (Result<xenstream_core::Summary, Violation>, Listener) {
     let mut listener = Listener::default();
     let mut verifier = Verifier::new(format, policy);
-    let verdict = verifier.push(&stream.bytes(), &mut listener).and_then(|_| verifier.finish());
+    let verdict = verifier.push(&stream.bytes(), &mut listener).and_then(|_| verifier.finish(&mut ()));
     (verdict, listener)
 }
 

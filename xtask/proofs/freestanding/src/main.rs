@@ -49,7 +49,7 @@ fn verdict(stream: &[u8], piece: usize) -> Result<Option<Guest>, Rule> {
     for piece in stream.chunks(piece) {
         verifier.push(piece, &mut ()).map_err(|violation| violation.rule)?;
     }
-    verifier.finish().map(|summary| summary.guest).map_err(|violation| violation.rule)
+    verifier.finish(&mut ()).map(|summary| summary.guest).map_err(|violation| violation.rule)
 }
 
 #[panic_handler]

@@ -77,9 +77,9 @@ proved! {
     }
     skip(verifier: &mut Verifier, bytes: u64) -> Result<(), SkipError> { verifier.skip(bytes) }
     need(verifier: &Verifier) -> Need { verifier.need() }
-    finish(verifier: &mut Verifier) -> Result<Summary, Violation> { verifier.finish() }
+    finish(verifier: &mut Verifier) -> Result<Summary, Violation> { verifier.finish(&mut ()) }
     finish_curious(verifier: &mut Verifier, observer: &mut Curious) -> Result<Summary, Violation> {
-        verifier.finish_with(observer)
+        verifier.finish(observer)
     }
     trailing_data(verifier: &mut Verifier) -> Result<(), Violation> { verifier.trailing_data(Follows::Data, &mut ()) }
     trailing_data_curious(verifier: &mut Verifier, observer: &mut Curious) -> Result<(), Violation> {

@@ -68,7 +68,7 @@ impl Verifier {
         let FieldValue { value, at, .. } = field;
         self.hvm.cpu.cr0 = value;
         if value & cr0::PG != 0 && value & cr0::PE == 0 {
-            self.hvm_find(Rule::HvmCpuCr0, at, value, cr0::PE, o)?;
+            self.hvm_flag(Rule::HvmCpuCr0, at, value, cr0::PE, o)?;
         }
         Ok(())
     }
@@ -78,14 +78,14 @@ impl Verifier {
         let FieldValue { value, at, .. } = field;
         let bits = self.policies.address_bits().unwrap_or(ADDRESS_BITS_MAX);
         if value.checked_shr(bits).unwrap_or(0) != 0 {
-            self.hvm_fact(Fact::Cr3w, at, value, u64::from(bits), o)?;
+            self.hvm_flag_fact(Fact::Cr3w, at, value, u64::from(bits), o)?;
         }
         Ok(())
     }
 
     pub(super) fn hvm_cr4<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
         if field.value & cr4::VMXE != 0 {
-            self.hvm_fact(Fact::Vmxe, field.at, field.value, 0, o)?;
+            self.hvm_flag_fact(Fact::Vmxe, field.at, field.value, 0, o)?;
             self.depends_on(HostDependency::NestedVirt);
         }
         self.hvm_policy(Rule::HvmCpuPolicy, field, &CR4_NEEDS, o)
@@ -100,7 +100,7 @@ impl Verifier {
         let FieldValue { value, at, .. } = field;
         let active = value & efer::LMA != 0;
         if active && (value & efer::LME == 0 || self.hvm.cpu.cr0 & cr0::PG == 0) {
-            self.hvm_find(Rule::HvmCpuEfer, at, value, efer::LME, o)?;
+            self.hvm_flag(Rule::HvmCpuEfer, at, value, efer::LME, o)?;
         }
         self.hvm_policy(Rule::HvmCpuPolicy, field, &EFER_NEEDS, o)
     }
@@ -116,7 +116,7 @@ impl Verifier {
         for (bits, need) in needs {
             let bits = field.value & bits;
             if bits != 0 && self.policies.lacks(*need) {
-                return self.hvm_find(rule, field.at, field.value, bits, o);
+                return self.hvm_flag(rule, field.at, field.value, bits, o);
             }
         }
         Ok(())
@@ -134,7 +134,7 @@ impl Verifier {
         }
         let kind = value >> event::TYPE_SHIFT & event::TYPE;
         if value & event::RESERVED != 0 || event::RESERVED_TYPES.contains(&kind) {
-            return self.hvm_find(Rule::HvmCpuEvent, at, value, Value::None, o);
+            return self.hvm_flag(Rule::HvmCpuEvent, at, value, Value::None, o);
         }
         if event::VMX_TYPES.contains(&kind) {
             self.depends_on(HostDependency::Vendor);
@@ -149,7 +149,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let used = event::VALID | event::HAS_ERROR;
         if self.hvm.cpu.event & used == used && field.value > event::ERROR_MAX {
-            self.hvm_find(Rule::HvmCpuEvent, field.at, field.value, event::ERROR_MAX, o)?;
+            self.hvm_flag(Rule::HvmCpuEvent, field.at, field.value, event::ERROR_MAX, o)?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let FieldValue { value, at, .. } = field;
         if value != 0 && !TSC_KHZ_PLAUSIBLE.contains(&value) {
-            self.hvm_find(Rule::HvmHeaderTsc, at, value, *TSC_KHZ_PLAUSIBLE.end(), o)?;
+            self.hvm_flag(Rule::HvmHeaderTsc, at, value, *TSC_KHZ_PLAUSIBLE.end(), o)?;
         }
         Ok(())
     }
@@ -50,12 +50,18 @@ impl Verifier {
         let is_master = self.hvm.instance == 0;
         if pic.is_master != is_master {
             let at = base.saturating_add(pic::MODES_AT);
-            self.hvm_fact(Fact::PicChk, at, u64::from(pic.modes), u64::from(is_master) << pic::IS_MASTER, o)?;
+            self.hvm_flag_fact(
+                Fact::PicChk,
+                at,
+                u64::from(pic.modes),
+                u64::from(is_master) << pic::IS_MASTER,
+                o,
+            )?;
         }
         let lines = if is_master { pic::MASTER_LINES } else { pic::SLAVE_LINES };
         if pic.elcr & !lines != 0 {
             let at = base.saturating_add(pic::ELCR_AT);
-            self.hvm_fact(Fact::PicChk, at, u64::from(pic.elcr), u64::from(lines), o)?;
+            self.hvm_flag_fact(Fact::PicChk, at, u64::from(pic.elcr), u64::from(lines), o)?;
         }
         self.hvm_pic_output(pic, is_master, field, o)
     }
@@ -79,13 +85,13 @@ impl Verifier {
             self.hvm.pics.slave_delivers = deliverable.is_some();
         }
         if value > 1 {
-            return self.hvm_fact(Fact::PicChk, at, value, 1, o);
+            return self.hvm_flag_fact(Fact::PicChk, at, value, 1, o);
         }
         if asserted && pic.init_state != 0 {
-            self.hvm_fact(Fact::PicInit, at, value, 0, o)?;
+            self.hvm_flag_fact(Fact::PicInit, at, value, 0, o)?;
         }
         if asserted && deliverable.is_none() {
-            self.hvm_find(Rule::HvmPicOutput, at, value, Value::None, o)?;
+            self.hvm_flag(Rule::HvmPicOutput, at, value, Value::None, o)?;
         }
         Ok(())
     }
@@ -94,7 +100,7 @@ impl Verifier {
     pub(super) fn hvm_pics_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         match self.hvm.pics.cascaded.take() {
             Some((entry, at)) if !self.hvm.pics.slave_delivers => {
-                self.find_in(Rule::HvmPicOutput, at, 1, Value::None, Some(entry), o)
+                self.flag_in(Rule::HvmPicOutput, at, 1, Value::None, Some(entry), o)
             }
             _ => Ok(()),
         }
@@ -109,7 +115,7 @@ impl Verifier {
         let FieldValue { value, at, element } = field;
         let gated = element < 2 && value == 0;
         if gated || value > 1 {
-            self.hvm_fact(Fact::PitChk, at, value, 1, o)?;
+            self.hvm_flag_fact(Fact::PitChk, at, value, 1, o)?;
         }
         Ok(())
     }
@@ -122,7 +128,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let FieldValue { value, at, .. } = field;
         if value & apic_base::EXTD != 0 && value & apic_base::EN == 0 {
-            self.hvm_find(Rule::HvmLapicBase, at, value, apic_base::EN, o)?;
+            self.hvm_flag(Rule::HvmLapicBase, at, value, apic_base::EN, o)?;
         }
         Ok(())
     }

@@ -45,10 +45,10 @@ impl Verifier {
 
     /// An entry, or the end of the chain, comes after `gap` bytes.
     fn hvm_await(&mut self, gap: u64) {
-        self.next(gap, verify::Field::Marker(Marker::HvmNext));
+        self.set_next(gap, verify::Field::Marker(Marker::HvmNext));
     }
 
-    fn hvm_find<O: Observer + ?Sized>(
+    fn hvm_flag<O: Observer + ?Sized>(
         &mut self,
         rule: Rule,
         offset: u64,
@@ -57,11 +57,11 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let entry = self.hvm.entry;
-        self.find_in(rule, offset, found, expected, entry, o)
+        self.flag_in(rule, offset, found, expected, entry, o)
     }
 
     /// Reports something in the entry that some releases of Xen refuse.
-    fn hvm_fact<O: Observer + ?Sized>(
+    fn hvm_flag_fact<O: Observer + ?Sized>(
         &mut self,
         fact: Fact,
         offset: u64,
@@ -70,7 +70,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         let entry = self.hvm.entry;
-        self.fact_in(fact, offset, found.into(), expected.into(), entry, o)
+        self.flag_fact_in(fact, offset, found.into(), expected.into(), entry, o)
     }
 
     /// Sets the next step: an entry, or the end of the chain.
@@ -78,20 +78,20 @@ impl Verifier {
         let left = self.left_in_body();
         if self.hvm.ended {
             if left > 0 {
-                self.hvm_find(Rule::HvmTrailing, self.position, left, Value::None, o)?;
+                self.hvm_flag(Rule::HvmTrailing, self.position, left, Value::None, o)?;
             }
             self.rest_of_body();
         } else if left == 0 {
-            self.hvm_find(Rule::HvmEndMissing, self.position, Value::None, Value::None, o)?;
+            self.hvm_flag(Rule::HvmEndMissing, self.position, Value::None, Value::None, o)?;
             self.rest_of_body();
         } else if left < hvm::ENTRY_HEADER {
             let offset = self.position;
             let torn = RecordRef { layer: Layer::Hvm, index: self.hvm.index, kind: None, offset };
             let field = offset.saturating_add(hvm::LENGTH_AT);
-            self.find_in(Rule::HvmEntryOverrun, field, hvm::ENTRY_HEADER, left, Some(torn), o)?;
+            self.flag_in(Rule::HvmEntryOverrun, field, hvm::ENTRY_HEADER, left, Some(torn), o)?;
             self.rest_of_body();
         } else {
-            self.next(0, verify::Field::Bytes(Bytes::HvmEntry));
+            self.set_next(0, verify::Field::Bytes(Bytes::HvmEntry));
         }
         Ok(())
     }
@@ -158,11 +158,11 @@ impl Verifier {
         let length_at = at.saturating_add(hvm::LENGTH_AT);
 
         if (index == 0) != (typecode == types::HEADER) {
-            self.hvm_find(Rule::HvmHeader, at, kind, u64::from(types::HEADER), o)?;
+            self.hvm_flag(Rule::HvmHeader, at, kind, u64::from(types::HEADER), o)?;
         }
         let known = hvm::entry(typecode);
         if known.is_none() {
-            self.hvm_find(Rule::HvmTypecode, at, kind, Value::None, o)?;
+            self.hvm_flag(Rule::HvmTypecode, at, kind, Value::None, o)?;
         }
         let instances = match known.map(|known| known.instances) {
             None | Some(Instances::Any) => u64::MAX,
@@ -171,10 +171,10 @@ impl Verifier {
         };
         if u64::from(instance) >= instances {
             let field = at.saturating_add(hvm::INSTANCE_AT);
-            self.hvm_find(Rule::HvmInstance, field, u64::from(instance), instances, o)?;
+            self.hvm_flag(Rule::HvmInstance, field, u64::from(instance), instances, o)?;
         }
         if self.hvm.repeats(typecode, instance) {
-            self.hvm_find(Rule::HvmEntryRepeated, at, kind, u64::from(instance), o)?;
+            self.hvm_flag(Rule::HvmEntryRepeated, at, kind, u64::from(instance), o)?;
         }
         o.record(&Record {
             layer: Layer::Hvm,
@@ -189,7 +189,7 @@ impl Verifier {
             self.hvm_chain_ends(at, o)?;
             // Xen stops here and ignores the rest, including this entry's length.
             if length != 0 {
-                self.hvm_find(Rule::HvmEndLength, length_at, length, 0, o)?;
+                self.hvm_flag(Rule::HvmEndLength, length_at, length, 0, o)?;
             }
             self.hvm_pics_end(o)?;
             self.hvm.ended = true;
@@ -201,7 +201,7 @@ impl Verifier {
         }
         let room = self.left_in_body();
         if length > room {
-            self.hvm_find(Rule::HvmEntryOverrun, length_at, length, room, o)?;
+            self.hvm_flag(Rule::HvmEntryOverrun, length_at, length, room, o)?;
             self.hvm.ended = true;
             self.rest_of_body();
             return Ok(());
@@ -212,15 +212,15 @@ impl Verifier {
         };
         if !known.length.allows(length) {
             let rule = if typecode == types::HEADER { Rule::HvmHeader } else { Rule::HvmEntryLength };
-            self.hvm_find(rule, length_at, length, known.length.bound(), o)?;
+            self.hvm_flag(rule, length_at, length, known.length.bound(), o)?;
             self.hvm_rest_of_entry();
             return Ok(());
         }
         if typecode == types::LAPIC && length > hvm::LAPIC_OLD {
-            self.hvm_fact(Fact::Lapic32, length_at, length, hvm::LAPIC_OLD, o)?;
+            self.hvm_flag_fact(Fact::Lapic32, length_at, length, hvm::LAPIC_OLD, o)?;
         }
         if typecode == types::RTC && length != hvm::RTC_OLD {
-            self.hvm_fact(Fact::Rtc24, length_at, length, hvm::RTC_OLD, o)?;
+            self.hvm_flag_fact(Fact::Rtc24, length_at, length, hvm::RTC_OLD, o)?;
         }
         let [layout] = known.body(length);
         self.flat_start(layout, length, PartOf::Entry);
@@ -232,7 +232,7 @@ impl Verifier {
     /// Ends the chain at this offset, and checks that it is complete.
     fn hvm_chain_ends<O: Observer + ?Sized>(&mut self, at: u64, o: &mut O) -> Result<(), Stop> {
         if !self.hvm.has(types::CPU, 1) {
-            self.hvm_find(Rule::HvmCpuMissing, at, Value::None, Value::None, o)?;
+            self.hvm_flag(Rule::HvmCpuMissing, at, Value::None, Value::None, o)?;
         }
         if self.domain_type == Some(DomainType::Pvh) && self.hvm.has_devices() {
             self.type_mismatch(Evidence::EmulatedDevices, at, self.hvm.entry, o)?;

@@ -34,7 +34,7 @@ impl Verifier {
     ) -> Result<(), Stop> {
         let ranges = field.value & MTRR_RANGES;
         if ranges > MTRR_RANGES_MAX {
-            self.hvm_find(Rule::HvmMtrrCount, field.at, ranges, MTRR_RANGES_MAX, o)?;
+            self.hvm_flag(Rule::HvmMtrrCount, field.at, ranges, MTRR_RANGES_MAX, o)?;
         }
         Ok(())
     }
@@ -52,13 +52,13 @@ impl Verifier {
     fn hvm_xsave_features<O: Observer + ?Sized>(&mut self, field: FieldValue, o: &mut O) -> Result<(), Stop> {
         let FieldValue { value, at, .. } = field;
         if !xsave::is_consistent(value) || value & !xsave::POSSIBLE != 0 {
-            return self.hvm_find(Rule::HvmXsaveState, at, value, xsave::X87, o);
+            return self.hvm_flag(Rule::HvmXsaveState, at, value, xsave::X87, o);
         }
         let tile = value & xsave::TILE;
         if tile != 0 {
-            self.hvm_fact(Fact::Amx, at, value, 0, o)?;
+            self.hvm_flag_fact(Fact::Amx, at, value, 0, o)?;
             if tile != xsave::TILE {
-                self.hvm_fact(Fact::TilePair, at, value, xsave::TILE, o)?;
+                self.hvm_flag_fact(Fact::TilePair, at, value, xsave::TILE, o)?;
             }
         }
         Ok(())
@@ -74,7 +74,7 @@ impl Verifier {
         self.hvm.vcpu.accum = value;
         self.hvm.vcpu.ever |= value;
         if self.hvm.vcpu.xcr0 & !value != 0 {
-            self.hvm_find(Rule::HvmXsaveState, at, value, self.hvm.vcpu.xcr0, o)?;
+            self.hvm_flag(Rule::HvmXsaveState, at, value, self.hvm.vcpu.xcr0, o)?;
         } else {
             self.hvm_xsave_features(field, o)?;
         }
@@ -89,13 +89,13 @@ impl Verifier {
         let needs = |size: u64| vcpus::XSAVE_AREA_AT.saturating_add(size);
         let least = needs(xsave::least_size(features));
         if length < least {
-            return self.hvm_find(Rule::HvmXsaveArea, self.flat_length_at(), length, least, o);
+            return self.hvm_flag(Rule::HvmXsaveArea, self.flat_length_at(), length, least, o);
         }
         // The size on the saver's processor, according to the policy.
         if let Some(exact) = self.policies.xsave_size(features).map(needs)
             && length < exact
         {
-            self.hvm_find(Rule::HvmXsaveLength, self.flat_length_at(), length, exact, o)?;
+            self.hvm_flag(Rule::HvmXsaveLength, self.flat_length_at(), length, exact, o)?;
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Verifier {
         o: &mut O,
     ) -> Result<(), Stop> {
         if field.value & !self.hvm.vcpu.accum != 0 {
-            self.hvm_find(Rule::HvmXsaveState, field.at, field.value, self.hvm.vcpu.accum, o)?;
+            self.hvm_flag(Rule::HvmXsaveState, field.at, field.value, self.hvm.vcpu.accum, o)?;
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Verifier {
         };
         let end = self.flat_base().saturating_add(vcpus::XSAVE_AREA_AT).saturating_add(size);
         if end < self.hvm.end {
-            self.next(end.saturating_sub(self.position), verify::Field::Stretch(Stretch::XsaveTail));
+            self.set_next(end.saturating_sub(self.position), verify::Field::Stretch(Stretch::XsaveTail));
         }
     }
 
@@ -132,7 +132,7 @@ impl Verifier {
         if let Some(clean) = bytes.iter().position(|byte| *byte != 0) {
             self.advance(clean);
             let found = bytes.get(clean).copied().map_or(0, u64::from);
-            self.hvm_find(Rule::HvmXsaveTail, self.position, found, Value::None, o)?;
+            self.hvm_flag(Rule::HvmXsaveTail, self.position, found, Value::None, o)?;
             self.advance(bytes.len().saturating_sub(clean));
             self.hvm_rest_of_entry();
             return Ok(());
@@ -154,7 +154,7 @@ impl Verifier {
         let exact = hvm::MSR_HEADER.saturating_add(value.saturating_mul(hvm::MSR));
         if exact != self.flat_length() {
             let room = self.flat_length().saturating_sub(hvm::MSR_HEADER) / hvm::MSR;
-            self.hvm_find(Rule::HvmMsrCount, at, value, room, o)?;
+            self.hvm_flag(Rule::HvmMsrCount, at, value, room, o)?;
             self.hvm_rest_of_entry();
         }
         Ok(())
@@ -169,13 +169,13 @@ impl Verifier {
         let FieldValue { value, at, .. } = field;
         self.hvm.vcpu.msr = value as u32;
         if self.policies.lacks_msr(value as u32) {
-            self.hvm_find(Rule::HvmMsrPolicy, at, value, Value::None, o)?;
+            self.hvm_flag(Rule::HvmMsrPolicy, at, value, Value::None, o)?;
         }
         match value as u32 {
-            msr::PKRS => self.hvm_fact(Fact::Pkrs, at, value, 0, o),
-            msr::VIRT_SPEC_CTRL => self.hvm_fact(Fact::Vsc, at, value, 0, o),
+            msr::PKRS => self.hvm_flag_fact(Fact::Pkrs, at, value, 0, o),
+            msr::VIRT_SPEC_CTRL => self.hvm_flag_fact(Fact::Vsc, at, value, 0, o),
             index if msr::is_saved_for_hvm(index) => Ok(()),
-            _ => self.hvm_find(Rule::HvmMsrIndex, at, value, Value::None, o),
+            _ => self.hvm_flag(Rule::HvmMsrIndex, at, value, Value::None, o),
         }
     }
 
@@ -189,21 +189,21 @@ impl Verifier {
         let index = self.hvm.vcpu.msr;
         let allowed = self.policies.msr_bits(index);
         if value & !allowed != 0 {
-            return self.hvm_find(Rule::HvmMsrValue, at, value, allowed, o);
+            return self.hvm_flag(Rule::HvmMsrValue, at, value, allowed, o);
         }
         match index {
             msr::SPEC_CTRL => {
                 if value & msr::SPEC_CTRL_PSFD != 0 {
-                    self.hvm_fact(Fact::Psfd, at, value, msr::SPEC_CTRL_PSFD, o)?;
+                    self.hvm_flag_fact(Fact::Psfd, at, value, msr::SPEC_CTRL_PSFD, o)?;
                 }
                 if value & msr::SPEC_CTRL_BHI != 0 {
-                    self.hvm_fact(Fact::Bhi, at, value, msr::SPEC_CTRL_BHI, o)?;
+                    self.hvm_flag_fact(Fact::Bhi, at, value, msr::SPEC_CTRL_BHI, o)?;
                 }
                 Ok(())
             }
-            msr::BNDCFGS if !canonical(value) => self.hvm_find(Rule::HvmMsrValue, at, value, 0, o),
+            msr::BNDCFGS if !canonical(value) => self.hvm_flag(Rule::HvmMsrValue, at, value, 0, o),
             msr::BNDCFGS if value & 1 != 0 && self.hvm.vcpu.ever & xsave::MPX == 0 => {
-                self.hvm_find(Rule::HvmMsrOrder, at, value, xsave::MPX, o)
+                self.hvm_flag(Rule::HvmMsrOrder, at, value, xsave::MPX, o)
             }
             _ => Ok(()),
         }

@@ -102,7 +102,7 @@ fn neither_the_input_nor_another_file_is_overwritten() {
         assert!(matches!(result, Err(Error::Exists)), "{name}: {result:?}");
     }
     let result = to_file(Input::Path(&path("in")), &path("directory"), true, Scrub::MEMORY);
-    assert!(matches!(result, Err(Error::NoFile)), "{result:?}");
+    assert!(matches!(result, Err(Error::NotAFile)), "{result:?}");
     let result = to_file(Input::Path(&path("in")), &path("absent/out"), false, Scrub::MEMORY);
     assert!(matches!(result, Err(Error::Create(_))), "{result:?}");
     assert!(fs::read(path("in")).unwrap() == bytes && fs::read(path("other")).unwrap() == b"mine");
