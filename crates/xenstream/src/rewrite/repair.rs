@@ -95,11 +95,11 @@ fn against(document: &Document<'_>, kind: Option<GuestKind>) -> Result<Option<St
             "END of a PV guest's stream is missing: the state of another vcpu may be missing too".into(),
         ));
     }
-    if !record(types::END) {
-        if let Some(missing) = hvm_state().find(|part| !has(*part)) {
-            let name = missing.name();
-            return Ok(Some(format!("{name} has not come: state of the guest is missing, or may be")));
-        }
+    if !record(types::END)
+        && let Some(missing) = hvm_state().find(|part| !has(*part))
+    {
+        let name = missing.name();
+        return Ok(Some(format!("{name} has not come: state of the guest is missing, or may be")));
     }
     let is_model = |known: &RecordType| known.data == Data::DeviceModel;
     let has_model = document.pieces.iter().any(|piece| piece.part.record_type().is_some_and(is_model));
