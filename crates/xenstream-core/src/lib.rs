@@ -69,3 +69,8 @@ pub use value::{Evidence, Value};
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use verify::detect::Follows;
 pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

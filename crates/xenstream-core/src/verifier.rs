@@ -183,7 +183,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Returns what is known about the next bytes of the stream.
+    /// Returns what is known about the next bytes of the stream. The README has the loop of a reader that goes by it.
     #[inline]
     #[must_use]
     pub fn need(&self) -> Need {

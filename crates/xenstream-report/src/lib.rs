@@ -27,3 +27,8 @@ mod view;
 
 pub use collect::Collector;
 pub use view::{PAGE_MAX, Subject, is_page, write_page};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -58,3 +58,8 @@ pub use item::{Item, Part};
 pub use pages::{Page, pte};
 pub use stream::Stream;
 pub use vcpu::{Basic, extended_state, xsave_state};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
