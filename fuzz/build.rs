@@ -20,7 +20,7 @@ const LONGEST: usize = 4096;
 fn suffix(target: &str) -> Option<&'static [u8]> {
     match target {
         // A format and a profile; see `Setup::split`.
-        "arbitrary_bytes" | "splits" | "json" => Some(&[0, 0]),
+        "arbitrary_bytes" | "splits" | "json" | "html" => Some(&[0, 0]),
         // A script of no steps comes before them.
         "source" | "relay" => Some(&[0, 0, 0]),
         // And before that, what is to be blanked.

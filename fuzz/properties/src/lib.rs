@@ -10,6 +10,7 @@ pub mod convert;
 pub mod diff;
 pub mod directory;
 pub mod extract;
+pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod relay;
@@ -27,6 +28,7 @@ pub use convert::convert;
 pub use diff::diff;
 pub use directory::directory;
 pub use extract::extract;
+pub use html::html;
 pub use inspect::inspect;
 pub use json::json;
 pub use relay::relay;
@@ -41,7 +43,7 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 13] = [
+pub const TARGETS: [(&str, Property); 14] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
@@ -50,6 +52,7 @@ pub const TARGETS: [(&str, Property); 13] = [
     ("convert", convert),
     ("extract", extract),
     ("diff", diff),
+    ("html", html),
     ("json", json),
     ("directory", directory),
     ("structured_valid", structured_valid),

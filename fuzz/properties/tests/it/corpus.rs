@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile, Target};
 use xenstream_properties::{
-    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, inspect, json, relay, scrub, source, splits,
+    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, html, inspect, json, relay, scrub, source,
+    splits,
 };
 
 fn root() -> PathBuf {
@@ -117,6 +118,17 @@ fn arbitrary_bytes_holds_for_the_corpus() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn pages_of_the_corpus_have_no_parse_error() {
+    let hostile = b"<script>alert(1)</script>\" onload=\x01\x7F\xFF\xE2\x80\xAE &amp; --> ]]>".to_vec();
+    // The parser takes its time without optimisation.
+    let some = files("valid").into_iter().chain(files("rules").into_iter().step_by(20));
+    for (name, bytes) in some.chain([("hostile".to_owned(), hostile)]) {
+        let run = std::panic::catch_unwind(|| html(&[&bytes[..], &[0, 0x82]].concat()));
+        assert!(run.is_ok(), "{name}");
     }
 }
 
