@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for &release in &arguments.releases {
         let kit = Kit::build(&directory, release)?;
         if arguments.boot {
-            let (_machine, took) = Machine::boot(&kit)?;
+            let (_machine, took) = Machine::boot(&kit, false)?;
             println!("{}", kit.told("info").trim_end());
             println!("xen: {} was up after {:.0} s", version(&kit)?, took.as_secs_f64());
             continue;
@@ -113,9 +113,9 @@ fn ask_all(kit: &Kit, arguments: &Arguments) -> Result<()> {
             if known.contains(&(image.name.clone(), helper)) {
                 continue;
             }
-            let machine = match running.take() {
+            let machine = match running.take().filter(|machine: &Machine| machine.avx == image.avx) {
                 Some(machine) => machine,
-                None => boot(kit)?,
+                None => boot(kit, image.avx)?,
             };
             let path = kit.shared("image");
             fs::write(&path, image.bytes(&mut bases)?).with_context(|| path.display().to_string())?;
@@ -136,8 +136,8 @@ fn answers_of(directory: &Path) -> PathBuf {
     directory.join("answers.jsonl")
 }
 
-fn boot(kit: &Kit) -> Result<Machine> {
-    let (machine, took) = Machine::boot(kit)?;
+fn boot(kit: &Kit, avx: bool) -> Result<Machine> {
+    let (machine, took) = Machine::boot(kit, avx)?;
     eprintln!("xen: {} was up after {:.0} s", version(kit)?, took.as_secs_f64());
     Ok(machine)
 }

@@ -62,13 +62,15 @@ fn wished([format, pfns, state]: [u8; 3]) -> Extract {
     };
     let vcpus = if state & 0x40 == 0 { Vec::new() } else { vec![u32::from(state & 3)] };
     let checkpoint = (state & 0x80 != 0).then_some(u64::from(state >> 2 & 3));
-    Extract::new(format).with_pfns(range).with_vcpus(vcpus).with_checkpoint(checkpoint)
+    let p2m = state & 0x20 != 0;
+    Extract::new(format).with_pfns(range).with_vcpus(vcpus).with_checkpoint(checkpoint).with_p2m(p2m)
 }
 
 /// Whether an error is one of what was asked for, or of what came in.
 fn allowed(error: &Error, what: &Extract) {
     let is_allowed = match error {
         Error::Decompress { .. } | Error::NoCheckpoint { .. } | Error::NoVcpu { .. } => true,
+        Error::NoP2m => what.p2m,
         Error::TooSparse { .. } => what.format == OutputFormat::Raw,
         // Longer than a file can be.
         Error::Write { .. } => what.format == OutputFormat::Raw && what.pfns.is_some(),

@@ -15,6 +15,8 @@ pub(super) struct Image {
     pub(super) name: String,
     base: PathBuf,
     edits: Vec<Edit>,
+    /// Whether it was saved on a processor with AVX, without which it is refused.
+    pub(super) avx: bool,
 }
 
 /// Offset in the base, bytes removed there, and bytes put in as hex.
@@ -26,6 +28,8 @@ struct Row {
     name: String,
     base: String,
     edits: Vec<Edit>,
+    #[serde(default)]
+    avx: bool,
 }
 
 /// The images of the repository, in the order of the table.
@@ -40,7 +44,7 @@ pub(super) fn of_the_repository() -> Result<Vec<Image>> {
         let [own, real] =
             ["hypervisor", "real"].map(|folder| corpus.join(folder).join(format!("{}.xz", row.base)));
         let base = if own.exists() { own } else { real };
-        images.push(Image { name: row.name, base, edits: row.edits });
+        images.push(Image { name: row.name, base, edits: row.edits, avx: row.avx });
     }
     Ok(images)
 }
@@ -50,7 +54,7 @@ impl Image {
     pub(super) fn of_file(path: PathBuf) -> Image {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = file.split(".xl").next().unwrap_or_default().to_owned();
-        Image { name, base: path, edits: Vec::new() }
+        Image { name, base: path, edits: Vec::new(), avx: false }
     }
 
     /// Its bytes.

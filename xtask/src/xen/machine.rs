@@ -23,8 +23,9 @@ const AGENT: &str = include_str!("../../xen/agent.sh");
 const XEN: &str = "console=com1 com1=115200,8n1 sync_console loglvl=all guest_loglvl=all dom0_mem=1200M,max:1200M \
                    dom0_max_vcpus=1 spec-ctrl=no eager-fpu smap=hvm smep=hvm";
 const DOM0: &str = "console=hvc0 rdinit=/init quiet loglevel=4 mitigations=off nokaslr";
-/// An AMD processor. Emulated AVX was not stable, and the images of the corpus were saved without.
+/// An AMD processor. Emulated AVX was not stable, so only images that were saved with it have it.
 const PROCESSOR: &str = "max,-avx,-avx2";
+const PROCESSOR_AVX: &str = "max";
 
 /// How long a boot may take on a machine that is busy with other things. It takes half a minute on one that is not.
 const BOOT: Duration = Duration::from_secs(300);
@@ -95,6 +96,8 @@ pub(super) struct Machine {
     qemu: Child,
     line: UnixStream,
     console: PathBuf,
+    /// Whether its processor has AVX.
+    pub(super) avx: bool,
 }
 
 /// What came over dom0's line.
@@ -110,14 +113,14 @@ pub(super) enum Heard {
 
 impl Machine {
     /// Boots until dom0 is ready. Returns the machine and how long it took.
-    pub(super) fn boot(kit: &Kit) -> Result<(Machine, Duration)> {
+    pub(super) fn boot(kit: &Kit, avx: bool) -> Result<(Machine, Duration)> {
         let start = Instant::now();
         let socket = kit.directory.join("requests");
         remove(&socket)?;
         let listener = UnixListener::bind(&socket).with_context(|| socket.display().to_string())?;
         let errors = kit.directory.join("qemu.log");
         let console = kit.directory.join("console.log");
-        let mut qemu = qemu(kit, &socket, &console)?
+        let mut qemu = qemu(kit, avx, &socket, &console)?
             .stderr(File::create(&errors).with_context(|| errors.display().to_string())?)
             .spawn()
             .with_context(|| format!("{QEMU} does not start"))?;
@@ -128,7 +131,7 @@ impl Machine {
                 bail!("{QEMU} ended with {status}: {}", complaints.trim());
             }
         };
-        let mut machine = Machine { qemu, line, console };
+        let mut machine = Machine { qemu, line, console, avx };
         let heard = machine.wait_for("ready", BOOT)?;
         let Heard::Answer(status) = heard else {
             bail!(
@@ -202,7 +205,7 @@ impl Drop for Machine {
 }
 
 /// The command line of the machine. It ends when the host goes down, and does not boot again.
-fn qemu(kit: &Kit, socket: &Path, console: &Path) -> Result<Command> {
+fn qemu(kit: &Kit, avx: bool, socket: &Path, console: &Path) -> Result<Command> {
     let mut command = Command::new(QEMU);
     let initrd =
         format!("{} {DOM0},{}", kit.root.kernel()?.display(), kit.directory.join("initramfs").display());
@@ -210,7 +213,16 @@ fn qemu(kit: &Kit, socket: &Path, console: &Path) -> Result<Command> {
         format!("local,path={},mount_tag={tag},security_model=none,multidevs=remap{mode}", path.display())
     };
     command
-        .args(["-machine", "q35,accel=tcg", "-cpu", PROCESSOR, "-smp", "2", "-m", "2304"])
+        .args([
+            "-machine",
+            "q35,accel=tcg",
+            "-cpu",
+            if avx { PROCESSOR_AVX } else { PROCESSOR },
+            "-smp",
+            "2",
+            "-m",
+            "2304",
+        ])
         .args(["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"])
         .arg("-kernel")
         .arg(kit.hypervisor())

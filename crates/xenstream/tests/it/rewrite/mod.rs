@@ -7,4 +7,5 @@ mod cures;
 mod files;
 mod normalise;
 mod plain;
+mod proof;
 mod target;
