@@ -90,7 +90,7 @@ pub const XS_VALUE_NUMBER: xs_value = 1;
 pub const XS_VALUE_RECORD_TYPE: xs_value = 2;
 /// An xs_format.
 pub const XS_VALUE_FORMAT: xs_value = 3;
-/// The type of domain that the configuration names: 0 PV, 1 HVM, 2 PVH.
+/// The type of domain that the configuration names: 0 PV, 1 PVH, 2 HVM.
 pub const XS_VALUE_DOMAIN_TYPE: xs_value = 4;
 /// What shows of which type the domain is: 0 a PV guest, 1 an HVM or PVH guest, 2 a device-model record, 3 emulated
 /// devices.

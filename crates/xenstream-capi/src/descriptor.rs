@@ -23,8 +23,8 @@ pub const XS_MESSAGE_SIZE: usize = 512;
 /// The result for a stream that was read from a descriptor.
 #[repr(C)]
 pub struct xs_report {
-    /// With XS_STATUS_INVALID, what is wrong; with XS_STATUS_UNJUDGED, what cannot be judged. Otherwise
-    /// xs_violation.rule is null and the other fields are 0.
+    /// What is wrong with the stream, or what cannot be judged, also where the status is that of something else that was
+    /// made of it. Otherwise xs_violation.rule is null and the other fields are 0.
     pub violation: xs_violation,
     /// A summary of the stream's contents, unless an error is returned.
     pub summary: xs_summary,

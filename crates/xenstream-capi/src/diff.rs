@@ -20,11 +20,13 @@ use crate::status::{told, xs_status};
 pub struct xs_difference {
     /// The layer of the header or record; null for memory and for verdicts.
     pub layer: *const c_char,
-    /// The header or record, with the vcpu or instance that it is about; `memory`, or `verdict`.
+    /// The header or record, with the vcpu or instance that it is about; `memory`, `verdict`, or `records` for those that
+    /// were not compared.
     pub place: *const c_char,
     /// The value's name; null if a whole record or pages are meant that only one stream has.
     pub field: *const c_char,
-    /// The value in the first stream; null if it is not there. Long values are cut, and bytes are in hex.
+    /// The value in the first stream; null if it is not there, and for the contents of pages. Long values are cut, and
+    /// bytes are in hex.
     pub a: *const c_char,
     /// The same in the second one.
     pub b: *const c_char,
@@ -46,8 +48,9 @@ pub type xs_on_difference =
 /// Padding and the order of records do not count. Of checkpointed streams, the last complete checkpoint is compared. A
 /// pipe, a socket or a compressed image is copied to an unnamed temporary file first.
 ///
-/// `*differences` is the number of differences, 0 if the streams are the same; each is told to `on_difference`, which may
-/// be null. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
+/// `*differences` is the number of differences, 0 if the streams are the same and after an error; each is passed to
+/// `on_difference`, which may be null. Of streams with more than 65,536 kinds of records, the rest is not compared: that
+/// counts as one more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
 /// could not be read.
 ///
 /// Returns XS_STATUS_OK if the streams were compared, whatever their verdicts; XS_STATUS_ERROR_NULL if `differences` is
@@ -75,6 +78,8 @@ pub unsafe extern "C" fn xs_diff_fd(
         call.run(|options| {
             // SAFETY: the caller keeps the descriptors open until we return.
             let inputs = unsafe { [descriptor(a)?, descriptor(b)?] };
+            // SAFETY: as our caller promises.
+            unsafe { count.write(0) };
             Ok(match diff(inputs.map(Input::Descriptor), options, &Compare::default()) {
                 Ok(diff) => {
                     let told = listener.tell(&diff);
@@ -104,6 +109,10 @@ impl Listener {
             let (bytes, offset) = bytes.unwrap_or((0, 0));
             let [a, b] = [a, b].map(Option::as_deref);
             self.call(Some(layer.name()), place, [field.as_deref(), a, b], [bytes, offset, 0, 0]);
+            count += 1;
+        }
+        if diff.is_cut {
+            self.call(None, "records", [None; 3], [0; 4]);
             count += 1;
         }
         let [only_a, only_b] = &diff.pages.only;

@@ -61,11 +61,17 @@ impl Verifier {
         self.count_record(start, o)?;
         let may_repeat = matches!(kind, types::SWTPM | types::SWTPM0);
         if header.rank < self.xenopsd.rank || header.rank == self.xenopsd.rank && !may_repeat {
-            self.flag(Rule::XenopsdOrder, start, kind, Value::None, o)?;
+            self.flag(Rule::XenopsdOrder, start, Value::RecordType(Layer::Xenopsd, kind), Value::None, o)?;
         }
         self.xenopsd.rank = header.rank.max(self.xenopsd.rank);
         if kind == types::END_OF_IMAGE && !self.xenopsd.libxc_seen {
-            self.flag(Rule::XenopsdMissingLibxc, start, kind, Value::None, o)?;
+            self.flag(
+                Rule::XenopsdMissingLibxc,
+                start,
+                Value::RecordType(Layer::Xenopsd, kind),
+                Value::None,
+                o,
+            )?;
         }
         if i64::try_from(length).is_err() {
             return self.flag(Rule::XenopsdLengthNegative, at, length, Value::None, o);

@@ -47,6 +47,8 @@ pub(super) struct Flat {
     param: u64,
     /// Leaf and subleaf of CPUID whose registers come next.
     leaf: (u64, u64),
+    /// The vcpu of a record.
+    vcpu: u64,
     /// The verifier has accepted the structure: what is wrong with one field says nothing of the others.
     is_accepted: bool,
 }
@@ -102,6 +104,7 @@ impl Flat {
             masks_agree: false,
             param: 0,
             leaf: (0, 0),
+            vcpu: 0,
             is_accepted: false,
         };
         flat.begin();
@@ -240,6 +243,7 @@ impl Flat {
                     self.leaf.0 = value;
                 }
                 Check::By(Hook::Policy(PolicyHook::Subleaf)) => self.leaf.1 = value,
+                Check::By(Hook::Record(RecordHook::VcpuId)) => self.vcpu = value,
                 Check::By(Hook::Pv(PvHook::Xcr0)) => self.xcr0 = value,
                 Check::By(Hook::Pv(PvHook::Xcr0Accum)) => {
                     self.masks_agree = self.xcr0 & !value == 0
@@ -304,6 +308,8 @@ impl Flat {
                     checks.iter().find(|check| !check.passes(value)).and_then(|check| check.refused(8));
                 Some(refused.unwrap_or(u64::MAX << 1 | value & 1))
             }
+            // The pfn of the start-info page, whose type the restorer looks at.
+            Hook::Pv(PvHook::StartInfo) if self.vcpu == 0 && value < page::PFN_END => Some(value),
             Hook::Pv(PvHook::GdtEnts) if self.what.registers && value > vcpu::GDT_ENTRIES_MAX => {
                 // The lower half tells whether the restorer refuses it, or Xen alone.
                 let lower = value & u64::from(u32::MAX);

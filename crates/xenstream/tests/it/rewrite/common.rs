@@ -1,5 +1,7 @@
 //! Converts in memory, and takes streams apart.
 
+use std::ops::Range;
+
 use xenstream::rewrite::{Convert, Converted, Output, convert};
 use xenstream::wire::libxc::types::{HVM_CONTEXT, PAGE_DATA};
 use xenstream::{Input, Layer, Observer, Options, Policy, Record, Report, Target, verify};
@@ -34,6 +36,14 @@ pub(crate) fn records(bytes: &[u8]) -> (Report, Vec<(Layer, u64, Vec<u8>)>) {
         bytes[start..start + record.body_length as usize].to_vec()
     };
     (report, seen.0.iter().map(|record| (record.layer, record.kind, body(record))).collect())
+}
+
+/// Where the same records lie.
+pub(crate) fn extents(bytes: &[u8]) -> Vec<Range<u64>> {
+    let mut seen = Records::default();
+    let options = Options::new(Policy::restore().with_keep_going(true));
+    verify(Input::Slice(bytes), &options, &mut seen).unwrap();
+    seen.0.iter().map(|record| record.offset..record.end()).collect()
 }
 
 /// The records of a stream but for entries of HVM_CONTEXT, which are in its body.

@@ -1,6 +1,6 @@
 //! Every stream of the corpus: the output has the input's size, records and pages, and verifies wherever the input did.
 
-use xenstream::{Profile, Report};
+use xenstream::{Input, Profile, Report, verify};
 
 use super::common::{DAMAGED, WISHES, corpus, options, read, scrub_into, scrubbed};
 
@@ -37,6 +37,13 @@ fn scrubbing_keeps_streams_valid() {
                 let judged = scrubbed.output.unwrap();
                 let read_again = read(&out, &options(profile)).0;
                 assert_eq!(judged.violation(), read_again.violation(), "{path}, {profile}, {what:?}");
+                let is_valid_file = |bytes: &Vec<u8>| {
+                    let file = verify(Input::Positioned(bytes), &options(profile), &mut ());
+                    file.unwrap().is_valid()
+                };
+                if !what.damaged && is_valid_file(&bytes) {
+                    assert!(is_valid_file(&out), "{path}, {profile}, {what:?}: not as a file");
+                }
                 for (other, (before, records)) in Profile::ALL.into_iter().zip(&before) {
                     // Of what one profile refuses, little may be left that another would have taken.
                     if before.is_valid() && report.is_valid() {
