@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
-use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+use clap_complete::env::{Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use xenstream::inspect::Kind;
 use xenstream::{Fact, Layer, Limit, Rule, Target};
 
@@ -28,8 +28,27 @@ Exit status:
 const NAME: &str = "xenstream";
 /// The environment variable by which a script asks for candidates.
 const VARIABLE: &str = "XENSTREAM_COMPLETE";
-/// Rules are named LAYER::NAME, but bash takes a colon for the end of a word.
-const BASH_WORDS: &str = "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n";
+/// The script for bash. Bash breaks words at the colons of LAYER::NAME and at the sign of --OPTION=VALUE, and replaces what
+/// follows the last of them only. So the line is split at spaces, and what bash keeps is taken off the candidates.
+const BASH: &str = r#"_xenstream() {
+    local line="${COMP_LINE:0:COMP_POINT}" IFS=$' \t\n' words current kept= prefix sign
+    read -r -a words <<< "$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    current="${words[${#words[@]} - 1]}"
+    IFS=$'\013'
+    COMPREPLY=( $(_CLAP_IFS="$IFS" _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1)) XENSTREAM_COMPLETE=bash \
+        xenstream -- "${words[@]}") )
+    for sign in : =; do
+        [[ $COMP_WORDBREAKS == *"$sign"* && $current == *"$sign"* ]] || continue
+        prefix="${current%"${current##*"$sign"}"}"
+        (( ${#prefix} > ${#kept} )) && kept="$prefix"
+    done
+    COMPREPLY=( "${COMPREPLY[@]#"$kept"}" )
+    [[ ${COMPREPLY-} == *[=/:] ]] && compopt -o nospace 2> /dev/null
+    return 0
+}
+complete -o bashdefault -F _xenstream xenstream
+"#;
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -68,16 +87,13 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 /// None happen; the library that writes the script could report some.
 pub fn script(shell: Shell) -> io::Result<Vec<u8>> {
     let completer: &dyn EnvCompleter = match shell {
-        Shell::Bash => &Bash,
+        Shell::Bash => return Ok(BASH.into()),
         Shell::Elvish => &Elvish,
         Shell::Fish => &Fish,
         Shell::Powershell => &Powershell,
         Shell::Zsh => &Zsh,
     };
     let mut script = Vec::new();
-    if shell == Shell::Bash {
-        script.extend(BASH_WORDS.as_bytes());
-    }
     completer.write_registration(VARIABLE, NAME, NAME, NAME, &mut script)?;
     Ok(script)
 }
@@ -103,7 +119,7 @@ pub(crate) fn subjects() -> Vec<CompletionCandidate> {
     rules().into_iter().chain(facts).collect()
 }
 
-fn rules() -> Vec<CompletionCandidate> {
+pub(crate) fn rules() -> Vec<CompletionCandidate> {
     Rule::all().map(|rule| candidate(rule.name(), rule.entry().title)).collect()
 }
 

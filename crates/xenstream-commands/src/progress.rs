@@ -89,6 +89,7 @@ impl Meter {
         if let Some(bar) = &self.bar {
             bar.set_style(style(MEASURED));
             bar.set_length(length);
+            bar.set_position(0);
             bar.reset_eta();
         }
     }

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use xenstream::{Checkpointing, Error, NewFile, Rule};
 use xenstream_synth::broken::Broken;
 use xenstream_synth::image::{Container, Contents, Shape};
 use xenstream_synth::valid::Machine;
 
 use crate::args::{PathOrDash, parse_number, usage, values};
+use crate::completions;
 use crate::descriptor::{Stdout, is_unusable};
 use crate::output::{bytes, complain, name, plural};
 use crate::suggest::rules_like;
@@ -71,7 +73,12 @@ pub(crate) struct Arguments {
     sparse: bool,
 
     /// Write a small stream that breaks this rule, and print where
-    #[arg(long = "break", value_name = "RULE", conflicts_with_all = ["memory", "vcpus", "live", "sparse"])]
+    #[arg(
+        long = "break",
+        value_name = "RULE",
+        conflicts_with_all = ["memory", "vcpus", "live", "sparse"],
+        add = ArgValueCandidates::new(completions::rules)
+    )]
     rule: Option<String>,
 
     /// Replace OUT if it exists

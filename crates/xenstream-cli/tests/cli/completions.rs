@@ -43,19 +43,29 @@ fn each_shell_gets_a_script_that_asks_the_program() {
     assert_eq!(run_in(".".as_ref(), ["completions", "csh"]).status, 2);
 }
 
-/// Bash itself, with a colon in the word to complete.
+/// Bash itself, which breaks words at colons and equals signs, and replaces what follows them.
 #[test]
-fn bash_completes_the_name_of_a_rule() {
+fn bash_completes_names_with_signs_in_them() {
+    for (line, expected) in [
+        ("xenstream explain libxc::padd", "padding"),
+        ("xenstream verify --target=4.13.5", "4.13.5"),
+        ("xenstream verify --limit xm", "xml="),
+        ("xenstream expl", "explain"),
+    ] {
+        bash_completes(line, expected);
+    }
+}
+
+fn bash_completes(line: &str, expected: &str) {
     let directory = std::path::Path::new(env!("CARGO_BIN_EXE_xenstream")).parent().unwrap();
-    let script = "eval \"$(xenstream completions bash)\"; \
-                  COMP_WORDS=(xenstream explain libxc::padd) COMP_CWORD=2 COMP_TYPE=9; \
-                  _clap_complete_xenstream xenstream libxc::padd explain; \
-                  echo \"${COMPREPLY[*]}\"; [[ $COMP_WORDBREAKS != *:* ]]";
+    let script = "before=' :='; COMP_WORDBREAKS=$before; eval \"$(xenstream completions bash)\"; \
+                  COMP_LINE=$0 COMP_POINT=${#0}; _xenstream; \
+                  echo \"${COMPREPLY[*]}\"; [[ $COMP_WORDBREAKS == \"$before\" ]]";
     let path = std::env::join_paths([directory, "/usr/bin".as_ref(), "/bin".as_ref()]).unwrap();
-    let Ok(output) = Command::new("bash").args(["-c", script]).env("PATH", path).output() else {
+    let Ok(output) = Command::new("bash").args(["-c", script, line]).env("PATH", path).output() else {
         eprintln!("there is no bash");
         return;
     };
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "libxc::padding", "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{line}: {output:?}");
     assert!(output.status.success(), "{output:?}");
 }
