@@ -8,7 +8,7 @@ use crate::{Error, Options, Report};
 /// Zeros that are pushed at a time, where the verifier looks at them.
 static ZEROS: [u8; 4096] = [0; 4096];
 
-/// A verifier of an output. It judges as in a pipe: what takes a second walk is not looked at.
+/// A verifier of an output. What takes a second walk is not looked at.
 pub(super) struct Judge {
     session: Session<'static>,
     stopped: Option<Stop>,
@@ -17,8 +17,13 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(options: &Options) -> Judge {
-        Judge { session: Session::new(options, None), stopped: None, follows: None }
+    /// A verifier that looks at the page types of PV guests as in a pipe, or not at all.
+    pub(super) fn new(options: &Options, looks_at_types: bool) -> Judge {
+        let mut session = Session::new(options, None);
+        if looks_at_types {
+            session.comes_in_order();
+        }
+        Judge { session, stopped: None, follows: None }
     }
 
     /// The next bytes.

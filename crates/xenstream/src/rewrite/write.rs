@@ -76,8 +76,8 @@ impl<'o> Sink<'o> {
     }
 
     /// Has a verifier look at what is written from here on.
-    pub(crate) fn judge(&mut self, options: &Options) {
-        self.judge = Some(Judge::new(options));
+    pub(crate) fn judge(&mut self, options: &Options, looks_at_types: bool) {
+        self.judge = Some(Judge::new(options, looks_at_types));
     }
 
     /// What that verifier found, once everything is written. Bytes after the stream belong to it in a file.

@@ -134,7 +134,11 @@ fn run(input: &mut dyn Bytes, out: &mut Sink<'_>, options: &Options, what: Scrub
     let mut observer = Ear(&events);
     let mut session = Session::new(&options, Some(&mut observer));
     session.compression = input.compression();
-    out.judge(&options);
+    // What is wrong with a damaged image is looked for elsewhere.
+    if !what.damaged {
+        session.comes_in_order();
+    }
+    out.judge(&options, !what.damaged);
     let mut work = Work {
         input,
         out,

@@ -80,6 +80,9 @@ impl Chain {
         let length = Order::Little.number(&bytes[hvm::LENGTH_AT as usize..]);
         let first = !std::mem::replace(&mut self.begun, true);
         if typecode == types::END && !first {
+            // Readers look at its type only, and a verifier at whether the length is 0.
+            bytes[2..].fill(0);
+            bytes[hvm::LENGTH_AT as usize] = u8::from(length > 0);
             return At::Lost;
         }
         if length > left || typecode >= TYPECODES || first != (typecode == types::HEADER) {

@@ -109,7 +109,7 @@ impl From<Range<usize>> for Blanked {
 fn xml_blanks(text: &[u8]) -> Option<Vec<Blanked>> {
     let mut blanks = Vec::new();
     let mut reader = Reader::from_str(std::str::from_utf8(text).ok()?);
-    let mut counts = false;
+    let (mut counts, mut depth) = (false, 0u64);
     loop {
         let start = usize::try_from(reader.buffer_position()).ok()?;
         let event = reader.read_event().ok()?;
@@ -121,14 +121,18 @@ fn xml_blanks(text: &[u8]) -> Option<Vec<Blanked>> {
         match event {
             Event::Eof => return Some(blanks),
             Event::Start(tag) => {
-                counts = is_quantity(tag.local_name().as_ref());
+                counts = depth == 1 && is_quantity(tag.name().as_ref());
+                depth += 1;
                 attributes(text, start + 1 + tag.name().as_ref().len()..end, counts, &mut blanks)?;
             }
             Event::Empty(tag) => {
-                let counts = is_quantity(tag.local_name().as_ref());
+                let counts = depth == 1 && is_quantity(tag.name().as_ref());
                 attributes(text, start + 1 + tag.name().as_ref().len()..end, counts, &mut blanks)?;
             }
-            Event::End(_) => counts = false,
+            Event::End(_) => {
+                counts = false;
+                depth = depth.saturating_sub(1);
+            }
             Event::Text(_) if counts && is_number(&text[start..end]) => {}
             Event::Text(_) | Event::GeneralRef(_) => blanks.push((start..end).into()),
             Event::CData(_) => blanks.push(inner("<![CDATA[", "]]>")?),
@@ -173,7 +177,12 @@ fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Bla
         }
         let close = find(&text[..tag_end], open + 1, |byte| byte == text[open])?;
         let value = &text[open + 1..close];
-        if !counts || !(is_number(value) || UNITS.contains(&value)) {
+        let is_kept = match &text[name..name_end] {
+            b"unit" => UNITS.contains(&value),
+            b"current" => is_number(value),
+            _ => false,
+        };
+        if !counts || !is_kept {
             blanks.push((open + 1..close).into());
         }
         at = close + 1;
@@ -181,13 +190,13 @@ fn attributes(text: &[u8], tag: Range<usize>, counts: bool, blanks: &mut Vec<Bla
     Some(())
 }
 
-/// Elements of libvirt's XML that hold the guest's memory and vcpus.
+/// Elements of the domain in libvirt's XML that hold the guest's memory and vcpus.
 fn is_quantity(name: &str) -> bool {
     ["memory", "currentMemory", "maxMemory", "vcpu"].contains(&name)
 }
 
 fn is_number(text: &[u8]) -> bool {
-    text.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_whitespace())
+    text.trim_ascii().iter().all(u8::is_ascii_digit)
 }
 
 /// Blanks the atoms of an s-expression.
@@ -295,6 +304,10 @@ mod tests {
                 "<d><memory>lots</memory><port>5900</port></d>",
                 "<d><memory>xxxx</memory><port>xxxx</port></d>",
             ),
+            ("<d><vcpu>41 11</vcpu></d>", "<d><vcpu>xx xx</vcpu></d>"),
+            ("<d><memory foo='55'>4</memory></d>", "<d><memory aaa='xx'>4</memory></d>"),
+            ("<d><a><memory>4</memory></a></d>", "<d><a><memory>x</memory></a></d>"),
+            ("<d><n:memory>4</n:memory></d>", "<d><n:memory>x</n:memory></d>"),
             ("<d><memory/>12<!-- c --><![CDATA[<x>]]></d>", "<d><memory/>xx<!-- x --><![CDATA[xxx]]></d>"),
             ("<?xml version='1.0'?>\n<d a=\"x>'y\"/>", "<?xml version='1.0'?>\n<d a=\"xxxx\"/>"),
             ("<d my-name='1' n:other = 'b' id='c'/>", "<d aaaaaaa='x' bbbbbbb = 'x' id='x'/>"),

@@ -1,8 +1,8 @@
 //! What was planted goes when it should, and stays when it should.
 
-use xenstream::Layer;
 use xenstream::scrub::{Blanked, remains};
 use xenstream::wire::{libxc, libxl};
+use xenstream::{Input, Layer, Observer, Record, verify};
 
 use super::common::{DAMAGED, WISHES, options, scrubbed};
 use super::planted::{MEMORY, NAMES, REGISTERS, even, occurs, streams};
@@ -20,6 +20,32 @@ fn blanked_bytes_are_gone() {
             assert!(!occurs(&out, MEMORY) && !occurs(&out, even(MEMORY)), "{what:?}");
             assert_eq!(occurs(&out, REGISTERS), !(what.registers || what.damaged), "{what:?}");
             assert_eq!(occurs(&out, NAMES), named && !(what.names || what.damaged), "{what:?}");
+        }
+    }
+}
+
+/// Readers of HVM_CONTEXT stop at the type of END: the rest of its header may be anything.
+#[test]
+fn end_of_hvm_context_shows_nothing() {
+    let mut bytes = xenstream_synth::valid::hvm().bytes();
+    let mut last = Last(0);
+    verify(Input::Slice(&bytes), &options(xenstream::Profile::Restore), &mut last).unwrap();
+    let header = last.0 as usize;
+    bytes[header + 2..header + 8].copy_from_slice(b"SECRET");
+    for what in WISHES.into_iter().chain([DAMAGED]) {
+        let (scrubbed, out) = scrubbed(&bytes, &options(xenstream::Profile::Restore), what);
+        assert_eq!(scrubbed.report.violation(), None, "{what:?}");
+        assert_eq!(out[header..header + 8], [0, 0, 0, 0, 1, 0, 0, 0], "{what:?}");
+    }
+}
+
+/// Offset of the last entry of HVM_CONTEXT.
+struct Last(u64);
+
+impl Observer for Last {
+    fn record(&mut self, record: &Record) {
+        if record.layer == Layer::Hvm {
+            self.0 = record.offset;
         }
     }
 }
