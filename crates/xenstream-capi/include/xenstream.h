@@ -239,8 +239,8 @@ typedef struct {
 
 // The result for a stream that was read from a descriptor.
 typedef struct {
-  // With XS_STATUS_INVALID, what is wrong; with XS_STATUS_UNJUDGED, what cannot be judged. Otherwise
-  // xs_violation.rule is null and the other fields are 0.
+  // What is wrong with the stream, or what cannot be judged, also where the status is that of something else that was
+  // made of it. Otherwise xs_violation.rule is null and the other fields are 0.
   xs_violation violation;
   // A summary of the stream's contents, unless an error is returned.
   xs_summary summary;
@@ -307,11 +307,13 @@ typedef int xs_memory_format;
 typedef struct {
   // The layer of the header or record; null for memory and for verdicts.
   const char *layer;
-  // The header or record, with the vcpu or instance that it is about; `memory`, or `verdict`.
+  // The header or record, with the vcpu or instance that it is about; `memory`, `verdict`, or `records` for those that
+  // were not compared.
   const char *place;
   // The value's name; null if a whole record or pages are meant that only one stream has.
   const char *field;
-  // The value in the first stream; null if it is not there. Long values are cut, and bytes are in hex.
+  // The value in the first stream; null if it is not there, and for the contents of pages. Long values are cut, and
+  // bytes are in hex.
   const char *a;
   // The same in the second one.
   const char *b;
@@ -424,7 +426,7 @@ typedef void (*xs_on_difference)(void *context, const xs_difference *difference)
 // An xs_format.
 #define XS_VALUE_FORMAT 3
 
-// The type of domain that the configuration names: 0 PV, 1 HVM, 2 PVH.
+// The type of domain that the configuration names: 0 PV, 1 PVH, 2 HVM.
 #define XS_VALUE_DOMAIN_TYPE 4
 
 // What shows of which type the domain is: 0 a PV guest, 1 an HVM or PVH guest, 2 a device-model record, 3 emulated
@@ -717,8 +719,9 @@ xs_status xs_extract_fd(int fd,
 // Padding and the order of records do not count. Of checkpointed streams, the last complete checkpoint is compared. A
 // pipe, a socket or a compressed image is copied to an unnamed temporary file first.
 //
-// `*differences` is the number of differences, 0 if the streams are the same; each is told to `on_difference`, which may
-// be null. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
+// `*differences` is the number of differences, 0 if the streams are the same and after an error; each is passed to
+// `on_difference`, which may be null. Of streams with more than 65,536 kinds of records, the rest is not compared: that
+// counts as one more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
 // could not be read.
 //
 // Returns XS_STATUS_OK if the streams were compared, whatever their verdicts; XS_STATUS_ERROR_NULL if `differences` is
