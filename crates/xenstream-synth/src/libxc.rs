@@ -120,7 +120,7 @@ pub fn vcpu_basic(vcpu_id: u32, registers: &Basic) -> Item {
     vcpu(types::X86_PV_VCPU_BASIC, vcpu_id, Body::new().raw(registers.bytes()))
 }
 
-/// X86_PV_VCPU_EXTENDED; the blob ([`extended_state`](crate::extended_state)) is at most 128 bytes long.
+/// X86_PV_VCPU_EXTENDED; the blob ([`extended_state`]) is at most 128 bytes long.
 #[must_use]
 pub fn vcpu_extended(vcpu_id: u32, blob: impl Into<Vec<u8>>) -> Item {
     vcpu(types::X86_PV_VCPU_EXTENDED, vcpu_id, Body::new().raw(blob))
