@@ -97,7 +97,8 @@ impl Installed {
             "zsh/vendor-completions/_xenstream",
         ] {
             let text = fs::read_to_string(self.root.join("usr/share").join(path)).context(path)?;
-            ensure!(text.contains("verify-stream-v2"), "{path} does not know the commands");
+            // The script asks the program, which knows the commands.
+            ensure!(text.contains("XENSTREAM_COMPLETE"), "{path} does not ask the program");
         }
         Ok(())
     }
