@@ -52,7 +52,8 @@ impl Verifier {
     }
 
     /// A record's header.
-    #[inline]
+    // Left to itself, the compiler decides by what else a program instantiates.
+    #[inline(always)]
     pub(crate) fn libxc_record<O: Observer + ?Sized>(
         &mut self,
         at: u64,

@@ -577,7 +577,8 @@ impl Layout {
     }
 
     /// The field with a check at a place, or the first one after it; `None` after the last one.
-    #[inline]
+    // Once for each field that is judged: left to itself, the compiler decides by what else a program instantiates.
+    #[inline(always)]
     pub(crate) fn checked_field(&'static self, place: &mut Place, length: u64) -> Option<Placed> {
         loop {
             let group = self.groups.get(usize::from(place.group))?;
@@ -597,7 +598,8 @@ impl Layout {
     }
 
     /// The field at a place, or the first one after it; `None` after the last one of a structure of this length.
-    #[inline]
+    // As for `checked_field`.
+    #[inline(always)]
     pub(crate) fn field(&'static self, place: &mut Place, length: u64) -> Option<Placed> {
         loop {
             let group = self.groups.get(usize::from(place.group))?;
