@@ -105,3 +105,20 @@ fn documents_name_paths_that_exist() {
         assert!(missing.is_empty(), "{document} names what does not exist: {missing:#?}");
     }
 }
+
+/// Only what C calls needs `unsafe`.
+#[test]
+fn unsafe_code_is_confined_to_the_c_interfaces() {
+    let mut allowed = BTreeSet::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let path = entry.unwrap().path();
+        let files = ["src/lib.rs", "src/main.rs"].map(|file| path.join(file));
+        let forbids = files.iter().any(|file| {
+            fs::read_to_string(file).is_ok_and(|source| source.contains("#![forbid(unsafe_code)]"))
+        });
+        if !forbids {
+            allowed.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(allowed, BTreeSet::from(["xenstream-capi", "xenstream-mutate"].map(str::to_owned)));
+}

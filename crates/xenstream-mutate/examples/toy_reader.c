@@ -23,7 +23,7 @@ enum { HEADERS = 40, RECORD = 8, PARAMS = 0x0A, END = 0, KNOWN = 39 };
 struct guest {
     uint64_t params[KNOWN];
     unsigned int records;
-    /* Where a real reader would write behind the table. */
+    /* Where a real reader would write past the table. */
     int corrupted;
 };
 

@@ -288,7 +288,7 @@ pub(crate) fn second_context(stream: &Stream) -> u64 {
 
 impl Case {
     /// In a second libxc stream, which is a warning of its own, and under hardened a refusal.
-    pub(crate) fn behind_second_context(self, context: u64) -> Case {
+    pub(crate) fn after_second_context(self, context: u64) -> Case {
         let repeated = Rule::LibxlLibxcContextRepeated;
         let mut case = self.neighbour_warns(&[repeated]);
         for profile in [Profile::Spec, Profile::Restore] {

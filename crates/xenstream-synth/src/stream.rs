@@ -302,10 +302,10 @@ impl Stream {
         mut self,
         format: Format,
         before: impl IntoIterator<Item = Item>,
-        behind: impl IntoIterator<Item = Item>,
+        after: impl IntoIterator<Item = Item>,
     ) -> Stream {
         self.items.splice(..0, before);
-        self.items.extend(behind);
+        self.items.extend(after);
         self.format = format;
         self
     }

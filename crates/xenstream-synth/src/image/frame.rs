@@ -42,8 +42,8 @@ pub(super) fn of(shape: &Shape, memory: &Memory) -> Stream {
             ];
             let state = (shape.machine == Machine::Hvm)
                 .then(|| xenopsd_record(QEMU_TRAD, libxl::qemu_state(DEVICE_MODEL)));
-            let behind = state.into_iter().chain([xenopsd_record(END_OF_IMAGE, Body::new())]);
-            libxc.wrapped(Format::Xenopsd, before, behind)
+            let after = state.into_iter().chain([xenopsd_record(END_OF_IMAGE, Body::new())]);
+            libxc.wrapped(Format::Xenopsd, before, after)
         }
     }
 }

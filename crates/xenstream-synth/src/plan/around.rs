@@ -125,7 +125,7 @@ impl Around {
             |libxc: Stream| device_model.into_iter().flatten().fold(libxc.in_libxl(), Stream::before_last);
         match self.container {
             Container::Libxc => libxc,
-            Container::Xenopsd => self.xenopsd.behind(libxc.in_xenopsd()),
+            Container::Xenopsd => self.xenopsd.appended_to(libxc.in_xenopsd()),
             Container::Libxl => libxl(libxc),
             Container::Xl => self.xl.before(libxl(libxc)),
             Container::Libvirt => {
@@ -168,7 +168,7 @@ impl XlHeader {
 }
 
 impl XenopsdBlobs {
-    fn behind(self, image: Stream) -> Stream {
+    fn appended_to(self, image: Stream) -> Stream {
         let blobs = [(VARSTORED, self.varstored), (SWTPM, self.swtpm), (QEMU_TRAD, self.qemu)];
         blobs.into_iter().filter_map(|(kind, size)| Some((kind, size?))).fold(image, |image, (kind, size)| {
             let blob = match kind {

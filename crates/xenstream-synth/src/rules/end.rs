@@ -67,7 +67,7 @@ fn truncated() -> Vec<Case> {
         cut(rule, "in-checkpoint", &remus, remus.offset(verdict)).record(torn(&remus, verdict)),
         cut(rule, "second-stream", &second, second.offset(second_end))
             .record(torn(&second, second_end))
-            .behind_second_context(second_context(&second)),
+            .after_second_context(second_context(&second)),
         cut(rule, "colo-state", &colo, colo.offset(colo_state))
             .record(torn(&colo, colo_state))
             .checkpointing(Checkpointing::Colo),
@@ -121,7 +121,7 @@ fn limits() -> Vec<Case> {
     let second = two.nth(Part::libxc(CHECKPOINT), 1);
     // What comes after the only checkpoint, without libxl's records.
     let last = one.find(Part::libxc(END));
-    let behind = one.offset(last) - one.offset(one.find(Part::libxl(CHECKPOINT_END)) + 1);
+    let after = one.offset(last) - one.offset(one.find(Part::libxl(CHECKPOINT_END)) + 1);
     let params = one.nth(Part::libxc(HVM_PARAMS), 1);
     let shorter = one.items().iter().enumerate().filter(|(index, _)| *index != params);
     let shorter = Stream::new(one.format(), shorter.map(|(_, item)| item.clone()));
@@ -135,7 +135,7 @@ fn limits() -> Vec<Case> {
             .limit(Limit::Checkpoints, 1),
         Case::of(Rule::StreamCheckpointSize, "", &one, &shorter)
             .in_item(&one, last, 0)
-            .limit(Limit::CheckpointSize, behind),
+            .limit(Limit::CheckpointSize, after),
     ]
 }
 

@@ -234,12 +234,12 @@ fn longer(d: &Draft<'_>, kind: u32) -> Option<Fault> {
 
 /// A byte of padding that is not zero.
 pub(super) fn padding(d: &Draft<'_>, layer: Layer) -> Option<Fault> {
-    let behind = |item: &Item| BODY + item.length();
+    let end_of_body = |item: &Item| BODY + item.length();
     let index = d.any(|_, item| {
-        item.part().record().is_some_and(|(other, _)| other == layer) && behind(item) < item.size()
+        item.part().record().is_some_and(|(other, _)| other == layer) && end_of_body(item) < item.size()
     })?;
     let item = d.item(index);
-    let (from, to) = (behind(item), item.size());
+    let (from, to) = (end_of_body(item), item.size());
     let at = d.number(from, to - from);
     let byte = d.number(1, 255) as u8;
     d.field(index, at, Field::U8(byte))

@@ -163,12 +163,12 @@ fn verify() -> Vec<Case> {
     let verified = remus.clone().before(PARAMS, libxc::verify());
     let checkpoint = verified.find(Part::libxc(CHECKPOINT));
     let second_round = remus.nth(PARAMS, 1);
-    let behind = remus.clone().inserted(second_round, libxc::verify());
+    let late = remus.clone().inserted(second_round, libxc::verify());
     vec![
         extra(Rule::LibxcVerifyEarly, "", &hvm, PAGES, libxc::verify()),
         extra(checkpointed, "", &hvm, PARAMS, libxc::verify()).checkpointing(Checkpointing::Remus),
         before.in_item(&verified, checkpoint, 0).note("VERIFY passed before anything told of checkpoints"),
-        Case::of(checkpointed, "behind", &behind, &remus).in_item(&behind, second_round, 0),
+        Case::of(checkpointed, "after", &late, &remus).in_item(&late, second_round, 0),
     ]
 }
 
@@ -196,7 +196,7 @@ pub(crate) const BREAKS: &[Break] = &[
         d.without(|index| index == end, known)
     }),
     Break::new(Rule::LibxcStaticDataEndRepeated, V3, |d| {
-        let index = behind(d, STATIC)?;
+        let index = index_after(d, STATIC)?;
         d.extra(index, libxc::static_data_end(), 0)
     }),
     Break::new(Rule::LibxcStaticDataEndVersion, V2, |d| {
@@ -211,12 +211,12 @@ pub(crate) const BREAKS: &[Break] = &[
     Break::new(Rule::LibxcStaticRecordLate, V3, |d| {
         d.version(3)?;
         let item = policy(d)?;
-        let index = behind(d, STATIC)?;
+        let index = index_after(d, STATIC)?;
         d.extra(index, item, 0)
     }),
     Break::new(Rule::LibxcPvInfoRepeated, PV, |d| {
         let item = d.item(d.first(INFO)?).clone();
-        let index = behind(d, INFO)?;
+        let index = index_after(d, INFO)?;
         d.extra(index, item, 0)
     }),
     Break::new(Rule::LibxcPvInfoMissing, PV, |d| {
@@ -317,7 +317,7 @@ fn matters(item: &Item) -> bool {
 }
 
 /// Any libxc record after the first one of a kind.
-fn behind(d: &Draft<'_>, part: Part) -> Option<usize> {
+fn index_after(d: &Draft<'_>, part: Part) -> Option<usize> {
     let first = d.first(part)?;
     d.any(|index, item| index > first && is_libxc(item))
 }

@@ -42,7 +42,7 @@ fn page_tables() -> Vec<Case> {
     vec![
         table("", &[], Page::table, 1, 0),
         table("pinned", &[], Page::pinned, 4, 511),
-        table("behind-a-page", &[Page::absent(0), Page::normal(1)], Page::pinned, 2, 256),
+        table("after-a-page", &[Page::absent(0), Page::normal(1)], Page::pinned, 2, 256),
         table_of_second(),
     ]
 }
@@ -57,11 +57,11 @@ fn table_of_second() -> Case {
     let entries = BODY + page::HEADER + page::ENTRY * (MAX_64 + 1);
     Case::of(Rule::PvPteRange, "second-stream", &broken, &neighbour)
         .in_item(&broken, broken.nth(PAGES, 1), entries)
-        .behind_second_context(second_context(&broken))
+        .after_second_context(second_context(&broken))
 }
 
 /// The last of more pages than the verifier can tell page tables among. Only the entries are
-/// there: the pages would be 16 MiB, and where the rule is at deny nobody comes so far.
+/// there: the pages would be 16 MiB, and where the rule is at deny no verifier comes so far.
 fn table_batch() -> Case {
     let pages: Vec<Page> =
         (0..page::TABLES_TRACKED).map(|_| Page::normal(0)).chain([Page::table(1, 1, &[])]).collect();
@@ -75,7 +75,7 @@ fn table_batch() -> Case {
         .in_item(&whole, record, entries + page::ENTRY * page::TABLES_TRACKED)
         .refused_by(Profile::Spec, Rule::StreamTruncated, end)
         .refused_by(Profile::Restore, Rule::StreamTruncated, end)
-        .note("cut behind the entries: the pages would be 16 MiB; the neighbour has a smaller batch");
+        .note("cut after the entries: the pages would be 16 MiB; the neighbour has a smaller batch");
     case.stream.truncate(end as usize);
     case
 }
@@ -99,7 +99,7 @@ pub(crate) const BREAKS: &[Break] = &[
     Break::new(Rule::PvTableBatch, PV, |d| {
         d.guest(Guest::Pv)?;
         let index = d.first(PAGES)?;
-        // More pages than the verifier tells apart, and then a page table. Where the rule is at deny nobody comes so
+        // More pages than the verifier tells apart, and then a page table. Where the rule is at deny no verifier comes as
         // far as the pages, and they would be 16 MiB.
         let before = page::TABLES_TRACKED + d.number(0, 8);
         let entries = (0..before).map(|_| 0).chain([page::L1TAB << page::TYPE_SHIFT]);

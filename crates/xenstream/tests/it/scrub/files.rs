@@ -222,17 +222,17 @@ fn write_errors_differ_from_read_errors() {
 #[test]
 fn trailing_bytes_are_blank_in_files_only() {
     let bytes = image();
-    let behind = [&bytes[..], &[7; 10_000]].concat();
-    let (scrubbed, out) = scrubbed(&behind, &Options::new(Policy::spec()), Scrub::MEMORY);
+    let longer = [&bytes[..], &[7; 10_000]].concat();
+    let (scrubbed, out) = scrubbed(&longer, &Options::new(Policy::spec()), Scrub::MEMORY);
     assert!(scrubbed.report.is_valid() && scrubbed.report.warnings.listed().len() == 1);
-    assert_eq!(out.len(), behind.len());
+    assert_eq!(out.len(), longer.len());
     assert!(out[bytes.len()..].iter().all(|byte| *byte == 0));
 
     // Of a stream that breaks a rule and comes to its end all the same, too.
-    let mut odd = behind.clone();
+    let mut odd = longer.clone();
     odd[bytes.len() - 8 - 1] ^= 1;
-    for (behind, what) in [(&behind, Scrub::MEMORY), (&behind, DAMAGED), (&odd, DAMAGED)] {
-        let mut reader = &behind[..];
+    for (longer, what) in [(&longer, Scrub::MEMORY), (&longer, DAMAGED), (&odd, DAMAGED)] {
+        let mut reader = &longer[..];
         let mut out = Vec::new();
         let result =
             scrub(Input::Reader(&mut reader), Output::Writer(&mut out), &Options::new(Policy::spec()), what);
@@ -246,18 +246,18 @@ fn trailing_bytes_are_blank_in_files_only() {
 fn an_output_that_is_refused_is_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("out");
-    let behind = [&image()[..], &[7; 100]].concat();
+    let longer = [&image()[..], &[7; 100]].concat();
     let policy = Policy::spec().with_level(Rule::StreamTrailingZeros, Level::Deny).unwrap();
     let output = Output::Path { path: &path, overwrite: false };
     let scrubbed =
-        scrub(Input::Slice(&behind), output, &Options::new(policy.clone()), Scrub::MEMORY).unwrap();
+        scrub(Input::Slice(&longer), output, &Options::new(policy.clone()), Scrub::MEMORY).unwrap();
     assert!(scrubbed.report.is_valid());
     let refused = scrubbed.output.as_ref().and_then(|output| output.violation());
     assert_eq!(refused.map(|violation| violation.rule), Some(Rule::StreamTrailingZeros));
     assert_eq!((scrubbed.bytes, count(directory.path())), (None, 0));
 
     // In a pipe they are left alone.
-    let mut reader = &behind[..];
+    let mut reader = &longer[..];
     let output = Output::Writer(&mut io::sink());
     let scrubbed = scrub(Input::Reader(&mut reader), output, &Options::new(policy), Scrub::MEMORY).unwrap();
     assert!(scrubbed.output.is_some_and(|output| output.is_valid()) && scrubbed.bytes.is_some());

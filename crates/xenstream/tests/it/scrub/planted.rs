@@ -52,7 +52,7 @@ pub(crate) fn streams() -> Vec<Stream> {
             xenopsd_record(XENOPS, Body::new().raw(metadata)),
             xenopsd_record(LIBXC, Body::new()),
         ];
-        let behind = [
+        let after = [
             xenopsd_record(VARSTORED, Body::new().raw(full(MEMORY, 40))),
             xenopsd_record(SWTPM, Body::new().raw(full(MEMORY, 40))),
             xenopsd_record(QEMU_TRAD, Body::new().raw(full(REGISTERS, 40))),
@@ -65,7 +65,7 @@ pub(crate) fn streams() -> Vec<Stream> {
             libxl.clone().in_libvirt_with(xml.as_bytes()),
             libxl,
             checkpointed_guest(&bare, Kind::Remus, 2),
-            bare.clone().wrapped(Format::Xenopsd, around, behind),
+            bare.clone().wrapped(Format::Xenopsd, around, after),
             bare,
         ]);
     }
