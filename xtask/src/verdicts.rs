@@ -36,6 +36,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         cargo.args(["run", "--quiet", "--package", "xenstream-cli", "--"]);
         cargo
     };
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--package", "xenstream-cli"]).current_dir(root());
+    ensure!(build.status()?.success(), "the program does not build");
     let now = text(&ask(ours)?)?;
     if !arguments.check {
         return fs::write(&file, now).context("the table cannot be written");
