@@ -1,10 +1,10 @@
 //! What libxl asks of its helper.
 
 use std::ffi::OsString;
-use std::os::fd::RawFd;
 
-/// First argument of a call to save a domain.
-pub(crate) const SAVE: &str = "--save-domain";
+use xenstream_guard::{Call, Operation};
+
+const SAVE: &str = "--save-domain";
 const RESTORE: &str = "--restore-domain";
 
 /// What libxl asks of its helper.
@@ -21,45 +21,20 @@ pub(crate) enum Task {
     Other,
 }
 
-/// A stream that is to be restored or saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
-    pub(crate) operation: Operation,
-    /// Number of the descriptor with the stream.
-    pub(crate) stream: RawFd,
-    pub(crate) domid: u32,
-}
-
-/// Which way the stream goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Restore,
-    Save,
-}
-
-impl Operation {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Operation::Restore => "restore",
-            Operation::Save => "save",
-        }
-    }
-
-    /// How many words libxl puts after the operation. What stands in brackets has been dropped over the years:
-    ///
-    /// ```text
-    /// --restore-domain STREAM_FD BACK_FD DOMID STORE_EVTCHN STORE_DOMID CONSOLE_EVTCHN CONSOLE_DOMID
-    ///                  [HVM PAE [SUPERPAGES]] CALLBACKS STREAM_TYPE
-    /// --save-domain    STREAM_FD BACK_FD DOMID [MAX_ITERS MAX_FACTOR] FLAGS [HVM] CALLBACKS STREAM_TYPE
-    /// ```
-    ///
-    /// Xen 4.6 has no BACK_FD, and to restore it has an event channel in DOMID's place with that; to save it has no
-    /// STREAM_TYPE either, and is not understood.
-    fn known_lengths(self) -> &'static [usize] {
-        match self {
-            Operation::Restore => &[9, 11, 12],
-            Operation::Save => &[6, 7, 9],
-        }
+/// How many words libxl puts after the operation. What stands in brackets has been dropped over the years:
+///
+/// ```text
+/// --restore-domain STREAM_FD BACK_FD DOMID STORE_EVTCHN STORE_DOMID CONSOLE_EVTCHN CONSOLE_DOMID
+///                  [HVM PAE [SUPERPAGES]] CALLBACKS STREAM_TYPE
+/// --save-domain    STREAM_FD BACK_FD DOMID [MAX_ITERS MAX_FACTOR] FLAGS [HVM] CALLBACKS STREAM_TYPE
+/// ```
+///
+/// Xen 4.6 has no BACK_FD, and to restore it has an event channel in DOMID's place with that; to save it has no
+/// STREAM_TYPE either, and is not understood.
+fn known_lengths(operation: Operation) -> &'static [usize] {
+    match operation {
+        Operation::Restore => &[9, 11, 12],
+        Operation::Save => &[6, 7, 9],
     }
 }
 
@@ -83,7 +58,7 @@ impl Task {
         match stream_type {
             0 => Task::Verify(call),
             // Remus, COLO.
-            1 | 2 if operation.known_lengths().contains(&words.len()) => Task::Checkpointed(call),
+            1 | 2 if known_lengths(operation).contains(&words.len()) => Task::Checkpointed(call),
             _ => Task::Unknown(operation),
         }
     }

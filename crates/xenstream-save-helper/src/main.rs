@@ -9,36 +9,33 @@
 
 mod answer;
 mod arguments;
-mod child;
-mod descriptor;
 mod error;
 mod gate;
-mod handover;
-mod host;
 mod real;
-mod report;
-mod settings;
-mod stream;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use xenstream_guard::handover::{self, Sigpipe};
+use xenstream_guard::{FAILED, Mode, Program, Settings, report};
+
 use crate::arguments::Task;
 use crate::error::Error;
 use crate::gate::Passage;
-use crate::settings::{Mode, Settings};
 
-/// The stream was refused, and the real helper did not fail.
-const REFUSED: u8 = 1;
-/// There is no verdict, for a reason other than the stream.
-const FAILED: u8 = 2;
+const PROGRAM: Program = Program {
+    name: "xenstream-save-helper",
+    real: "the helper",
+    real_variable: xenstream_guard::SAVE_HELPER_REAL,
+    mark: "XENSTREAM_SAVE_HELPER_RUNS",
+};
 
 fn main() -> ExitCode {
     match run() {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            report::complain(&error.to_string());
+            report::complain(&PROGRAM, &error.to_string());
             ExitCode::from(FAILED)
         }
     }
@@ -76,7 +73,7 @@ Exit status: the real helper's; 1 if a stream was refused, 2 if it could not be 
 fn run() -> Result<u8, Error> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(error) = handover::become_if_child(&arguments) {
-        return Err(error);
+        return Err(error.into());
     }
     if let [word] = arguments.as_slice()
         && let Some(answer) = word.to_str().and_then(answer)
@@ -85,22 +82,23 @@ fn run() -> Result<u8, Error> {
         let _ = writeln!(io::stdout(), "{answer}");
         return Ok(0);
     }
-    handover::check_mark()?;
-    let settings = Settings::load()?;
+    handover::check_mark(&PROGRAM)?;
+    let settings = Settings::load(&PROGRAM)?;
     let real = real::find(settings.real.as_deref())?;
+    let become_real = || Error::from(handover::become_real(&real, &arguments, &PROGRAM, Sigpipe::Default));
     match Task::parse(&arguments) {
-        Task::Other => Err(handover::become_real(&real, &arguments)),
+        Task::Other => Err(become_real()),
         Task::Unknown(_) if settings.mode == Mode::Enforce => Err(Error::Arguments),
         Task::Unknown(operation) => {
             gate::leave_unknown(operation, &settings);
-            Err(handover::become_real(&real, &arguments))
+            Err(become_real())
         }
         Task::Checkpointed(call) => {
             gate::leave_open(&call, &settings);
-            Err(handover::become_real(&real, &arguments))
+            Err(become_real())
         }
         Task::Verify(call) => match gate::open(&call, &settings, &real, &arguments)? {
-            Passage::Free => Err(handover::become_real(&real, &arguments)),
+            Passage::Free => Err(become_real()),
             Passage::Closed(status) => Ok(status),
         },
     }

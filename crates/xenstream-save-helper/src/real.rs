@@ -1,9 +1,11 @@
 //! Where the real helper is.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use xenstream_guard::check_real;
+
+use crate::PROGRAM;
 use crate::error::Error;
 
 const NAME: &str = "libxl-save-helper";
@@ -23,19 +25,7 @@ pub(crate) fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
         Some(path) => path.to_owned(),
         None => installed(Path::new("/"), running_xen().as_deref())?,
     };
-    // What it is must not depend on the directory that libxl happens to be in, nor on its PATH.
-    if !path.is_absolute() {
-        return Err(Error::RelativeReal { path });
-    }
-    let identity = |path: &Path| {
-        let failed = |source| Error::Start { program: path.to_owned(), source };
-        fs::metadata(path).map(|file| (file.dev(), file.ino())).map_err(failed)
-    };
-    // Running itself in its own place it would never come to an end.
-    if identity(&path)? == identity(Path::new("/proc/self/exe"))? {
-        return Err(Error::RealIsThis { path });
-    }
-    Ok(path)
+    Ok(check_real(&path, &PROGRAM)?)
 }
 
 /// The version of Xen that runs, such as 4.17.
@@ -113,20 +103,5 @@ mod tests {
         install(root.path(), "usr/lib/xen-4.17/bin");
         std::os::unix::fs::symlink("xen-4.17", root.path().join("usr/lib/xen")).unwrap();
         assert!(installed(root.path(), None).is_ok());
-    }
-
-    #[test]
-    fn this_program_is_not_its_own_helper() {
-        let itself = std::env::current_exe().unwrap();
-        assert!(matches!(find(Some(&itself)), Err(Error::RealIsThis { .. })));
-    }
-
-    #[test]
-    fn a_helper_has_an_absolute_path_at_which_it_is() {
-        assert!(find(Some(Path::new("/bin/sh"))).is_ok());
-        for path in ["sh", "./sh", "../../bin/sh", "bin/sh"] {
-            assert!(matches!(find(Some(Path::new(path))), Err(Error::RelativeReal { .. })), "{path}");
-        }
-        assert!(matches!(find(Some(Path::new("/nonexistent/helper"))), Err(Error::Start { .. })));
     }
 }

@@ -1,7 +1,5 @@
 //! The helper between libxl, played by this program, and Xen's own helper, for which this program stands in.
 
-#[path = "../../src/descriptor.rs"]
-mod descriptor;
 mod libxl;
 mod restore;
 mod save;

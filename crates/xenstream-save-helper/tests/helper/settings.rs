@@ -78,7 +78,7 @@ fn loops() {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let ended = libxl.set("XENSTREAM_SAVE_HELPER_REAL", script).run();
         assert_eq!(ended.status.code(), Some(2), "{kind:?}: {ended:?}");
-        assert!(ended.stderr.contains("started in the real helper's place"), "{kind:?}: {ended:?}");
+        assert!(ended.stderr.contains("started in the real program's place"), "{kind:?}: {ended:?}");
         feeder.close();
     }
 }

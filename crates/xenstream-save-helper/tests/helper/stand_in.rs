@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGBUS, SIGPIPE, SIGSEGV, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, raise};
 
-use crate::descriptor;
+use xenstream_guard::descriptor;
 
 /// The stream that is saved is in the file that this variable names.
 pub(crate) const SAVED: &str = "STAND_IN_SAVED";

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::{Advice, FileType};
 
 /// Returns whether the descriptor can be read at any offset: a file with a known size, or a disk. Everything else is relayed.
-pub(crate) fn is_file(stream: &OwnedFd) -> io::Result<bool> {
+pub fn is_file(stream: &OwnedFd) -> io::Result<bool> {
     let stat = rustix::fs::fstat(stream)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => stat.st_size > 0,
@@ -17,9 +17,9 @@ pub(crate) fn is_file(stream: &OwnedFd) -> io::Result<bool> {
     })
 }
 
-/// The file once more, at the same offset, with an offset and read-ahead of its own: those of the stream are libxl's
-/// and the real helper's, and stay as they are.
-pub(crate) fn reopen(stream: OwnedFd) -> io::Result<OwnedFd> {
+/// The file once more, at the same offset, with an offset and read-ahead of its own: those of the stream are the
+/// toolstack's and the real program's, and stay as they are.
+pub fn reopen(stream: OwnedFd) -> io::Result<OwnedFd> {
     let offset = rustix::fs::tell(&stream)?;
     let Ok(mut file) = File::open(format!("/proc/self/fd/{}", stream.as_raw_fd())) else {
         // Not everybody who holds a file may open it. It is read at given places then, which moves nothing either.
@@ -32,6 +32,7 @@ pub(crate) fn reopen(stream: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// What the descriptor leads to, for a report: the path of a file, `pipe:[…]`, `socket:[…]`.
-pub(crate) fn name(stream: &OwnedFd) -> PathBuf {
+#[must_use]
+pub fn name(stream: &OwnedFd) -> PathBuf {
     fs::read_link(format!("/proc/self/fd/{}", stream.as_raw_fd())).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 ///
 /// That a number is an open descriptor only the system can tell: it is asked to, by having the descriptor sent from one
 /// end of a socket to the other. What arrives is ours, and not inherited by anybody.
-pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     let (here, there) = UnixStream::pair()?;
     let rights = [number];
     let message = [ControlMessage::ScmRights(&rights)];

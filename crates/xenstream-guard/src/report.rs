@@ -1,4 +1,4 @@
-//! What is said of a stream: a line to standard error, which libxl's log gets, and a report where one is wanted.
+//! What is said of a stream: a line to standard error, which the toolstack's log gets, and a report where one is wanted.
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
@@ -13,39 +13,36 @@ use serde::Serialize;
 use xenstream::json::{Line, write_line};
 use xenstream::{Error as StreamError, Report, Untrusted, Violation};
 
-use crate::arguments::Operation;
-use crate::settings::{Destination, Mode, Settings};
-use crate::{FAILED, REFUSED};
-
-const NAME: &str = "xenstream-save-helper";
+use crate::{Destination, FAILED, Mode, Operation, Program, REFUSED, Settings};
 
 /// Says something on standard error.
-pub(crate) fn complain(message: &str) {
+pub fn complain(program: &Program, message: &str) {
     // There is nowhere to say that standard error cannot be written.
-    let _ = io::stderr().write_all(format!("{NAME}: {}\n", Untrusted::from(message)).as_bytes());
+    let _ = io::stderr().write_all(format!("{}: {}\n", program.name, Untrusted::from(message)).as_bytes());
 }
 
 /// What became of a stream.
 #[derive(Debug)]
-pub(crate) enum Action<'r> {
+pub enum Action<'r> {
     /// It is valid.
     Passed,
     /// It breaks this rule or cannot be judged, and was passed on because it was to be.
     Warned(&'r Violation),
     /// No verdict was reached, for this reason, and it was passed on all the same.
     Unverified(String),
-    /// It breaks this rule or cannot be judged, and the real helper did not get all of it.
+    /// It breaks this rule or cannot be judged, and the real program did not get all of it.
     Refused(&'r Violation),
     /// The real helper went away before all of it was passed on, of which this tells more.
     Left(String),
-    /// No verdict was reached, for this reason, and the real helper did not get all of it.
+    /// No verdict was reached, for this reason, and the real program did not get all of it.
     Failed(String),
 }
 
 impl Action<'_> {
-    /// This program's exit status, where the real helper's does not tell of a failure. What went wrong in the real
+    /// This program's exit status, where the real program's does not tell of a failure. What went wrong in the real
     /// helper it tells itself.
-    pub(crate) fn exit_status(&self) -> u8 {
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
         match self {
             Action::Passed | Action::Warned(_) | Action::Unverified(_) | Action::Left(_) => 0,
             Action::Refused(_) => REFUSED,
@@ -53,6 +50,7 @@ impl Action<'_> {
         }
     }
 
+    /// Its name in a report.
     fn name(&self) -> &'static str {
         match self {
             Action::Passed => "passed",
@@ -93,23 +91,28 @@ impl Action<'_> {
 }
 
 /// What there is to say of a stream.
-pub(crate) struct Entry<'r> {
-    pub(crate) operation: Operation,
+#[derive(Debug)]
+pub struct Entry<'r> {
+    /// Which way the stream goes.
+    pub operation: Operation,
     /// Of the domain; none if the call was not understood.
-    pub(crate) domid: Option<u32>,
-    pub(crate) settings: &'r Settings,
+    pub domid: Option<u32>,
+    /// The settings, which say where reports go.
+    pub settings: &'r Settings,
     /// What the stream's descriptor leads to.
-    pub(crate) path: &'r Path,
-    pub(crate) action: Action<'r>,
+    pub path: &'r Path,
+    /// What became of it.
+    pub action: Action<'r>,
     /// What came of verifying it; none if that was not tried.
-    pub(crate) result: Option<&'r Result<Report, StreamError>>,
-    /// Bytes that were passed on, if not the real helper reads them itself.
-    pub(crate) bytes_relayed: Option<u64>,
+    pub result: Option<&'r Result<Report, StreamError>>,
+    /// Bytes that were passed on, if not the real program reads them itself.
+    pub bytes_relayed: Option<u64>,
 }
 
 impl Entry<'_> {
     /// What there is to say, in a line without anything that a terminal or a log would obey.
-    pub(crate) fn message(&self) -> String {
+    #[must_use]
+    pub fn message(&self) -> String {
         let whose = self.domid.map_or_else(|| "a domain".to_owned(), |domid| format!("domain {domid}"));
         let unchecked = self.result.and_then(|result| result.as_ref().ok()).and_then(Report::unchecked_note);
         let aside = unchecked.map_or_else(String::new, |note| format!("; {note}"));
@@ -120,18 +123,20 @@ impl Entry<'_> {
 
 /// Says it on standard error, unless all is well, and where a report is wanted. That the report cannot be written does
 /// not decide about the stream.
-pub(crate) fn tell(entry: &Entry<'_>) {
+pub fn tell(entry: &Entry<'_>) {
     let message = entry.message();
     if !matches!(entry.action, Action::Passed) {
-        complain(&message);
+        complain(entry.settings.program, &message);
     }
     let written = match &entry.settings.report {
         None => Ok(()),
         Some(Destination::File(path)) => append(path, entry),
-        Some(Destination::Syslog(socket)) => log(socket, entry.action.severity(), &message),
+        Some(Destination::Syslog(socket)) => {
+            log(entry.settings.program, socket, entry.action.severity(), &message)
+        }
     };
     if let Err(error) = written {
-        complain(&format!("cannot write the report: {error}"));
+        complain(entry.settings.program, &format!("cannot write the report: {error}"));
     }
 }
 
@@ -192,10 +197,10 @@ fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
 }
 
 /// Sends a message to the system's log, as facility daemon. The log itself knows the time and the host.
-fn log(socket: &Path, severity: u8, message: &str) -> io::Result<()> {
+fn log(program: &Program, socket: &Path, severity: u8, message: &str) -> io::Result<()> {
     const DAEMON: u8 = 3;
     let priority = DAEMON * 8 + severity;
-    let text = format!("<{priority}>{NAME}[{}]: {message}", std::process::id());
+    let text = format!("<{priority}>{}[{}]: {message}", program.name, std::process::id());
     let sender = UnixDatagram::unbound()?;
     // Nor must a log that does not keep up.
     sender.set_nonblocking(true)?;

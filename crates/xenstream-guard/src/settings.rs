@@ -1,4 +1,4 @@
-//! How the helper is configured: by the environment, else by a file.
+//! How the program is configured: by the environment, else by a file.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,27 +9,36 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use xenstream::{Checkpointing, Fact, Format, Level, Options, Policy, Profile, Rule, Target};
 
-use crate::arguments::Operation;
-use crate::error::Error;
-use crate::host;
+use crate::{Error, Operation, Program, host};
 
 /// The file, unless `XENSTREAM_CONFIG` names another.
 const FILE: &str = "/etc/xenstream.toml";
 
-/// How the helper is configured.
+/// The variable with the path of Xen's libxl-save-helper.
+pub const SAVE_HELPER_REAL: &str = "XENSTREAM_SAVE_HELPER_REAL";
+/// The variable with the path of Xen's xenguest.
+pub const XENGUEST_REAL: &str = "XENSTREAM_XENGUEST_REAL";
+
+/// How the program is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// The real helper, if it is not to be looked for.
-    pub(crate) real: Option<PathBuf>,
-    pub(crate) profile: Profile,
-    pub(crate) mode: Mode,
-    pub(crate) report: Option<Destination>,
-    pub(crate) target: TargetChoice,
+pub struct Settings {
+    /// The program that is configured.
+    pub program: &'static Program,
+    /// The real program, if it is not to be looked for.
+    pub real: Option<PathBuf>,
+    /// What streams are held to.
+    pub profile: Profile,
+    /// What becomes of those that break a rule.
+    pub mode: Mode,
+    /// Where reports go.
+    pub report: Option<Destination>,
+    /// Which release of Xen has to take the stream.
+    pub target: TargetChoice,
 }
 
 /// Which release of Xen has to take the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TargetChoice {
+pub enum TargetChoice {
     /// Where it is restored the one that runs there, if that can be told; otherwise any.
     Auto,
     /// Any.
@@ -50,7 +59,7 @@ impl TargetChoice {
 
 /// What becomes of a stream that breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// It is cut off.
     Enforce,
     /// It passes and is reported.
@@ -59,7 +68,7 @@ pub(crate) enum Mode {
 
 /// Where reports go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
+pub enum Destination {
     /// A file, to whose end a line of JSON is added.
     File(PathBuf),
     /// The system's log, at this socket.
@@ -71,6 +80,7 @@ pub(crate) enum Destination {
 #[serde(deny_unknown_fields)]
 struct Keys {
     save_helper_real: Option<PathBuf>,
+    xenguest_real: Option<PathBuf>,
     profile: Option<String>,
     mode: Option<String>,
     report: Option<PathBuf>,
@@ -79,7 +89,10 @@ struct Keys {
 
 impl Settings {
     /// Reads the environment and the file.
-    pub(crate) fn load() -> Result<Settings, Error> {
+    ///
+    /// # Errors
+    /// Something in them is not understood, or the file cannot be read.
+    pub fn load(program: &'static Program) -> Result<Settings, Error> {
         let named = env::var_os("XENSTREAM_CONFIG").filter(|path| !path.is_empty());
         let path = named.as_ref().map_or(Path::new(FILE), Path::new);
         let text = match fs::read_to_string(path) {
@@ -88,10 +101,11 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => String::new(),
             Err(source) => return Err(Error::Configuration { path: path.to_owned(), source }),
         };
-        Settings::from(&text, path, |key| env::var_os(key))
+        Settings::from(program, &text, path, |key| env::var_os(key))
     }
 
     fn from(
+        program: &'static Program,
         text: &str,
         path: &Path,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -139,14 +153,20 @@ impl Settings {
             environment(key).map(PathBuf::from).or(in_file).filter(|path| !path.as_os_str().is_empty())
         };
         let report = file("XENSTREAM_REPORT", keys.report).map(Destination::from);
-        let real = file("XENSTREAM_SAVE_HELPER_REAL", keys.save_helper_real);
-        Ok(Settings { real, profile, mode, report, target })
+        let in_file = match program.real_variable {
+            SAVE_HELPER_REAL => keys.save_helper_real,
+            XENGUEST_REAL => keys.xenguest_real,
+            _ => None,
+        };
+        let real = file(program.real_variable, in_file);
+        Ok(Settings { program, real, profile, mode, report, target })
     }
 
     /// What a stream is verified against.
-    pub(crate) fn options(&self, operation: Operation) -> Options {
-        // libxl's own records go on after the libxc stream in a file as they do on a pipe; and what libxl calls plain
-        // is plain.
+    #[must_use]
+    pub fn options(&self, operation: Operation) -> Options {
+        // the toolstack's own records go on after the libxc stream in a file as they do on a pipe; and what it
+        // calls plain is plain.
         let mut policy = Policy::new(self.profile)
             .with_checkpointing(Checkpointing::Plain)
             .with_target(self.target.target(operation));
@@ -156,7 +176,8 @@ impl Settings {
     }
 
     /// The same, with a warning in place of a refusal wherever the stream can be read on.
-    pub(crate) fn lenient_options(&self, operation: Operation) -> Options {
+    #[must_use]
+    pub fn lenient_options(&self, operation: Operation) -> Options {
         let mut options = self.options(operation);
         // What only the target refuses is at deny under rules that are not.
         if let Some(target) = options.policy.target() {
@@ -195,8 +216,12 @@ impl From<PathBuf> for Destination {
 mod tests {
     use super::*;
 
+    const PROGRAM: Program =
+        Program { name: "guard", real: "the helper", real_variable: SAVE_HELPER_REAL, mark: "MARK" };
+
     const ALL: &str = r#"
         save_helper_real = "/opt/helper"
+        xenguest_real = "/opt/xenguest"
         profile = "restore"
         mode = "warn"
         report = "/var/log/xenstream.json"
@@ -206,12 +231,13 @@ mod tests {
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
         let value =
             |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
-        Settings::from(text, Path::new("test.toml"), value).map_err(|error| error.to_string())
+        Settings::from(&PROGRAM, text, Path::new("test.toml"), value).map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_a_word_streams_are_held_to_hardened() {
         let settings = Settings {
+            program: &PROGRAM,
             real: None,
             profile: Profile::Hardened,
             mode: Mode::Enforce,
@@ -227,6 +253,7 @@ mod tests {
     #[test]
     fn the_environment_goes_before_the_file() {
         let in_file = Settings {
+            program: &PROGRAM,
             real: Some("/opt/helper".into()),
             profile: Profile::Restore,
             mode: Mode::Warn,
@@ -242,6 +269,7 @@ mod tests {
             ("XENSTREAM_TARGET", "none"),
         ];
         let in_environment = Settings {
+            program: &PROGRAM,
             real: Some("/usr/bin/other".into()),
             profile: Profile::Spec,
             mode: Mode::Enforce,

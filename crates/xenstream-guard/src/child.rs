@@ -1,4 +1,4 @@
-//! The real helper as a child, with a relay beside it.
+//! The real program as a child, with a relay beside it.
 
 use std::fs;
 use std::io;
@@ -14,40 +14,43 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, raise};
-use xenstream::Relayed;
 
-use crate::arguments::Operation;
-use crate::error::Error;
+use crate::{Error, Operation};
 
-/// Signals that are meant for the real helper, though this process gets them.
+/// Signals that are meant for the real program, though this process gets them.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
 /// Those of them that ask it to end.
 const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// What came of the stream.
-pub(crate) enum End {
-    Relayed(Box<Relayed>),
-    /// The helper was asked to end by this signal, and did; the relay was not waited for.
+/// How the work beside the real program ended.
+#[derive(Debug)]
+pub enum End<T> {
+    /// It was done, with this result.
+    Done(T),
+    /// The real program was asked to end by this signal, and did; the work was not waited for.
     Stopped(i32),
 }
 
-enum Event {
+enum Event<T> {
     /// A signal came for us.
     Signal(i32),
-    Relayed(Box<Relayed>),
+    Done(T),
 }
 
-/// Runs the real helper and the relay, and comes back when both have ended. The relay is given a descriptor that is
-/// hung up when the helper has ended.
+/// Runs the real program and work beside it, and returns when both have ended. The work is given the number of the
+/// process, and a descriptor that is hung up when the process has ended.
 ///
-/// What a helper has saved is still passed on when it has ended, however long that takes; but not if it was asked to end,
-/// by libxl that breaks off a migration: it may do that because the receiver takes nothing any more.
-pub(crate) fn run(
+/// What a program has saved is still passed on when it has ended, however long that takes; but not if it was asked to end,
+/// by a toolstack that breaks off a migration: it may do that because the receiver takes nothing any more.
+///
+/// # Errors
+/// The real program or the work cannot be started.
+pub fn run<T: Send + 'static>(
     mut command: Command,
     operation: Operation,
-    relay: impl FnOnce(BorrowedFd<'_>) -> Relayed + Send + 'static,
-) -> Result<(ExitStatus, End), Error> {
+    work: impl FnOnce(u32, BorrowedFd<'_>) -> T + Send + 'static,
+) -> Result<(ExitStatus, End<T>), Error> {
     abort_on_panic();
     let (events, arrivals) = channel();
     let (stop, stopper) = io::pipe().map_err(Error::Beside)?;
@@ -58,9 +61,10 @@ pub(crate) fn run(
     let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
     // The child's end of the pipe is its own from now on.
     drop(command);
+    let pid = child.id();
     thread::spawn(move || {
         // When nobody listens any more, all is over.
-        let _ = events.send(Event::Relayed(Box::new(relay(stop.as_fd()))));
+        let _ = events.send(Event::Done(work(pid, stop.as_fd())));
     });
 
     let mut stopper = Some(stopper);
@@ -83,7 +87,7 @@ pub(crate) fn run(
             }
             // Nobody but us is left to be stopped.
             Event::Signal(signal) => die_of(signal),
-            Event::Relayed(relayed) => end = Some(End::Relayed(relayed)),
+            Event::Done(result) => end = Some(End::Done(result)),
         }
         match (status, end) {
             (Some(status), Some(end)) => return Ok((status, end)),
@@ -92,16 +96,17 @@ pub(crate) fn run(
     }
 }
 
-/// Ends as the real helper did; where that tells of no failure, by the signal that stopped it halfway, or else with this
+/// Ends as the real program did; where that tells of no failure, by the signal that stopped it halfway, or else with this
 /// exit status. Returns the exit status, if it did not die of a signal.
-pub(crate) fn end_as(status: ExitStatus, end: &End, otherwise: u8) -> u8 {
+#[must_use]
+pub fn end_as<T>(status: ExitStatus, end: &End<T>, otherwise: u8) -> u8 {
     if let Some(signal) = status.signal() {
-        // If there is to be a core of this, it is the real helper's.
+        // If there is to be a core of this, it is the real program's.
         let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         return die_as_told(signal);
     }
     match (status.code().map(u8::try_from), end) {
-        (Some(Ok(0)), End::Relayed(_)) => otherwise,
+        (Some(Ok(0)), End::Done(_)) => otherwise,
         (Some(Ok(0)), End::Stopped(signal)) => die_as_told(*signal),
         (Some(Ok(code)), _) => code,
         _ => u8::MAX,
@@ -123,9 +128,9 @@ fn abort_on_panic() {
     }));
 }
 
-fn watch_signals(events: Sender<Event>) -> io::Result<()> {
+fn watch_signals<T: Send + 'static>(events: Sender<Event<T>>) -> io::Result<()> {
     let ignored = ignored_signals();
-    // What is ignored is ignored by the real helper too, which inherits that; but Xen's wants SIGTERM in any case, and
+    // What is ignored is ignored by the real program too, which inherits that; but Xen's helper wants SIGTERM in any case, and
     // libxl sends it to helpers that it started with the signal blocked, as daemons with threads have it.
     let is_wanted = |signal: &&i32| **signal == SIGTERM || ignored >> (**signal - 1) & 1 == 0;
     // Of a child that ends while SIGCHLD is ignored nothing could be learnt.
