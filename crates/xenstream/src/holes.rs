@@ -8,6 +8,18 @@ use xenstream_core::wire::PAGE_SIZE;
 
 use crate::Error;
 
+/// A page of zeros.
+pub(crate) static ZEROS: [u8; PAGE_SIZE as usize] = [0; PAGE_SIZE as usize];
+
+/// Appends zeros, by copying them: `Vec::resize` stores one byte at a time unless it is optimised.
+pub(crate) fn append_zeros(bytes: &mut Vec<u8>, mut n: usize) {
+    while n > 0 {
+        let some = n.min(ZEROS.len());
+        bytes.extend_from_slice(&ZEROS[..some]);
+        n -= some;
+    }
+}
+
 /// Whether all bytes are zero.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<16>();

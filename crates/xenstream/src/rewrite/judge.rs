@@ -2,11 +2,9 @@
 
 use xenstream_core::Follows;
 
+use crate::holes::ZEROS;
 use crate::session::{Session, Stop};
 use crate::{Error, Options, Report};
-
-/// Zeros that are pushed at a time, where the verifier looks at them.
-static ZEROS: [u8; 4096] = [0; 4096];
 
 /// A verifier of an output. What takes a second walk is not looked at.
 pub(super) struct Judge {

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
-use crate::holes::is_zero;
+use crate::holes::{append_zeros, is_zero};
 use crate::rewrite::Output;
 use crate::rewrite::image::{Image, Stretch};
 use crate::rewrite::judge::Judge;
@@ -103,7 +103,7 @@ impl<'o> Sink<'o> {
             self.empty()?;
         } else {
             let zeros = mem::take(&mut self.hole) as usize;
-            self.buffer.resize(self.buffer.len() + zeros, 0);
+            append_zeros(&mut self.buffer, zeros);
         }
         if self.buffer.len() + bytes.len() > BUFFER {
             self.empty()?;
@@ -140,7 +140,7 @@ impl<'o> Sink<'o> {
             }
             let room = BUFFER - self.buffer.len();
             let some = usize::try_from(n).unwrap_or(room).min(room);
-            self.buffer.resize(self.buffer.len() + some, 0);
+            append_zeros(&mut self.buffer, some);
             n -= some as u64;
         }
         Ok(())

@@ -28,7 +28,11 @@ pub(crate) fn full(marker: [u8; 8], length: usize) -> Vec<u8> {
 /// Returns whether any part of it occurs.
 pub(crate) fn occurs(bytes: &[u8], marker: [u8; 8]) -> bool {
     let rotations: Vec<[u8; 8]> = (0..8).map(|n| std::array::from_fn(|i| marker[(i + n) % 8])).collect();
-    bytes.windows(8).any(|window| rotations.iter().any(|rotation| rotation == window))
+    // Most bytes are zero: only what may begin a rotation is compared.
+    let mut begins = [false; 256];
+    marker.into_iter().for_each(|byte| begins[usize::from(byte)] = true);
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| begins[usize::from(**byte)]);
+    starts.map(|(at, _)| &bytes[at..]).any(|rest| rotations.iter().any(|rotation| rest.starts_with(rotation)))
 }
 
 /// The planted streams: every kind of guest in every container.
