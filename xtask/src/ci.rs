@@ -24,6 +24,7 @@ const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
 const STEPS: &[Step] = &[
     step("formatting", &["fmt", "--all", "--check"]),
     step("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    step("features", &["xtask", "features"]),
     Step {
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
         ..step("rustdoc", &["doc", "--workspace", "--all-features", "--no-deps"])

@@ -11,6 +11,8 @@ mod dist;
 #[cfg(feature = "full")]
 mod docs;
 mod dropin;
+#[cfg(feature = "full")]
+mod features;
 mod fuzz;
 mod helper;
 mod peer;
@@ -51,6 +53,9 @@ enum Task {
     Docs(docs::Arguments),
     /// Compares xenstream under the name verify-stream-v2 with Xen's tool of that name.
     Dropin,
+    /// Checks each crate that has features with none of them, with each alone, and with all.
+    #[cfg(feature = "full")]
+    Features,
     /// Runs the fuzz targets.
     Fuzz(fuzz::Arguments),
     /// Puts xenstream-save-helper in front of Xen's own helper.
@@ -86,6 +91,8 @@ fn run(task: Task) -> Result<()> {
         #[cfg(feature = "full")]
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Dropin => dropin::run(),
+        #[cfg(feature = "full")]
+        Task::Features => features::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),

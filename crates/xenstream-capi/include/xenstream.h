@@ -76,7 +76,7 @@
 // Repair what is certain.
 #define XS_CONVERT_REPAIR (1 << 3)
 
-// Compress the output with zstd.
+// Compress the output with zstd, in a library with the feature `decompress`.
 #define XS_CONVERT_ZSTD (1 << 4)
 
 // Replace a file of the output's name.
@@ -634,8 +634,9 @@ int xs_violation_text(const xs_violation *violation,
 
 // Verifies the stream in a file, pipe or socket from its current offset, from which offsets in the report count.
 // The offset of a regular file does not move, and its page contents are not read. From a pipe or socket, nothing
-// after the end of the stream is consumed. Compressed images are decompressed on the fly; then the whole pipe is
-// read. Waits for bytes even if the descriptor is non-blocking.
+// after the end of the stream is consumed. A library with the feature `decompress` decompresses compressed images on
+// the fly, and then reads the whole pipe; others judge them as they are, and they are in no known format. Waits for
+// bytes even if the descriptor is non-blocking.
 //
 // `fd` stays open. `policy` may be null, for XS_PROFILE_HARDENED. `report` may be null. `*report` is written
 // whatever is returned, except for null and misaligned pointers.

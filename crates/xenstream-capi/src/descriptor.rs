@@ -56,8 +56,9 @@ impl xs_report {
 
 /// Verifies the stream in a file, pipe or socket from its current offset, from which offsets in the report count.
 /// The offset of a regular file does not move, and its page contents are not read. From a pipe or socket, nothing
-/// after the end of the stream is consumed. Compressed images are decompressed on the fly; then the whole pipe is
-/// read. Waits for bytes even if the descriptor is non-blocking.
+/// after the end of the stream is consumed. A library with the feature `decompress` decompresses compressed images on
+/// the fly, and then reads the whole pipe; others judge them as they are, and they are in no known format. Waits for
+/// bytes even if the descriptor is non-blocking.
 ///
 /// `fd` stays open. `policy` may be null, for XS_PROFILE_HARDENED. `report` may be null. `*report` is written
 /// whatever is returned, except for null and misaligned pointers.

@@ -28,7 +28,7 @@ pub const XS_CONVERT_COMPACT: u32 = 1 << 1;
 pub const XS_CONVERT_NORMALISE: u32 = 1 << 2;
 /// Repair what is certain.
 pub const XS_CONVERT_REPAIR: u32 = 1 << 3;
-/// Compress the output with zstd.
+/// Compress the output with zstd, in a library with the feature `decompress`.
 pub const XS_CONVERT_ZSTD: u32 = 1 << 4;
 /// Replace a file of the output's name.
 pub const XS_CONVERT_OVERWRITE: u32 = 1 << 5;
@@ -222,16 +222,20 @@ unsafe fn wish(conversion: *const xs_conversion) -> Result<Wish, xs_status> {
             losses.push(name.parse::<Loss>().map_err(|_| xs_status::ErrorName)?);
         }
     }
+    if has(XS_CONVERT_ZSTD) && !cfg!(feature = "decompress") {
+        return Err(xs_status::ErrorArgument);
+    }
     let convert = Convert::default()
         .with_plain(has(XS_CONVERT_PLAIN))
         .with_compact(has(XS_CONVERT_COMPACT))
         .with_normalise(has(XS_CONVERT_NORMALISE))
         .with_repair(has(XS_CONVERT_REPAIR))
-        .with_zstd(has(XS_CONVERT_ZSTD))
         .with_checkpoint((asked.checkpoint > 0).then_some(asked.checkpoint))
         .with_container(container)
         .with_config((!asked.config.is_null()).then(|| config.to_vec()))
         .with_lossy(&losses);
+    #[cfg(feature = "decompress")]
+    let convert = convert.with_zstd(has(XS_CONVERT_ZSTD));
     let listener = Listener { function: asked.on_change, context: asked.context };
     Ok(Wish { convert, overwrite: has(XS_CONVERT_OVERWRITE), listener })
 }

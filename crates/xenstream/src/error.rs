@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use xenstream_core::ByteSize;
 
-use crate::source::compressed::Compression;
+use crate::source::compression::Compression;
 
 /// The reason why there is no verdict. It is never a fault of the stream, which is a
 /// [`Violation`](xenstream_core::Violation).

@@ -1,17 +1,23 @@
 //! Files that have holes where there are zeros.
 
+#[cfg(feature = "extract")]
 use std::fs::File;
+#[cfg(feature = "extract")]
 use std::io;
+#[cfg(feature = "extract")]
 use std::os::unix::fs::FileExt;
 
 use xenstream_core::wire::PAGE_SIZE;
 
+#[cfg(feature = "extract")]
 use crate::Error;
 
 /// A page of zeros.
+#[cfg(feature = "rewrite")]
 pub(crate) static ZEROS: [u8; PAGE_SIZE as usize] = [0; PAGE_SIZE as usize];
 
 /// Appends zeros, by copying them: `Vec::resize` stores one byte at a time unless it is optimised.
+#[cfg(feature = "rewrite")]
 pub(crate) fn append_zeros(bytes: &mut Vec<u8>, mut n: usize) {
     while n > 0 {
         let some = n.min(ZEROS.len());
@@ -27,6 +33,7 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Writes bytes to a new file, but for pages of zeros.
+#[cfg(feature = "extract")]
 pub(crate) fn write_with_holes(file: &File, bytes: &[u8], at: u64) -> Result<(), Error> {
     let first = usize::try_from(PAGE_SIZE - at % PAGE_SIZE).unwrap_or(usize::MAX).min(bytes.len());
     let (first, rest) = bytes.split_at(first);

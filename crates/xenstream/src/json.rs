@@ -28,7 +28,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -97,7 +96,7 @@ impl<'a> Line<'a> {
     /// The same, for a borrowed report or error.
     #[must_use]
     pub fn of(path: &'a Path, result: Result<&Report, &Error>, profile: Profile) -> Line<'a> {
-        let bytes = path.as_os_str().as_bytes();
+        let bytes = path.as_os_str().as_encoded_bytes();
         let report = result.ok();
         Line {
             path: path.to_string_lossy().into_owned(),

@@ -6,7 +6,7 @@ use xenstream_core::wire::PAGE_SIZE;
 use xenstream_core::{DomainType, Header, Level, Observer, PageBatch, Pfns, Policy, Record, Violation};
 
 use crate::Options;
-use crate::config::hvm::Settings;
+use crate::config::Settings;
 use crate::config::{Collector, Domain, Judgement};
 use crate::guest::Portrait;
 use crate::pv_walk::roots::Roots;

@@ -2,7 +2,11 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
+#[cfg(any(feature = "extract", feature = "rewrite"))]
+use std::os::fd::BorrowedFd;
 use std::os::fd::{AsFd, AsRawFd};
+#[cfg(any(feature = "extract", feature = "rewrite"))]
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +80,7 @@ impl NewFile {
     }
 
     /// Returns the directory that the file will be in.
+    #[cfg(feature = "extract")]
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -128,12 +133,20 @@ fn existing(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::AlreadyExists { Error::Exists } else { Error::Create(error) }
 }
 
+/// Whether the output is another file than the input, whatever it is called.
+#[cfg(any(feature = "extract", feature = "rewrite"))]
+pub(crate) fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
+    let input = rustix::fs::fstat(input).map_err(|error| Error::Inspect(error.into()))?;
+    match fs::metadata(output) {
+        Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn named_temporary_files_work_like_unnamed_ones() {

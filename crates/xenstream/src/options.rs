@@ -1,6 +1,6 @@
 //! Options of a verification.
 
-use xenstream_core::{Format, Limit, Policy, Profile};
+use xenstream_core::{Format, Policy};
 
 /// Options of a verification: the format of the input, and how strict to be.
 ///
@@ -18,7 +18,7 @@ pub struct Options {
     /// Levels and limits.
     pub policy: Policy,
     /// Whether limits are taken from the image's own configuration, if that makes them stricter: the highest pfn, from the
-    /// amount of memory, under [`Profile::Hardened`]; and the number of vcpus, also under [`Profile::Restore`], since every
+    /// amount of memory, under [`Profile::Hardened`](crate::Profile::Hardened); and the number of vcpus, also under [`Profile::Restore`](crate::Profile::Restore), since every
     /// released Xen uses it. A limit that was [set by hand](Policy::is_limited) is not changed.
     pub derive_limits: bool,
     /// Whether compressed input is decompressed. If not, it is judged as it is, and is in no known format. Turn this off if the
@@ -53,15 +53,6 @@ impl Options {
     pub const fn with_decompression(mut self, decompress: bool) -> Options {
         self.decompress = decompress;
         self
-    }
-
-    /// Returns whether this limit is derived from the configuration.
-    pub(crate) fn derives(&self, limit: Limit) -> bool {
-        let in_profile = match (limit, self.policy.profile()) {
-            (_, Profile::Hardened) | (Limit::Vcpus, Profile::Restore) => true,
-            (_, Profile::Spec | Profile::Restore) => false,
-        };
-        in_profile && self.derive_limits && !self.policy.is_limited(limit)
     }
 }
 

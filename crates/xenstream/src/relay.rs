@@ -10,8 +10,9 @@
 //! possible, all but the last byte: a decision that a layer makes at their end comes before that byte is written. The output
 //! is always a prefix of the input. Nothing after the end of the stream is consumed from the input.
 //!
-//! A stream in zstd frames is passed on unchanged, and [its decompressed contents](compressed) are judged.
+//! A stream in zstd frames is passed on unchanged, and its decompressed contents are judged.
 
+#[cfg(feature = "decompress")]
 mod compressed;
 mod descriptors;
 
@@ -20,11 +21,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use xenstream_core::Observer;
 
+#[cfg(feature = "decompress")]
+use crate::Compression;
 use crate::relay::descriptors::Descriptors;
 use crate::session::{Session, Stop};
 use crate::source::file::overfull;
 use crate::source::stream::{HEAD, WINDOW, WORTH_SPLICING};
-use crate::{Compression, Error, Options, Report};
+use crate::{Error, Options, Report};
 
 /// The result of a relay.
 #[derive(Debug)]
@@ -167,13 +170,16 @@ fn run(ends: &mut dyn Ends, options: &Options, observer: Option<&mut dyn Observe
 fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Result<(), Stop> {
     session.comes_in_order();
     let mut window = vec![0; WINDOW];
-    let start = take_start(ends, &mut window[..compressed::FRAME_MIN], session, *passed)?;
-    if let Some(Compression::Zstd) = session.recognise(start) {
-        return compressed::drive(ends, session, start, passed);
+    #[cfg(feature = "decompress")]
+    {
+        let start = take_start(ends, &mut window[..compressed::FRAME_MIN], session, *passed)?;
+        if let Some(Compression::Zstd) = session.recognise(start) {
+            return compressed::drive(ends, session, start, passed);
+        }
+        session.bytes_read += start.len() as u64;
+        judge(start, session)?;
+        write(ends, start, passed).map_err(|fault| fault.at(session.position(), *passed))?;
     }
-    session.bytes_read += start.len() as u64;
-    judge(start, session)?;
-    write(ends, start, passed).map_err(|fault| fault.at(session.position(), *passed))?;
     while !session.is_ended() {
         let need = session.need();
         if need.skippable >= WORTH_SPLICING && ends.moves() {
@@ -204,6 +210,7 @@ fn drive(ends: &mut dyn Ends, session: &mut Session<'_>, passed: &mut u64) -> Re
 }
 
 /// Waits for the first bytes of the input, enough to detect compression.
+#[cfg(feature = "decompress")]
 fn take_start<'w>(
     ends: &mut dyn Ends,
     window: &'w mut [u8],

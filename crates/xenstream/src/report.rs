@@ -8,7 +8,7 @@ use xenstream_core::{Format, Guest, Limit, Profile, Rule, Summary, Target, Viola
 
 use crate::guest::GuestDescription;
 use crate::hint::Hint;
-use crate::source::compressed::Compression;
+use crate::source::compression::Compression;
 
 /// The result of verifying one image.
 #[derive(Clone, Debug)]

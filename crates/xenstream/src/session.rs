@@ -1,18 +1,18 @@
 //! One verification under way: the verifier, who listens to it, and what is counted for the report.
 
 use std::cell::RefCell;
-use std::time::Instant;
 
 use xenstream_core::wire::xl;
 use xenstream_core::{Follows, Guest, Level, Need, Observer, Rule, Summary, Verifier, Violation};
 
-use crate::config::hvm::Settings;
+use crate::clock::Stopwatch;
+use crate::config::Settings;
 use crate::hint::{self, Hint};
 use crate::inspect::tap::{self, Tap};
 use crate::listener::Listener;
 use crate::pv_walk::{self, roots};
 use crate::report::{DerivedLimit, Report, Verdict};
-use crate::source::compressed::Compression;
+use crate::source::compression::Compression;
 use crate::{Error, Options};
 
 /// Why a source stops before the end of its input.
@@ -41,7 +41,7 @@ pub(crate) struct Session<'o> {
     /// Who wants to see the bytes that pass.
     tap: Option<&'o RefCell<Tap>>,
     derived_limits: Vec<DerivedLimit>,
-    started: Instant,
+    started: Stopwatch,
     /// The first bytes, as many as the longest magic has.
     first: [u8; FIRST],
     first_length: usize,
@@ -66,7 +66,7 @@ impl<'o> Session<'o> {
             options: options.clone(),
             tap: None,
             derived_limits: Vec::new(),
-            started: Instant::now(),
+            started: Stopwatch::start(),
             first: [0; FIRST],
             first_length: 0,
             hint: None,
@@ -102,6 +102,7 @@ impl<'o> Session<'o> {
     }
 
     /// Returns the compression of the input, detected from its first bytes, if it is to be decompressed.
+    #[cfg(feature = "decompress")]
     pub(crate) fn recognise(&self, start: &[u8]) -> Option<Compression> {
         if self.options.decompress { Compression::recognise(start) } else { None }
     }
@@ -241,13 +242,15 @@ impl<'o> Session<'o> {
             (None, _) => Verdict::Valid,
         };
         let policy = &self.options.policy;
-        let unchecked = if self.is_walked || self.verifier.summary().guest != Some(Guest::Pv) {
+        let mut unchecked = if self.is_walked || self.verifier.summary().guest != Some(Guest::Pv) {
             Vec::new()
         } else {
             let done = |rule: &Rule| self.listener.roots.is_done() && roots::RULES.contains(rule);
             let unchecked = pv_walk::RULES.into_iter().filter(|rule| !done(rule));
-            unchecked.filter(|rule| policy.level(*rule) != Level::Allow).collect()
+            unchecked.collect()
         };
+        unchecked.extend(self.listener.config.unchecked());
+        unchecked.retain(|rule| policy.level(*rule) != Level::Allow);
         let hint = match &verdict {
             Verdict::Invalid(violation) | Verdict::Unjudged(violation)
                 if hint::is_of_the_start(violation) =>

@@ -1,8 +1,11 @@
 //! The entry points of verification.
 
+#[cfg(feature = "fs")]
 use std::fs::File;
 use std::io::Read;
+#[cfg(feature = "fs")]
 use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(feature = "fs")]
 use std::path::Path;
 
 use xenstream_core::Observer;
@@ -16,9 +19,11 @@ use crate::{Error, Options, Report};
 #[non_exhaustive]
 pub enum Input<'a> {
     /// A file, by name: a regular file, a block device, a FIFO, or anything else that can be opened.
+    #[cfg(feature = "fs")]
     Path(&'a Path),
     /// An open descriptor, from its current offset, from which offsets in the report count. The offset of a regular file does
     /// not move. From a pipe or socket, no byte after the end of the stream is consumed.
+    #[cfg(feature = "fs")]
     Descriptor(BorrowedFd<'a>),
     /// A source that can be read at any offset.
     Positioned(&'a dyn ReadAt),
@@ -32,6 +37,7 @@ pub enum Input<'a> {
 ///
 /// # Errors
 /// If the file cannot be opened, read or decompressed. An invalid stream is not an error; the report says so.
+#[cfg(feature = "fs")]
 pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     run(Input::Path(path.as_ref()), options, None)
 }
@@ -40,6 +46,7 @@ pub fn verify_path(path: impl AsRef<Path>, options: &Options) -> Result<Report, 
 ///
 /// # Errors
 /// If the descriptor cannot be read, or its data cannot be decompressed.
+#[cfg(feature = "fs")]
 pub fn verify_fd(fd: impl AsFd, options: &Options) -> Result<Report, Error> {
     run(Input::Descriptor(fd.as_fd()), options, None)
 }
@@ -99,7 +106,9 @@ fn run(
 /// Feeds a session from an input.
 pub(crate) fn drive(input: &mut Input<'_>, session: &mut Session<'_>) -> Result<(), Stop> {
     match input {
+        #[cfg(feature = "fs")]
         Input::Path(path) => path_outcome(path, session),
+        #[cfg(feature = "fs")]
         Input::Descriptor(fd) => descriptor_outcome(*fd, false, session),
         Input::Positioned(file) => file::drive(*file, session),
         Input::Reader(reader) => stream::drive(&mut stream::Reader(*reader), session),
@@ -107,11 +116,13 @@ pub(crate) fn drive(input: &mut Input<'_>, session: &mut Session<'_>) -> Result<
     }
 }
 
+#[cfg(feature = "fs")]
 fn path_outcome(path: &Path, session: &mut Session<'_>) -> Result<(), Stop> {
     let file = File::open(path).map_err(Error::Open)?;
     descriptor_outcome(file.as_fd(), true, session)
 }
 
+#[cfg(feature = "fs")]
 fn descriptor_outcome(fd: BorrowedFd<'_>, is_ours: bool, session: &mut Session<'_>) -> Result<(), Stop> {
     let Some(file) = file::Descriptor::new(fd)? else {
         return stream::drive(&mut stream::Descriptor::new(fd)?, session);

@@ -33,8 +33,9 @@ impl Build {
         let programs = CRATES.iter().filter(|name| **name != LIBRARY).flat_map(|name| ["--package", name]);
         build.cargo(&compiler, ["build", "--bins"].into_iter().chain(programs))?;
         // Cargo optimises a library across crates only where no other crate is to use it.
-        let library = ["rustc", "--package", LIBRARY, "--lib", "--crate-type", "staticlib,cdylib"];
-        build.cargo(&compiler, library.into_iter())?;
+        let library = ["rustc", "--package", LIBRARY, "--features", "decompress", "--lib"];
+        let library = library.into_iter().chain(["--crate-type", "staticlib,cdylib"]);
+        build.cargo(&compiler, library)?;
         Ok(build)
     }
 

@@ -123,6 +123,11 @@ fn read_errors_are_not_verdicts() {
         assert_eq!((status, report.os_error), (xs_status::ErrorInput, number), "{}", message(&report));
         assert!(report.violation.rule.is_null() && !message(&report).is_empty());
     }
+}
+
+#[test]
+#[cfg(feature = "decompress")]
+fn damaged_compressed_input_is_not_judged() {
     let mut torn = b"\x1F\x8B\x08".to_vec();
     torn.resize(100, 0xFF);
     let torn = file(&torn, 0);

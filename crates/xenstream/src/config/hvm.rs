@@ -3,16 +3,7 @@
 use serde::Deserialize;
 use xenstream_core::wire::libxl::{EMULATOR_QEMU, EMULATOR_TRADITIONAL};
 
-/// What is known of an HVM guest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// Features of Viridian, as libxl of 4.14 and that of later releases read the configuration.
-    pub(crate) viridian: Option<[u64; 2]>,
-    /// The `emulator_id` of the device model.
-    pub(crate) emulator: Option<u32>,
-    /// Pages of memory that the guest is to have.
-    pub(crate) memory: Option<u64>,
-}
+use crate::config::Settings;
 
 #[derive(Deserialize)]
 struct Config {

@@ -86,6 +86,7 @@ pub(crate) struct Holes {
 
 impl Holes {
     /// The holes of what can be read at any place.
+    #[cfg(feature = "diff")]
     pub(crate) fn of(file: &dyn ReadAt) -> Holes {
         match file.in_system() {
             Some((fd, start)) => Holes::of_file(fd, start),

@@ -46,8 +46,10 @@ use self::pages::Pages;
 use self::spool::Spool;
 use self::state::State;
 use crate::inspect::tap::Tap;
-use crate::rewrite::open::distinct;
+use crate::new_file::distinct;
 use crate::session::{Session, Stop};
+#[cfg(feature = "decompress")]
+use crate::source::compressed;
 use crate::source::file::{self, ReadAt};
 use crate::{Error, Input, NewFile, Options, Report, verify};
 
@@ -249,7 +251,8 @@ impl Wish<'_> {
 
     /// Extracts from a file whose page contents are read once it is known which ones count.
     fn extract_file(&self, file: &dyn ReadAt) -> Result<Extracted, Error> {
-        if self.options.decompress && file::compression(file, &[])?.is_some() {
+        #[cfg(feature = "decompress")]
+        if self.options.decompress && compressed::compression(file, &[])?.is_some() {
             return self.extract_stream(Input::Positioned(file));
         }
         let new = NewFile::create(self.output, self.what.overwrite)?;

@@ -4,7 +4,7 @@ use xenstream_core::Format;
 use xenstream_core::wire::{MAGICS, libxl};
 
 use crate::hint::Hint;
-use crate::source::compressed::Compression;
+use crate::source::compression::Compression;
 
 /// What text is called.
 pub(super) const TEXT: &str = "text";

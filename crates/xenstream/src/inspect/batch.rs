@@ -1,8 +1,10 @@
 //! The pages of PAGE_DATA records, counted.
 
+#[cfg(feature = "json")]
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
+#[cfg(feature = "json")]
 use serde::{Serialize, Serializer};
 use xenstream_core::Pfns;
 use xenstream_core::wire::libxc::page;
@@ -93,6 +95,7 @@ impl Display for Batch {
     }
 }
 
+#[cfg(feature = "json")]
 impl Serialize for Batch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
+#[cfg(feature = "json")]
 use serde::ser::SerializeMap;
+#[cfg(feature = "json")]
 use serde::{Serialize, Serializer};
 use xenstream_core::wire::layout::Show;
 
@@ -16,8 +18,8 @@ const SHOWN: usize = 16;
 
 /// What is in a record, a header, or an entry of HVM_CONTEXT. `Display` is one line of bounded length in ASCII that
 /// cannot steer a terminal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum Content {
     /// There is nothing in it, nothing that is decoded, or too little of it to be decoded.
@@ -112,6 +114,7 @@ impl Values {
 }
 
 /// A key and what is known of its value: for a number also its name or the names of its bits.
+#[cfg(feature = "json")]
 fn entries<M: SerializeMap>(map: &mut M, values: &[Value]) -> Result<(), M::Error> {
     for Value { name, datum, .. } in values {
         match datum {
@@ -142,8 +145,10 @@ fn entries<M: SerializeMap>(map: &mut M, values: &[Value]) -> Result<(), M::Erro
 }
 
 /// Values as an object.
+#[cfg(feature = "json")]
 struct Object<'a>(&'a [Value]);
 
+#[cfg(feature = "json")]
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -152,6 +157,7 @@ impl Serialize for Object<'_> {
     }
 }
 
+#[cfg(feature = "json")]
 impl Serialize for Values {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

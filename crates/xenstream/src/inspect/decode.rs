@@ -52,6 +52,7 @@ pub(super) fn has_content(record: &Record) -> bool {
 pub(super) fn content(record: &Record, body: &Body, order: Order) -> Content {
     let bytes = &body.start[..];
     match record.layer {
+        #[cfg(feature = "config")]
         Layer::Xl | Layer::Libvirt => configuration(record, bytes).unwrap_or_default(),
         _ if config::is_metadata(record) => {
             let metadata = Text::cut(bytes, record.body_length);
@@ -61,6 +62,7 @@ pub(super) fn content(record: &Record, body: &Body, order: Order) -> Content {
     }
 }
 
+#[cfg(feature = "config")]
 fn configuration(record: &Record, text: &[u8]) -> Option<Content> {
     let text = text.strip_suffix(&[0]).unwrap_or(text);
     let domain = match record.layer {

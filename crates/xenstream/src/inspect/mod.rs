@@ -28,10 +28,13 @@ mod text;
 mod view;
 
 use std::cell::RefCell;
+#[cfg(feature = "fs")]
 use std::fs::File;
+#[cfg(feature = "fs")]
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::session::Session;
+#[cfg(feature = "fs")]
 use crate::source::file::Descriptor;
 use crate::{Error, Input, Options, Report, verify};
 pub use batch::Batch;
@@ -106,16 +109,19 @@ pub struct Inspection {
 /// ([`Error::ConsumerGone`]). Rows up to there have been told.
 pub fn inspect(input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     match input {
+        #[cfg(feature = "fs")]
         Input::Path(path) => {
             let file = File::open(path).map_err(Error::Open)?;
             inspect_descriptor(file.as_fd(), true, options, sink)
         }
+        #[cfg(feature = "fs")]
         Input::Descriptor(fd) => inspect_descriptor(fd, false, options, sink),
         input => inspect_input(input, options, sink),
     }
 }
 
 /// What can be read at any place is read again for the view.
+#[cfg(feature = "fs")]
 fn inspect_descriptor(
     fd: BorrowedFd<'_>,
     is_ours: bool,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "json")]
 use serde::{Serialize, Serializer};
 use xenstream_core::wire::types;
 use xenstream_core::{Layer, TypeLabel};
@@ -9,21 +10,22 @@ use xenstream_core::{Layer, TypeLabel};
 use crate::inspect::Content;
 
 /// A record, a header, or an entry of HVM_CONTEXT: where it is and what kind of thing, before anything in it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(Serialize))]
 #[non_exhaustive]
 pub struct Head {
     /// Absolute offset of the first byte.
     pub offset: u64,
     /// The layer.
-    #[serde(serialize_with = "layer_name")]
+    #[cfg_attr(feature = "json", serde(serialize_with = "layer_name"))]
     pub layer: Layer,
     /// How deep the layer is nested: 0 for the outermost that this input has.
     pub depth: u8,
     /// Counts from 0 in its layer, in its chain for an entry of HVM_CONTEXT; headers have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "Option::is_none"))]
     pub index: Option<u64>,
     /// The type.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "json", serde(rename = "type"))]
     pub kind: Kind,
     /// Bytes in the body; of a header, all its bytes.
     pub body_length: u64,
@@ -70,6 +72,7 @@ impl fmt::Display for Kind {
     }
 }
 
+#[cfg(feature = "json")]
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -77,21 +80,22 @@ impl Serialize for Kind {
 }
 
 /// What is in a record, a header, or an entry of HVM_CONTEXT.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(Serialize))]
 #[non_exhaustive]
 pub struct Row {
     /// Where it is, and of what type; of a run, the first record's place and all records' bytes.
-    #[serde(flatten)]
+    #[cfg_attr(feature = "json", serde(flatten))]
     pub head: Head,
     /// Index of the last record of a [run](crate::inspect::Fold).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "Option::is_none"))]
     pub last_index: Option<u64>,
     /// The stream ended inside it, by a broken rule or otherwise; what was seen of it is decoded all the same. Of
     /// HVM_CONTEXT, whose row stands in front of its entries, the last of these tells.
-    #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "is_false"))]
     pub torn: bool,
     /// What is in it.
-    #[serde(skip_serializing_if = "Content::is_nothing")]
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "Content::is_nothing"))]
     pub content: Content,
 }
 
@@ -118,10 +122,12 @@ impl fmt::Display for Row {
     }
 }
 
+#[cfg(feature = "json")]
 fn layer_name<S: Serializer>(layer: &Layer, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(layer.name())
 }
 
+#[cfg(feature = "json")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "json")]
 use serde::{Serialize, Serializer};
 
 /// A string that a guest or its tools chose, as bytes, since it need not be one. Long ones are cut.
@@ -50,6 +51,7 @@ impl fmt::Display for Text {
     }
 }
 
+#[cfg(feature = "json")]
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let left_out = LeftOut(self.length - self.bytes.len() as u64);

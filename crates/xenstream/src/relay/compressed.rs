@@ -11,7 +11,8 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 use crate::Error;
 use crate::relay::{Ends, Fault, write};
 use crate::session::{Session, Stop};
-use crate::source::compressed::{Compression, WINDOW_LOG_MAX, judge};
+use crate::source::compressed::{WINDOW_LOG_MAX, judge};
+use crate::source::compression::Compression;
 use crate::source::file::overfull;
 use crate::source::stream::WINDOW;
 

@@ -1,11 +1,14 @@
 //! Where a stream that is rewritten comes from: bytes in order.
 
+#[cfg(feature = "decompress")]
 use std::io::{self, Read};
 
 use crate::Error;
 use crate::source::ahead::{fill, read_at};
-use crate::source::compressed::{Compression, Decompressor};
-use crate::source::file::{Cursor, ReadAt, compression, overfull};
+#[cfg(feature = "decompress")]
+use crate::source::compressed::{Cursor, Decompressor, compression};
+use crate::source::compression::Compression;
+use crate::source::file::{ReadAt, overfull};
 use crate::source::stream::{Stream, WORTH_SPLICING};
 
 /// Bytes in order.
@@ -43,6 +46,7 @@ impl<'f> File<'f> {
     }
 
     /// The bytes of the file decompressed, if they are compressed.
+    #[cfg(feature = "decompress")]
     pub(crate) fn decompressed(&self, decompress: bool) -> Result<Option<Decompressor<'f>>, Error> {
         match if decompress { compression(self.file, &[])? } else { None } {
             Some(compression) => Decompressor::new(compression, Cursor::new(self.file)).map(Some),
@@ -96,6 +100,7 @@ impl<'s> Live<'s> {
     }
 
     /// How what it begins with is compressed.
+    #[cfg(feature = "decompress")]
     pub(crate) fn recognise(&self) -> Option<Compression> {
         Compression::recognise(&self.ahead)
     }
@@ -140,6 +145,7 @@ impl Bytes for Live<'_> {
     }
 }
 
+#[cfg(feature = "decompress")]
 impl Read for Live<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         Bytes::read(self, bytes).map_err(|error| match error {
@@ -149,6 +155,7 @@ impl Read for Live<'_> {
     }
 }
 
+#[cfg(feature = "decompress")]
 impl Bytes for Decompressor<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         Decompressor::read(self, bytes)

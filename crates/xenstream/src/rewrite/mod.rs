@@ -31,8 +31,10 @@ mod survey;
 mod target;
 pub(crate) mod write;
 
+#[cfg(feature = "fs")]
 use std::fs;
 use std::io::Write;
+#[cfg(feature = "fs")]
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -55,6 +57,7 @@ use crate::{Compression, Error, Input, Options, Report, Verdict, verify};
 pub enum Output<'a> {
     /// A new file of this name. It appears when it is whole, and has holes where there are zeros. The input is never
     /// overwritten, another file only if that is asked for.
+    #[cfg(feature = "fs")]
     Path {
         /// The name.
         path: &'a Path,
@@ -70,6 +73,7 @@ impl<'a> Output<'a> {
     /// The name of the file, if it is one.
     pub(crate) fn path(&self) -> Option<&'a Path> {
         match self {
+            #[cfg(feature = "fs")]
             Output::Path { path, .. } => Some(path),
             Output::Writer(_) => None,
         }
@@ -98,6 +102,7 @@ pub struct Convert {
     /// proves wrong.
     pub repair: bool,
     /// Compress the output with zstd.
+    #[cfg(feature = "decompress")]
     pub zstd: bool,
     /// What the conversion may cost the guest.
     pub lossy: Vec<Loss>,
@@ -156,6 +161,7 @@ impl Convert {
     }
 
     /// The same, compressing the output or not.
+    #[cfg(feature = "decompress")]
     #[must_use]
     pub fn with_zstd(mut self, zstd: bool) -> Convert {
         self.zstd = zstd;
@@ -212,6 +218,7 @@ pub fn convert(
 ) -> Result<Converted, Error> {
     let path = output.path();
     // It would be a pity to find out at the end.
+    #[cfg(feature = "fs")]
     if let Output::Path { path, overwrite: false } = output
         && fs::symlink_metadata(path).is_ok()
     {
@@ -279,7 +286,7 @@ fn finish(
         refusals(&judged, &mut log);
         return Ok(converted(report, log, Some(judged), None));
     }
-    let bytes = if what.dry_run { None } else { Some(write_out(&image, output, &judging, what.zstd)?) };
+    let bytes = if what.dry_run { None } else { Some(write_out(&image, output, &judging, what)?) };
     Ok(converted(report, log, Some(judged), bytes))
 }
 
@@ -400,14 +407,25 @@ fn fact_of(violation: &Violation, target: Option<Target>) -> Option<Fact> {
 }
 
 /// Writes what was judged, and for a file that is not compressed judges it once more as it was written.
-fn write_out(image: &Image<'_>, output: Output<'_>, judging: &Options, zstd: bool) -> Result<u64, Error> {
+fn write_out(
+    image: &Image<'_>,
+    output: Output<'_>,
+    #[cfg_attr(not(feature = "fs"), expect(unused_variables, reason = "only a file is read again"))] judging: &Options,
+    #[cfg_attr(not(feature = "decompress"), expect(unused_variables, reason = "only zstd is asked for"))]
+    what: &Convert,
+) -> Result<u64, Error> {
     deliver(output, |out| {
-        let bytes = if zstd { out.compressed(image)? } else { out.image(image)? };
-        match out.as_file().filter(|_| !zstd) {
-            Some(file) if !verify(Input::Descriptor(file.as_fd()), judging, &mut ())?.is_valid() => {
-                Err(Error::Changed)
-            }
-            _ => Ok((bytes, true)),
+        #[cfg(feature = "decompress")]
+        if what.zstd {
+            return Ok((out.compressed(image)?, true));
         }
+        let bytes = out.image(image)?;
+        #[cfg(feature = "fs")]
+        if let Some(file) = out.as_file()
+            && !verify(Input::Descriptor(file.as_fd()), judging, &mut ())?.is_valid()
+        {
+            return Err(Error::Changed);
+        }
+        Ok((bytes, true))
     })
 }

@@ -1,13 +1,21 @@
 //! Opens what is to be rewritten: something that is read at any place, or bytes in order.
 
+#[cfg(feature = "fs")]
 use std::fs;
+#[cfg(feature = "fs")]
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::rewrite::input::{Bytes, File, Live};
+#[cfg(feature = "fs")]
+use crate::new_file::distinct;
+#[cfg(feature = "decompress")]
+use crate::rewrite::input::File;
+use crate::rewrite::input::{Bytes, Live};
+#[cfg(feature = "decompress")]
 use crate::source::compressed::Decompressor;
-use crate::source::file::{self, ReadAt};
+#[cfg(feature = "fs")]
+use crate::source::file;
+use crate::source::file::ReadAt;
 use crate::source::stream;
 use crate::{Error, Input, Options};
 
@@ -26,11 +34,16 @@ pub(crate) fn open<R>(
     options: &Options,
     rewrite: impl FnOnce(Opened<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
+    // Without files of the system an output is never its own input.
+    #[cfg(not(feature = "fs"))]
+    let _ = output;
     match input {
+        #[cfg(feature = "fs")]
         Input::Path(path) => {
             let file = fs::File::open(path).map_err(Error::Open)?;
             from_descriptor(file.as_fd(), true, output, options, rewrite)
         }
+        #[cfg(feature = "fs")]
         Input::Descriptor(fd) => from_descriptor(fd, false, output, options, rewrite),
         Input::Positioned(file) => from_file(file, options, rewrite),
         Input::Reader(reader) => from_stream(&mut stream::Reader(reader), options, rewrite),
@@ -38,6 +51,7 @@ pub(crate) fn open<R>(
     }
 }
 
+#[cfg(feature = "fs")]
 fn from_descriptor<R>(
     fd: BorrowedFd<'_>,
     is_ours: bool,
@@ -62,10 +76,13 @@ fn from_file<R>(
     options: &Options,
     rewrite: impl FnOnce(Opened<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
-    match File::new(file)?.decompressed(options.decompress)? {
-        Some(mut decompressed) => rewrite(Opened::InOrder(&mut decompressed)),
-        None => rewrite(Opened::At(file)),
+    #[cfg(feature = "decompress")]
+    if let Some(mut decompressed) = File::new(file)?.decompressed(options.decompress)? {
+        return rewrite(Opened::InOrder(&mut decompressed));
     }
+    #[cfg(not(feature = "decompress"))]
+    let _ = options;
+    rewrite(Opened::At(file))
 }
 
 fn from_stream<R>(
@@ -74,19 +91,11 @@ fn from_stream<R>(
     rewrite: impl FnOnce(Opened<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
     let mut input = Live::new(stream)?;
-    match input.recognise() {
-        Some(compression) if options.decompress => {
-            rewrite(Opened::InOrder(&mut Decompressor::new(compression, input)?))
-        }
-        _ => rewrite(Opened::InOrder(&mut input)),
+    #[cfg(feature = "decompress")]
+    if let Some(compression) = input.recognise().filter(|_| options.decompress) {
+        return rewrite(Opened::InOrder(&mut Decompressor::new(compression, input)?));
     }
-}
-
-/// Whether the output is another file than the input, whatever it is called.
-pub(crate) fn distinct(input: BorrowedFd<'_>, output: &Path) -> Result<(), Error> {
-    let input = rustix::fs::fstat(input).map_err(|error| Error::Inspect(error.into()))?;
-    match fs::metadata(output) {
-        Ok(output) if (output.dev(), output.ino()) == (input.st_dev, input.st_ino) => Err(Error::SameFile),
-        _ => Ok(()),
-    }
+    #[cfg(not(feature = "decompress"))]
+    let _ = options;
+    rewrite(Opened::InOrder(&mut input))
 }

@@ -1,14 +1,19 @@
 //! An input that comes in order, kept so that it can be read at any place: in an unnamed file that has holes where the
-//! input has zeros.
+//! input has zeros, or in memory if there are no files.
 
+#[cfg(feature = "fs")]
 use std::fs::File;
 use std::io;
+#[cfg(feature = "fs")]
 use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(feature = "fs")]
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::rewrite::input::Bytes;
 use crate::rewrite::write::Sink;
+#[cfg(not(feature = "fs"))]
+use crate::rewrite::write::To;
 use crate::session::{Session, Stop};
 use crate::source::file::ReadAt;
 use crate::{Error, Options};
@@ -18,8 +23,23 @@ const WINDOW: usize = 64 << 10;
 
 /// What was kept.
 pub(crate) struct Spool {
-    file: File,
+    kept: Kept,
     size: u64,
+}
+
+#[cfg(feature = "fs")]
+type Kept = File;
+#[cfg(not(feature = "fs"))]
+type Kept = Vec<u8>;
+
+#[cfg(feature = "fs")]
+fn kept(directory: Option<&Path>) -> io::Result<File> {
+    directory.map_or_else(tempfile::tempfile, tempfile::tempfile_in)
+}
+
+#[cfg(not(feature = "fs"))]
+fn kept(_: Option<&Path>) -> io::Result<Vec<u8>> {
+    Ok(Vec::new())
 }
 
 /// Keeps a stream up to its end, in a directory. Of a stream that shares its descriptor with others only its own bytes
@@ -30,13 +50,13 @@ pub(crate) fn spool(
     directory: Option<&Path>,
     to_end: bool,
 ) -> Result<Spool, Error> {
-    let file = match directory {
-        Some(directory) => tempfile::tempfile_in(directory),
-        None => tempfile::tempfile(),
-    };
-    let file = file.map_err(Error::Create)?;
+    #[cfg_attr(feature = "fs", expect(unused_mut, reason = "a file is written through a shared reference"))]
+    let mut kept = kept(directory).map_err(Error::Create)?;
     let mut window = vec![0; WINDOW];
-    let mut out = Sink::file(&file);
+    #[cfg(feature = "fs")]
+    let mut out = Sink::file(&kept);
+    #[cfg(not(feature = "fs"))]
+    let mut out = Sink::new(To::Writer(&mut kept));
     let mut session = Session::new(options, None);
     let mut stopped = false;
     loop {
@@ -63,19 +83,20 @@ pub(crate) fn spool(
         }
     }
     let size = out.finish().map_err(|error| out.failure(error))?;
-    Ok(Spool { file, size })
+    Ok(Spool { kept, size })
 }
 
 impl ReadAt for Spool {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(bytes, offset)
+        self.kept.read_at(bytes, offset)
     }
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.size)
     }
 
+    #[cfg(feature = "fs")]
     fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
-        Some((self.file.as_fd(), 0))
+        Some((self.kept.as_fd(), 0))
     }
 }

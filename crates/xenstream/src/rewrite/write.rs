@@ -1,22 +1,25 @@
 //! Writes an output in order: into a file, which has holes where there are zeros and gets long stretches of the input from
 //! the system without their passing through here, or to anything that writes.
 
+#[cfg(feature = "fs")]
+mod copy;
+
+#[cfg(feature = "fs")]
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+#[cfg(feature = "fs")]
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::SeekFrom;
-use rustix::io::Errno;
-
+#[cfg(feature = "fs")]
+use crate::NewFile;
 use crate::holes::{append_zeros, is_zero};
 use crate::rewrite::Output;
 use crate::rewrite::image::{Image, Stretch};
 use crate::rewrite::judge::Judge;
 use crate::source::ahead::read_at;
 use crate::source::file::ReadAt;
-use crate::{Error, NewFile, Options, Report};
+use crate::{Error, Options, Report};
 
 /// Bytes of one read.
 const CHUNK: usize = 256 << 10;
@@ -28,6 +31,7 @@ const BUFFER: usize = 64 << 10;
 const HOLE: usize = 4096;
 
 /// Shorter stretches are read and written together with their neighbours.
+#[cfg(feature = "fs")]
 const WORTH_A_CALL: u64 = 64 << 10;
 
 /// Has an output written. A new file gets its name only if `write` says that it is complete.
@@ -36,6 +40,7 @@ pub(crate) fn deliver<R>(
     write: impl FnOnce(&mut Sink<'_>) -> Result<(R, bool), Error>,
 ) -> Result<R, Error> {
     match output {
+        #[cfg(feature = "fs")]
         Output::Path { path, overwrite } => {
             let new = NewFile::create(path, overwrite)?;
             let (result, is_complete) = write(&mut Sink::new(To::File(new.file())))?;
@@ -59,18 +64,20 @@ pub(crate) struct Sink<'o> {
     judge: Option<Judge>,
 }
 
-enum To<'o> {
+pub(crate) enum To<'o> {
     /// A new, empty file.
+    #[cfg(feature = "fs")]
     File(&'o File),
     Writer(&'o mut dyn Write),
 }
 
 impl<'o> Sink<'o> {
-    fn new(to: To<'o>) -> Sink<'o> {
+    pub(crate) fn new(to: To<'o>) -> Sink<'o> {
         Sink { to, buffer: Vec::with_capacity(BUFFER), written: 0, hole: 0, judge: None }
     }
 
     /// A file that is written in order.
+    #[cfg(feature = "fs")]
     pub(crate) fn file(file: &'o File) -> Sink<'o> {
         Sink::new(To::File(file))
     }
@@ -86,6 +93,7 @@ impl<'o> Sink<'o> {
     }
 
     /// The file that is written, if it is one.
+    #[cfg(feature = "fs")]
     pub(super) fn as_file(&self) -> Option<&'o File> {
         if let To::File(file) = self.to { Some(file) } else { None }
     }
@@ -130,6 +138,7 @@ impl<'o> Sink<'o> {
     }
 
     pub(crate) fn zeros(&mut self, mut n: u64) -> io::Result<()> {
+        #[cfg(feature = "fs")]
         if let To::File(_) = self.to {
             self.hole += n;
             return Ok(());
@@ -148,6 +157,7 @@ impl<'o> Sink<'o> {
 
     /// A waiting reader gets what there is.
     pub(crate) fn pass_on(&mut self) -> io::Result<()> {
+        #[cfg(feature = "fs")]
         if let To::File(_) = self.to {
             return Ok(());
         }
@@ -157,6 +167,7 @@ impl<'o> Sink<'o> {
     /// Writes what is left, and returns the size of the output.
     pub(crate) fn finish(&mut self) -> io::Result<u64> {
         self.flush()?;
+        #[cfg(feature = "fs")]
         if let To::File(file) = self.to {
             file.set_len(self.written)?;
         }
@@ -183,6 +194,7 @@ impl<'o> Sink<'o> {
             judge.push(bytes);
         }
         match &mut self.to {
+            #[cfg(feature = "fs")]
             To::File(file) => file.write_all_at(bytes, self.written)?,
             To::Writer(writer) => writer.write_all(bytes)?,
         }
@@ -192,14 +204,17 @@ impl<'o> Sink<'o> {
 
     /// Writes an image, which no verifier looks at here. Returns its size.
     pub(super) fn image(&mut self, image: &Image<'_>) -> Result<u64, Error> {
-        let source = image.input.in_system().and_then(|(fd, start)| Source::new(fd, start));
+        #[cfg(feature = "fs")]
+        let source = image.input.in_system().and_then(|(fd, start)| copy::Source::new(fd, start));
         let mut chunk = vec![0; CHUNK];
         for stretch in image.stretches() {
             match stretch {
                 Stretch::New(bytes) => self.write(bytes).map_err(|error| self.failure(error))?,
                 Stretch::Input(range) => {
                     let mut at = range.start;
+                    #[cfg(feature = "fs")]
                     let is_long = range.end - range.start >= WORTH_A_CALL;
+                    #[cfg(feature = "fs")]
                     if let (Some(source), To::File(_)) = (source.as_ref().filter(|_| is_long), &self.to) {
                         at = source.copy(at, range.end, self)?;
                     }
@@ -216,6 +231,7 @@ impl<'o> Sink<'o> {
     }
 
     /// The same, compressed with zstd. Returns how many bytes that took.
+    #[cfg(feature = "decompress")]
     pub(super) fn compressed(&mut self, image: &Image<'_>) -> Result<u64, Error> {
         let failed = |error| Error::of_output(0, error);
         let level = zstd::DEFAULT_COMPRESSION_LEVEL;
@@ -235,7 +251,11 @@ impl Write for Sink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.empty()?;
-        if let To::Writer(writer) = &mut self.to { writer.flush() } else { Ok(()) }
+        match &mut self.to {
+            #[cfg(feature = "fs")]
+            To::File(_) => Ok(()),
+            To::Writer(writer) => writer.flush(),
+        }
     }
 }
 
@@ -244,77 +264,5 @@ fn read(input: &dyn ReadAt, bytes: &mut [u8], offset: u64) -> Result<usize, Erro
     match read_at(input, bytes, offset)?.len() {
         0 => Err(Error::Read { offset, source: io::ErrorKind::UnexpectedEof.into() }),
         n => Ok(n),
-    }
-}
-
-/// A file of the system that bytes are taken from, with an offset of its own.
-struct Source {
-    file: File,
-    start: u64,
-}
-
-impl Source {
-    fn new(fd: BorrowedFd<'_>, start: u64) -> Option<Source> {
-        let file = File::open(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
-        Some(Source { file, start })
-    }
-
-    /// Copies from `at` on what the system copies, and passes over holes. Returns how far it came.
-    fn copy(&self, mut at: u64, end: u64, out: &mut Sink<'_>) -> Result<u64, Error> {
-        while at < end {
-            let from = self.start + at;
-            let data = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
-                Ok(data) => data.clamp(from, self.start + end),
-                Err(Errno::NXIO) => return Ok(at),
-                Err(_) => from,
-            };
-            out.zeros(data - from).map_err(|error| out.failure(error))?;
-            at = data - self.start;
-            let hole = rustix::fs::seek(&self.file, SeekFrom::Hole(data)).unwrap_or(u64::MAX);
-            let extent = hole.min(self.start + end).saturating_sub(data);
-            if extent < WORTH_A_CALL {
-                let mut bytes = vec![0; extent as usize];
-                let read = self.file.read_exact_at(&mut bytes, data);
-                read.map_err(|source| Error::Read { offset: at, source })?;
-                out.write(&bytes).map_err(|error| out.failure(error))?;
-                at += extent;
-                continue;
-            }
-            let copied = self.copy_extent(data, extent, out)?;
-            at += copied;
-            if copied < extent {
-                return Ok(at);
-            }
-        }
-        Ok(at)
-    }
-
-    /// Copies a stretch without holes inside the system, as far as it does so.
-    fn copy_extent(&self, from: u64, length: u64, out: &mut Sink<'_>) -> Result<u64, Error> {
-        out.empty().map_err(|error| out.failure(error))?;
-        let To::File(file) = out.to else { return Ok(0) };
-        let mut done = 0;
-        while done < length {
-            let (mut input, mut output) = (from + done, out.written);
-            let most = usize::try_from(length - done).unwrap_or(usize::MAX).min(1 << 30);
-            let copied = rustix::fs::copy_file_range(
-                self.file.as_fd(),
-                Some(&mut input),
-                file.as_fd(),
-                Some(&mut output),
-                most,
-            );
-            match copied {
-                Ok(0) => break,
-                Ok(n) => {
-                    out.written += n as u64;
-                    done += n as u64;
-                }
-                Err(Errno::INTR) => {}
-                // It cannot be done between these two, or reading or writing failed: doing it by hand tells.
-                Err(_) => break,
-            }
-        }
-        Ok(done)
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek};
 
-use tempfile::SpooledTempFile;
 use xenstream_core::wire::libxc::{self, Place, page};
 use xenstream_core::wire::xl;
 use xenstream_core::{Framing, Header, Layer, Leave, Record, Rule};
@@ -22,6 +21,10 @@ use crate::scrub::header::{self, WRONG};
 /// beyond it.
 const SPOOL: usize = 32 << 10;
 
+/// What is kept back of a record at most, where it all stays in memory.
+#[cfg(not(feature = "fs"))]
+const SPOOL_MAX: usize = 16 << 20;
+
 /// The stream on its way.
 pub(super) struct Filter {
     what: Scrub,
@@ -33,7 +36,7 @@ pub(super) struct Filter {
     padding: u64,
     /// Bytes of a header, or of a unit of a body, that are not complete.
     held: Vec<u8>,
-    spool: SpooledTempFile,
+    spool: Spool,
     spooled: u64,
     records: u64,
     damaged_from: Option<u64>,
@@ -59,7 +62,7 @@ impl Filter {
             at: At::Header,
             padding: 0,
             held: Vec::new(),
-            spool: SpooledTempFile::new(SPOOL),
+            spool: Spool::new(),
             spooled: 0,
             records: 0,
             damaged_from: None,
@@ -276,7 +279,7 @@ impl Filter {
                 if self.held.len() as u64 == n {
                     let hold = walk.unit(&mut self.held, &mut self.context);
                     if hold {
-                        io::Write::write_all(&mut self.spool, &self.held)?;
+                        self.spool.write(&self.held)?;
                         self.spooled += n;
                     } else {
                         out.write(&self.held)?;
@@ -288,7 +291,7 @@ impl Filter {
             Step::Hold(n) => {
                 let piece = head(bytes, n);
                 walk.hold(piece);
-                io::Write::write_all(&mut self.spool, piece)?;
+                self.spool.write(piece)?;
                 self.spooled += piece.len() as u64;
                 Ok(piece.len())
             }
@@ -379,4 +382,38 @@ enum Fate {
 /// The first `n` bytes, or as many as there are.
 fn head(bytes: &[u8], n: u64) -> &[u8] {
     &bytes[..usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len())]
+}
+
+/// What is kept back of a record.
+#[cfg(feature = "fs")]
+struct Spool(tempfile::SpooledTempFile);
+#[cfg(not(feature = "fs"))]
+struct Spool(io::Cursor<Vec<u8>>);
+
+impl Spool {
+    #[cfg(feature = "fs")]
+    fn new() -> Spool {
+        Spool(tempfile::SpooledTempFile::new(SPOOL))
+    }
+
+    #[cfg(not(feature = "fs"))]
+    fn new() -> Spool {
+        Spool(io::Cursor::default())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(not(feature = "fs"))]
+        if (self.0.position() as usize).saturating_add(bytes.len()) > SPOOL_MAX {
+            return Err(io::Error::other("a record is too long to be kept in memory"));
+        }
+        io::Write::write_all(&mut self.0, bytes)
+    }
+
+    fn rewind(&mut self) -> io::Result<()> {
+        self.0.rewind()
+    }
+
+    fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact(bytes)
+    }
 }

@@ -5,9 +5,10 @@
 use std::io;
 use std::iter;
 use std::thread::Scope;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Error;
+use crate::clock::Stopwatch;
 use crate::source::file::{ReadAt, WINDOW, overfull};
 use crate::source::prefetch::{Prefetch, Window};
 
@@ -54,7 +55,7 @@ impl<'scope, 'file> Reader<'scope, 'file> {
         if let Some(bytes) = fetched {
             return Ok(&self.window.0[..bytes]);
         }
-        let started = self.pace.asks_for_time().then(Instant::now);
+        let started = self.pace.asks_for_time().then(Stopwatch::start);
         let bytes = self.read_now(offset, wanted)?.len();
         if let Some(started) = started {
             self.pace.note(started.elapsed());
@@ -107,6 +108,7 @@ pub(crate) fn read_at<'b>(file: &dyn ReadAt, bytes: &'b mut [u8], offset: u64) -
 }
 
 /// Fills a buffer by reads that may fall short; returns how many bytes there were. A read is told how many came before.
+#[cfg(any(feature = "decompress", feature = "rewrite"))]
 pub(crate) fn fill<E>(
     bytes: &mut [u8],
     mut read: impl FnMut(&mut [u8], u64) -> Result<usize, E>,
@@ -122,6 +124,7 @@ pub(crate) fn fill<E>(
 }
 
 /// Fills a buffer from a file; returns how many bytes there were.
+#[cfg(any(feature = "decompress", feature = "rewrite"))]
 pub(crate) fn fill_at(file: &dyn ReadAt, bytes: &mut [u8], offset: u64) -> Result<usize, Error> {
     fill(bytes, |bytes, done| Ok(read_at(file, bytes, offset.saturating_add(done))?.len()))
 }

@@ -1,7 +1,6 @@
-//! Compressed images: recognised by magic, decompressed as they are read, in bounded memory.
+//! Compressed images: decompressed as they are read, in bounded memory.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
@@ -13,7 +12,9 @@ use xenstream_core::Follows;
 
 use crate::Error;
 use crate::session::{Session, Stop};
-use crate::source::file::overfull;
+use crate::source::ahead::fill_at;
+use crate::source::compression::Compression;
+use crate::source::file::{ReadAt, overfull};
 
 /// How far back compressed data may reach, as a power of two: 128 MiB, which is what the programs `zstd` and `xz` take
 /// unless they are asked for more. It bounds the memory that an image can make us use.
@@ -31,65 +32,41 @@ const CHUNK: usize = 64 << 10;
 const AFTER_MIN: u64 = 64 << 20;
 const AFTER_RATIO: u64 = 16;
 
-/// A compression method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compression {
-    /// Zstandard frames.
-    Zstd,
-    /// gzip members.
-    Gzip,
-    /// xz streams.
-    Xz,
-    /// LZ4 frames.
-    Lz4,
+/// Looks for a compressor's magic, if the session decompresses.
+pub(crate) fn recognise(
+    file: &dyn ReadAt,
+    start: &[u8],
+    session: &Session<'_>,
+) -> Result<Option<Compression>, Stop> {
+    Ok(if session.options().decompress { compression(file, start)? } else { None })
 }
 
-impl Compression {
-    /// Bytes by which every method is told from the others.
-    pub const MAGIC_MAX: usize = 6;
+/// How a file that begins with these bytes is compressed; a short read at its start is made up for.
+pub(crate) fn compression(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Error> {
+    let mut magic = [0; Compression::MAGIC_MAX];
+    let mut have = start.len().min(Compression::MAGIC_MAX);
+    magic[..have].copy_from_slice(&start[..have]);
+    have += fill_at(file, &mut magic[have..], have as u64)?;
+    Ok(Compression::recognise(&magic[..have]))
+}
 
-    /// The method's usual name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Compression::Zstd => "zstd",
-            Compression::Gzip => "gzip",
-            Compression::Xz => "xz",
-            Compression::Lz4 => "lz4",
-        }
-    }
+/// Reads a file in order, for a decompressor.
+pub(crate) struct Cursor<'f> {
+    file: &'f dyn ReadAt,
+    position: u64,
+}
 
-    /// The command that decompresses it to standard output.
-    #[must_use]
-    pub const fn tool(self) -> &'static str {
-        match self {
-            Compression::Zstd => "zstd -dc",
-            Compression::Gzip => "gzip -dc",
-            Compression::Xz => "xz -dc",
-            Compression::Lz4 => "lz4 -dc",
-        }
-    }
-
-    /// The method that the first bytes of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
-    /// so many; `None` for what is not compressed, or in no way that is known here.
-    #[must_use]
-    pub fn recognise(start: &[u8]) -> Option<Compression> {
-        match start {
-            // A frame, or a skippable one, with which pzstd begins. lz4 knows those too and does not begin with one.
-            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Compression::Zstd),
-            // Method 8, deflate, is the only one there is.
-            [0x1F, 0x8B, 8, ..] => Some(Compression::Gzip),
-            [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
-            [0x04, 0x22, 0x4D, 0x18, ..] => Some(Compression::Lz4),
-            _ => None,
-        }
+impl<'f> Cursor<'f> {
+    pub(crate) fn new(file: &'f dyn ReadAt) -> Cursor<'f> {
+        Cursor { file, position: 0 }
     }
 }
 
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl Read for Cursor<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(bytes, self.position)?;
+        self.position += n as u64;
+        Ok(n)
     }
 }
 
@@ -127,6 +104,7 @@ impl<'i> Decompressor<'i> {
         }
     }
 
+    #[cfg(feature = "rewrite")]
     pub(crate) fn compression(&self) -> Compression {
         self.compression
     }

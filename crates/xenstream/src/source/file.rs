@@ -1,13 +1,14 @@
 //! Files that can be read at any place. Page contents and opaque blobs, which no rule looks at, are never read: of a
 //! guest of gigabytes a few thousand record headers and their arrays of page frame numbers are.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::num::NonZero;
-use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(feature = "fs")]
+mod descriptor;
+
+use std::io;
+#[cfg(feature = "fs")]
+use std::os::fd::BorrowedFd;
 use std::thread;
 
-use rustix::fs::{Advice, FileType};
 use xenstream_core::Follows;
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::wire::libxc::page;
@@ -16,8 +17,12 @@ use crate::Error;
 use crate::hint::{self, LOOKED_AT};
 use crate::pv_walk;
 use crate::session::{Session, Stop};
-use crate::source::ahead::{Reader, fill_at, read_at};
-use crate::source::compressed::{self, Compression};
+use crate::source::ahead::{Reader, read_at};
+#[cfg(feature = "decompress")]
+use crate::source::compressed::{self, Cursor};
+
+#[cfg(feature = "fs")]
+pub(crate) use descriptor::Descriptor;
 
 /// Bytes of one read at the start of a record: its header, and an array of page frame numbers as long as savers make
 /// them. Where the array is that long and has no page after it, the next record's header follows at once and the next
@@ -50,6 +55,7 @@ pub trait ReadAt {
     }
 
     /// Returns the open file that holds the bytes, and the offset of the first in it, if the system can copy from it.
+    #[cfg(feature = "fs")]
     fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
         None
     }
@@ -138,6 +144,7 @@ fn start_of(file: &dyn ReadAt) -> Result<(Vec<u8>, bool), Error> {
 
 fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     let mut size = file.size().map_err(Error::Inspect)?;
+    #[cfg(feature = "decompress")]
     let mut first = true;
     while !session.is_ended() {
         let position = session.position();
@@ -153,9 +160,10 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
         if bytes.is_empty() {
             return end(file, session);
         }
+        #[cfg(feature = "decompress")]
         if first {
             first = false;
-            if let Some(compression) = recognise(file, bytes, session)? {
+            if let Some(compression) = compressed::recognise(file, bytes, session)? {
                 return compressed::drive(compression, Cursor::new(file), file.ends_with_stream(), session);
             }
         }
@@ -211,136 +219,7 @@ fn end(file: &dyn ReadAt, session: &mut Session<'_>) -> Result<(), Stop> {
     }
 }
 
-/// Looks for a compressor's magic, if the session decompresses.
-fn recognise(file: &dyn ReadAt, start: &[u8], session: &Session<'_>) -> Result<Option<Compression>, Stop> {
-    Ok(if session.options().decompress { compression(file, start)? } else { None })
-}
-
-/// How a file that begins with these bytes is compressed; a short read at its start is made up for.
-pub(crate) fn compression(file: &dyn ReadAt, start: &[u8]) -> Result<Option<Compression>, Error> {
-    let mut magic = [0; Compression::MAGIC_MAX];
-    let mut have = start.len().min(Compression::MAGIC_MAX);
-    magic[..have].copy_from_slice(&start[..have]);
-    have += fill_at(file, &mut magic[have..], have as u64)?;
-    Ok(Compression::recognise(&magic[..have]))
-}
-
 /// A reader broke its contract.
 pub(crate) fn overfull() -> io::Error {
     io::Error::other("the reader claims more bytes than there was room for")
-}
-
-/// Reads a file in order, for a decompressor.
-pub(crate) struct Cursor<'f> {
-    file: &'f dyn ReadAt,
-    position: u64,
-}
-
-impl<'f> Cursor<'f> {
-    pub(crate) fn new(file: &'f dyn ReadAt) -> Cursor<'f> {
-        Cursor { file, position: 0 }
-    }
-}
-
-impl Read for Cursor<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(bytes, self.position)?;
-        self.position += n as u64;
-        Ok(n)
-    }
-}
-
-/// A file or block device of the system, from some place on. Its own offset is neither used nor moved.
-pub(crate) struct Descriptor<'fd> {
-    fd: BorrowedFd<'fd>,
-    start: u64,
-    /// Size of a block device, which does not change.
-    device_size: Option<u64>,
-}
-
-impl<'fd> Descriptor<'fd> {
-    /// A descriptor that can be read at any place, from its current offset on. `None` for pipes and the like, and for
-    /// files that do not tell their size, as those of /proc.
-    pub(crate) fn new(fd: BorrowedFd<'fd>) -> Result<Option<Descriptor<'fd>>, Error> {
-        let stat = rustix::fs::fstat(fd).map_err(|error| Error::Inspect(error.into()))?;
-        let device_size = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile if stat.st_size > 0 => None,
-            FileType::BlockDevice => match device_size(fd) {
-                Ok(size) => Some(size),
-                Err(_) => return Ok(None),
-            },
-            _ => return Ok(None),
-        };
-        let start = rustix::fs::tell(fd).map_err(|error| Error::Inspect(error.into()))?;
-        Ok(Some(Descriptor { fd, start, device_size }))
-    }
-
-    /// Says that reads will jump, so that the system reads no more ahead than it is asked for. The advice belongs to
-    /// the open file description: this is for files that nobody else has open through it.
-    pub(crate) fn advise(&self) {
-        // Advice that is not taken costs time, nothing else.
-        let _ = rustix::fs::fadvise(self.fd, 0, None, Advice::Random);
-    }
-}
-
-impl ReadAt for Descriptor<'_> {
-    fn hint(&self, offset: u64, length: u64) {
-        // A hint that is not taken costs time, nothing else.
-        let _ = rustix::fs::fadvise(
-            self.fd,
-            self.start.saturating_add(offset),
-            NonZero::new(length),
-            Advice::WillNeed,
-        );
-    }
-
-    fn next_data(&self, offset: u64) -> u64 {
-        let seek = |place| {
-            let file = reopen(self.fd)?;
-            Ok::<_, io::Error>(rustix::fs::seek(file, place)?)
-        };
-        match seek(rustix::fs::SeekFrom::Data(self.start.saturating_add(offset))) {
-            Ok(data) => data.saturating_sub(self.start),
-            // No data follows.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                self.size().unwrap_or(offset)
-            }
-            Err(_) => offset,
-        }
-    }
-
-    fn in_system(&self) -> Option<(BorrowedFd<'_>, u64)> {
-        Some((self.fd, self.start))
-    }
-
-    fn concurrent(&self) -> Option<&(dyn ReadAt + Sync)> {
-        Some(self)
-    }
-
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pread(self.fd, bytes, self.start.saturating_add(offset))?)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        let size = match self.device_size {
-            Some(size) => size,
-            None => u64::try_from(rustix::fs::fstat(self.fd)?.st_size).unwrap_or(0),
-        };
-        Ok(size.saturating_sub(self.start))
-    }
-
-    fn ends_with_stream(&self) -> bool {
-        self.device_size.is_none()
-    }
-}
-
-/// A block device tells its size only by seeking to its end.
-fn device_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    reopen(fd)?.seek(SeekFrom::End(0))
-}
-
-/// The same file with an open file description, and so an offset, of our own.
-fn reopen(fd: BorrowedFd<'_>) -> io::Result<File> {
-    use std::os::fd::AsRawFd;
-    File::open(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))
 }

@@ -4,10 +4,12 @@ use xenstream_core::Follows;
 
 use crate::hint::LOOKED_AT;
 use crate::session::{Session, Stop};
+#[cfg(feature = "decompress")]
 use crate::source::compressed;
 
 /// Feeds a slice.
 pub(crate) fn drive(bytes: &[u8], session: &mut Session<'_>) -> Result<(), Stop> {
+    #[cfg(feature = "decompress")]
     if let Some(compression) = session.recognise(bytes) {
         return compressed::drive(compression, bytes, true, session);
     }
