@@ -21,11 +21,12 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
     ("docs/convert.md", "usr/share/doc/xenstream/convert.md"),
+    ("docs/host.md", "usr/share/doc/xenstream/host.md"),
     ("docs/inspect.md", "usr/share/doc/xenstream/inspect.md"),
     ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
     ("docs/report.md", "usr/share/doc/xenstream/report.md"),

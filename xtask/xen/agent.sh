@@ -26,6 +26,7 @@ PATH=$tools:$PATH
     xenconsoled
 } > /mnt/tools.log 2>&1
 xl info > /mnt/info 2>&1
+xen-cpuid -p > /mnt/cpuid 2> /dev/null
 # Shows that dom0 is alive.
 while busybox sleep 1; do echo >> /mnt/alive; done &
 answer "ready $?"

@@ -79,6 +79,8 @@ pub const XS_LAYER_HVM: xs_layer = 6;
 pub const XS_LAYER_PV: xs_layer = 7;
 /// The state of the device model.
 pub const XS_LAYER_QEMU: xs_layer = 8;
+/// The host on which the stream will be restored. No function of the library is told of one.
+pub const XS_LAYER_HOST: xs_layer = 9;
 
 /// What a value in xs_violation is.
 pub type xs_value = c_int;
@@ -224,6 +226,7 @@ mod tests {
             (XS_LAYER_HVM, Layer::Hvm),
             (XS_LAYER_PV, Layer::Pv),
             (XS_LAYER_QEMU, Layer::Qemu),
+            (XS_LAYER_HOST, Layer::Host),
         ] {
             assert_eq!(number(&Layer::ALL, &layer), constant);
         }

@@ -32,7 +32,7 @@ pub extern "C" fn xs_layer_name(layer: c_int) -> *const c_char {
 
 /// The rule's number.
 pub(crate) fn rule_number(rule: Rule) -> u32 {
-    u32::from(rule as u8)
+    u32::from(rule as u16)
 }
 
 /// The name of a record's type; null where it has none.

@@ -4,10 +4,14 @@ mod levels;
 mod number;
 mod path;
 
+use std::fs;
+use std::sync::Arc;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Command};
 use clap_complete::engine::ArgValueCandidates;
+use xenstream::host::Host;
 use xenstream::{
     Checkpointing, Format, Level, Limit, Options, Policy, Profile, ResolvedTarget, Rule, Target,
     UnknownTarget,
@@ -37,6 +41,12 @@ pub(crate) struct Judging {
     /// A branch such as 4.20 means its newest known point release. `xenstream targets` lists the releases.
     #[arg(id = "release", long = "target", value_name = "RELEASE", value_parser = parse_target, add = ArgValueCandidates::new(completions::targets))]
     target: Option<NamedTarget>,
+
+    /// Host to restore on, as `xenstream host` describes it: its release, processor, memory, bridges and disks
+    ///
+    /// Its release is the target, unless --target names another. What the description does not know is not judged.
+    #[arg(id = "host", long = "host", value_name = "HOST.JSON", value_parser = read_host)]
+    host: Option<Arc<Host>>,
 
     #[command(flatten)]
     levels: Levels,
@@ -83,7 +93,11 @@ impl Judging {
         }
         let policy =
             self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value));
-        Options::new(policy).with_format(self.format)
+        let options = Options::new(policy).with_format(self.format);
+        match &self.host {
+            Some(host) => options.with_host(Arc::clone(host)),
+            None => options,
+        }
     }
 }
 
@@ -107,6 +121,11 @@ impl NamedTarget {
 
 fn parse_target(name: &str) -> Result<NamedTarget, UnknownTarget> {
     Target::resolve(name).map(|resolved| NamedTarget { name: name.to_owned(), resolved })
+}
+
+fn read_host(path: &str) -> Result<Arc<Host>, String> {
+    let text = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    Host::from_json(&text).map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {

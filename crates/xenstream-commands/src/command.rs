@@ -4,7 +4,7 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Args, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::{
-    completions, convert, diff, explain, extract, inspect, relay, report, rules, scrub, synth, targets,
+    completions, convert, diff, explain, extract, host, inspect, relay, report, rules, scrub, synth, targets,
     verify, verify_stream_v2,
 };
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Diff(Deferred<diff::Arguments>),
     /// Generate a stream of a given shape and size, valid or broken
     Synth(Deferred<synth::Arguments>),
+    /// Describe this host as JSON, so that images can be judged for it
+    Host(Deferred<host::Arguments>),
     /// List the rules
     Rules(Deferred<rules::Arguments>),
     /// List the known releases of Xen, and what changed between them

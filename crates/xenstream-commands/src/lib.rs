@@ -14,6 +14,7 @@ mod diff;
 mod explain;
 mod extract;
 mod files_from;
+mod host;
 mod inspect;
 mod listing;
 mod output;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Extract(Deferred(arguments)) => apart(extract::run, &arguments),
         Command::Diff(Deferred(arguments)) => apart(diff::run, &arguments),
         Command::Synth(Deferred(arguments)) => apart(synth::run, &arguments),
+        Command::Host(Deferred(arguments)) => apart(host::run, &arguments),
         Command::Rules(Deferred(arguments)) => apart(rules::run, &arguments),
         Command::Targets(Deferred(arguments)) => apart(targets::run, &arguments),
         Command::Explain(Deferred(arguments)) => apart(explain::run, &arguments),

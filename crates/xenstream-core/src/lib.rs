@@ -65,9 +65,10 @@ pub use targets::{
     Fact, FactEntry, FactSet, HostDependency, Polarity, Refusal, Releases, ResolvedTarget, Stretch, Target,
     TargetSet, UnknownFact, UnknownTarget,
 };
-pub use value::{Evidence, Value};
+pub use value::{CpuVendor, Evidence, Value};
 pub use verifier::{Need, Progress, SkipError, Verifier};
 pub use verify::detect::Follows;
+pub use verify::hvm::cpu::{unsupported_cr4, unsupported_efer};
 pub use violation::{Layer, Message, RecordRef, TypeLabel, Violation};
 
 /// The examples of the README.

@@ -296,7 +296,8 @@ impl Record {
             | Layer::Xenopsd
             | Layer::Hvm
             | Layer::Pv
-            | Layer::Qemu => 0,
+            | Layer::Qemu
+            | Layer::Host => 0,
         }
     }
 

@@ -432,7 +432,8 @@ impl Policy {
     }
 
     /// Returns the level of a rule for which the profile has a special case. A level set by hand takes precedence.
-    pub(crate) fn level_or(&self, rule: Rule, special: Level) -> Level {
+    #[must_use]
+    pub fn level_or(&self, rule: Rule, special: Level) -> Level {
         let explicit =
             self.explicit.get(rule as usize / 64).is_some_and(|bits| bits >> (rule as usize % 64) & 1 != 0);
         if explicit { self.level(rule) } else { special }

@@ -246,7 +246,7 @@ macro_rules! catalogue {
     )*) => {
         /// A named check.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
+        #[repr(u16)]
         #[non_exhaustive]
         pub enum Rule {
             $(#[doc = concat!("`", $name, "`: ", $refuses)] $variant,)*

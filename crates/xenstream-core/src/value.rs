@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::summary::{DomainType, Format};
+use crate::summary::{DomainType, Format, Guest};
 use crate::violation::{Layer, TypeLabel};
 
 /// The value that a violation found or that its rule asks for.
@@ -29,6 +29,45 @@ pub enum Value {
     PageType(u64),
     /// A page of a PV guest whose type was not remembered.
     UnknownPageType,
+    /// The vendor of a processor.
+    CpuVendor(CpuVendor),
+    /// The kind of guest.
+    Guest(Guest),
+}
+
+/// The vendor of a processor, as CPUID leaf 0 names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CpuVendor([u8; 12]);
+
+impl CpuVendor {
+    /// Intel.
+    pub const INTEL: CpuVendor = CpuVendor(*b"GenuineIntel");
+    /// AMD.
+    pub const AMD: CpuVendor = CpuVendor(*b"AuthenticAMD");
+
+    /// Returns the vendor with this name, if it has 12 bytes.
+    #[must_use]
+    pub fn named(name: &str) -> Option<CpuVendor> {
+        name.as_bytes().try_into().ok().map(CpuVendor)
+    }
+
+    /// Returns the vendor in the registers of leaf 0.
+    #[must_use]
+    pub const fn of_registers(ebx: u32, ecx: u32, edx: u32) -> CpuVendor {
+        let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) =
+            (ebx.to_le_bytes(), edx.to_le_bytes(), ecx.to_le_bytes());
+        CpuVendor([a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+}
+
+impl fmt::Display for CpuVendor {
+    /// Writes the name. What is not printable ASCII becomes a full stop.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| {
+            let is_plain = matches!(byte, b' '..=b'~');
+            write!(f, "{}", if is_plain { char::from(*byte) } else { '.' })
+        })
+    }
 }
 
 /// What a stream reveals about the type of its domain.
@@ -69,6 +108,8 @@ impl Value {
             | Value::DomainType(_)
             | Value::Evidence(_)
             | Value::UnknownPageType
+            | Value::CpuVendor(_)
+            | Value::Guest(_)
             | Value::ViridianState => None,
         }
     }
@@ -94,6 +135,8 @@ impl fmt::Display for Value {
             Value::ViridianState => f.write_str("Viridian state"),
             Value::PageType(kind) => write!(f, "of type {kind:#x}"),
             Value::UnknownPageType => f.write_str("of another type"),
+            Value::CpuVendor(vendor) => write!(f, "{vendor}"),
+            Value::Guest(guest) => f.write_str(guest.name()),
         }
     }
 }

@@ -31,11 +31,13 @@ pub enum Layer {
     Pv,
     /// The state of the device model.
     Qemu,
+    /// The host on which the stream will be restored.
+    Host,
 }
 
 impl Layer {
     /// Every layer: the formats outermost first, then what is judged inside their records.
-    pub const ALL: [Layer; 9] = [
+    pub const ALL: [Layer; 10] = [
         Layer::Stream,
         Layer::Xl,
         Layer::Libvirt,
@@ -45,6 +47,7 @@ impl Layer {
         Layer::Hvm,
         Layer::Pv,
         Layer::Qemu,
+        Layer::Host,
     ];
 
     /// The layers that have headers or records, outermost first.
@@ -64,6 +67,7 @@ impl Layer {
             Layer::Hvm => "hvm",
             Layer::Pv => "pv",
             Layer::Qemu => "qemu",
+            Layer::Host => "host",
         }
     }
 }

@@ -10,7 +10,6 @@ pub mod child;
 pub mod descriptor;
 mod error;
 pub mod handover;
-mod host;
 pub mod passage;
 mod program;
 pub mod report;

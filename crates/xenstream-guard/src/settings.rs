@@ -7,9 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use xenstream::host::running_release;
 use xenstream::{Checkpointing, Fact, Format, Level, Options, Policy, Profile, Rule, Target};
 
-use crate::{Error, Operation, Program, host};
+use crate::{Error, Operation, Program};
 
 /// The file, unless `XENSTREAM_CONFIG` names another.
 const FILE: &str = "/etc/xenstream.toml";
@@ -50,7 +51,7 @@ pub enum TargetChoice {
 impl TargetChoice {
     fn target(self, operation: Operation) -> Option<Target> {
         match (self, operation) {
-            (TargetChoice::Auto, Operation::Restore) => host::release(),
+            (TargetChoice::Auto, Operation::Restore) => running_release(),
             (TargetChoice::Auto, Operation::Save) | (TargetChoice::None, _) => None,
             (TargetChoice::Release(target), _) => Some(target),
         }

@@ -92,7 +92,7 @@ impl Lane {
             Layer::Libxl => Some(Lane::Libxl),
             Layer::Libxc => Some(Lane::Libxc),
             Layer::Hvm => Some(Lane::Hvm),
-            Layer::Stream | Layer::Pv | Layer::Qemu => None,
+            Layer::Stream | Layer::Pv | Layer::Qemu | Layer::Host => None,
         }
     }
 

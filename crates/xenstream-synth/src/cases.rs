@@ -34,6 +34,8 @@ pub struct Case {
     pub limits: Vec<(Limit, u64)>,
     /// Levels without which another rule is broken first.
     pub levels: Vec<(Rule, Level)>,
+    /// The description of the host for which both streams are judged, in JSON; empty if there is none.
+    pub host: &'static str,
     /// What each profile makes of it, in the order of [`Profile::ALL`].
     pub outcomes: [Outcome; 3],
     /// What is worth saying about it.
@@ -108,6 +110,7 @@ impl Case {
             checkpointing: Checkpointing::Auto,
             limits: Vec::new(),
             levels: Vec::new(),
+            host: "",
             outcomes: Default::default(),
             note: "",
             neighbour_warnings: Vec::new(),
@@ -166,6 +169,19 @@ impl Case {
 
     pub(crate) fn allowing(mut self, rule: Rule) -> Case {
         self.levels.push((rule, Level::Allow));
+        self
+    }
+
+    /// Judged for this host.
+    pub(crate) fn host(mut self, host: &'static str) -> Case {
+        self.host = host;
+        self
+    }
+
+    /// Refused under every profile, though the rule's grades do not say so.
+    pub(crate) fn denied(mut self) -> Case {
+        self.outcomes =
+            [(); 3].map(|()| Outcome { refused: Some((self.rule, self.offset)), warnings: Vec::new() });
         self
     }
 

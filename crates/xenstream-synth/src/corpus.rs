@@ -41,6 +41,9 @@ pub fn corpus() -> Vec<CorpusFile> {
         let paths = Paths::of(&case);
         files.push(CorpusFile { path: paths.stream, bytes: case.stream });
         files.push(CorpusFile { path: paths.neighbour, bytes: case.neighbour });
+        if !case.host.is_empty() {
+            files.push(CorpusFile { path: paths.host, bytes: case.host.into() });
+        }
     }
     for (name, stream) in valid_streams() {
         files.push(CorpusFile { path: format!("{VALID}/{name}.bin"), bytes: stream.bytes() });
@@ -159,12 +162,17 @@ fn extra(corpus: &Path, files: &[CorpusFile]) -> io::Result<Vec<String>> {
 struct Paths {
     stream: String,
     neighbour: String,
+    host: String,
 }
 
 impl Paths {
     fn of(case: &Case) -> Paths {
         let path = format!("{RULES}/{}/{}", case.rule.layer(), case.name());
-        Paths { stream: format!("{path}.bin"), neighbour: format!("{path}.ok.bin") }
+        Paths {
+            stream: format!("{path}.bin"),
+            neighbour: format!("{path}.ok.bin"),
+            host: format!("{path}.host.json"),
+        }
     }
 }
 
@@ -181,6 +189,9 @@ struct Line<'a> {
     limits: BTreeMap<&'a str, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     levels: BTreeMap<&'a str, String>,
+    /// The file with the description of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
     layer: &'a str,
     offset: u64,
     record: Option<Place<'a>>,
@@ -221,6 +232,7 @@ fn manifest(cases: &[Case]) -> CorpusFile {
             checkpointing: checkpointing(case.checkpointing),
             limits: case.limits.iter().map(|(limit, value)| (limit.name(), *value)).collect(),
             levels: case.levels.iter().map(|(rule, level)| (rule.name(), level.to_string())).collect(),
+            host: (!case.host.is_empty()).then_some(paths.host),
             layer: case.rule.layer().name(),
             offset: case.offset,
             record: case.record.as_ref().map(place),

@@ -52,6 +52,8 @@ pub(crate) struct Judgement {
 pub(crate) struct Collector {
     #[cfg(feature = "config")]
     policy: Policy,
+    #[cfg(feature = "host")]
+    host: Option<std::sync::Arc<crate::host::Host>>,
     /// Limits that are to be derived.
     #[cfg(feature = "config")]
     derives: Vec<Limit>,
@@ -79,6 +81,8 @@ impl Collector {
         Collector {
             #[cfg(feature = "config")]
             policy: policy.clone(),
+            #[cfg(feature = "host")]
+            host: options.host.clone(),
             #[cfg(feature = "config")]
             derives: FROM_MEMORY
                 .into_iter()

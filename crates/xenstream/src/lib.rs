@@ -16,6 +16,7 @@
 //! * `scrub` blanks the guest's data in a stream, so that it can be shared.
 //! * `batch` verifies many images and directories on all cores.
 //! * [`inspect`] decodes a stream record by record.
+//! * `host` describes a host, for which a stream is then judged.
 //! * `json` formats a report as JSON.
 //!
 //! An [`Error`] means that there is no verdict. An invalid stream is a verdict, not an error. Only those parts of a file that
@@ -35,6 +36,7 @@
 //! | `diff` | `diff`; needs `extract` and `rewrite` | |
 //! | `extract` | `extract`; needs `fs` | object |
 //! | `fs` | files, pipes and sockets of a Unix system, `relay()`, reading ahead on threads | rustix, tempfile |
+//! | `host` | `host`, and the rules about the host; needs `config` and `walk` | |
 //! | `json` | `json`, and serde's `Serialize` for rows of an inspection | serde, serde_json |
 //! | `rewrite` | `rewrite` and `scrub`; needs `config` | |
 //! | `walk` | `batch`, with directories; needs `fs` | walkdir |
@@ -54,6 +56,8 @@ mod guest;
 mod hint;
 #[cfg(any(feature = "rewrite", feature = "extract"))]
 mod holes;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod inspect;
 #[cfg(feature = "json")]
 pub mod json;
@@ -94,11 +98,11 @@ pub use verify::{Input, verify, verify_reader, verify_slice};
 pub use verify::{verify_fd, verify_path};
 pub use xenstream_core::ByteSize;
 pub use xenstream_core::{
-    Checker, Checkpointing, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header, HostDependency,
-    Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry, Pfns, Polarity,
-    Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases, ResolvedTarget, Rule,
-    SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact, UnknownFormat, UnknownLimit,
-    UnknownRule, UnknownTarget, Verifier, Violation, wire,
+    Checker, Checkpointing, CpuVendor, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header,
+    HostDependency, Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry,
+    Pfns, Polarity, Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases,
+    ResolvedTarget, Rule, SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact,
+    UnknownFormat, UnknownLimit, UnknownRule, UnknownTarget, Verifier, Violation, wire,
 };
 
 /// The examples of the project's README are compiled and run with the tests.

@@ -9,6 +9,8 @@ use crate::Options;
 use crate::config::Settings;
 use crate::config::{Collector, Domain, Judgement};
 use crate::guest::Portrait;
+#[cfg(feature = "host")]
+use crate::host::Judge;
 use crate::pv_walk::roots::Roots;
 use crate::report::{DerivedLimit, Findings};
 
@@ -22,6 +24,9 @@ pub(crate) struct Listener<'o> {
     pub(crate) config: Collector,
     /// Types of a PV guest's page tables, of an input that comes in order.
     pub(crate) roots: Roots,
+    /// Judges for the host.
+    #[cfg(feature = "host")]
+    host: Judge,
     /// What is known of the guest.
     pub(crate) portrait: Portrait,
     /// A rule of this crate's own was broken at deny.
@@ -47,6 +52,8 @@ impl<'o> Listener<'o> {
             findings: Findings::default(),
             config: Collector::new(options),
             roots: Roots::new(&options.policy),
+            #[cfg(feature = "host")]
+            host: Judge::new(options),
             portrait: Portrait::default(),
             denied: None,
             limits: Vec::new(),
@@ -74,10 +81,16 @@ impl<'o> Listener<'o> {
 
     /// A rule of this crate's own was broken.
     fn judged_to_break(&mut self, violation: Violation) {
+        let level = self.policy.level(violation.rule);
+        self.judged_at(level, violation);
+    }
+
+    /// The same, at this level.
+    fn judged_at(&mut self, level: Level, violation: Violation) {
         if self.denied.is_some() {
             return;
         }
-        match self.policy.level(violation.rule) {
+        match level {
             Level::Allow => {}
             Level::Warn => self.warning(&violation),
             Level::Deny if self.policy.keeps_going() => self.finding(&violation),
@@ -93,6 +106,8 @@ impl<'o> Listener<'o> {
 impl Observer for Listener<'_> {
     fn wants_body(&mut self, record: &Record) -> bool {
         let own = self.config.wants(record) | self.roots.wants(record);
+        #[cfg(feature = "host")]
+        let own = own | self.host.wants(record);
         self.passes_body_on = self.observer.wants_body(record);
         self.passes_body_on || own
     }
@@ -100,6 +115,10 @@ impl Observer for Listener<'_> {
     fn header(&mut self, header: &Header) {
         self.config.header(header);
         self.roots.header(header);
+        #[cfg(feature = "host")]
+        for (violation, level) in self.host.header(header) {
+            self.judged_at(level, violation);
+        }
         self.observer.header(header);
     }
 
@@ -107,6 +126,8 @@ impl Observer for Listener<'_> {
         for violation in self.roots.record(record) {
             self.judged_to_break(violation);
         }
+        #[cfg(feature = "host")]
+        self.host.record(record);
         self.portrait.record(record);
         self.observer.record(record);
     }
@@ -123,6 +144,10 @@ impl Observer for Listener<'_> {
         }
         for violation in self.roots.body(bytes) {
             self.judged_to_break(violation);
+        }
+        #[cfg(feature = "host")]
+        for (violation, level) in self.host.body(offset, bytes) {
+            self.judged_at(level, violation);
         }
     }
 

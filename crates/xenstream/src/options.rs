@@ -1,6 +1,12 @@
 //! Options of a verification.
 
+#[cfg(feature = "host")]
+use std::sync::Arc;
+
 use xenstream_core::{Format, Policy};
+
+#[cfg(feature = "host")]
+use crate::host::Host;
 
 /// Options of a verification: the format of the input, and how strict to be.
 ///
@@ -25,13 +31,35 @@ pub struct Options {
     /// program that will read the input does not decompress it. A relay passes on zstd unchanged, and accepts no other
     /// compression.
     pub decompress: bool,
+    /// The host on which the stream will be restored: the rules `host::*` are judged for it.
+    #[cfg(feature = "host")]
+    pub host: Option<Arc<Host>>,
 }
 
 impl Options {
     /// Creates options with this policy, for any format.
     #[must_use]
     pub const fn new(policy: Policy) -> Options {
-        Options { format: Format::Auto, policy, derive_limits: true, decompress: true }
+        Options {
+            format: Format::Auto,
+            policy,
+            derive_limits: true,
+            decompress: true,
+            #[cfg(feature = "host")]
+            host: None,
+        }
+    }
+
+    /// Returns the options for a stream that will be restored on this host. Its release becomes the policy's target, unless the
+    /// policy has one.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<Arc<Host>>) -> Options {
+        let host = host.into();
+        let target = self.policy.target().or_else(|| host.target());
+        self.policy = self.policy.with_target(target);
+        self.host = Some(host);
+        self
     }
 
     /// Returns the options for input in this format.

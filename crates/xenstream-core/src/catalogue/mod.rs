@@ -38,5 +38,7 @@ mod hvm;
 mod pv;
 #[macro_use]
 mod qemu;
+#[macro_use]
+mod host;
 
-stream! { [xl libvirt xenopsd libxl libxc state hvm pv qemu catalogue] }
+stream! { [xl libvirt xenopsd libxl libxc state hvm pv qemu host catalogue] }

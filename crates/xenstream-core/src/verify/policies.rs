@@ -62,6 +62,28 @@ pub(crate) enum Word {
     PlatformInfo,
 }
 
+impl Word {
+    /// Returns leaf, subleaf (0 if there is none) and register (0 for EAX to 3 for EDX) of a word of CPUID.
+    const fn place(self) -> Option<(u32, u32, usize)> {
+        Some(match self {
+            Word::Leaf1Ecx => (1, 0, 2),
+            Word::Leaf1Edx => (1, 0, 3),
+            Word::Leaf7Ebx => (7, 0, 1),
+            Word::Leaf7Ecx => (7, 0, 2),
+            Word::Leaf7Edx => (7, 0, 3),
+            Word::Leaf7Sub1Eax => (7, 1, 0),
+            Word::Leaf7Sub2Edx => (7, 2, 3),
+            Word::LeafDSub1Eax => (0xD, 1, 0),
+            Word::Extended1Ecx => (0x8000_0001, 0, 2),
+            Word::Extended1Edx => (0x8000_0001, 0, 3),
+            Word::Extended8Eax => (0x8000_0008, 0, 0),
+            Word::Extended8Ebx => (0x8000_0008, 0, 1),
+            Word::Extended21Eax => (0x8000_0021, 0, 0),
+            Word::PlatformInfo => return None,
+        })
+    }
+}
+
 const WORDS: usize = Word::PlatformInfo as usize + 1;
 
 fn word_bit(word: Word) -> u16 {
@@ -82,6 +104,15 @@ impl Need {
 
     pub(crate) const fn either(one: (Word, u8), other: (Word, u8)) -> Need {
         Need { one, other }
+    }
+
+    /// Returns whether a processor lacks the feature. `register` returns a register of its CPUID by leaf, subleaf and number.
+    pub(crate) fn is_lacking(self, register: &impl Fn(u32, u32, usize) -> u32) -> bool {
+        let is_clear = |(word, bit): (Word, u8)| {
+            let value = word.place().map(|(leaf, subleaf, number)| register(leaf, subleaf, number));
+            value.is_some_and(|value| value.checked_shr(u32::from(bit)).unwrap_or(0) & 1 == 0)
+        };
+        is_clear(self.one) && is_clear(self.other)
     }
 }
 

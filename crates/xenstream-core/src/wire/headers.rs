@@ -210,7 +210,7 @@ pub const fn of_layer(layer: Layer) -> &'static [&'static Layout] {
         Layer::Xenopsd => &[&XENOPSD_RECORD],
         Layer::Libxl | Layer::Libxc => &[&RECORD],
         Layer::Hvm => &[&HVM_ENTRY],
-        Layer::Stream | Layer::Pv | Layer::Qemu => &[],
+        Layer::Stream | Layer::Pv | Layer::Qemu | Layer::Host => &[],
     }
 }
 

@@ -93,7 +93,7 @@ pub fn all(layer: Layer) -> impl Iterator<Item = &'static RecordType> {
         Layer::Libxl => libxl::RECORDS.get(n).map(|record| &record.record_type),
         Layer::Libxc => libxc::RECORDS.get(n).map(|record| &record.record_type),
         Layer::Hvm => hvm::ENTRIES.get(n).map(|entry| &entry.record_type),
-        Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Pv | Layer::Qemu => None,
+        Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Pv | Layer::Qemu | Layer::Host => None,
     })
 }
 
@@ -111,7 +111,7 @@ pub const fn end(layer: Layer) -> Option<u32> {
         Layer::Libxl => Some(libxl::types::END),
         Layer::Libxc => Some(libxc::types::END),
         Layer::Hvm => Some(hvm::types::END as u32),
-        Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Pv | Layer::Qemu => None,
+        Layer::Stream | Layer::Xl | Layer::Libvirt | Layer::Pv | Layer::Qemu | Layer::Host => None,
     }
 }
 

@@ -61,7 +61,7 @@ fn refused() {
             continue;
         }
         let is_plain = matches!(case.checkpointing, Checkpointing::Auto | Checkpointing::Plain);
-        if !(case.limits.is_empty() && case.levels.is_empty() && is_plain) {
+        if !(case.limits.is_empty() && case.levels.is_empty() && case.host.is_empty() && is_plain) {
             continue;
         }
         refused += 1;

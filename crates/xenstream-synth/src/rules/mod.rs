@@ -8,6 +8,7 @@
 mod config;
 mod detect;
 mod end;
+mod host;
 mod hvm;
 mod libvirt;
 mod libxc;
@@ -56,6 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
         qemu::cases(),
         vcpu::cases(),
         pv_types::cases(),
+        host::cases(),
     ]
     .concat()
 }

@@ -169,7 +169,8 @@ fn impossible_shapes_are_refused() {
 
 #[test]
 fn every_rule_can_be_broken_in_a_shape() {
-    for rule in Rule::all() {
+    // Whether a stream breaks a rule on the host is for the host to say.
+    for rule in Rule::all().filter(|rule| rule.layer() != Layer::Host) {
         for machine in Machine::ALL {
             for container in Container::ALL {
                 let shape = Shape { container, ..Shape::new(machine, MEMORY_MIN) };

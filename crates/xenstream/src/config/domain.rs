@@ -1,6 +1,8 @@
 //! Judges a configuration in JSON or XML.
 
-use xenstream_core::{Layer, Limit, Profile, Record, Rule};
+#[cfg(feature = "host")]
+use xenstream_core::Value;
+use xenstream_core::{Layer, Limit, Profile, Record, Rule, Violation};
 
 use crate::Options;
 use crate::config::limits::{Excess, excesses};
@@ -17,7 +19,8 @@ impl Collector {
         } else {
             (xml_fault(text).map(|at| (Rule::LibvirtXmlSyntax, at)), xml_domain(text))
         };
-        let violations = match broken {
+        #[cfg_attr(not(feature = "host"), expect(unused_mut, reason = "the host may add to it"))]
+        let mut violations: Vec<Violation> = match broken {
             Some((rule, at)) => vec![fault(rule, record, at)],
             None if is_json => {
                 let excesses = excesses(text, &self.policy).into_iter();
@@ -28,6 +31,13 @@ impl Collector {
             }
             None => Vec::new(),
         };
+        #[cfg(feature = "host")]
+        if let Some(host) = self.host.as_ref().filter(|_| broken.is_none()) {
+            violations.extend(host.unfit(record.layer, text).into_iter().map(|unfit| {
+                let expected = unfit.expected.map_or(Value::None, Value::Number);
+                violation(unfit.rule, record, unfit.at).found(unfit.found).expected(expected)
+            }));
+        }
         let limits = self.limits(record, text, domain.as_ref());
         let hvm = if is_json { hvm::settings(text) } else { Settings::default() };
         Judgement { violations, limits, domain, hvm }

@@ -4,6 +4,8 @@
 use xenstream::{Input, Layer, Level, Options, Policy, Profile, Report, Rule, verify, verify_slice};
 use xenstream_synth::cases::{self, Case};
 
+use crate::common::options;
+
 /// The report on a stream of a case. What a second walk is needed for is read as a file.
 fn judged(case: &Case, stream: &Vec<u8>, options: &Options) -> Report {
     if case.is_for_std() && case.rule.layer() == Layer::Pv {
@@ -17,7 +19,7 @@ fn judged(case: &Case, stream: &Vec<u8>, options: &Options) -> Report {
 fn each_profile_makes_of_each_case_what_the_case_says() {
     for case in cases::all() {
         for profile in Profile::ALL {
-            let options = Options::new(case.policy(profile)).with_format(case.format);
+            let options = options(&case, case.policy(profile));
             let report = judged(&case, &case.stream, &options.with_derived_limits(false));
             let refused = report.violation().map(|violation| (violation.rule, violation.offset));
             assert_eq!(refused, case.outcome(profile).refused, "{} under {profile}", case.name());
@@ -29,7 +31,7 @@ fn each_profile_makes_of_each_case_what_the_case_says() {
 fn no_neighbour_breaks_the_rule_of_its_case() {
     for case in cases::all() {
         let policy = case.policy(Profile::Spec).with_level(case.rule, Level::Deny).unwrap();
-        let options = Options::new(policy).with_format(case.format);
+        let options = options(&case, policy);
         let report = judged(&case, &case.neighbour, &options);
         let rule = report.violation().map(|violation| violation.rule);
         assert_ne!(rule, Some(case.rule), "{}", case.name());
@@ -39,8 +41,7 @@ fn no_neighbour_breaks_the_rule_of_its_case() {
 #[test]
 fn rules_of_this_crate_are_judged_by_level() {
     for case in cases::all().iter().filter(|case| case.is_for_std()) {
-        let judged =
-            |policy: Policy| judged(case, &case.stream, &Options::new(policy).with_format(case.format));
+        let judged = |policy: Policy| judged(case, &case.stream, &options(case, policy));
         let warns = |report: &Report| {
             report.warnings.listed().iter().any(|warning| {
                 (warning.rule, warning.offset) == (case.rule, case.offset) && warning.record == case.record

@@ -28,7 +28,7 @@ fn judged(case: &Case, stream: &Vec<u8>, options: &Options) -> Report {
 }
 
 fn options(case: &Case, policy: Policy) -> Options {
-    Options::new(policy).with_format(case.format).with_derived_limits(false)
+    crate::common::options(case, policy).with_derived_limits(false)
 }
 
 /// One byte at a time.
@@ -83,13 +83,13 @@ fn every_source_says_the_same() {
         // Only a file is judged for what lies after the stream's end.
         let policy = case.policy(Profile::Spec).with_level(Rule::StreamTrailingData, Level::Allow).unwrap();
         let policy = policy.with_level(Rule::StreamTrailingZeros, Level::Allow).unwrap();
-        let options = options(&case, policy.clone());
+        let options = options(&case, policy);
         let name = format!("{} {}", case.rule.layer(), case.name());
         let whole = verify_slice(&case.stream, &options).unwrap();
         // What can be read at any place is walked a second time, and what comes in order is judged on page tables.
         let lowered = |policy: Policy, rule: &Rule| policy.with_level(*rule, Level::Allow).unwrap();
         let mut walked_once = options.clone();
-        walked_once.policy = whole.unchecked.iter().fold(policy, lowered);
+        walked_once.policy = whole.unchecked.iter().fold(options.policy.clone(), lowered);
         let drops = verify_reader(Drops(&case.stream), &walked_once).unwrap();
         let pieces = verify(Input::Positioned(&Pieces(&case.stream)), &walked_once, &mut ()).unwrap();
         for (report, how) in [(drops, "byte by byte"), (pieces, "by positioned reads")] {

@@ -2,12 +2,14 @@
 
 mod batch;
 mod cases;
+mod common;
 mod compressed;
 mod config;
 mod corpus;
 mod diff;
 mod extract;
 mod field;
+mod host;
 mod hostile;
 mod hypervisor;
 mod inspect;

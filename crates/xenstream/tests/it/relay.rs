@@ -94,7 +94,7 @@ fn check_promise(
     pass: impl Fn(&Options) -> (Relayed, Vec<u8>),
 ) -> bool {
     let name = format!("{} under {} {way}", case.name(), policy.profile());
-    let options = Options::new(policy.clone()).with_format(case.format);
+    let options = crate::common::options(case, policy.clone());
     let (relayed, passed) = pass(&options);
     assert_eq!(relayed.bytes, passed.len() as u64, "{name}");
     assert!(case.stream.starts_with(&passed), "{name}: what comes out is not the beginning of what went in");

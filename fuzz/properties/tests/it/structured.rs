@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
 use arbitrary::{Arbitrary, Unstructured};
-use xenstream_core::Rule;
+use xenstream_core::{Layer, Rule};
 use xenstream_properties::restorer::has_restorer;
 use xenstream_properties::structured::{broken, valid};
 use xenstream_properties::{restorer, structured_broken, structured_valid};
@@ -79,7 +79,9 @@ fn every_way_to_break_a_rule_is_found_where_it_says() {
 #[test]
 fn every_rule_can_be_broken() {
     let rules: BTreeSet<Rule> = breaks().iter().map(|way| way.rule).collect();
-    let missing: Vec<&str> = Rule::all().filter(|rule| !rules.contains(rule)).map(Rule::name).collect();
+    // Whether a stream breaks a rule on the host is for the host to say.
+    let of_streams = Rule::all().filter(|rule| rule.layer() != Layer::Host);
+    let missing: Vec<&str> = of_streams.filter(|rule| !rules.contains(rule)).map(Rule::name).collect();
     assert!(missing.is_empty(), "rules that nothing breaks: {missing:?}");
 }
 

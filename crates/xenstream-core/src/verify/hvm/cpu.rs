@@ -41,6 +41,24 @@ const EFER_NEEDS: [(u64, Need); 6] = [
     (efer::AIBRSE, Need::one(Word::Extended21Eax, 8)),
 ];
 
+/// Returns the bits of a vcpu's CR4 whose features a processor lacks. `register` returns a register of its CPUID by leaf,
+/// subleaf (0 if the leaf has none) and number, from 0 for EAX to 3 for EDX.
+#[must_use]
+pub fn unsupported_cr4(cr4: u64, register: impl Fn(u32, u32, usize) -> u32) -> u64 {
+    unsupported(cr4, &CR4_NEEDS, &register)
+}
+
+/// Returns the bits of a vcpu's EFER whose features a processor lacks; see [`unsupported_cr4`].
+#[must_use]
+pub fn unsupported_efer(efer: u64, register: impl Fn(u32, u32, usize) -> u32) -> u64 {
+    unsupported(efer, &EFER_NEEDS, &register)
+}
+
+fn unsupported(value: u64, needs: &[(u64, Need)], register: &impl Fn(u32, u32, usize) -> u32) -> u64 {
+    let lacking = needs.iter().filter(|(bits, need)| value & bits != 0 && need.is_lacking(register));
+    lacking.fold(0, |all, (bits, _)| all | value & bits)
+}
+
 /// Fields of `pending_event`.
 mod event {
     pub(super) const VALID: u64 = 1 << 31;

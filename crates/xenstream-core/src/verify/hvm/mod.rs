@@ -1,6 +1,6 @@
 //! The chain of entries inside HVM_CONTEXT, walked as Xen's `hvm_load` walks it.
 
-mod cpu;
+pub(crate) mod cpu;
 mod devices;
 mod vcpus;
 

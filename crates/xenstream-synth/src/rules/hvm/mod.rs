@@ -54,7 +54,14 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// A chain, and where it is broken: in the entry of this index, `at` bytes from its first.
-fn case(rule: Rule, variant: &'static str, chain: &Chain, neighbour: &Chain, index: usize, at: u64) -> Case {
+pub(super) fn case(
+    rule: Rule,
+    variant: &'static str,
+    chain: &Chain,
+    neighbour: &Chain,
+    index: usize,
+    at: u64,
+) -> Case {
     let context = Part::libxc(HVM_CONTEXT);
     let [broken, neighbour] =
         [chain, neighbour].map(|chain| minimal::hvm().replaced(context, libxc::hvm_context(chain)));
@@ -72,12 +79,19 @@ fn case(rule: Rule, variant: &'static str, chain: &Chain, neighbour: &Chain, ind
 }
 
 /// HEADER, this entry, END.
-fn around(entry: Entry) -> Chain {
+pub(super) fn around(entry: Entry) -> Chain {
     Chain::around([entry])
 }
 
 /// One field of an entry with a value that breaks the rule, and with one beside it that does not.
-fn field(rule: Rule, variant: &'static str, entry: &Entry, field: &str, bad: u64, good: u64) -> Case {
+pub(super) fn field(
+    rule: Rule,
+    variant: &'static str,
+    entry: &Entry,
+    field: &str,
+    bad: u64,
+    good: u64,
+) -> Case {
     let [broken, neighbour] = [bad, good].map(|value| around(entry.clone().with(field, value)));
     case(rule, variant, &broken, &neighbour, 1, entry.offset_of(field))
 }
