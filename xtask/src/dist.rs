@@ -21,19 +21,28 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 21] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
     ("docs/convert.md", "usr/share/doc/xenstream/convert.md"),
     ("docs/host.md", "usr/share/doc/xenstream/host.md"),
+    ("docs/fleets.md", "usr/share/doc/xenstream/fleets.md"),
     ("docs/inspect.md", "usr/share/doc/xenstream/inspect.md"),
+    ("docs/monitoring.md", "usr/share/doc/xenstream/monitoring.md"),
     ("docs/quick-start.md", "usr/share/doc/xenstream/quick-start.md"),
     ("docs/report.md", "usr/share/doc/xenstream/report.md"),
     ("docs/restore-helper.md", "usr/share/doc/xenstream/restore-helper.md"),
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
     ("docs/scrub.md", "usr/share/doc/xenstream/scrub.md"),
     ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
+    ("packaging/fleets/kubernetes-job.yaml", "usr/share/doc/xenstream/examples/kubernetes-job.yaml"),
+    ("packaging/fleets/slurm.sh", "usr/share/doc/xenstream/examples/slurm.sh"),
+    ("packaging/fleets/verify_dask.py", "usr/share/doc/xenstream/examples/verify_dask.py"),
+    ("packaging/libvirt-hook", "usr/share/doc/xenstream/examples/libvirt-hook"),
+    ("packaging/xenstream.toml", "usr/share/doc/xenstream/examples/xenstream.toml"),
+    ("packaging/xenstream-verify.service", "usr/lib/systemd/system/xenstream-verify.service"),
+    ("packaging/xenstream-verify.timer", "usr/lib/systemd/system/xenstream-verify.timer"),
 ];
 
 /// Manual pages; the last letter of a file's name is its section.

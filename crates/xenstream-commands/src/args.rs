@@ -80,6 +80,11 @@ impl Judging {
     /// Returns the format and the policy. With `keep_going`, verification continues after a finding. Reports on standard
     /// error which release a branch name stands for.
     pub(crate) fn options(&self, keep_going: bool) -> Options {
+        self.options_for(None, keep_going)
+    }
+
+    /// The same, for this host unless the command line names another.
+    pub(crate) fn options_for(&self, host: Option<Arc<Host>>, keep_going: bool) -> Options {
         let policy =
             Policy::new(self.profile).with_checkpointing(self.checkpointing).with_keep_going(keep_going);
         let policy = policy.with_target(self.target.as_ref().map(NamedTarget::announced));
@@ -94,8 +99,8 @@ impl Judging {
         let policy =
             self.limits.iter().fold(policy, |policy, (limit, value)| policy.with_limit(*limit, *value));
         let options = Options::new(policy).with_format(self.format);
-        match &self.host {
-            Some(host) => options.with_host(Arc::clone(host)),
+        match self.host.clone().or(host) {
+            Some(host) => options.with_host(host),
             None => options,
         }
     }
@@ -123,7 +128,7 @@ fn parse_target(name: &str) -> Result<NamedTarget, UnknownTarget> {
     Target::resolve(name).map(|resolved| NamedTarget { name: name.to_owned(), resolved })
 }
 
-fn read_host(path: &str) -> Result<Arc<Host>, String> {
+pub(crate) fn read_host(path: &str) -> Result<Arc<Host>, String> {
     let text = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
     Host::from_json(&text).map(Arc::new).map_err(|error| error.to_string())
 }

@@ -32,6 +32,7 @@ mod tally;
 mod targets;
 mod verify;
 mod verify_stream_v2;
+mod watch;
 mod wrapped;
 
 use std::env;

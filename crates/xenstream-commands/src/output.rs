@@ -19,8 +19,8 @@ use crate::wrapped::Wrapped;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-const RULE: Style = NAME;
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const RULE: Style = NAME;
 pub(crate) const NAME: Style = Style::new().bold();
 pub(crate) const ASIDE: Style = Style::new().dimmed();
 

@@ -32,6 +32,16 @@ impl Tally {
         }
     }
 
+    /// Counts an image whose verdict is known from before, by its name.
+    pub(crate) fn count_verdict(&mut self, verdict: &str) {
+        match verdict {
+            "valid" => self.valid += 1,
+            "unjudged" => self.unjudged += 1,
+            "invalid" => self.invalid += 1,
+            _ => self.errors += 1,
+        }
+    }
+
     /// Records a file that is not an image. Returns why it was passed over.
     pub(crate) fn pass_over(&mut self, path: &Path, report: &Report) -> &str {
         let reason =

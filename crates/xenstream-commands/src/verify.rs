@@ -3,18 +3,19 @@
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args};
 use xenstream::batch::{Outcome, Target, verify_all};
 use xenstream::{Error, Options, Profile, Report, json};
 
-use crate::args::{Judging, PathOrDash, usage};
+use crate::args::{Judging, PathOrDash, read_host, usage};
 use crate::descriptor::is_unusable;
 use crate::listing::listing;
 use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
+use crate::watch::{self, Settings, Shard};
 use crate::{files_from, output, releases, status};
 
 const EXAMPLES: &str = "\
@@ -55,6 +56,33 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE|-")]
     files_from: Option<PathOrDash>,
 
+    /// Judge only shard I of N, from 1: the images whose path has this hash
+    #[arg(long, value_name = "I/N", hide_short_help = true)]
+    shard: Option<Shard>,
+
+    /// Skip images that have not changed since they were verified, according to this file
+    ///
+    /// The file remembers size, times and inode of each image, and what came of it. It is replaced after each run. One that is
+    /// damaged, or that another user may write, is not used: everything is verified again.
+    #[arg(long, value_name = "STATE", hide_short_help = true)]
+    since_last: Option<PathBuf>,
+
+    /// Verify the directories in the table `watch` of this file, with its state, textfile and host
+    #[arg(long, value_name = "FILE", value_parser = Settings::load, conflicts_with_all = ["targets", "files_from"], hide_short_help = true)]
+    watched: Option<Settings>,
+
+    /// Write the outcome for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    textfile: Option<PathBuf>,
+
+    /// Print figures of the images: guests, rules, releases that take them
+    #[arg(long, hide_short_help = true)]
+    stats: bool,
+
+    /// Print one line and exit as a plugin of Nagios: 0 OK, 1 warning, 2 critical, 3 unknown
+    #[arg(long, conflicts_with_all = ["json", "quiet", "verbose", "stats"], hide_short_help = true)]
+    nagios: bool,
+
     /// Names in --files-from end with a zero byte, as from find -print0
     #[arg(short = '0', long, requires = "files_from")]
     null: bool,
@@ -88,10 +116,55 @@ impl Arguments {
         self.judging.options(self.keep_going)
     }
 
-    fn progress(&self) -> When {
+    /// Returns the same, for the host that this file describes unless the command line names another.
+    pub(crate) fn options_for(&self, host: Option<&Path>) -> Result<Options, String> {
+        let read = |path: &Path| {
+            read_host(&path.to_string_lossy()).map_err(|error| format!("{}: {error}", output::name(path)))
+        };
+        Ok(self.judging.options_for(host.map(read).transpose()?, self.keep_going))
+    }
+
+    /// Returns what is looked after: what the command line names takes precedence over the file.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = self.watched.clone().unwrap_or_default();
+        settings.state = self.since_last.clone().or(settings.state);
+        settings.textfile = self.textfile.clone().or(settings.textfile);
+        settings
+    }
+
+    /// Returns whether more is asked for than the outcome of each image.
+    fn is_watching(&self) -> bool {
+        self.shard.is_some() || self.since_last.is_some() || self.watched.is_some() || self.is_reporting()
+    }
+
+    fn is_reporting(&self) -> bool {
+        self.textfile.is_some() || self.stats || self.nagios
+    }
+
+    pub(crate) fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn is_nagios(&self) -> bool {
+        self.nagios
+    }
+
+    pub(crate) fn has_stats(&self) -> bool {
+        self.stats
+    }
+
+    pub(crate) fn quiet(&self) -> u8 {
+        self.quiet
+    }
+
+    pub(crate) fn progress(&self) -> When {
         match self.progress {
             Some(when) => when,
-            None if self.quiet > 0 => When::Never,
+            None if self.quiet > 0 || self.nagios => When::Never,
             None => When::Auto,
         }
     }
@@ -101,12 +174,17 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let targets = match targets(arguments) {
         // As for a directory without images: no image is no valid image.
-        Ok(targets) if targets.is_empty() => return Ok(fail_with_list(arguments, "no name in this list")),
+        Ok(targets) if targets.is_empty() && arguments.watched.is_none() => {
+            return Ok(fail_with_list(arguments, "no name in this list"));
+        }
         Ok(targets) => targets,
         Err(error) => {
             return Ok(fail_with_list(arguments, &format!("cannot read the list of names: {error}")));
         }
     };
+    if arguments.is_watching() {
+        return watch::run(arguments, &targets);
+    }
     let counts = arguments.files_from.is_some()
         || targets.iter().any(|target| matches!(target, Target::Directory(_) | Target::AllOf(_)));
     let options = arguments.options();
@@ -161,13 +239,14 @@ fn fail_with_list(arguments: &Arguments, what: &str) -> u8 {
 }
 
 /// Prints the result for one image.
-fn print(
+pub(crate) fn print(
     out: &mut Out,
     arguments: &Arguments,
     path: &Path,
     result: &Result<Report, Error>,
 ) -> io::Result<()> {
     match (arguments.quiet, result) {
+        _ if arguments.nagios => Ok(()),
         _ if arguments.json => {
             json::write_line(out, &json::Line::new(path, result, arguments.judging.profile))
         }
@@ -191,7 +270,7 @@ fn print(
 }
 
 /// Prints the totals.
-fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()> {
+pub(crate) fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()> {
     if arguments.json {
         json::write_line(out, &tally.object())?;
         return out.flush();
@@ -205,6 +284,9 @@ fn finish(out: &mut Out, arguments: &Arguments, tally: &Tally) -> io::Result<()>
 /// Returns the images and directories that the command line names, directly or in a list.
 fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
     let Arguments { targets: names, files_from, null, .. } = arguments;
+    if arguments.watched.is_some() {
+        return Ok(Vec::new());
+    }
     if names.is_empty() && files_from.is_none() {
         if is_unusable(&io::stdin()) {
             usage::<Arguments>(

@@ -80,6 +80,9 @@ pub enum Destination {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
+    /// What `xenstream verify --watched` reads.
+    #[serde(rename = "watch")]
+    _watch: Option<serde::de::IgnoredAny>,
     save_helper_real: Option<PathBuf>,
     xenguest_real: Option<PathBuf>,
     profile: Option<String>,

@@ -188,7 +188,9 @@ fn take_steps<O>(
         let outcome = match step {
             Step::Image { index, may_be_none } => {
                 let Some(mut outcome) = outcome(index) else { return };
-                outcome.passed_over = may_be_none && is_no_image(&outcome);
+                let is_no_image =
+                    outcome.result.as_ref().is_ok_and(|report| is_no_image(&outcome.path, report));
+                outcome.passed_over = may_be_none && is_no_image;
                 any |= !outcome.passed_over;
                 outcome
             }
@@ -213,12 +215,17 @@ fn take_steps<O>(
     }
 }
 
+/// Returns the regular files below a directory in the order of their names, and what could not be listed.
+pub fn files(directory: &Path) -> impl Iterator<Item = Result<PathBuf, (PathBuf, Error)>> {
+    walk::files(directory)
+}
+
 /// Returns whether a file in a directory is neither an image, nor a damaged one, nor named like one.
-fn is_no_image<O>(outcome: &Outcome<O>) -> bool {
-    let Ok(report) = &outcome.result else { return false };
+#[must_use]
+pub fn is_no_image(path: &Path, report: &Report) -> bool {
     report.is_unrecognised()
         && !report.hint().is_some_and(|hint| hint.is_of_an_image())
-        && !is_named_like_an_image(&outcome.path)
+        && !is_named_like_an_image(path)
 }
 
 /// Returns whether images usually have such names. A suffix for the compression may follow.

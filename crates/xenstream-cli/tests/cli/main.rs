@@ -19,3 +19,4 @@ mod synth;
 mod targets;
 mod verify;
 mod verify_stream_v2;
+mod watch;
