@@ -21,7 +21,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEADER: &str = "crates/xenstream-capi/include/xenstream.h";
 
 /// What is installed as it is: where it lies in the repository, and where it is to lie.
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 22] = [
     (HEADER, "usr/include/xenstream.h"),
     ("crates/xenstream-capi/examples/restore_helper.c", "usr/share/doc/xenstream/examples/restore_helper.c"),
     ("CHANGELOG.md", "usr/share/doc/xenstream/changelog"),
@@ -36,6 +36,7 @@ const FILES: [(&str, &str); 21] = [
     ("docs/rules.md", "usr/share/doc/xenstream/rules.md"),
     ("docs/scrub.md", "usr/share/doc/xenstream/scrub.md"),
     ("docs/troubleshooting.md", "usr/share/doc/xenstream/troubleshooting.md"),
+    ("docs/xcp-ng.md", "usr/share/doc/xenstream/xcp-ng.md"),
     ("packaging/fleets/kubernetes-job.yaml", "usr/share/doc/xenstream/examples/kubernetes-job.yaml"),
     ("packaging/fleets/slurm.sh", "usr/share/doc/xenstream/examples/slurm.sh"),
     ("packaging/fleets/verify_dask.py", "usr/share/doc/xenstream/examples/verify_dask.py"),
@@ -131,8 +132,9 @@ impl Package {
 
     fn install_programs(&self) -> Result<()> {
         self.install_stripped("xenstream", "usr/bin/xenstream", 0o755, "--strip-all")?;
-        let helper = "xenstream-save-helper";
-        self.install_stripped(helper, &format!("usr/libexec/{helper}"), 0o755, "--strip-all")?;
+        for helper in ["xenstream-save-helper", "xenstream-xenguest"] {
+            self.install_stripped(helper, &format!("usr/libexec/{helper}"), 0o755, "--strip-all")?;
+        }
         // Not in the path of commands, where Xen's own may be.
         self.link("../../bin/xenstream", "usr/libexec/xenstream/verify-stream-v2")
     }

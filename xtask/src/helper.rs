@@ -1,5 +1,5 @@
-//! `cargo xtask helper-test`: `xenstream-save-helper` in front of Xen's own helper, which runs over the stand-in for the
-//! hypervisor (see `xtask/restore-harness`). With `--measure`, how long it takes.
+//! `cargo xtask helper-test`: `xenstream-save-helper` and `xenstream-xenguest` in front of Xen's own helper, which runs over
+//! the stand-in for the hypervisor (see `xtask/restore-harness`). With `--measure`, how long it takes.
 
 mod measure;
 
@@ -25,6 +25,9 @@ use crate::{root, scratch};
 const STREAM: i32 = 11;
 /// How libxl calls its helper.
 const RESTORE: [&str; 10] = ["--restore-domain", "11", "-1", "7", "5", "0", "6", "0", "0", "0"];
+/// How a toolstack calls xenguest.
+const GUEST: [&str; 10] =
+    ["-mode", "hvm_restore", "-domid", "7", "-fd", "11", "-store_port", "5", "-console_port", "6"];
 /// What libxl has read from a file before, and reads from any stream after.
 const BEFORE: &[u8] = b"the libxl stream up to LIBXC_CONTEXT";
 const BEHIND: &[u8] = b"the rest of the libxl stream";
@@ -55,28 +58,32 @@ fn is_unavailable(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::Unavailable { .. }))
 }
 
-/// Builds our helper and says where it is.
-fn build(profile: &str) -> Result<PathBuf> {
+/// Builds a program of ours and says where it is.
+fn build(program: &str, profile: &str) -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--package", "xenstream-save-helper", "--profile", profile])
+        .args(["build", "--package", program, "--profile", profile])
         .current_dir(root())
         .status()
         .context("cargo does not start")?;
-    ensure!(status.success(), "xenstream-save-helper does not build");
+    ensure!(status.success(), "{program} does not build");
     let directory = if profile == "dev" { "debug" } else { profile };
-    Ok(scratch(directory).join("xenstream-save-helper"))
+    Ok(scratch(directory).join(program))
 }
 
-/// Our helper and Xen's.
+/// Our programs and Xen's helper.
 struct Helpers {
     ours: PathBuf,
+    guest: PathBuf,
     real: PathBuf,
+    /// The same, called as xenguest is, which has Xen's restore code in it, too.
+    real_guest: PathBuf,
 }
 
-/// Whom libxl starts.
+/// Which program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Through {
     Ours,
+    Guest,
     RealAlone,
 }
 
@@ -87,6 +94,15 @@ enum Kind {
     Pipe,
     Socket,
 }
+
+/// What the stream's descriptor is for each program.
+const WAYS: [(Kind, Through); 5] = [
+    (Kind::File, Through::Ours),
+    (Kind::Pipe, Through::Ours),
+    (Kind::Socket, Through::Ours),
+    (Kind::File, Through::Guest),
+    (Kind::Socket, Through::Guest),
+];
 
 /// A stream to restore.
 struct Stream {
@@ -108,18 +124,23 @@ impl Helpers {
         let directory = scratch("peer");
         let packages = Packages::fetch(&directory, Release::V4_17)?;
         let harness = Harness::build(&packages, packages.directory())?;
-        let ours = build("dev")?;
+        let (ours, guest) = (build("xenstream-save-helper", "dev")?, build("xenstream-xenguest", "dev")?);
         // The stand-in is for Xen's helper only.
-        let real = directory.join("save-helper");
-        let script = format!(
-            "#!/bin/sh\nLD_LIBRARY_PATH='{}' LD_PRELOAD='{}' exec '{}' \"$@\"\n",
-            packages.libraries().display(),
-            harness.preload().display(),
-            packages.save_helper().display()
-        );
-        fs::write(&real, script)
-            .and_then(|()| fs::set_permissions(&real, fs::Permissions::from_mode(0o755)))?;
-        Ok(Helpers { ours, real })
+        let script = |name: &str, arguments: &str| {
+            let path = directory.join(name);
+            let script = format!(
+                "#!/bin/sh\nLD_LIBRARY_PATH='{}' LD_PRELOAD='{}' exec '{}' {arguments}\n",
+                packages.libraries().display(),
+                harness.preload().display(),
+                packages.save_helper().display()
+            );
+            fs::write(&path, script)
+                .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+                .map(|()| path)
+        };
+        let real = script("save-helper", "\"$@\"")?;
+        let real_guest = script("xenguest", &RESTORE.join(" "))?;
+        Ok(Helpers { ours, guest, real, real_guest })
     }
 
     fn test(&self) -> Result<()> {
@@ -144,12 +165,15 @@ impl Helpers {
             let work = || {
                 let mut failures = Vec::new();
                 while let Some(stream) = streams.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    for kind in [Kind::File, Kind::Pipe, Kind::Socket] {
-                        match self.check(stream, kind) {
+                    for (kind, through) in WAYS {
+                        match self.check(stream, kind, through) {
                             Ok(was_passed) => {
                                 passed.fetch_add(usize::from(was_passed), Ordering::Relaxed);
                             }
-                            Err(error) => failures.push(format!("{} from {kind:?}: {error:#}", stream.name)),
+                            Err(error) => failures.push(format!(
+                                "{} from {kind:?} through {through:?}: {error:#}",
+                                stream.name
+                            )),
                         }
                     }
                 }
@@ -163,18 +187,24 @@ impl Helpers {
             bail!("{} restores went wrong:\n{}", failures.len(), failures.join("\n"));
         }
         // Were it otherwise, something would be wrong with the test.
-        let all = 3 * streams.len();
-        ensure!(passed >= 3 * Machine::ALL.len() && passed < all, "{passed} of {all} streams passed");
+        let all = WAYS.len() * streams.len();
+        ensure!(
+            passed >= WAYS.len() * Machine::ALL.len() && passed < all,
+            "{passed} of {all} streams passed"
+        );
         println!(
-            "helper-test: of {all} streams from a file, a pipe and a socket, {passed} passed to Xen's helper, which \
-             took them as without us, and {} were refused",
+            "helper-test: of {all} streams from a file, a pipe and a socket through the save helper, and a file and a \
+             socket through xenguest, {passed} passed to Xen's helper, which took them as without us, and {} were \
+             refused",
             all - passed
         );
         Ok(())
     }
 
     /// Restores a stream, and returns whether it passed.
-    fn check(&self, Stream { domain, bytes, .. }: &Stream, kind: Kind) -> Result<bool> {
+    fn check(&self, Stream { domain, bytes, .. }: &Stream, kind: Kind, through: Through) -> Result<bool> {
+        // Only the save helper reads a file in place.
+        let is_relayed = kind != Kind::File || through == Through::Guest;
         let (verdict, guest) = judge(bytes);
         let guest = match (domain, guest) {
             (Domain::Pv, _) | (Domain::AsTheStreamSays, Some(Guest::Pv)) => "pv",
@@ -182,34 +212,39 @@ impl Helpers {
         };
         let Err(violation) = verdict else {
             let bytes = [&bytes[..], BEHIND].concat();
-            let ours = self.restore(Through::Ours, kind, &bytes, guest)?;
+            let ours = self.restore(through, kind, &bytes, guest)?;
             let alone = self.restore(Through::RealAlone, kind, &bytes, guest)?;
             ensure!(ours.is_complete() == alone.is_complete(), "alone {alone}, with us {ours}");
             ensure!(ours.output.status == alone.output.status, "alone {alone}, with us {ours}");
-            // Where it finds fault in the midst of a pipe, we may have passed on more than it took; libxl reads no
+            // Where it finds fault in the midst of what is relayed, we may have passed on more than it took; libxl reads no
             // further then.
-            let is_ahead = kind != Kind::File && !alone.is_complete() && alone.behind.ends_with(&ours.behind);
+            let is_ahead = is_relayed && !alone.is_complete() && alone.behind.ends_with(&ours.behind);
             ensure!(is_ahead || ours.behind == alone.behind, "alone {alone}, with us {ours}");
             ensure!(ours.behind.ends_with(BEHIND), "{ours}");
             return Ok(true);
         };
-        let ours = self.restore(Through::Ours, kind, bytes, guest)?;
+        let ours = self.restore(through, kind, bytes, guest)?;
         ensure!(!ours.is_complete(), "restored in spite of {violation}: {ours}");
         // Xen's helper ends in good order, with a status of its own; without it the status is ours.
         let code = ours.output.status.code();
-        ensure!(code.is_some_and(|code| code != 0) && (kind != Kind::File || code == Some(1)), "{ours}");
-        let told = format!("refused: {}\n", kind.seen(violation));
+        ensure!(code.is_some_and(|code| code != 0) && (is_relayed || code == Some(1)), "{ours}");
+        let told = format!("refused: {}\n", if is_relayed { violation } else { kind.seen(violation) });
         ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&told), "should say {told:?}: {ours}");
         Ok(false)
     }
 
     fn restore(&self, through: Through, kind: Kind, bytes: &[u8], guest: &str) -> Result<Restored> {
         let (mut reader, writer) = kind.open(bytes)?;
-        let program = if through == Through::Ours { &self.ours } else { &self.real };
-        let mut command = call(program, reader.try_clone()?.into())?;
+        let (program, arguments) = match through {
+            Through::Ours => (&self.ours, RESTORE),
+            Through::Guest => (&self.guest, GUEST),
+            Through::RealAlone => (&self.real, RESTORE),
+        };
+        let mut command = call(program, arguments, reader.try_clone()?.into())?;
         command
             .env("STANDIN_TYPE", guest)
             .env("XENSTREAM_SAVE_HELPER_REAL", &self.real)
+            .env("XENSTREAM_XENGUEST_REAL", &self.real_guest)
             .env("XENSTREAM_CONFIG", "/dev/null")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -225,13 +260,13 @@ impl Helpers {
     }
 }
 
-/// A helper called as libxl does it.
-fn call(program: &Path, stream: OwnedFd) -> Result<Command> {
+/// A program called as a toolstack does it.
+fn call(program: &Path, arguments: [&str; 10], stream: OwnedFd) -> Result<Command> {
     let mut command = Command::new(program);
     for setting in ["PROFILE", "MODE", "REPORT"] {
         command.env_remove(format!("XENSTREAM_{setting}"));
     }
-    command.args(RESTORE).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
     command.fd_mappings(vec![FdMapping { parent_fd: stream, child_fd: STREAM }])?;
     Ok(command)
 }

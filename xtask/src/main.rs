@@ -58,7 +58,7 @@ enum Task {
     Features,
     /// Runs the fuzz targets.
     Fuzz(fuzz::Arguments),
-    /// Puts xenstream-save-helper in front of Xen's own helper.
+    /// Puts xenstream-save-helper and xenstream-xenguest in front of Xen's own helper.
     HelperTest(helper::Arguments),
     /// Compares xenstream with Xen's own verifier and restorer.
     Peer(peer::Arguments),

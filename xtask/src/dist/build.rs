@@ -12,7 +12,8 @@ use cargo_metadata::Message;
 use crate::{root, scratch};
 
 /// The crates that something is installed from.
-pub(super) const CRATES: [&str; 3] = ["xenstream-cli", "xenstream-save-helper", LIBRARY];
+pub(super) const CRATES: [&str; 4] =
+    ["xenstream-cli", "xenstream-save-helper", "xenstream-xenguest", LIBRARY];
 
 const LIBRARY: &str = "xenstream-capi";
 

@@ -86,7 +86,8 @@ impl Installed {
         let program = xenstream_commands::command_line();
         let commands =
             program.get_subcommands().map(|command| format!("man1/xenstream-{}.1", command.get_name()));
-        let others = ["man1/xenstream.1", "man8/xenstream-save-helper.8"].map(str::to_owned);
+        let others = ["man1/xenstream.1", "man8/xenstream-save-helper.8", "man8/xenstream-xenguest.8"]
+            .map(str::to_owned);
         for page in commands.chain(others) {
             let path = self.root.join(format!("usr/share/man/{page}.gz"));
             run_quietly(Command::new("gzip").arg("--test").arg(path))?;
@@ -136,6 +137,13 @@ impl Installed {
             helper.fd_mappings(vec![FdMapping { parent_fd, child_fd: STREAM }])?;
             output(&mut helper, status)?;
         }
+        // Content before it has read anything, so only what is valid has an end that is known.
+        let mut guest = Command::new(self.root.join("usr/libexec/xenstream-xenguest"));
+        guest.args(["-mode", "hvm_restore", "-domid", "7", "-fd", "11"]);
+        guest.env("XENSTREAM_XENGUEST_REAL", "/bin/true");
+        let parent_fd = File::open(&streams.valid)?.into();
+        guest.fd_mappings(vec![FdMapping { parent_fd, child_fd: STREAM }])?;
+        output(&mut guest, 0)?;
         Ok(())
     }
 }

@@ -15,8 +15,9 @@ verifier of Xen saved domains and migration streams
  before anybody tries: images of xl, libvirt and xenopsd, whole or compressed,
  from a file, a pipe or a directory full of them.
  .
- Contains the program xenstream, the stand-in for libxl-save-helper that lets
- only verified streams pass, and the C library with its header.
+ Contains the program xenstream, the stand-ins for libxl-save-helper and
+ xenguest that let only verified streams pass, and the C library with its
+ header.
 ";
 
 impl Package {

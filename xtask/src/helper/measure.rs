@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use xenstream_synth::{Page, Stream, libxc, valid};
 
-use super::{build, call};
+use super::{RESTORE, build, call};
 use crate::scratch;
 
 /// Pages of the large guest: 4 GiB.
@@ -22,7 +22,7 @@ const PAGES: u64 = 1 << 20;
 pub(super) fn run() -> Result<()> {
     let directory = scratch("helper");
     fs::create_dir_all(&directory)?;
-    let ours = build("release")?;
+    let ours = build("xenstream-save-helper", "release")?;
     // What a real helper does with the stream is the same in both cases, so these do nothing or only read.
     let idle = script(&directory, "idle", "exit 0")?;
     let reading = script(&directory, "reading", "exec cat </dev/fd/11 >/dev/null")?;
@@ -83,7 +83,7 @@ fn restore(program: &Path, real: &Path, image: &Path, piped: bool) -> Result<Dur
     } else {
         (file.into(), None)
     };
-    let mut command = call(program, stream)?;
+    let mut command = call(program, RESTORE, stream)?;
     command
         .env("XENSTREAM_SAVE_HELPER_REAL", real)
         .env("XENSTREAM_CONFIG", "/dev/null")
