@@ -23,7 +23,9 @@ fn suffix(target: &str) -> Option<&'static [u8]> {
         "arbitrary_bytes" | "splits" | "json" | "html" => Some(&[0, 0]),
         // A script of no steps comes before them.
         "source" | "relay" => Some(&[0, 0, 0]),
-        // And before that, what is to be blanked.
+        // What the ends are comes after them.
+        "sockets" => Some(&[0, 0, 0, 0]),
+        // What is to be blanked comes before the script.
         "scrub" => Some(&[0, 0, 0, 0]),
         // What is asked for: all losses allowed, the same container, the oldest release.
         "convert" => Some(&[1, 0xFF, 0, 0, 0]),

@@ -18,6 +18,7 @@ pub mod restorer;
 pub mod script;
 pub mod scrub;
 pub mod setup;
+pub mod sockets;
 pub mod source;
 pub mod splits;
 pub mod structured;
@@ -35,6 +36,7 @@ pub use relay::relay;
 pub use restorer::restorer;
 pub use scrub::scrub;
 pub use setup::Setup;
+pub use sockets::sockets;
 pub use source::source;
 pub use splits::splits;
 pub use structured::{structured_broken, structured_valid};
@@ -43,11 +45,12 @@ pub use structured::{structured_broken, structured_valid};
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 14] = [
+pub const TARGETS: [(&str, Property); 15] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
     ("relay", relay),
+    ("sockets", sockets),
     ("scrub", scrub),
     ("convert", convert),
     ("extract", extract),

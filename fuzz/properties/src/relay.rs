@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use xenstream::{Error, Level, Options, Rule, Verdict, relay_with, verify_reader};
+use xenstream::{Error, Level, Options, Report, Rule, Verdict, relay_with, verify_reader};
 use xenstream_core::wire::RECORD_HEADER;
 use xenstream_core::{Layer, Observer, Record, Verifier};
 
@@ -19,12 +19,7 @@ pub fn relay(data: &[u8]) {
     let (setup, rest) = Setup::split(data);
     let (script, stream) = Script::split(rest);
     let (reads, writes) = script.split_at(script.len() / 2);
-    // Only files are judged for what lies after the stream's end.
-    let policy =
-        setup.policy().clone().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
-    let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
-    let policy = policy.expect("what follows the end is not structural");
-    let options = Options::new(policy).with_format(setup.format).with_decompression(false);
+    let options = options(setup);
 
     let mut reader = Reader { rest: stream, taken: 0, script: Script::new(reads) };
     let mut writer = Writer { got: Vec::new(), script: Script::new(writes) };
@@ -42,24 +37,38 @@ pub fn relay(data: &[u8]) {
         }
         Err(error) => panic!("{error:?}"),
     };
+    if report.is_valid() {
+        let bytes = usize::try_from(report.summary.bytes).expect("a stream in memory");
+        assert_eq!(reader.taken, bytes, "bytes after the stream's end were taken");
+    }
+    judge(setup, &options, stream, &report, got.len() as u64);
+}
+
+/// The options of a relay: only files are judged for what lies after the stream's end.
+pub(crate) fn options(setup: Setup) -> Options {
+    let policy =
+        setup.policy().clone().with_keep_going(false).with_level(Rule::StreamTrailingData, Level::Allow);
+    let policy = policy.and_then(|policy| policy.with_level(Rule::StreamTrailingZeros, Level::Allow));
+    let policy = policy.expect("what follows the end is not structural");
+    Options::new(policy).with_format(setup.format).with_decompression(false)
+}
+
+/// Compares the report with that on the whole bytes in memory, and the number of bytes that came out with what may.
+pub(crate) fn judge(setup: Setup, options: &Options, stream: &[u8], report: &Report, passed: u64) {
     match report.verdict {
-        Verdict::Valid => {
-            let bytes = usize::try_from(report.summary.bytes).expect("a stream in memory");
-            assert_eq!(reader.taken, bytes, "bytes behind the stream's end were taken");
-            assert_eq!(got.len(), bytes, "a valid stream does not come out whole");
-        }
+        Verdict::Valid => assert_eq!(passed, report.summary.bytes, "a valid stream does not come out whole"),
         Verdict::Invalid(violation) | Verdict::Unjudged(violation) => {
             if violation.rule == Rule::StreamTruncated {
-                assert_eq!(got.len(), stream.len(), "a stream that just ends is held back");
+                assert_eq!(passed, stream.len() as u64, "a stream that just ends is held back");
             } else {
-                let (judged, whole) = refused(setup, &options, stream);
+                let (judged, whole) = refused(setup, options, stream);
                 // With what the configuration says the stream may be refused earlier than the core refuses it.
-                assert!((got.len() as u64) < judged, "the byte that decided comes out");
-                assert!(whole.is_none_or(|end| (got.len() as u64) < end), "a refused record comes out whole");
+                assert!(passed < judged, "the byte that decided comes out");
+                assert!(whole.is_none_or(|end| passed < end), "a refused record comes out whole");
             }
         }
     }
-    let expected = verify_reader(stream, &options).expect("bytes in memory can be read");
+    let expected = verify_reader(stream, options).expect("bytes in memory can be read");
     assert_eq!(report.verdict, expected.verdict);
     assert_eq!(report.warnings, expected.warnings);
 }

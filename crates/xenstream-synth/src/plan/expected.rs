@@ -153,8 +153,12 @@ impl Plan {
         }
 
         let mut context_seen = false;
-        let mut memory = Extent::of(self);
+        let size = stream.size();
+        let mut memory = Extent::of(self, size);
+        let mut next = 0;
         for (index, item) in stream.items().iter().enumerate() {
+            let offset = next;
+            next += item.size();
             let Some((Layer::Libxc, kind)) = item.part().record() else { continue };
             context_seen |= item.part() == Part::libxc(HVM_CONTEXT);
             let rule = if kind >= u64::from(libxc::types::KNOWN) {
@@ -164,17 +168,16 @@ impl Plan {
             } else {
                 None
             };
-            let offset = stream.offset(index);
             if let Some(rule) = rule
-                && offset + RECORD_HEADER <= stream.size()
+                && offset + RECORD_HEADER <= size
             {
                 exceptions.push(Exception { rule, offset, record: stream.record(index), warns: false });
             }
-            exceptions.extend(memory.exceptions(stream, index));
+            exceptions.extend(memory.exceptions(stream, index, offset));
         }
         if self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.fails_over.is_some()) {
-            let (rule, offset) = (Rule::StreamFailover, stream.size());
-            exceptions.push(Exception { rule, offset, record: stream.torn_record(), warns: false });
+            let record = stream.torn_record();
+            exceptions.push(Exception { rule: Rule::StreamFailover, offset: size, record, warns: false });
         }
         exceptions
     }
@@ -187,10 +190,12 @@ struct Extent {
     named: u64,
     short_told: bool,
     converted: bool,
+    /// Bytes of the stream.
+    size: u64,
 }
 
 impl Extent {
-    fn of(plan: &Plan) -> Extent {
+    fn of(plan: &Plan, size: u64) -> Extent {
         let pv = plan.guest() == Guest::Pv;
         Extent {
             pv_end: pv.then(|| plan.space.max_pfn(plan.machine) + 1),
@@ -198,13 +203,13 @@ impl Extent {
             named: 0,
             short_told: false,
             converted: plan.xen.0 == 0,
+            size,
         }
     }
 
-    /// What is missing where this record comes.
-    fn exceptions(&mut self, stream: &Stream, index: usize) -> Vec<Exception> {
+    /// What is missing where this record comes, which starts at this offset.
+    fn exceptions(&mut self, stream: &Stream, index: usize, start: u64) -> Vec<Exception> {
         let item = &stream.items()[index];
-        let start = stream.offset(index);
         let mut found = Vec::new();
         let ends = (start + RECORD_HEADER + page::HEADER + page::ENTRY..).step_by(page::ENTRY as usize);
         let Some((_, kind)) = item.part().record() else { return Vec::new() };
@@ -212,7 +217,7 @@ impl Extent {
             PAGE_DATA => {
                 for (entry, end) in item.entries64().iter().zip(ends) {
                     let pfn = entry & page::PFN;
-                    if pfn > self.named && end <= stream.size() {
+                    if pfn > self.named && end <= self.size {
                         found.push((Rule::LibxcMemoryGap, end - page::ENTRY));
                     }
                     self.named = self.named.max(pfn + 1);
@@ -222,13 +227,13 @@ impl Extent {
                 let (pairs, _) = item.entries64().as_chunks::<2>();
                 for ([index, value], n) in pairs.iter().zip(1..) {
                     let end = start + RECORD_HEADER + params::HEADER + params::ENTRY * n;
-                    if params::is_pfn(*index) && *value < params::PFN_LIMIT && end <= stream.size() {
+                    if params::is_pfn(*index) && *value < params::PFN_LIMIT && end <= self.size {
                         self.special_end = self.special_end.max(value + 1);
                         found.extend(self.short(value + 1, end - 8));
                     }
                 }
             }
-            _ if AFTER_MEMORY.contains(&item.part()) && start + RECORD_HEADER <= stream.size() => {
+            _ if AFTER_MEMORY.contains(&item.part()) && start + RECORD_HEADER <= self.size => {
                 let end = match self.pv_end {
                     Some(end) => end,
                     None if matches!(kind as u32, CHECKPOINT | END) => self.special_end,
@@ -254,12 +259,13 @@ impl Extent {
 /// Entries of PAGE_DATA records by type, as far as the stream goes.
 fn pages(stream: &Stream) -> [u64; 16] {
     let mut by_type = [0; 16];
+    let size = stream.size();
     let mut offset = 0;
     for item in stream.items() {
         if item.part() == Part::libxc(PAGE_DATA) {
             let ends = (offset + RECORD_HEADER + page::HEADER + page::ENTRY..).step_by(page::ENTRY as usize);
             for (entry, end) in item.entries64().iter().zip(ends) {
-                if end <= stream.size() {
+                if end <= size {
                     by_type[page::kind(*entry) as usize] += 1;
                 }
             }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile, Target};
 use xenstream_properties::{
-    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, html, inspect, json, relay, scrub, source,
-    splits,
+    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, html, inspect, json, relay, scrub, sockets,
+    source, splits,
 };
 
 fn root() -> PathBuf {
@@ -165,6 +165,29 @@ fn sources_and_relays_that_misbehave_read_the_corpus() {
                 let run = std::panic::catch_unwind(|| property(&data));
                 assert!(run.is_ok(), "{name} with {script:?} and choice {choice}");
             }
+        }
+    }
+}
+
+#[test]
+fn relays_of_every_kind_pass_the_corpus_on() {
+    // One byte at a time; urgent data; an end that closes, or is reset; and by halves for the producer and the consumer.
+    let scripts: [&[u8]; 6] = [
+        &[4, 0, 9, 255, 255, 4],
+        &[50, 0, 1, 1, 1, 1],
+        &[200, 2, 7, 7],
+        &[200, 3, 4, 4],
+        &[9, 9, 90, 2],
+        &[9, 9, 90, 3],
+    ];
+    for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
+        for (turn, script) in (0..).zip(scripts) {
+            // By turns every pair of kinds, blocking or not.
+            let data =
+                [&bytes, script, &[script.len() as u8, 0, n, n.wrapping_mul(11).wrapping_add(turn * 5)]]
+                    .concat();
+            let run = std::panic::catch_unwind(|| sockets(&data));
+            assert!(run.is_ok(), "{name} with {script:?}, {n}");
         }
     }
 }
