@@ -99,7 +99,7 @@ struct Counter {
 }
 
 impl Observer for Counter {
-    fn header(&mut self, _: &Header) {
+    fn on_header(&mut self, _: &Header) {
         self.most = self.most.max(open_descriptors());
     }
 }

@@ -88,7 +88,7 @@ fn write(path: &Path, memory: u64, contents: Contents) -> io::Result<()> {
     let file = File::create(path)?;
     match contents {
         Contents::Sparse => write_to(Writer::sparse(&file), memory, contents)?,
-        Contents::Noise | Contents::Mixed => write_to(Writer::plain(&file), memory, contents)?,
+        _ => write_to(Writer::plain(&file), memory, contents)?,
     }
     // What has not been written back is busy, and cannot be dropped from the cache.
     file.sync_data()

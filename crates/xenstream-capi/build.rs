@@ -26,14 +26,13 @@ fn names() -> String {
     let rules: Vec<_> = Rule::all().map(Rule::name).collect();
     // Every numbering of record types is far below this.
     let kinds = 0..=u64::from(u16::MAX);
-    let types: BTreeSet<_> = Layer::ALL
-        .into_iter()
+    let types: BTreeSet<_> = Layer::all()
         .flat_map(|layer| {
             kinds.clone().map(move |kind| RecordRef { layer, index: 0, kind: Some(kind), offset: 0 })
         })
         .filter_map(|record| record.type_name())
         .collect();
-    let layers = Layer::ALL.map(Layer::name);
+    let layers = Layer::all().map(Layer::name);
     table("RULES", "Names of the rules, by number.", rules)
         + &table("TYPES", "Names of record types, sorted.", types)
         + &table("LAYERS", "Names of the layers, by number.", layers)

@@ -154,7 +154,7 @@ impl Helpers {
             })
             .collect();
         // Hardly one of those is fit for a guest to run: most have a few pages of its memory.
-        streams.extend(Machine::ALL.map(|machine| Stream {
+        streams.extend(Machine::all().map(|machine| Stream {
             name: machine.name().into(),
             domain: Domain::AsTheStreamSays,
             bytes: machine.libxc().bytes(),
@@ -189,7 +189,7 @@ impl Helpers {
         // Were it otherwise, something would be wrong with the test.
         let all = WAYS.len() * streams.len();
         ensure!(
-            passed >= WAYS.len() * Machine::ALL.len() && passed < all,
+            passed >= WAYS.len() * Machine::all().len() && passed < all,
             "{passed} of {all} streams passed"
         );
         println!(
@@ -228,8 +228,8 @@ impl Helpers {
         // Xen's helper ends in good order, with a status of its own; without it the status is ours.
         let code = ours.output.status.code();
         ensure!(code.is_some_and(|code| code != 0) && (is_relayed || code == Some(1)), "{ours}");
-        let told = format!("refused: {}\n", if is_relayed { violation } else { kind.seen(violation) });
-        ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&told), "should say {told:?}: {ours}");
+        let reported = format!("refused: {}\n", if is_relayed { violation } else { kind.seen(violation) });
+        ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&reported), "should say {reported:?}: {ours}");
         Ok(false)
     }
 

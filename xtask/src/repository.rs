@@ -30,7 +30,7 @@ fn identifiers(source: &str) -> BTreeSet<&str> {
 }
 
 /// Rules on what only `xenstream` can read, which the core compares with the stream: by what it is told.
-const TOLD: [(Rule, &str); 4] = [
+const NOTIFIED: [(Rule, &str); 4] = [
     (Rule::XlTypeMismatch, "set_domain_type"),
     (Rule::XlMemoryMismatch, "set_memory"),
     (Rule::XlViridianMismatch, "set_viridian"),
@@ -54,9 +54,9 @@ fn every_rule_is_where_it_has_to_be() {
         let variant = format!("{rule:?}");
         let name = rule.name();
         let by_core = matches!(rule.entry().by, Checker::Core);
-        let told = TOLD.iter().find(|(told, _)| *told == rule);
-        let by_std = match told {
-            Some((_, teller)) => std.contains(teller) && core.contains(&*variant),
+        let notified = NOTIFIED.iter().find(|(known, _)| *known == rule);
+        let by_std = match notified {
+            Some((_, notifier)) => std.contains(notifier) && core.contains(&*variant),
             None => std.contains(&*variant),
         };
         let places = [

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let kit = Kit::build(&directory, release)?;
         if arguments.boot {
             let (_machine, took) = Machine::boot(&kit, false)?;
-            println!("{}", kit.told("info").trim_end());
+            println!("{}", kit.reported("info").trim_end());
             println!("xen: {} was up after {:.0} s", version(&kit)?, took.as_secs_f64());
             continue;
         }
@@ -144,7 +144,7 @@ fn boot(kit: &Kit, avx: bool) -> Result<Machine> {
 
 /// The release in full, as the hypervisor calls itself.
 fn version(kit: &Kit) -> Result<String> {
-    let info = kit.told("info");
+    let info = kit.reported("info");
     let line = info.lines().find_map(|line| line.strip_prefix("xen_version"));
     line.map(|rest| rest.trim_start_matches([' ', ':']).to_owned())
         .with_context(|| format!("`xl info` does not say which Xen it is: {info}"))
@@ -152,8 +152,8 @@ fn version(kit: &Kit) -> Result<String> {
 
 /// Restores one image. Gives the machine back if it can be asked again.
 fn ask(kit: &Kit, mut machine: Machine, name: &str, helper: bool) -> Result<(Answer, Option<Machine>)> {
-    for told in ["log", "state"] {
-        fs::write(kit.shared(told), "").context("dom0's files cannot be emptied")?;
+    for reported in ["log", "state"] {
+        fs::write(kit.shared(reported), "").context("dom0's files cannot be emptied")?;
     }
     let (start, console) = (Instant::now(), machine.console_length());
     machine.ask(&format!("{name} {}", if helper { "helper" } else { "alone" }))?;
@@ -168,14 +168,14 @@ fn ask(kit: &Kit, mut machine: Machine, name: &str, helper: bool) -> Result<(Ans
             Heard::Answer(_) => (verdict_of(&status), true),
         },
     };
-    let log = kit.told("log");
+    let log = kit.reported("log");
     ensure!(!log.contains("already exists"), "{name}: the guest before it is still there");
     let answer = Answer {
         image: name.to_owned(),
         xen: version(kit)?,
         helper,
         verdict,
-        state: state(&kit.told("state")),
+        state: state(&kit.reported("state")),
         log,
         console: machine.console_from(console)?,
         seconds: start.elapsed().as_secs_f64(),

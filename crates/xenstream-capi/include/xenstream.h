@@ -294,9 +294,9 @@ typedef struct {
   size_t config_length;
   // Names of what the guest may lose, apart by commas; may be null. docs/convert.md lists them.
   const char *lossy;
-  // Is told of changes; may be null.
+  // Called for each change; may be null.
   xs_on_change on_change;
-  // Is handed to that function.
+  // Passed to that function.
   void *context;
 } xs_conversion;
 
@@ -616,9 +616,9 @@ xs_status xs_verifier_summary(xs_verifier *verifier, xs_summary *summary);
 //
 // Returns the length of the whole text without its NUL, so the text was truncated if that is at least `size`; or
 // an error below 0, and then nothing is written.
-int xs_verifier_takers(xs_verifier *verifier,
-                       char *buffer,
-                       size_t size);
+int xs_verifier_accepting_releases(xs_verifier *verifier,
+                                   char *buffer,
+                                   size_t size);
 
 // Writes a violation as one line of text: the rule, the place, and a sentence. Like snprintf(), it writes at most
 // `size` bytes, ends them with NUL, and truncates the rest.
@@ -682,7 +682,7 @@ const char *xs_rule_name(uint32_t number);
 const char *xs_layer_name(int layer);
 
 // Converts the stream in a file, pipe or socket to a new file of this name. The file appears when it is whole, and only
-// if it verifies under the policy. With a null `path` nothing is written, and the changes are told all the same.
+// if it verifies under the policy. With a null `path` nothing is written, and the changes are reported all the same.
 //
 // `fd` stays open. `policy`, `conversion` and `report` may be null. `report` describes the input; its `bytes_written`
 // is the length of the output, and its `message` says what is in the way.

@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 
-use xenstream_core::{Checkpointing, DomainType, Evidence, Format, Layer, Level, Profile, Value};
+use xenstream_core::{Checkpointing, DomainType, Evidence, Format, Layer, Level, PageType, Profile, Value};
 
 use crate::status::xs_status;
 
@@ -114,19 +114,19 @@ const CHECKPOINTINGS: [Checkpointing; 4] =
 const LEVELS: [Level; 3] = [Level::Allow, Level::Warn, Level::Deny];
 
 pub(crate) fn format(number: xs_format) -> Result<Format, xs_status> {
-    chosen(&Format::ALL, number)
+    chosen(Format::all(), number)
 }
 
 pub(crate) fn profile(number: xs_profile) -> Result<Profile, xs_status> {
-    chosen(&Profile::ALL, number)
+    chosen(Profile::all(), number)
 }
 
 pub(crate) fn level(number: xs_level) -> Result<Level, xs_status> {
-    chosen(&LEVELS, number)
+    chosen(LEVELS.into_iter(), number)
 }
 
 pub(crate) fn checkpointing(number: xs_checkpointing) -> Result<Checkpointing, xs_status> {
-    chosen(&CHECKPOINTINGS, number)
+    chosen(CHECKPOINTINGS.into_iter(), number)
 }
 
 /// A value and what it is, as C has them.
@@ -135,14 +135,14 @@ pub(crate) fn value_number(value: Value) -> (xs_value, u64) {
     match value {
         Value::Number(number) => (XS_VALUE_NUMBER, number),
         Value::RecordType(_, kind) => (XS_VALUE_RECORD_TYPE, kind),
-        Value::Format(format) => (XS_VALUE_FORMAT, index(number(&Format::ALL, &format))),
+        Value::Format(format) => (XS_VALUE_FORMAT, index(number(Format::all(), &format))),
         Value::DomainType(domain_type) => {
-            (XS_VALUE_DOMAIN_TYPE, index(number(&DomainType::ALL, &domain_type)))
+            (XS_VALUE_DOMAIN_TYPE, index(number(DomainType::all(), &domain_type)))
         }
-        Value::Evidence(evidence) => (XS_VALUE_EVIDENCE, index(number(&EVIDENCE, &evidence))),
+        Value::Evidence(evidence) => (XS_VALUE_EVIDENCE, index(number(EVIDENCE.into_iter(), &evidence))),
         Value::Viridian(features) => (XS_VALUE_VIRIDIAN, features),
         Value::ViridianState => (XS_VALUE_VIRIDIAN_STATE, 0),
-        Value::PageType(kind) => (XS_VALUE_PAGE_TYPE, kind),
+        Value::PageType(page_type) => (XS_VALUE_PAGE_TYPE, page_type.bits()),
         Value::UnknownPageType => (XS_VALUE_PAGE_TYPE_UNKNOWN, 0),
         _ => (XS_VALUE_NONE, 0),
     }
@@ -155,26 +155,26 @@ pub(crate) fn value(kind: xs_value, number: u64, layer: Layer) -> Result<Value, 
         XS_VALUE_NONE => Value::None,
         XS_VALUE_NUMBER => Value::Number(number),
         XS_VALUE_RECORD_TYPE => Value::RecordType(layer, number),
-        XS_VALUE_FORMAT => Value::Format(chosen(&Format::ALL, index?)?),
-        XS_VALUE_DOMAIN_TYPE => Value::DomainType(chosen(&DomainType::ALL, index?)?),
-        XS_VALUE_EVIDENCE => Value::Evidence(chosen(&EVIDENCE, index?)?),
+        XS_VALUE_FORMAT => Value::Format(chosen(Format::all(), index?)?),
+        XS_VALUE_DOMAIN_TYPE => Value::DomainType(chosen(DomainType::all(), index?)?),
+        XS_VALUE_EVIDENCE => Value::Evidence(chosen(EVIDENCE.into_iter(), index?)?),
         XS_VALUE_VIRIDIAN => Value::Viridian(number),
         XS_VALUE_VIRIDIAN_STATE => Value::ViridianState,
-        XS_VALUE_PAGE_TYPE => Value::PageType(number),
+        XS_VALUE_PAGE_TYPE => Value::PageType(PageType::from_bits(number)),
         XS_VALUE_PAGE_TYPE_UNKNOWN => Value::UnknownPageType,
         _ => return Err(xs_status::ErrorArgument),
     })
 }
 
 /// The one of these that a number stands for.
-pub(crate) fn chosen<T: Copy>(all: &[T], number: c_int) -> Result<T, xs_status> {
+pub(crate) fn chosen<T>(mut all: impl Iterator<Item = T>, number: c_int) -> Result<T, xs_status> {
     let number = usize::try_from(number).map_err(|_| xs_status::ErrorArgument)?;
-    all.get(number).copied().ok_or(xs_status::ErrorArgument)
+    all.nth(number).ok_or(xs_status::ErrorArgument)
 }
 
 /// The number that stands for one of these.
-pub(crate) fn number<T: PartialEq>(all: &[T], value: &T) -> c_int {
-    let position = all.iter().position(|known| known == value);
+pub(crate) fn number<T: PartialEq>(mut all: impl Iterator<Item = T>, value: &T) -> c_int {
+    let position = all.position(|known| known == *value);
     position.and_then(|position| c_int::try_from(position).ok()).unwrap_or(-1)
 }
 
@@ -228,7 +228,7 @@ mod tests {
             (XS_LAYER_QEMU, Layer::Qemu),
             (XS_LAYER_HOST, Layer::Host),
         ] {
-            assert_eq!(number(&Layer::ALL, &layer), constant);
+            assert_eq!(number(Layer::all(), &layer), constant);
         }
         for wrong in [-1, 99, c_int::MIN, c_int::MAX] {
             assert_eq!(format(wrong), Err(xs_status::ErrorArgument));

@@ -13,7 +13,7 @@ use crate::choice::{self, xs_format};
 use crate::pointer::Output;
 use crate::policy::{self, xs_policy};
 use crate::sigpipe;
-use crate::status::{refusal, told, xs_status};
+use crate::status::{refusal, status_of, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn xs_verify_fd(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a result.
     let call = unsafe { Call::new(format, policy, report) };
-    told(call.and_then(|call| {
+    status_of(call.and_then(|call| {
         call.run(|options| {
             // SAFETY: the caller keeps the descriptor open until we return.
             let fd = unsafe { descriptor(fd) }?;
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn xs_relay_fd(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a result.
     let call = unsafe { Call::new(format, policy, report) };
-    told(call.and_then(|call| {
+    status_of(call.and_then(|call| {
         call.run(|options| {
             // SAFETY: the caller keeps the descriptors open until we return.
             let (input, output) = unsafe { (descriptor(input)?, descriptor(output)?) };
@@ -194,24 +194,24 @@ pub(crate) unsafe fn descriptor<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>, xs_st
 
 fn describe(outcome: &Outcome) -> (xs_status, xs_report) {
     let Outcome { result, bytes_written, made } = outcome;
-    let mut told = xs_report { bytes_written: *bytes_written, ..xs_report::EMPTY };
+    let mut reported = xs_report { bytes_written: *bytes_written, ..xs_report::EMPTY };
     let (mut status, mut message) = match result {
         Ok(report) => {
-            told.summary = xs_summary::new(&report.summary, report.summary.bytes);
-            told.bytes_read = report.bytes_read;
+            reported.summary = xs_summary::new(&report.summary, report.summary.bytes);
+            reported.bytes_read = report.bytes_read;
             match report.violation() {
                 None => {
-                    told.unchecked = report.unchecked.len().try_into().unwrap_or(u32::MAX);
+                    reported.unchecked = report.unchecked.len().try_into().unwrap_or(u32::MAX);
                     (xs_status::Ok, report.unchecked_note().unwrap_or_default())
                 }
                 Some(violation) => {
-                    told.violation = xs_violation::new(violation);
+                    reported.violation = xs_violation::new(violation);
                     (refusal(violation), violation.to_string())
                 }
             }
         }
         Err(error) => {
-            told.os_error = os_error(error);
+            reported.os_error = os_error(error);
             (failure(error), error.message())
         }
     };
@@ -224,10 +224,10 @@ fn describe(outcome: &Outcome) -> (xs_status, xs_report) {
         None => {}
     }
     // SAFETY: the message lies in `told`, and the line is gone before that is used again.
-    let mut line = unsafe { Line::new(told.message.as_mut_ptr(), XS_MESSAGE_SIZE) };
+    let mut line = unsafe { Line::new(reported.message.as_mut_ptr(), XS_MESSAGE_SIZE) };
     // A line takes everything that it is given.
     let _ = line.write_str(&message);
-    (status, told)
+    (status, reported)
 }
 
 fn failure(error: &Error) -> xs_status {

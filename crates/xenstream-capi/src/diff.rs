@@ -13,7 +13,7 @@ use crate::descriptor::{Call, Outcome, descriptor, xs_report};
 use crate::pointer::Output;
 use crate::policy::xs_policy;
 use crate::rewrite::string;
-use crate::status::{told, xs_status};
+use crate::status::{status_of, xs_status};
 
 /// A difference between two streams. The strings are the library's, and live until the call returns.
 #[repr(C)]
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn xs_diff_fd(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a result.
     let call = unsafe { Call::new(format, policy, report) };
-    told(call.and_then(|call| {
+    status_of(call.and_then(|call| {
         let count = Output::new(differences)?;
         let listener = Listener { function: on_difference, context };
         call.run(|options| {
@@ -82,9 +82,9 @@ pub unsafe extern "C" fn xs_diff_fd(
             unsafe { count.write(0) };
             Ok(match diff(inputs.map(Input::Descriptor), options, &Compare::default()) {
                 Ok(diff) => {
-                    let told = listener.tell(&diff);
+                    let reported = listener.report(&diff);
                     // SAFETY: as our caller promises.
-                    unsafe { count.write(told) };
+                    unsafe { count.write(reported) };
                     let [first, _] = diff.reports;
                     Outcome::new(Ok(first), 0).with_made(Ok(()))
                 }
@@ -94,15 +94,15 @@ pub unsafe extern "C" fn xs_diff_fd(
     }))
 }
 
-/// The function that is told of differences.
+/// The function that is called for differences.
 struct Listener {
     function: xs_on_difference,
     context: *mut c_void,
 }
 
 impl Listener {
-    /// Tells all differences. Returns how many there are.
-    fn tell(&self, diff: &Diff) -> u64 {
+    /// Reports all differences. Returns how many there are.
+    fn report(&self, diff: &Diff) -> u64 {
         let mut count = 0;
         for difference in &diff.records {
             let Difference { layer, place, field, values: [a, b], bytes, .. } = difference;
@@ -147,7 +147,7 @@ impl Listener {
         let texts = texts.map(|text| text.map(string));
         let at = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
         let [field, a, b] = texts.each_ref().map(at);
-        let told = xs_difference {
+        let difference = xs_difference {
             layer: at(&layer),
             place: at(&place),
             field,
@@ -159,6 +159,6 @@ impl Listener {
             last_pfn,
         };
         // SAFETY: the caller gave us a function of this type, which can be called until we return.
-        unsafe { function(self.context, &told) };
+        unsafe { function(self.context, &difference) };
     }
 }

@@ -1,4 +1,4 @@
-//! The C library. What its functions promise is told in C's terms, for the header is made from these sources:
+//! The C library. The documentation of its functions uses C's terms, because the header is made from these sources:
 //! `include/xenstream.h`.
 //!
 //! This is the only crate with `unsafe`, and it is thin: it checks pointers, turns C's values into the core's and
@@ -55,10 +55,10 @@ pub use rewrite::*;
 pub use status::{xs_status, xs_status_text};
 pub use summary::xs_summary;
 pub use verifier::{
-    XS_VERIFIER_ALIGNMENT, XS_VERIFIER_SIZE, xs_need, xs_verifier, xs_verifier_alignment, xs_verifier_finish,
-    xs_verifier_init, xs_verifier_need, xs_verifier_on_warning, xs_verifier_push, xs_verifier_set_limit,
-    xs_verifier_size, xs_verifier_skip, xs_verifier_summary, xs_verifier_takers, xs_verifier_trailing_data,
-    xs_verifier_violation, xs_warning,
+    XS_VERIFIER_ALIGNMENT, XS_VERIFIER_SIZE, xs_need, xs_verifier, xs_verifier_accepting_releases,
+    xs_verifier_alignment, xs_verifier_finish, xs_verifier_init, xs_verifier_need, xs_verifier_on_warning,
+    xs_verifier_push, xs_verifier_set_limit, xs_verifier_size, xs_verifier_skip, xs_verifier_summary,
+    xs_verifier_trailing_data, xs_verifier_violation, xs_warning,
 };
 pub use version::{xs_abi, xs_version};
 pub use violation::{XS_HAS_RECORD, XS_HAS_RECORD_TYPE, XS_HAS_RELEASES, xs_violation, xs_violation_text};

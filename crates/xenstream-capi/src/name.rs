@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn every_record_type_has_its_c_name() {
         let mut named = 0;
-        for layer in Layer::ALL {
+        for layer in Layer::all() {
             for kind in 0..=u64::from(u16::MAX) {
                 let record = RecordRef { layer, index: 0, kind: Some(kind), offset: 0 };
                 let name = type_name(&record);

@@ -2,11 +2,11 @@
 
 use core::ffi::c_char;
 
-use xenstream_core::{LevelError, Limit, Policy, Profile, Target};
+use xenstream_core::{Limit, Policy, Profile, Rules, Target};
 
 use crate::choice::{self, xs_checkpointing, xs_level, xs_profile};
 use crate::pointer::{self, aligned};
-use crate::status::{told, xs_status};
+use crate::status::{status_of, xs_status};
 
 /// How strict to be. The caller owns the policy, may copy and discard it, and uses the functions below to change
 /// it.
@@ -31,7 +31,7 @@ const _: () = assert!(align_of::<Contents>() <= align_of::<xs_policy>());
 /// Returns XS_STATUS_OK, or XS_STATUS_ERROR_ARGUMENT if `profile` is not a profile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_policy_init(policy: *mut xs_policy, profile: xs_profile) -> xs_status {
-    told((|| {
+    status_of((|| {
         aligned(policy)?;
         let contents = Contents { magic: MAGIC, policy: Policy::new(choice::profile(profile)?) };
         // SAFETY: not null and aligned; the caller's structure has room for the contents, as asserted above.
@@ -54,11 +54,11 @@ pub unsafe extern "C" fn xs_policy_set_level(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a string.
     let (policy, rule) = unsafe { (open(policy), pointer::name(rule)) };
-    told((|| {
-        policy?.set_level(rule?, choice::level(level)?).map_err(|error| match error {
-            LevelError::Structural(_) => xs_status::ErrorStructural,
-            LevelError::Unknown => xs_status::ErrorName,
-        })?;
+    status_of((|| {
+        let policy = policy?;
+        let rules: Rules = rule?.parse().map_err(|_| xs_status::ErrorName)?;
+        let changed = policy.clone().with_level(rules, choice::level(level)?);
+        *policy = changed.map_err(|_| xs_status::ErrorStructural)?;
         Ok(xs_status::Ok)
     })())
 }
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn xs_policy_set_limit(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a string.
     let (policy, limit) = unsafe { (open(policy), pointer::name(limit)) };
-    told((|| {
+    status_of((|| {
         let policy = policy?;
         let limit: Limit = limit?.parse().map_err(|_| xs_status::ErrorName)?;
         *policy = policy.clone().with_limit(limit, value);
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn xs_policy_set_checkpointing(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy.
     let policy = unsafe { open(policy) };
-    told((|| {
+    status_of((|| {
         let policy = policy?;
         *policy = policy.clone().with_checkpointing(choice::checkpointing(checkpointing)?);
         Ok(xs_status::Ok)
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn xs_policy_set_checkpointing(
 pub unsafe extern "C" fn xs_policy_set_target(policy: *mut xs_policy, release: *const c_char) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a string.
     let (policy, release) = unsafe { (open(policy), (!release.is_null()).then(|| pointer::name(release))) };
-    told((|| {
+    status_of((|| {
         let policy = policy?;
         let target = match release {
             None => None,

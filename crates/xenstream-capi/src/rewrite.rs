@@ -17,7 +17,7 @@ use crate::choice::{
 use crate::descriptor::{Call, Outcome, descriptor, xs_report};
 use crate::pointer::{self, aligned};
 use crate::policy::xs_policy;
-use crate::status::{told, xs_status};
+use crate::status::{status_of, xs_status};
 
 /// Make an ordinary stream of a checkpointed one, which ends at its last complete checkpoint, or at
 /// xs_conversion.checkpoint.
@@ -73,14 +73,14 @@ pub struct xs_conversion {
     pub config_length: usize,
     /// Names of what the guest may lose, apart by commas; may be null. docs/convert.md lists them.
     pub lossy: *const c_char,
-    /// Is told of changes; may be null.
+    /// Called for each change; may be null.
     pub on_change: xs_on_change,
-    /// Is handed to that function.
+    /// Passed to that function.
     pub context: *mut c_void,
 }
 
 /// Converts the stream in a file, pipe or socket to a new file of this name. The file appears when it is whole, and only
-/// if it verifies under the policy. With a null `path` nothing is written, and the changes are told all the same.
+/// if it verifies under the policy. With a null `path` nothing is written, and the changes are reported all the same.
 ///
 /// `fd` stays open. `policy`, `conversion` and `report` may be null. `report` describes the input; its `bytes_written`
 /// is the length of the output, and its `message` says what is in the way.
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn xs_convert_fd(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a result.
     let call = unsafe { Call::new(format, policy, report) };
-    told(call.and_then(|call| {
+    status_of(call.and_then(|call| {
         // SAFETY: the caller promises what the header says of a conversion and of strings.
         let (wish, path) = unsafe { (wish(conversion)?, path_of(path)) };
         call.run(|options| {
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn xs_convert_fd(
             };
             Ok(match convert(Input::Descriptor(fd), output, options, &what) {
                 Ok(converted) => {
-                    wish.listener.tell(&converted);
+                    wish.listener.report(&converted);
                     let made = match converted.obstacles.first() {
                         Some(Obstacle { place, reason, .. }) => Err(format!("{place}: {reason}")),
                         None => Ok(()),
@@ -162,14 +162,14 @@ pub unsafe extern "C" fn xs_extract_fd(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a policy and of a result.
     let call = unsafe { Call::new(XS_FORMAT_AUTO, policy, report) };
-    told(call.and_then(|call| {
+    status_of(call.and_then(|call| {
         // SAFETY: the caller promises what the header says of strings.
         let path = unsafe { path_of(path) }.ok_or(xs_status::ErrorNull)?;
         if first_pfn > last_pfn {
             return Err(xs_status::ErrorArgument);
         }
         let pfns = (first_pfn, last_pfn) != (0, u64::MAX);
-        let what = Extract::new(chosen(&OutputFormat::ALL, memory_format)?)
+        let what = Extract::new(chosen(OutputFormat::all(), memory_format)?)
             .with_pfns(pfns.then_some(first_pfn..=last_pfn))
             .with_checkpoint((checkpoint > 0).then_some(checkpoint));
         call.run(|options| {
@@ -248,7 +248,7 @@ unsafe fn path_of<'a>(path: *const c_char) -> Option<&'a Path> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
-/// The function that is told of changes.
+/// The function that is called for changes.
 struct Listener {
     function: xs_on_change,
     context: *mut c_void,
@@ -261,7 +261,7 @@ impl Default for Listener {
 }
 
 impl Listener {
-    fn tell(&self, converted: &Converted) {
+    fn report(&self, converted: &Converted) {
         let null = core::ptr::null();
         for Change { offset, place, field, before, after, loss, .. } in &converted.changes {
             let [place, field, before, after] = [place, field, before, after].map(|text| string(text));

@@ -85,7 +85,7 @@ pub(crate) fn refusal(violation: &Violation) -> xs_status {
     if violation.is_unjudged() { xs_status::Unjudged } else { xs_status::Invalid }
 }
 
-/// The status that a function returns, be it told as success or as failure.
-pub(crate) fn told(result: Result<xs_status, xs_status>) -> xs_status {
+/// The status that a function returns, whether it is a success or a failure.
+pub(crate) fn status_of(result: Result<xs_status, xs_status>) -> xs_status {
     result.unwrap_or_else(|error| error)
 }

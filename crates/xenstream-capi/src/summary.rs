@@ -49,7 +49,7 @@ impl xs_summary {
     pub(crate) fn new(summary: &Summary, bytes: u64) -> xs_summary {
         let (xen_major, xen_minor) = summary.xen.unwrap_or((0, 0));
         xs_summary {
-            format: choice::number(&Format::ALL, &summary.format),
+            format: choice::number(Format::all(), &summary.format),
             guest: match summary.guest {
                 None => XS_GUEST_UNKNOWN,
                 Some(Guest::Pv) => XS_GUEST_PV,

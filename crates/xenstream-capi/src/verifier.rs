@@ -8,7 +8,7 @@ use xenstream_core::{Follows, Limit, Observer, Verifier, Violation};
 use crate::choice::{self, xs_format};
 use crate::pointer::{self, Output, aligned};
 use crate::policy::{self, xs_policy};
-use crate::status::{refusal, told, xs_status};
+use crate::status::{refusal, status_of, xs_status};
 use crate::summary::xs_summary;
 use crate::violation::{Line, xs_violation};
 
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn xs_verifier_init(
     policy: *const xs_policy,
     verifier: *mut *mut xs_verifier,
 ) -> xs_status {
-    told((|| {
+    status_of((|| {
         let output = Output::new(verifier)?;
         // SAFETY: the caller promises what the header asks of a result.
         unsafe { output.write(core::ptr::null_mut()) };
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn xs_verifier_push(
     length: usize,
     consumed: *mut usize,
 ) -> xs_status {
-    told((|| {
+    status_of((|| {
         let output = Output::optional(consumed)?;
         let answer = (|| {
             // SAFETY: the caller promises what the header asks of a verifier and of bytes.
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn xs_verifier_push(
 pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier.
     let opened = unsafe { open(verifier) };
-    told((|| opened?.state().skip(bytes))())
+    status_of((|| opened?.state().skip(bytes))())
 }
 
 /// Sets `*need` to what is known about the next bytes of the stream, or to zeros unless XS_STATUS_OK is returned.
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn xs_verifier_skip(verifier: *mut xs_verifier, bytes: u64
 /// XS_STATUS_UNJUDGED if it is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut xs_need) -> xs_status {
-    told((|| {
+    status_of((|| {
         let output = Output::new(need)?;
         // SAFETY: the caller promises what the header asks of a verifier.
         let answer = unsafe { open(verifier) }.map(|mut opened| opened.state().need());
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn xs_verifier_need(verifier: *mut xs_verifier, need: *mut
 pub unsafe extern "C" fn xs_verifier_finish(verifier: *mut xs_verifier) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier.
     let opened = unsafe { open(verifier) };
-    told((|| Ok(opened?.state().finish()))())
+    status_of((|| Ok(opened?.state().finish()))())
 }
 
 /// Reports bytes after the end of the stream, in a file where there should be none. Do not call it for a pipe or
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn xs_verifier_trailing_data(
     bytes: *const c_void,
     length: usize,
 ) -> xs_status {
-    told((|| {
+    status_of((|| {
         // SAFETY: the caller promises what the header asks of a verifier and of bytes.
         let (mut opened, bytes) = unsafe { (open(verifier)?, pointer::bytes(bytes, length)?) };
         opened.state().trailing_data(bytes)
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn xs_verifier_set_limit(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier and of a string.
     let (opened, limit) = unsafe { (open(verifier), pointer::name(limit)) };
-    told((|| {
+    status_of((|| {
         let limit: Limit = limit?.parse().map_err(|_| xs_status::ErrorName)?;
         opened?.state().verifier.set_limit(limit, value);
         Ok(xs_status::Ok)
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn xs_verifier_on_warning(
 ) -> xs_status {
     // SAFETY: the caller promises what the header asks of a verifier.
     let opened = unsafe { open(verifier) };
-    told((|| {
+    status_of((|| {
         opened?.state().warnings = Warnings { function, context };
         Ok(xs_status::Ok)
     })())
@@ -260,7 +260,7 @@ pub unsafe extern "C" fn xs_verifier_violation(
     verifier: *mut xs_verifier,
     violation: *mut xs_violation,
 ) -> xs_status {
-    told((|| {
+    status_of((|| {
         let output = Output::new(violation)?;
         // SAFETY: the caller promises what the header asks of a verifier.
         let violation = unsafe { open(verifier) }?.state().violation.ok_or(xs_status::ErrorState)?;
@@ -278,7 +278,7 @@ pub unsafe extern "C" fn xs_verifier_summary(
     verifier: *mut xs_verifier,
     summary: *mut xs_summary,
 ) -> xs_status {
-    told((|| {
+    status_of((|| {
         let output = Output::new(summary)?;
         // SAFETY: the caller promises what the header asks of a verifier.
         let mut opened = unsafe { open(verifier) }?;
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn xs_verifier_summary(
 /// Returns the length of the whole text without its NUL, so the text was truncated if that is at least `size`; or
 /// an error below 0, and then nothing is written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn xs_verifier_takers(
+pub unsafe extern "C" fn xs_verifier_accepting_releases(
     verifier: *mut xs_verifier,
     buffer: *mut c_char,
     size: usize,
@@ -309,11 +309,11 @@ pub unsafe extern "C" fn xs_verifier_takers(
         if buffer.is_null() && size > 0 {
             return Err(xs_status::ErrorNull);
         }
-        let takers = opened.state().verifier.summary().releases.taken_by();
+        let releases = opened.state().verifier.summary().releases.accepted_by();
         // SAFETY: the caller's buffer has `size` bytes.
         let mut line = unsafe { Line::new(buffer, size) };
         // A line takes everything that it is given.
-        let _ = write!(line, "{takers}");
+        let _ = write!(line, "{releases}");
         Ok(line.length())
     };
     written().unwrap_or_else(|error| error as c_int)
@@ -388,14 +388,14 @@ impl State {
     }
 }
 
-/// Who is told of warnings.
+/// The function that is called for warnings.
 struct Warnings {
     function: xs_warning,
     context: *mut c_void,
 }
 
 impl Observer for Warnings {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         if let Some(function) = self.function {
             let warning = xs_violation::new(warning);
             // SAFETY: the caller gave us a function of this type, and promised that it can be called until it is

@@ -96,8 +96,8 @@ impl xs_violation {
             found,
             expected_kind,
             found_kind,
-            layer: choice::number(&Layer::ALL, &violation.layer()),
-            record_layer: record.map_or(0, |record| choice::number(&Layer::ALL, &record.layer)),
+            layer: choice::number(Layer::all(), &violation.layer()),
+            record_layer: record.map_or(0, |record| choice::number(Layer::all(), &record.layer)),
             record_index: record.map_or(0, |record| record.index),
             record_type: kind.unwrap_or(0),
             record_offset: record.map_or(0, |record| record.offset),
@@ -112,7 +112,7 @@ impl xs_violation {
         let record = if self.has & XS_HAS_RECORD == 0 {
             None
         } else {
-            let layer = choice::chosen(&Layer::ALL, self.record_layer)?;
+            let layer = choice::chosen(Layer::all(), self.record_layer)?;
             Some(RecordRef { layer, index: self.record_index, kind, offset: self.record_offset })
         };
         let rule = Rule::all().nth(number).ok_or(xs_status::ErrorArgument)?;

@@ -107,7 +107,7 @@ pub(crate) fn answer() {
 
 /// Rules and whole layers, for options that set a level.
 pub(crate) fn levels() -> Vec<CompletionCandidate> {
-    let layers = Layer::ALL.into_iter().map(|layer| {
+    let layers = Layer::all().map(|layer| {
         CompletionCandidate::new(format!("{layer}::*")).help(Some(format!("every rule of {layer}").into()))
     });
     rules().into_iter().chain(layers).collect()
@@ -125,7 +125,7 @@ pub(crate) fn rules() -> Vec<CompletionCandidate> {
 
 /// Limits, each with the sign before its value.
 pub(crate) fn limits() -> Vec<CompletionCandidate> {
-    Limit::ALL.into_iter().map(|limit| CompletionCandidate::new(format!("{limit}="))).collect()
+    Limit::all().map(|limit| CompletionCandidate::new(format!("{limit}="))).collect()
 }
 
 /// Releases of Xen.

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     checkpoint: Option<u64>,
 
     /// Move the guest into another toolstack's container
-    #[arg(long, value_parser = values(Container::ALL, Container::name))]
+    #[arg(long, value_parser = values(Container::all(), Container::name))]
     container: Option<Container>,
 
     /// Configuration for --container: JSON or xl.cfg for xl, XML for libvirt, an s-expression for xenopsd
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     compress: Option<String>,
 
     /// Allow changes that cost the guest something
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values(Loss::ALL, Loss::name))]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values(Loss::all(), Loss::name))]
     lossy: Vec<Loss>,
 
     /// List the changes, and write nothing

@@ -94,9 +94,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 
 fn tell(out: &mut impl Write, arguments: &Arguments, diff: &Diff) -> io::Result<()> {
     let names = [&arguments.a, &arguments.b].map(PathOrDash::name);
-    let takers = diff.reports.each_ref().map(|report| report.summary.releases.taken_by().to_string());
+    let releases = diff.reports.each_ref().map(|report| report.summary.releases.accepted_by().to_string());
     let as_valid = diff.reports.iter().all(xenstream::Report::is_valid);
-    if !as_valid || takers[0] != takers[1] {
+    if !as_valid || releases[0] != releases[1] {
         for (path, report) in names.into_iter().zip(&diff.reports) {
             output::report(out, path, report)?;
         }

@@ -115,7 +115,7 @@ fn explain_rule(rule: Rule) -> io::Result<u8> {
     }
     writeln!(out, "{}", labelled("Source", entry.source))?;
     let [spec, restore, hardened] = grades(rule);
-    let [a, b, c] = Profile::ALL.map(Profile::name);
+    let [a, b, c] = [Profile::Spec, Profile::Restore, Profile::Hardened].map(Profile::name);
     writeln!(out, "{}", labelled("Levels", &format!("{a}: {spec}, {b}: {restore}, {c}: {hardened}")))?;
     if rule.is_structural() {
         let text = "Nothing after this violation can be parsed, so the rule is an error in every profile and cannot be lowered.";

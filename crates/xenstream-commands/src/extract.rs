@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
         long = "format",
         value_name = "FORMAT",
         default_value = "elf",
-        value_parser = values(OutputFormat::ALL, OutputFormat::name)
+        value_parser = values(OutputFormat::all(), OutputFormat::name)
     )]
     output_format: OutputFormat,
 

@@ -109,7 +109,7 @@ pub(crate) fn report(out: &mut impl Write, path: &Path, report: &Report) -> io::
     }
     findings(out, DOUBTFUL, "warning", &report.warnings, Some(report.profile))?;
     if report.is_valid() {
-        releases::takers(out, report)?;
+        releases::accepting(out, report)?;
     }
     if is_partly {
         unchecked(out, report)?;

@@ -80,7 +80,7 @@ impl Meter {
 
     /// Wraps an observer to count the bytes that it observes.
     pub(crate) fn observer<O>(&self, inner: O) -> Watched<'_, O> {
-        Watched { meter: self, told: 0, inner }
+        Watched { meter: self, reported: 0, inner }
     }
 
     /// Counts anew, towards another number of bytes.
@@ -149,7 +149,7 @@ impl Meter {
 /// An observer, and the number of bytes of its image that the meter has counted.
 pub(crate) struct Watched<'m, O> {
     meter: &'m Meter,
-    told: u64,
+    reported: u64,
     inner: O,
 }
 
@@ -161,14 +161,14 @@ impl<O> Watched<'_, O> {
     }
 
     fn pass(&mut self, offset: u64) {
-        if offset.saturating_sub(self.told) >= STEP {
+        if offset.saturating_sub(self.reported) >= STEP {
             self.tell(offset);
         }
     }
 
     fn tell(&mut self, offset: u64) {
-        self.meter.passed.fetch_add(offset.saturating_sub(self.told), Ordering::Relaxed);
-        self.told = offset;
+        self.meter.passed.fetch_add(offset.saturating_sub(self.reported), Ordering::Relaxed);
+        self.reported = offset;
     }
 }
 
@@ -177,33 +177,33 @@ impl<O: Observer> Observer for Watched<'_, O> {
         self.inner.wants_body(record)
     }
 
-    fn header(&mut self, header: &Header) {
-        self.inner.header(header);
+    fn on_header(&mut self, header: &Header) {
+        self.inner.on_header(header);
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         self.pass(record.offset);
-        self.inner.record(record);
+        self.inner.on_record(record);
     }
 
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
-        self.inner.body(offset, bytes);
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
+        self.inner.on_body(offset, bytes);
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
-        self.inner.pfns(entries);
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
+        self.inner.on_pfns(entries);
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
-        self.inner.page_batch(batch);
+    fn on_page_batch(&mut self, batch: &PageBatch) {
+        self.inner.on_page_batch(batch);
     }
 
-    fn warning(&mut self, warning: &Violation) {
-        self.inner.warning(warning);
+    fn on_warning(&mut self, warning: &Violation) {
+        self.inner.on_warning(warning);
     }
 
-    fn finding(&mut self, finding: &Violation) {
-        self.inner.finding(finding);
+    fn on_finding(&mut self, finding: &Violation) {
+        self.inner.on_finding(finding);
     }
 }
 

@@ -7,13 +7,13 @@ use xenstream::{Refusal, Report};
 use crate::output::{ASIDE, NAME};
 
 /// Prints which releases accept a valid image.
-pub(crate) fn takers(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn accepting(out: &mut impl Write, report: &Report) -> io::Result<()> {
     match report.target {
         Some(target) => {
             let label = target.vendor_label().map_or_else(|| format!("Xen {target}"), str::to_owned);
             writeln!(out, "  restores on: {label}, the target")
         }
-        None => writeln!(out, "  restores on: {}", report.summary.releases.taken_by()),
+        None => writeln!(out, "  restores on: {}", report.summary.releases.accepted_by()),
     }
 }
 

@@ -23,9 +23,10 @@ pub(crate) fn rules_like(name: &str) -> String {
 /// Names of limits that resemble this one, as the end of an error message.
 pub(crate) fn limits_like(name: &str) -> String {
     let wanted = name.to_lowercase().replace('_', "-");
-    let near = Limit::ALL.map(|limit| (strsim::jaro_winkler(&wanted, limit.name()), limit.name())).to_vec();
+    let near =
+        Limit::all().map(|limit| (strsim::jaro_winkler(&wanted, limit.name()), limit.name())).collect();
     match did_you_mean(near) {
-        None => format!("; the limits are {}", Limit::ALL.map(Limit::name).join(", ")),
+        None => format!("; the limits are {}", Limit::all().map(Limit::name).collect::<Vec<_>>().join(", ")),
         Some(names) => format!("; did you mean {names}?"),
     }
 }

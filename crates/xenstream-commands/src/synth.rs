@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     output: PathOrDash,
 
     /// Kind of guest
-    #[arg(long, default_value = "hvm", value_parser = values(Machine::ALL, Machine::name))]
+    #[arg(long, default_value = "hvm", value_parser = values(Machine::all(), Machine::name))]
     guest: Machine,
 
     /// Memory of the guest, such as 4G
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     memory: u64,
 
     /// Container around the libxc stream
-    #[arg(long, default_value = "xl", value_parser = values(Container::ALL, Container::name))]
+    #[arg(long, default_value = "xl", value_parser = values(Container::all(), Container::name))]
     container: Container,
 
     /// Number of vcpus
@@ -187,10 +187,10 @@ fn broken(arguments: &Arguments, shape: &Shape, rule: Rule) -> Result<String, Er
         }
         Out::Standard(mut stdout) => stdout.write_all(&broken.bytes()).map_err(failure)?,
     }
-    Ok(told(arguments, shape, &actual, &broken))
+    Ok(description(arguments, shape, &actual, &broken))
 }
 
-fn told(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -> String {
+fn description(arguments: &Arguments, asked: &Shape, actual: &Shape, broken: &Broken) -> String {
     let path = name(arguments.output.name());
     let Broken { rule, offset, record, format, checkpointing, limit, .. } = broken;
     let mut message = format!("{path}: written: breaks {rule}\n  at offset {offset} ({offset:#x})");

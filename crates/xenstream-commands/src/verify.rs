@@ -201,7 +201,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             &options,
             threads,
             observer,
-            |Outcome { path, result, passed_over, observer }| {
+            |Outcome { path, result, passed_over, observer, .. }| {
                 let bytes = result.as_ref().map_or(0, |report| report.summary.bytes);
                 let listing = observer.and_then(|watched| watched.into_inner(bytes));
                 written = meter.print(|| {

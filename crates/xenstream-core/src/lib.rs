@@ -22,6 +22,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ extern crate std;
 
 mod catalogue;
 mod observer;
+mod page_type;
 #[allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -54,10 +56,15 @@ mod value;
 mod verifier;
 mod verify;
 mod violation;
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "what decodes, builds or scrubs a structure decides about every case; forgetting one would be unsafe"
+)]
 pub mod wire;
 
 pub use observer::{Header, Observer, PageBatch, PfnEntry, Pfns, Record};
-pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, UnknownLimit};
+pub use page_type::PageType;
+pub use policy::{Checkpointing, Level, LevelError, Limit, Policy, Profile, Rules, UnknownLimit};
 pub use rule::{Checker, Entry, Framing, Grade, Leave, Rule, UnknownRule, Width};
 pub use size::ByteSize;
 pub use summary::{DomainType, Format, Guest, Pages, RecordCounts, Summary, UnknownFormat};

@@ -1,5 +1,6 @@
 //! Events about the contents of a stream while it is verified.
 
+use crate::page_type::PageType;
 use crate::summary::Guest;
 use crate::violation::{Layer, RecordRef, Violation};
 use crate::wire::layout::Layout;
@@ -9,7 +10,7 @@ use crate::wire::{Order, headers, libvirt, libxl, padding, xenopsd, xl};
 /// Receives events from the verifier, in stream order. The default methods do nothing, and the observer `()` compiles to
 /// nothing.
 ///
-/// Events do not depend on how the input is split, except that [`pfns`](Observer::pfns) and [`body`](Observer::body) may
+/// Events do not depend on how the input is split, except that [`on_pfns`](Observer::on_pfns) and [`on_body`](Observer::on_body) may
 /// deliver the same bytes in different pieces.
 pub trait Observer {
     /// Returns whether the observer wants the bytes of this record's body. Called once for each record, before its first
@@ -21,38 +22,38 @@ pub trait Observer {
     }
 
     /// Called when a header outside any record is complete.
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         let _ = header;
     }
 
     /// Called when a record's header is complete and was not refused.
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         let _ = record;
     }
 
     /// Called with bytes of a body that [`wants_body`](Observer::wants_body) asked for, in order and without gaps or
     /// padding. `offset` is the absolute offset of the first byte.
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         let _ = (offset, bytes);
     }
 
     /// Called with entries of a PAGE_DATA record that broke no rule at level deny.
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         let _ = entries;
     }
 
     /// Called when all entries of a PAGE_DATA record have been checked; its pages follow.
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         let _ = batch;
     }
 
     /// Called when a rule at level warn was broken.
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         let _ = warning;
     }
 
     /// Called when a rule at level deny was broken, under a policy that keeps going.
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         let _ = finding;
     }
 }
@@ -63,26 +64,26 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     fn wants_body(&mut self, record: &Record) -> bool {
         (**self).wants_body(record)
     }
-    fn header(&mut self, header: &Header) {
-        (**self).header(header);
+    fn on_header(&mut self, header: &Header) {
+        (**self).on_header(header);
     }
-    fn record(&mut self, record: &Record) {
-        (**self).record(record);
+    fn on_record(&mut self, record: &Record) {
+        (**self).on_record(record);
     }
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
-        (**self).body(offset, bytes);
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
+        (**self).on_body(offset, bytes);
     }
-    fn pfns(&mut self, entries: Pfns<'_>) {
-        (**self).pfns(entries);
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
+        (**self).on_pfns(entries);
     }
-    fn page_batch(&mut self, batch: &PageBatch) {
-        (**self).page_batch(batch);
+    fn on_page_batch(&mut self, batch: &PageBatch) {
+        (**self).on_page_batch(batch);
     }
-    fn warning(&mut self, warning: &Violation) {
-        (**self).warning(warning);
+    fn on_warning(&mut self, warning: &Violation) {
+        (**self).on_warning(warning);
     }
-    fn finding(&mut self, finding: &Violation) {
-        (**self).finding(finding);
+    fn on_finding(&mut self, finding: &Violation) {
+        (**self).on_finding(finding);
     }
 }
 
@@ -91,39 +92,39 @@ impl<O: Observer> Observer for Option<O> {
     fn wants_body(&mut self, record: &Record) -> bool {
         self.as_mut().is_some_and(|observer| observer.wants_body(record))
     }
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         if let Some(observer) = self {
-            observer.header(header);
+            observer.on_header(header);
         }
     }
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if let Some(observer) = self {
-            observer.record(record);
+            observer.on_record(record);
         }
     }
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         if let Some(observer) = self {
-            observer.body(offset, bytes);
+            observer.on_body(offset, bytes);
         }
     }
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         if let Some(observer) = self {
-            observer.pfns(entries);
+            observer.on_pfns(entries);
         }
     }
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         if let Some(observer) = self {
-            observer.page_batch(batch);
+            observer.on_page_batch(batch);
         }
     }
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         if let Some(observer) = self {
-            observer.warning(warning);
+            observer.on_warning(warning);
         }
     }
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         if let Some(observer) = self {
-            observer.finding(finding);
+            observer.on_finding(finding);
         }
     }
 }
@@ -264,6 +265,7 @@ impl Header {
 
 /// A record's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// The record's layer: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT. `Xl` and `Libvirt` stand for the
     /// configuration in those headers.
@@ -283,6 +285,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// Creates a record, with index and instance 0.
+    #[must_use]
+    pub const fn new(layer: Layer, kind: u64, offset: u64, body_offset: u64, body_length: u64) -> Record {
+        Record { layer, index: 0, kind, instance: 0, offset, body_offset, body_length }
+    }
+
     /// Returns the number of bytes of padding after the body. Records of libxl and libxc are padded to a multiple of 8
     /// bytes, other records are not.
     #[inline]
@@ -333,36 +341,49 @@ impl<'a> Pfns<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PfnEntry> + 'a {
         let order = self.order;
         let (words, _) = self.bytes.as_chunks::<8>();
-        words.iter().map(move |word| PfnEntry(order.u64(*word)))
+        words.iter().map(move |word| PfnEntry::new(order.u64(*word)))
     }
 }
 
 /// One entry of a PAGE_DATA record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PfnEntry(pub u64);
+pub struct PfnEntry(u64);
 
 impl PfnEntry {
+    /// Creates an entry from its 64 bits.
+    #[must_use]
+    pub const fn new(bits: u64) -> PfnEntry {
+        PfnEntry(bits)
+    }
+
+    /// Returns the entry's 64 bits.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Returns the page frame number.
     #[must_use]
-    pub fn pfn(self) -> u64 {
+    pub const fn pfn(self) -> u64 {
         self.0 & page::PFN
     }
 
-    /// Returns the type of the page, see [`page`].
+    /// Returns the type of the page.
     #[must_use]
-    pub fn kind(self) -> u64 {
-        page::kind(self.0)
+    pub const fn page_type(self) -> PageType {
+        PageType::from_bits(page::kind(self.0))
     }
 
     /// Returns whether the record contains the page's data.
     #[must_use]
-    pub fn has_data(self) -> bool {
-        page::has_data(self.kind())
+    pub const fn has_data(self) -> bool {
+        self.page_type().has_data()
     }
 }
 
 /// A PAGE_DATA record after all its entries have been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PageBatch {
     /// Number of entries in the record.
     pub count: u32,

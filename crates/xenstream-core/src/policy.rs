@@ -5,9 +5,11 @@ use core::str::FromStr;
 
 use crate::rule::{Rule, UnknownRule};
 use crate::targets::Target;
+use crate::violation::Layer;
 
 /// What happens when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a caller decides what each level means; there is no fourth")]
 pub enum Level {
     /// The rule is ignored.
     Allow,
@@ -29,6 +31,10 @@ impl fmt::Display for Level {
 
 /// A set of levels and limits for one purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever differs by profile must decide about a new one: the compiler shows each place"
+)]
 pub enum Profile {
     /// The written specification, as strictly as Xen's own verifier intends to check it.
     Spec,
@@ -40,8 +46,12 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Every profile, in the order of the catalogue's columns.
-    pub const ALL: [Profile; 3] = [Profile::Spec, Profile::Restore, Profile::Hardened];
+    pub(crate) const ALL: &'static [Profile] = &[Profile::Spec, Profile::Restore, Profile::Hardened];
+
+    /// Returns every profile, in the order of the catalogue's columns.
+    pub fn all() -> impl DoubleEndedIterator<Item = Profile> + ExactSizeIterator + Clone {
+        Profile::ALL.iter().copied()
+    }
 
     /// Returns the profile's name, as on a command line.
     #[must_use]
@@ -63,6 +73,7 @@ impl fmt::Display for Profile {
 /// The kind of stream, according to the caller. The stream itself does not always say; Xen's restorer also learns it from
 /// its caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "closed: the kinds of stream that Xen's restorer knows")]
 pub enum Checkpointing {
     /// Plain for a bare libxc stream and a xenopsd image; inside libxl, whatever the stream shows.
     #[default]
@@ -119,8 +130,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every limit.
-    pub const ALL: [Limit; 18] = [
+    pub(crate) const ALL: &'static [Limit] = &[
         Limit::LibxlRecord,
         Limit::LibxcRecord,
         Limit::OptionalData,
@@ -140,6 +150,11 @@ impl Limit {
         Limit::ConfigValues,
         Limit::ConfigNumber,
     ];
+
+    /// Returns every limit.
+    pub fn all() -> impl DoubleEndedIterator<Item = Limit> + ExactSizeIterator + Clone {
+        Limit::ALL.iter().copied()
+    }
 
     /// Returns the limit's name, as on a command line.
     #[must_use]
@@ -166,10 +181,14 @@ impl Limit {
         }
     }
 
-    /// Returns the values under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`]. `u64::MAX` means no
-    /// limit.
+    /// Returns the value under a profile. `u64::MAX` means no limit.
     #[must_use]
-    pub const fn defaults(self) -> [u64; 3] {
+    pub const fn default_for(self, profile: Profile) -> u64 {
+        self.defaults()[profile as usize]
+    }
+
+    /// Returns the values under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
+    const fn defaults(self) -> [u64; 3] {
         const NONE: u64 = u64::MAX;
         const MIB: u64 = 1 << 20;
         match self {
@@ -209,42 +228,80 @@ impl fmt::Display for Limit {
 /// The error for a name that is not a limit's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no limit has this name")]
+#[non_exhaustive]
 pub struct UnknownLimit;
 
 impl FromStr for Limit {
     type Err = UnknownLimit;
 
     fn from_str(name: &str) -> Result<Limit, UnknownLimit> {
-        Limit::ALL.into_iter().find(|limit| limit.name() == name).ok_or(UnknownLimit)
+        Limit::all().find(|limit| limit.name() == name).ok_or(UnknownLimit)
     }
 }
 
-/// The error for a level that cannot be set.
+/// The error for a level that cannot be set: a structural rule stays at deny, because nothing after such a violation can be
+/// parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LevelError {
-    /// A structural rule stays at deny, because nothing after such a violation can be parsed.
-    #[error("{0} is structural and cannot be lowered")]
-    Structural(Rule),
-    /// The name is neither a rule's nor a layer's with `::*`.
-    #[error("no rule has this name")]
-    Unknown,
+#[error("{rule} is structural and cannot be lowered")]
+#[non_exhaustive]
+pub struct LevelError {
+    /// The structural rule.
+    pub rule: Rule,
 }
 
-impl From<UnknownRule> for LevelError {
-    fn from(_: UnknownRule) -> LevelError {
-        LevelError::Unknown
+/// The rules whose level [`Policy::with_level`] sets. `Display` and `FromStr` use the notation of the command line: a rule's
+/// name, or `libxl::*` for a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rules {
+    /// One rule.
+    One(Rule),
+    /// Every rule of a layer except its structural rules.
+    Layer(Layer),
+}
+
+impl From<Rule> for Rules {
+    fn from(rule: Rule) -> Rules {
+        Rules::One(rule)
+    }
+}
+
+impl From<Layer> for Rules {
+    fn from(layer: Layer) -> Rules {
+        Rules::Layer(layer)
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rules::One(rule) => rule.fmt(f),
+            Rules::Layer(layer) => write!(f, "{layer}::*"),
+        }
+    }
+}
+
+impl FromStr for Rules {
+    type Err = UnknownRule;
+
+    fn from_str(name: &str) -> Result<Rules, UnknownRule> {
+        let Some(layer) = name.strip_suffix("::*") else { return name.parse().map(Rules::One) };
+        let layer = Layer::all().find(|known| known.name() == layer);
+        layer.map(Rules::Layer).ok_or(UnknownRule)
     }
 }
 
 /// Levels and limits for one verification.
 ///
 /// ```
-/// use xenstream_core::{Level, Limit, Policy, Rule};
+/// use xenstream_core::{Layer, Level, Limit, Policy, Rule, Rules};
 ///
 /// const GATE: Policy = Policy::hardened().with_limit(Limit::HvmPfn, 1 << 20);
 /// let lenient = Policy::spec().with_level(Rule::LibxcPadding, Level::Warn).unwrap();
 /// assert_eq!(lenient.level(Rule::LibxcPadding), Level::Warn);
-/// assert!(lenient.with_level(Rule::StreamTruncated, Level::Warn).is_err());
+/// assert!(lenient.clone().with_level(Rule::StreamTruncated, Level::Warn).is_err());
+/// let layer: Rules = "libxl::*".parse().unwrap();
+/// assert_eq!(lenient.clone().with_level(layer, Level::Warn), lenient.with_level(Layer::Libxl, Level::Warn));
 /// # let _ = GATE;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,7 +338,7 @@ impl Policy {
         let mut limits = [u64::MAX; Limit::ALL.len()];
         let mut i = 0;
         while i < Limit::ALL.len() {
-            limits[i] = Limit::ALL[i].defaults()[profile as usize];
+            limits[i] = Limit::ALL[i].default_for(profile);
             i += 1;
         }
         Policy {
@@ -314,37 +371,30 @@ impl Policy {
         Policy::new(Profile::Hardened)
     }
 
-    /// Returns the policy with another level for one rule.
+    /// Returns the policy with another level for one rule, or for every rule of a layer except its structural rules.
     ///
     /// # Errors
-    /// If the rule is structural, it cannot be lowered.
-    pub const fn with_level(mut self, rule: Rule, level: Level) -> Result<Policy, LevelError> {
-        if rule.is_structural() && !matches!(level, Level::Deny) {
-            return Err(LevelError::Structural(rule));
+    /// If a single rule is structural, it cannot be lowered.
+    pub fn with_level(mut self, rules: impl Into<Rules>, level: Level) -> Result<Policy, LevelError> {
+        match rules.into() {
+            Rules::One(rule) if rule.is_structural() && level != Level::Deny => {
+                return Err(LevelError { rule });
+            }
+            Rules::One(rule) => self.set(rule, level),
+            Rules::Layer(layer) => Rule::all()
+                .filter(|rule| rule.layer() == layer && (level == Level::Deny || !rule.is_structural()))
+                .for_each(|rule| self.set(rule, level)),
         }
-        self.levels[rule as usize] = level;
-        self.explicit[rule as usize / 64] |= 1 << (rule as usize % 64);
         Ok(self)
     }
 
-    /// Sets the level of a rule by name, or of every rule of a layer (`libxl::*`) except its structural rules.
-    ///
-    /// # Errors
-    /// If no rule or layer has this name, or if it is a structural rule, which cannot be lowered.
-    pub fn set_level(&mut self, name: &str, level: Level) -> Result<(), LevelError> {
-        let Some(layer) = name.strip_suffix("::*") else {
-            let rule = name.parse()?;
-            *self = self.clone().with_level(rule, level)?;
-            return Ok(());
-        };
-        let mut known = false;
-        for rule in Rule::all().filter(|rule| rule.layer().name() == layer) {
-            known = true;
-            if let Ok(changed) = self.clone().with_level(rule, level) {
-                *self = changed;
-            }
+    fn set(&mut self, rule: Rule, level: Level) {
+        if let Some(slot) = self.levels.get_mut(rule as usize) {
+            *slot = level;
         }
-        if known { Ok(()) } else { Err(LevelError::Unknown) }
+        if let Some(bits) = self.explicit.get_mut(rule as usize / 64) {
+            *bits |= 1 << (rule as usize % 64);
+        }
     }
 
     /// Returns the policy with another value for one limit.
@@ -363,7 +413,7 @@ impl Policy {
     }
 
     /// Returns the policy that reports every finding, and not only the first, as long as the framing is intact. Findings go
-    /// to [`Observer::finding`](crate::Observer::finding). The first one is the verdict, which `finish` returns.
+    /// to [`Observer::on_finding`](crate::Observer::on_finding). The first one is the verdict, which `finish` returns.
     #[must_use]
     pub const fn with_keep_going(mut self, keep_going: bool) -> Policy {
         self.keep_going = keep_going;

@@ -10,13 +10,14 @@ use crate::violation::Layer;
 
 /// A rule's entry in the catalogue.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Entry {
     /// The name, `layer::kebab-case`.
     pub name: &'static str,
     /// The layer that the name starts with.
     pub layer: Layer,
-    /// Strictness under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
-    pub grades: [Grade; 3],
+    /// Strictness under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`]; see [`Rule::grade`].
+    pub(crate) grades: [Grade; 3],
     /// The field at a violation's offset.
     pub field: Width,
     /// What is known about the bytes after that field.
@@ -40,6 +41,10 @@ pub struct Entry {
 
 /// The strictness of a profile about a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever lists rules shows each grade: the compiler shows each place"
+)]
 pub enum Grade {
     /// Always an error, in every profile: nothing after it can be parsed.
     Structural,
@@ -79,6 +84,7 @@ impl Grade {
 
 /// The width of the field at a violation's offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "closed: a field has a fixed width or that of a register")]
 pub enum Width {
     /// A fixed number of bytes, or 0 if something is missing rather than wrong.
     Bytes(u8),
@@ -99,6 +105,10 @@ impl Width {
 
 /// What is known about the bytes after a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller that forgot one would read bytes it knows nothing about"
+)]
 pub enum Framing {
     /// Every later field is in its place.
     Kept,
@@ -119,6 +129,7 @@ pub enum Framing {
 
 /// What a scrubber may keep of a field that broke a rule: enough to break the rule again, and no data of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a scrubber that forgot one would leave data of the guest")]
 pub enum Leave {
     /// Nothing, and no output at all: not one byte of the input is known.
     Nothing,
@@ -138,6 +149,7 @@ pub enum Leave {
 
 /// The crate that checks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "one variant for each crate that checks rules")]
 pub enum Checker {
     /// `xenstream-core`.
     Core,
@@ -205,6 +217,7 @@ impl fmt::Display for Rule {
 /// The error for a name that is not a rule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no rule has this name")]
+#[non_exhaustive]
 pub struct UnknownRule;
 
 impl FromStr for Rule {

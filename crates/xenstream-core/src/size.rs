@@ -11,6 +11,7 @@ use core::fmt;
 /// assert_eq!(texts, ["1 byte", "1.5 KiB", "1023.9 KiB", "5.0 GiB"]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number with another Display")]
 pub struct ByteSize(pub u64);
 
 impl fmt::Display for ByteSize {

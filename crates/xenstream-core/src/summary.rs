@@ -3,12 +3,17 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::page_type::PageType;
 use crate::targets::Releases;
 use crate::violation::Layer;
 use crate::wire::{Order, libxc, libxl, types};
 
 /// The format of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever handles formats must decide about a new one: the compiler shows each place"
+)]
 pub enum Format {
     /// Detected from the magic at the start of the input.
     #[default]
@@ -26,9 +31,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format, [`Auto`](Format::Auto) first.
-    pub const ALL: [Format; 6] =
-        [Format::Auto, Format::Xl, Format::Libvirt, Format::Xenopsd, Format::Libxl, Format::Libxc];
+    pub(crate) const ALL: &'static [Format] =
+        &[Format::Auto, Format::Xl, Format::Libvirt, Format::Xenopsd, Format::Libxl, Format::Libxc];
+
+    /// Returns every format, [`Auto`](Format::Auto) first.
+    pub fn all() -> impl DoubleEndedIterator<Item = Format> + ExactSizeIterator + Clone {
+        Format::ALL.iter().copied()
+    }
 
     /// Returns the format's name, as on a command line.
     #[must_use]
@@ -53,18 +62,23 @@ impl fmt::Display for Format {
 /// The error for a name that is not a format's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no format has this name")]
+#[non_exhaustive]
 pub struct UnknownFormat;
 
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Format, UnknownFormat> {
-        Format::ALL.into_iter().find(|format| format.name() == name).ok_or(UnknownFormat)
+        Format::all().find(|format| format.name() == name).ok_or(UnknownFormat)
     }
 }
 
 /// The kind of guest in the libxc domain header. PVH guests count as HVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever handles guests must decide about a new kind: the compiler shows each place"
+)]
 pub enum Guest {
     /// Paravirtualised.
     Pv,
@@ -91,6 +105,10 @@ impl fmt::Display for Guest {
 
 /// The type of a domain in its configuration (`libxl_domain_type`). A stream does not distinguish PVH from HVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever handles domains must decide about a new type: the compiler shows each place"
+)]
 pub enum DomainType {
     /// Paravirtualised.
     Pv,
@@ -101,8 +119,12 @@ pub enum DomainType {
 }
 
 impl DomainType {
-    /// Every type.
-    pub const ALL: [DomainType; 3] = [DomainType::Pv, DomainType::Pvh, DomainType::Hvm];
+    pub(crate) const ALL: &'static [DomainType] = &[DomainType::Pv, DomainType::Pvh, DomainType::Hvm];
+
+    /// Returns every type.
+    pub fn all() -> impl DoubleEndedIterator<Item = DomainType> + ExactSizeIterator + Clone {
+        DomainType::ALL.iter().copied()
+    }
 
     /// Returns the type as xl's configuration spells it.
     #[must_use]
@@ -254,49 +276,66 @@ fn named(layer: Layer, counts: &[u64]) -> impl Iterator<Item = (Layer, &'static 
 }
 
 /// Entries of PAGE_DATA records by page type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pages {
-    /// Counts by number of the type, see [`wire::libxc::page`](crate::wire::libxc::page).
-    pub by_type: [u64; 16],
+    pub(crate) by_type: [u64; 16],
     /// Entries with data whose pages are missing because the input ended before them.
     pub torn: u64,
 }
 
 impl Pages {
+    /// Returns the number of entries of a type.
+    #[must_use]
+    pub fn count(&self, page_type: PageType) -> u64 {
+        self.by_type.get(page_type.bits() as usize).copied().unwrap_or(0)
+    }
+
+    /// Returns each type with the number of its entries, in the order of the types.
+    pub fn iter(&self) -> impl Iterator<Item = (PageType, u64)> + '_ {
+        PageType::all().zip(self.by_type)
+    }
+
+    /// Returns the number of entries.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.sum(|_| true)
+    }
+
     /// Returns the number of normal pages, with data.
     #[must_use]
     pub fn normal(&self) -> u64 {
-        self.sum(|kind| kind == libxc::page::NOTAB)
+        self.count(PageType::NOTAB)
     }
 
     /// Returns the number of page tables, pinned or not, with data.
     #[must_use]
     pub fn tables(&self) -> u64 {
-        self.sum(libxc::page::is_table)
+        self.sum(|page_type| page_type.table_level().is_some())
     }
 
     /// Returns the number of broken pages, without data.
     #[must_use]
     pub fn broken(&self) -> u64 {
-        self.sum(|kind| kind == libxc::page::BROKEN)
+        self.count(PageType::BROKEN)
     }
 
     /// Returns the number of pages that are allocated but come without data.
     #[must_use]
     pub fn allocated(&self) -> u64 {
-        self.sum(|kind| kind == libxc::page::XALLOC)
+        self.count(PageType::XALLOC)
     }
 
     /// Returns the number of absent pages.
     #[must_use]
     pub fn absent(&self) -> u64 {
-        self.sum(|kind| kind == libxc::page::XTAB)
+        self.count(PageType::XTAB)
     }
 
     /// Returns the number of pages whose data arrived.
     #[must_use]
     pub fn with_data(&self) -> u64 {
-        self.sum(libxc::page::has_data).saturating_sub(self.torn)
+        self.sum(PageType::has_data).saturating_sub(self.torn)
     }
 
     /// Returns the number of bytes of page contents.
@@ -305,10 +344,25 @@ impl Pages {
         self.with_data().saturating_mul(crate::wire::PAGE_SIZE)
     }
 
-    fn sum(&self, wanted: impl Fn(u64) -> bool) -> u64 {
-        (0u64..)
-            .zip(&self.by_type)
-            .filter(|(kind, _)| wanted(*kind))
-            .fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    fn sum(&self, is_counted: impl Fn(PageType) -> bool) -> u64 {
+        self.iter()
+            .filter(|(page_type, _)| is_counted(*page_type))
+            .fold(0, |sum, (_, n)| sum.saturating_add(n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each type as often as its number says, and one more time.
+    #[test]
+    fn pages_are_counted_by_type() {
+        let pages = Pages { by_type: core::array::from_fn(|n| n as u64 + 1), torn: 0 };
+        let tables = 2 + 3 + 4 + 5 + 10 + 11 + 12 + 13;
+        assert_eq!((pages.normal(), pages.tables(), pages.entries()), (1, tables, 136));
+        assert_eq!((pages.broken(), pages.allocated(), pages.absent()), (14, 15, 16));
+        assert_eq!((pages.with_data(), pages.bytes()), (1 + tables, 4096 * (1 + tables)));
+        assert!(pages.iter().all(|(page_type, n)| n == page_type.bits() + 1 && n == pages.count(page_type)));
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::page_type::PageType;
 use crate::summary::{DomainType, Format, Guest};
 use crate::violation::{Layer, TypeLabel};
 
@@ -26,7 +27,7 @@ pub enum Value {
     /// Viridian state in HVM_CONTEXT, of a guest without Viridian features.
     ViridianState,
     /// The type of a page of a PV guest.
-    PageType(u64),
+    PageType(PageType),
     /// A page of a PV guest whose type was not remembered.
     UnknownPageType,
     /// The vendor of a processor.
@@ -99,10 +100,8 @@ impl Value {
     #[must_use]
     pub const fn number(self) -> Option<u64> {
         match self {
-            Value::Number(number)
-            | Value::RecordType(_, number)
-            | Value::PageType(number)
-            | Value::Viridian(number) => Some(number),
+            Value::Number(number) | Value::RecordType(_, number) | Value::Viridian(number) => Some(number),
+            Value::PageType(page_type) => Some(page_type.bits()),
             Value::None
             | Value::Format(_)
             | Value::DomainType(_)
@@ -133,7 +132,7 @@ impl fmt::Display for Value {
             Value::Viridian(0) => f.write_str("no Viridian features"),
             Value::Viridian(features) => write!(f, "Viridian features {features:#x}"),
             Value::ViridianState => f.write_str("Viridian state"),
-            Value::PageType(kind) => write!(f, "of type {kind:#x}"),
+            Value::PageType(page_type) => write!(f, "of type {:#x}", page_type.bits()),
             Value::UnknownPageType => f.write_str("of another type"),
             Value::CpuVendor(vendor) => write!(f, "{vendor}"),
             Value::Guest(guest) => f.write_str(guest.name()),

@@ -76,6 +76,7 @@ pub struct Verifier {
 
 /// The result of [`Verifier::push`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Number of bytes consumed from the chunk: all of them, unless the stream ended inside it.
     pub consumed: usize,
@@ -85,6 +86,7 @@ pub struct Progress {
 
 /// What is known about the next bytes of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Need {
     /// Number of further bytes that are certain to belong to the stream; 0 if it has ended or was refused. A caller that
     /// must not read past the end of the stream reads at most this many.
@@ -96,6 +98,7 @@ pub struct Need {
 /// The error if [`Verifier::skip`] is asked to skip bytes that a rule needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot skip {asked} bytes, only {skippable} are skippable")]
+#[non_exhaustive]
 pub struct SkipError {
     /// Number of bytes that the caller asked to skip.
     pub asked: u64,
@@ -348,7 +351,7 @@ impl Verifier {
         let here = usize::try_from(self.gap).unwrap_or(usize::MAX).min(input.len());
         let (bytes, rest) = input.split_at(here);
         if self.body_is_wanted {
-            o.body(self.position, bytes);
+            o.on_body(self.position, bytes);
         }
         self.advance(here);
         self.gap = self.gap.saturating_sub(here as u64);
@@ -367,7 +370,7 @@ impl Verifier {
         self.advance(usize::from(width));
         if self.body_is_wanted {
             let (bytes, _) = value.split_at(usize::from(width.min(8)));
-            o.body(at, bytes);
+            o.on_body(at, bytes);
         }
         self.field(field, at, value, o)
     }
@@ -463,7 +466,7 @@ impl Verifier {
         if self.body_is_wanted {
             let judged = usize::try_from(self.position.saturating_sub(at)).unwrap_or(usize::MAX);
             let (bytes, _) = bytes.split_at(judged.min(bytes.len()));
-            o.body(at, bytes);
+            o.on_body(at, bytes);
         }
     }
 
@@ -495,7 +498,7 @@ impl Verifier {
         self.body_end = record.body_offset.saturating_add(record.body_length);
         self.body_padding = record.padding();
         self.certain_until = self.body_end.saturating_add(self.body_padding).saturating_add(tail);
-        o.record(record);
+        o.on_record(record);
         self.body_is_wanted = o.wants_body(record);
     }
 
@@ -623,14 +626,14 @@ impl Verifier {
         match level {
             Level::Allow => Ok(()),
             Level::Warn => {
-                o.warning(&violation);
+                o.on_warning(&violation);
                 Ok(())
             }
             Level::Deny => {
                 self.first_violation = self.first_violation.or(Some(violation));
                 self.refused = !self.policy.keeps_going() || violation.rule.is_structural();
                 if self.policy.keeps_going() {
-                    o.finding(&violation);
+                    o.on_finding(&violation);
                 }
                 if self.refused { Err(Stop) } else { Ok(()) }
             }

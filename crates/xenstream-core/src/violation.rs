@@ -12,6 +12,10 @@ use crate::wire::{PAGE_SIZE, libxc, types};
 
 /// A layer of the format, to which each rule belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever handles records must decide about a new layer: the compiler shows each place"
+)]
 pub enum Layer {
     /// The stream of bytes as a whole.
     Stream,
@@ -36,8 +40,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// Every layer: the formats outermost first, then what is judged inside their records.
-    pub const ALL: [Layer; 10] = [
+    pub(crate) const ALL: &'static [Layer] = &[
         Layer::Stream,
         Layer::Xl,
         Layer::Libvirt,
@@ -50,9 +53,15 @@ impl Layer {
         Layer::Host,
     ];
 
-    /// The layers that have headers or records, outermost first.
-    pub const FORMATS: [Layer; 6] =
-        [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm];
+    /// Returns every layer: the formats outermost first, then what is judged inside their records.
+    pub fn all() -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator + Clone {
+        Layer::ALL.iter().copied()
+    }
+
+    /// Returns the layers that have headers or records, outermost first.
+    pub fn formats() -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator + Clone {
+        [Layer::Xl, Layer::Libvirt, Layer::Xenopsd, Layer::Libxl, Layer::Libxc, Layer::Hvm].into_iter()
+    }
 
     /// The layer's name, with which names of rules begin.
     #[must_use]
@@ -80,6 +89,7 @@ impl fmt::Display for Layer {
 
 /// The record that a violation lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "callers name records by it; it has what a violation prints")]
 pub struct RecordRef {
     /// The record's layer: xenopsd, libxl, libxc, or hvm for an entry of HVM_CONTEXT.
     pub layer: Layer,
@@ -130,6 +140,7 @@ impl fmt::Display for TypeLabel {
 /// One violation of a rule. `Display` is a line with rule, offset and record; [`message`](Violation::message) is the
 /// sentence alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub struct Violation {
     /// The rule that was broken.
     pub rule: Rule,

@@ -19,6 +19,7 @@
 //! entry of PAGE_DATA, and the page has less than [`PAGE_MAX`] bytes.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod collect;
 mod kinds;

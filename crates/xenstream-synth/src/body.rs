@@ -4,6 +4,7 @@ use xenstream_core::wire::{Order, PAGE_SIZE};
 
 /// One field, or a run of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Field {
     /// One byte.
     U8(u8),

@@ -32,6 +32,7 @@ use crate::stream::Stream;
 
 /// A stream that breaks one rule.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Broken {
     /// The rule.
     pub rule: Rule,
@@ -190,7 +191,7 @@ impl Fault {
         Fault::at(stream, offset, record)
     }
 
-    pub(crate) fn told(self, format: Format) -> Fault {
+    pub(crate) fn reported(self, format: Format) -> Fault {
         Fault { format: Some(format), ..self }
     }
 

@@ -12,6 +12,7 @@ use crate::stream::Stream;
 
 /// What is around a libxc stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+#[non_exhaustive]
 pub enum Container {
     /// Nothing.
     #[default]
@@ -27,9 +28,11 @@ pub enum Container {
 }
 
 impl Container {
-    /// Every container.
-    pub const ALL: [Container; 5] =
-        [Container::Xl, Container::Libvirt, Container::Xenopsd, Container::Libxl, Container::Libxc];
+    /// Returns every container.
+    pub fn all() -> impl DoubleEndedIterator<Item = Container> + ExactSizeIterator + Clone {
+        [Container::Xl, Container::Libvirt, Container::Xenopsd, Container::Libxl, Container::Libxc]
+            .into_iter()
+    }
 
     /// The name on a command line, that of the format.
     #[must_use]

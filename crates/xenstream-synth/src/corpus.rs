@@ -22,6 +22,7 @@ pub const MANIFEST: &str = "rules/cases.jsonl";
 
 /// A file of the corpus.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CorpusFile {
     /// Path inside the corpus, with `/` between its parts.
     pub path: String,
@@ -59,7 +60,7 @@ pub fn corpus() -> Vec<CorpusFile> {
 #[must_use]
 pub fn valid_streams() -> Vec<(String, Stream)> {
     let mut streams = Vec::new();
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         for (version, order) in [(3, Order::Little), (3, Order::Big), (2, Order::Little), (2, Order::Big)] {
             let bare = machine.libxc();
             let bare = if version == 2 { bare.as_version_2() } else { bare };
@@ -236,8 +237,7 @@ fn manifest(cases: &[Case]) -> CorpusFile {
             layer: case.rule.layer().name(),
             offset: case.offset,
             record: case.record.as_ref().map(place),
-            outcomes: Profile::ALL
-                .into_iter()
+            outcomes: Profile::all()
                 .map(|profile| (profile.name(), verdict(case.outcome(profile))))
                 .collect(),
             note: case.note,

@@ -173,6 +173,7 @@ fn number(order: ByteOrder, width: u32, value: u64) -> Field {
 
 /// A declared field at its place in an item.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct InItem {
     /// The structure.
     pub layout: &'static Layout,
@@ -299,6 +300,7 @@ fn compared(check: &Check, around: &mut impl FnMut(u64)) {
 
 /// A stream with one declared field changed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Mutation {
     /// The field.
     pub place: InItem,

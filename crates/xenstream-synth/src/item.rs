@@ -8,6 +8,7 @@ use crate::flat::Flat;
 
 /// What a piece of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// The xl header, 48 bytes.
     Xl,
@@ -74,15 +75,10 @@ impl EntryPlace {
     /// The entry as an observer hears of it.
     pub(crate) fn record(&self, index: u64, body: u64) -> Record {
         let offset = body + self.offset;
-        Record {
-            layer: Layer::Hvm,
-            index,
-            kind: u64::from(self.typecode),
-            instance: self.instance,
-            offset,
-            body_offset: offset + hvm::ENTRY_HEADER,
-            body_length: self.length,
-        }
+        let (kind, body_offset) = (u64::from(self.typecode), offset + hvm::ENTRY_HEADER);
+        let mut record = Record::new(Layer::Hvm, kind, offset, body_offset, self.length);
+        (record.index, record.instance) = (index, self.instance);
+        record
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{libxc, valid};
 
 /// A kind of guest, as people tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+#[non_exhaustive]
 pub enum Machine {
     /// 64-bit PV.
     #[default]
@@ -22,8 +23,10 @@ pub enum Machine {
 }
 
 impl Machine {
-    /// Every kind.
-    pub const ALL: [Machine; 4] = [Machine::Pv64, Machine::Pv32, Machine::Hvm, Machine::Pvh];
+    /// Returns every kind.
+    pub fn all() -> impl DoubleEndedIterator<Item = Machine> + ExactSizeIterator + Clone {
+        [Machine::Pv64, Machine::Pv32, Machine::Hvm, Machine::Pvh].into_iter()
+    }
 
     /// The kind in lower case.
     #[must_use]

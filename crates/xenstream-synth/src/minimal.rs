@@ -60,6 +60,7 @@ fn pv(info: Item, frames: Item, max_pfn: u64, registers: &Basic) -> Stream {
 
 /// How a checkpointed stream goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Arbitrary)]
+#[non_exhaustive]
 pub enum Kind {
     /// Remus.
     #[default]

@@ -189,7 +189,7 @@ impl Stream {
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();
-        let mut counts = [0; Layer::ALL.len()];
+        let mut counts = vec![0; Layer::all().len()];
         let mut offset = 0;
         for item in &self.items {
             if let Some((layer, kind)) = item.part().record() {
@@ -197,7 +197,9 @@ impl Stream {
                 counts[layer as usize] += 1;
                 let body_offset = offset + item.body_at();
                 let body_length = item.length();
-                records.push(Record { layer, index, kind, instance: 0, offset, body_offset, body_length });
+                let mut record = Record::new(layer, kind, offset, body_offset, body_length);
+                record.index = index;
+                records.push(record);
                 records
                     .extend((0..).zip(item.entries()).map(|(index, entry)| entry.record(index, body_offset)));
             }

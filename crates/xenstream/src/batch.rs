@@ -15,6 +15,7 @@ use crate::{Error, Input, Options, Report, verify, walk};
 
 /// A target to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a caller that lists targets must handle each kind")]
 pub enum Target {
     /// Standard input, called `-` in outcomes.
     Stdin,
@@ -43,6 +44,7 @@ impl Target {
 
 /// The result of verifying one image.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Outcome<O> {
     /// The name of the image.
     pub path: PathBuf,

@@ -191,7 +191,7 @@ impl Domain {
     /// The type, where it is certain. A domain of type `hvm` without a device model was what is `pvh` today.
     pub(crate) fn domain_type(&self) -> Option<DomainType> {
         let kind = self.kind.as_deref().filter(|kind| !(self.no_device_model && *kind == "hvm"))?;
-        DomainType::ALL.into_iter().find(|domain_type| domain_type.name() == kind)
+        DomainType::all().find(|domain_type| domain_type.name() == kind)
     }
 }
 

@@ -70,6 +70,7 @@ pub enum Hint {
 
 /// What follows a run of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Until {
     /// Other bytes.
     Data,
@@ -180,7 +181,7 @@ mod tests {
     fn magics_of_other_formats_are_named() {
         for (magic, expected) in KNOWN {
             let input = [*magic, &[7; 8]].concat();
-            for format in Format::ALL {
+            for format in Format::all() {
                 let is_it =
                     matches!(expected, Hint::Format(known) if *known == format || format == Format::Auto);
                 // Known methods are decompressed, which fails here.
@@ -203,7 +204,7 @@ mod tests {
         for input in
             [&b"\x01\x02\x03\x04\x05\x06\x07\x08\x09"[..], b"\xC3\x28\xA0\xA1\xE2\x28\xA1\xE2\x82\x28"]
         {
-            for format in Format::ALL {
+            for format in Format::all() {
                 assert_eq!(hint(input, format), None, "{input:?} as {format}");
             }
         }

@@ -16,7 +16,7 @@
 //! | `refused_by` | for a warning: another profile that refuses it |
 //! | `unchecked` | for a valid image: rules that were not checked, because they need an uncompressed file; absent if all were checked |
 //! | `derived_limits` | limits that were taken from the image's own configuration |
-//! | `releases` | for a valid image: `taken_by`, the releases that accept it, as far as the stream alone can tell; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what else decides, with the releases where it matters, unless it matters on all |
+//! | `releases` | for a valid image: `accepted_by`, the releases that accept it, as far as the stream alone can tell; `refused`, with the releases, `fact`, `rule`, `offset` and `record` of each reason; `depends_on_host`, what else decides, with the releases where it matters, unless it matters on all |
 //! | `guest` | `kind` (`hvm`, `pvh`, `pv32`, `pv64`), and from the configuration `name`, `uuid`, `memory_kib`, `vcpus`; `device_model` if it is `qemu-traditional` |
 //! | `size` | length of the input in bytes, if it is known and the input is not compressed |
 //! | `summary` | the contents of the stream, as far as it was read |
@@ -288,7 +288,7 @@ struct LimitObject {
 
 #[derive(Clone, Debug, Serialize)]
 struct ReleasesObject {
-    taken_by: Vec<String>,
+    accepted_by: Vec<String>,
     refused: Vec<RefusalObject>,
     depends_on_host: Vec<HostObject>,
 }
@@ -312,7 +312,7 @@ struct HostObject {
 impl ReleasesObject {
     fn new(releases: &Releases) -> ReleasesObject {
         ReleasesObject {
-            taken_by: names(releases.taken_by()),
+            accepted_by: names(releases.accepted_by()),
             refused: releases.refusals().map(|refusal| RefusalObject::new(&refusal)).collect(),
             depends_on_host: releases
                 .depends_on_host()

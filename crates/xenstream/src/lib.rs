@@ -42,6 +42,7 @@
 //! | `walk` | `batch`, with directories; needs `fs` | walkdir |
 
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 #[cfg(feature = "walk")]
 pub mod batch;
@@ -99,9 +100,9 @@ pub use verify::{verify_fd, verify_path};
 pub use xenstream_core::ByteSize;
 pub use xenstream_core::{
     Checker, Checkpointing, CpuVendor, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header,
-    HostDependency, Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, Pages, PfnEntry,
+    HostDependency, Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, PageType, Pages, PfnEntry,
     Pfns, Polarity, Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases,
-    ResolvedTarget, Rule, SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact,
+    ResolvedTarget, Rule, Rules, SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact,
     UnknownFormat, UnknownLimit, UnknownRule, UnknownTarget, Verifier, Violation, wire,
 };
 

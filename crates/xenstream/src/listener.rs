@@ -92,8 +92,8 @@ impl<'o> Listener<'o> {
         }
         match level {
             Level::Allow => {}
-            Level::Warn => self.warning(&violation),
-            Level::Deny if self.policy.keeps_going() => self.finding(&violation),
+            Level::Warn => self.on_warning(&violation),
+            Level::Deny if self.policy.keeps_going() => self.on_finding(&violation),
             Level::Deny => {
                 self.denied = Some(violation);
                 // What lies after the violation that is the verdict is not reported.
@@ -112,32 +112,32 @@ impl Observer for Listener<'_> {
         self.passes_body_on || own
     }
 
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         self.config.header(header);
         self.roots.header(header);
         #[cfg(feature = "host")]
         for (violation, level) in self.host.header(header) {
             self.judged_at(level, violation);
         }
-        self.observer.header(header);
+        self.observer.on_header(header);
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         for violation in self.roots.record(record) {
             self.judged_to_break(violation);
         }
         #[cfg(feature = "host")]
         self.host.record(record);
         self.portrait.record(record);
-        self.observer.record(record);
+        self.observer.on_record(record);
     }
 
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         if self.denied.is_some() {
             return;
         }
         if self.passes_body_on {
-            self.observer.body(offset, bytes);
+            self.observer.on_body(offset, bytes);
         }
         if let Some(judgement) = self.config.body(bytes) {
             self.judged(judgement);
@@ -151,27 +151,27 @@ impl Observer for Listener<'_> {
         }
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         self.roots.pfns(entries);
-        self.observer.pfns(entries);
+        self.observer.on_pfns(entries);
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         self.contents = batch.offset..batch.offset.saturating_add(batch.pages.saturating_mul(PAGE_SIZE));
-        self.observer.page_batch(batch);
+        self.observer.on_page_batch(batch);
     }
 
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         if self.denied.is_none() {
             self.warnings.note(warning);
         }
-        self.observer.warning(warning);
+        self.observer.on_warning(warning);
     }
 
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         if self.denied.is_none() {
             self.findings.note(finding);
         }
-        self.observer.finding(finding);
+        self.observer.on_finding(finding);
     }
 }

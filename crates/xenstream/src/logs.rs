@@ -28,9 +28,11 @@ pub enum Writer {
 }
 
 impl Writer {
-    /// Every writer.
-    pub const ALL: [Writer; 6] =
-        [Writer::Libxenguest, Writer::Libxl, Writer::Xl, Writer::Hypervisor, Writer::Qemu, Writer::Xenopsd];
+    /// Returns every writer.
+    pub fn all() -> impl DoubleEndedIterator<Item = Writer> + ExactSizeIterator + Clone {
+        [Writer::Libxenguest, Writer::Libxl, Writer::Xl, Writer::Hypervisor, Writer::Qemu, Writer::Xenopsd]
+            .into_iter()
+    }
 
     /// The program's name.
     #[must_use]

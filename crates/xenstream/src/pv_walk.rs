@@ -10,10 +10,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xenstream_core::wire::libxc::{p2m, page, pte, types, vcpu};
+use xenstream_core::wire::libxc::{p2m, pte, types, vcpu};
 use xenstream_core::wire::{Order, PAGE_SIZE};
 use xenstream_core::{
-    Guest, Header, Layer, Level, Observer, PageBatch, Pfns, Policy, Record, RecordRef, Rule, Value, Violation,
+    Guest, Header, Layer, Level, Observer, PageBatch, PageType, Pfns, Policy, Record, RecordRef, Rule, Value,
+    Violation,
 };
 
 use crate::session::{Session, Stop};
@@ -72,12 +73,9 @@ fn pass(file: &dyn ReadAt, options: &Options, observer: &mut dyn Observer) -> Re
     file::drive_once(file, &mut session)
 }
 
-/// The bits of a type that tell a page table's level, pinned or not.
-const LEVEL: u64 = 7;
-
 /// The level of a guest's top-level page tables.
-const fn root_level(narrow: bool) -> u64 {
-    if narrow { page::L4TAB - 1 } else { page::L4TAB }
+const fn root_level(narrow: bool) -> u8 {
+    if narrow { 3 } else { 4 }
 }
 
 /// A pfn that is named, and where.
@@ -245,13 +243,13 @@ impl Observer for Names {
         true
     }
 
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         if let Header::LibxcImage { order, .. } = header {
             *self = Names { narrow: self.narrow, order: *order, ..Names::default() };
         }
     }
 
-    fn body(&mut self, _: u64, bytes: &[u8]) {
+    fn on_body(&mut self, _: u64, bytes: &[u8]) {
         self.body.extend_from_slice(bytes);
         if let Some(record) = self.record.filter(|record| record.kind == u64::from(types::X86_PV_P2M_FRAMES))
         {
@@ -267,7 +265,7 @@ struct Types {
     pfns: Vec<u64>,
     /// Tells most other pfns apart from these: a bit for each pfn's low bits.
     filter: Vec<u64>,
-    kinds: Vec<u8>,
+    page_types: Vec<PageType>,
     start_info: Option<u64>,
     /// Pages with data that this record has had so far, and which of them is the start-info page.
     with_data: u64,
@@ -284,7 +282,7 @@ struct Types {
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// The type of the n-th page.
-    Kind(usize, u8),
+    PageType(usize, PageType),
     /// The start-info page: its offset, and the record that it is in.
     Contents(u64, RecordRef),
 }
@@ -303,8 +301,8 @@ impl Types {
             filter[bit as usize / 64] |= 1 << (bit % 64);
         }
         // A page that no entry names is of the first type, as in the restorer.
-        let kinds = vec![page::NOTAB as u8; pfns.len()];
-        Types { pfns, filter, kinds, start_info: names.start_info(), ..Types::default() }
+        let page_types = vec![PageType::NOTAB; pfns.len()];
+        Types { pfns, filter, page_types, start_info: names.start_info(), ..Types::default() }
     }
 
     /// What came after a checkpoint counts once the next one comes.
@@ -324,14 +322,14 @@ impl Types {
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Kind(n, kind) => self.kinds[n] = kind,
+            Change::PageType(n, page_type) => self.page_types[n] = page_type,
             Change::Contents(offset, record) => self.contents = Some((offset, record)),
         }
     }
 
-    fn kind(&self, pfn: u64) -> u64 {
+    fn page_type(&self, pfn: u64) -> PageType {
         let found = self.pfns.binary_search(&pfn);
-        found.map_or(page::NOTAB, |n| u64::from(self.kinds[n]))
+        found.map_or(PageType::NOTAB, |n| self.page_types[n])
     }
 
     fn passes_filter(&self, pfn: u64) -> bool {
@@ -341,14 +339,14 @@ impl Types {
 }
 
 impl Observer for Types {
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         if let Header::LibxcImage { .. } = header {
-            self.kinds.fill(page::NOTAB as u8);
+            self.page_types.fill(PageType::NOTAB);
             (self.contents, self.buffered, self.verifies) = (None, None, false);
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer != Layer::Libxc {
             return;
         }
@@ -361,13 +359,13 @@ impl Observer for Types {
         }
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         for entry in entries.iter() {
             let pfn = entry.pfn();
             if self.passes_filter(pfn)
                 && let Ok(n) = self.pfns.binary_search(&pfn)
             {
-                self.change(Change::Kind(n, entry.kind() as u8));
+                self.change(Change::PageType(n, entry.page_type()));
                 if entry.has_data() && self.start_info == Some(pfn) {
                     self.start_info_page = Some(self.with_data);
                 }
@@ -376,7 +374,7 @@ impl Observer for Types {
         }
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         if let (Some(page), Some(record), false) = (self.start_info_page, self.record, self.verifies) {
             self.change(Change::Contents(batch.offset + page * PAGE_SIZE, record));
         }
@@ -393,17 +391,17 @@ fn findings(
 ) -> Result<Vec<Violation>, Error> {
     let mut found = Vec::new();
     let normal = |rule, named: &Named, found: &mut Vec<Violation>| {
-        let kind = types.kind(named.pfn);
+        let page_type = types.page_type(named.pfn);
         // What is out of range has a rule of its own.
-        if named.pfn <= largest && kind != page::NOTAB {
-            found.push(violation(rule, named, kind, page::NOTAB));
+        if named.pfn <= largest && page_type != PageType::NOTAB {
+            found.push(violation(rule, named, page_type.bits(), PageType::NOTAB.bits()));
         }
     };
     let root = root_level(narrow);
     let table = |rule, named: &Named, found: &mut Vec<Violation>| {
-        let kind = types.kind(named.pfn);
-        if named.pfn <= largest && kind & LEVEL != root {
-            found.push(violation(rule, named, Value::PageType(kind), root));
+        let page_type = types.page_type(named.pfn);
+        if named.pfn <= largest && page_type.table_level() != Some(root) {
+            found.push(violation(rule, named, Value::PageType(page_type), root.into()));
         }
     };
     for (id, basic) in &names.basics {

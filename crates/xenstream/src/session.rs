@@ -212,8 +212,8 @@ impl<'o> Session<'o> {
     pub(crate) fn found(&mut self, violation: &Violation) -> Result<(), Stop> {
         match self.listener.policy.level(violation.rule) {
             Level::Allow => {}
-            Level::Warn => self.listener.warning(violation),
-            Level::Deny if self.listener.policy.keeps_going() => self.listener.finding(violation),
+            Level::Warn => self.listener.on_warning(violation),
+            Level::Deny if self.listener.policy.keeps_going() => self.listener.on_finding(violation),
             Level::Deny => return Err(Stop::Invalid(*violation)),
         }
         Ok(())

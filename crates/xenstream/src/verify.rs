@@ -77,7 +77,7 @@ pub fn verify_slice(bytes: &[u8], options: &Options) -> Result<Report, Error> {
 /// struct Names(Vec<String>);
 ///
 /// impl Observer for Names {
-///     fn record(&mut self, record: &Record) {
+///     fn on_record(&mut self, record: &Record) {
 ///         self.0.extend(record.reference().type_label().map(|label| label.to_string()));
 ///     }
 /// }

@@ -8,7 +8,7 @@ use xenstream::batch::{Target, verify_all};
 use xenstream::extract::{Extract, OutputFormat, extract};
 use xenstream::wire::libxc::{page, types};
 use xenstream::wire::libxl;
-use xenstream::{Input, Level, Options, Policy, ReadAt, relay_with, verify, verify_reader};
+use xenstream::{Input, Layer, Level, Options, Policy, ReadAt, relay_with, verify, verify_reader};
 use xenstream_synth::{Body, Item, Page, Part, Stream, libxc as records, valid};
 
 #[global_allocator]
@@ -109,8 +109,8 @@ fn families() -> Vec<Family> {
 /// Whatever is not fatal goes on, so that what is found comes in floods: as warnings, or as findings.
 fn options(level: Level) -> Options {
     let mut policy = Policy::spec().with_keep_going(true);
-    for layer in ["stream", "xl", "libvirt", "xenopsd", "libxl", "libxc", "hvm", "pv"] {
-        policy.set_level(&format!("{layer}::*"), level).unwrap();
+    for layer in Layer::all().filter(|layer| *layer != Layer::Qemu) {
+        policy = policy.with_level(layer, level).unwrap();
     }
     Options::new(policy)
 }

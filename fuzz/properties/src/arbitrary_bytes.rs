@@ -23,10 +23,10 @@ pub fn arbitrary_bytes(data: &[u8]) {
 struct Places(u64);
 
 impl Observer for Places {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         assert_placed(warning, self.0);
     }
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         assert_placed(finding, self.0);
     }
 }
@@ -58,7 +58,7 @@ fn judge(setup: Setup, stream: &[u8]) -> bool {
         Ok(summary) => {
             assert!(summary.bytes <= total);
             assert!(summary.records.total() * 8 <= total, "more records than there is room for");
-            let entries: u64 = summary.pages.by_type.iter().sum();
+            let entries: u64 = summary.pages.entries();
             assert!(entries * 8 <= total, "more entries than there is room for");
             // A stream that fails over may end after the entries of a batch, in front of its pages.
             let torn = summary.restorable_to_checkpoint.is_some();

@@ -38,16 +38,16 @@ pub fn convert(data: &[u8]) {
 
 /// What the bytes ask for.
 fn wished(wish: u8, container: u8) -> Convert {
-    let container = Container::ALL.get(usize::from(container)).copied();
+    let container = Container::all().nth(usize::from(container));
     let config: Option<&[u8]> = match container {
         Some(Container::Xl) => Some(b"{}"),
         Some(Container::Libvirt) => Some(b"<domain type='xen'/>"),
         Some(Container::Xenopsd) => Some(b"((time 1.5)(word_size 64))"),
         _ => None,
     };
-    let lossy = if wish & 1 == 0 { &[][..] } else { &Loss::ALL };
+    let lossy: Vec<Loss> = Loss::all().filter(|_| wish & 1 != 0).collect();
     Convert::default()
-        .with_lossy(lossy)
+        .with_lossy(&lossy)
         .with_plain(wish & 2 != 0)
         .with_compact(wish & 4 != 0)
         .with_normalise(wish & 8 != 0)

@@ -54,7 +54,7 @@ pub fn extract(data: &[u8]) {
 
 /// What the bytes ask for.
 fn wished([format, pfns, state]: [u8; 3]) -> Extract {
-    let format = OutputFormat::ALL[usize::from(format) % OutputFormat::ALL.len()];
+    let format = OutputFormat::all().cycle().nth(usize::from(format)).unwrap_or(OutputFormat::Elf);
     let range: Option<RangeInclusive<u64>> = match pfns {
         0..0x80 => None,
         0x80..0xFF => Some(u64::from(pfns & 7)..=u64::from(pfns >> 3)),

@@ -103,7 +103,7 @@ struct Pages<'o> {
 }
 
 impl Observer for Pages<'_> {
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         let behind = &self.out[self.out.len().min(batch.offset as usize)..];
         let pages = &behind[..behind.len().min((batch.pages * PAGE_SIZE) as usize)];
         self.left +=

@@ -29,8 +29,8 @@ impl Setup {
         let [kind, how] = choice.map(usize::from);
         let pick = |n: usize| how % n;
         let setup = Setup {
-            format: Format::ALL[kind % Format::ALL.len()],
-            profile: Profile::ALL[pick(3)],
+            format: Format::all().cycle().nth(kind).unwrap_or_default(),
+            profile: Profile::all().nth(pick(3)).unwrap_or_default(),
             checkpointing: KINDS[kind / 8 % 4],
             keep_going: how & 0x80 != 0,
             bodies: how & 0x40 != 0,

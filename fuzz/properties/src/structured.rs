@@ -40,7 +40,7 @@ pub fn structured_broken(data: &[u8]) {
 /// If one does not.
 pub fn valid(built: &Built) {
     let (bytes, expected) = (built.bytes(), &built.expected);
-    for profile in Profile::ALL {
+    for profile in Profile::all() {
         let policy = Policy::new(profile).with_checkpointing(expected.checkpointing);
         for format in [Format::Auto, expected.format] {
             let (verdict, warnings) = verify(format, &policy, &bytes);
@@ -86,7 +86,7 @@ pub fn broken(broken: &Broken) {
 struct Warnings(Vec<Rule>);
 
 impl Observer for Warnings {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.0.push(warning.rule);
     }
 }
@@ -113,7 +113,7 @@ fn tells(summary: &Summary, expected: &Expected) {
     assert_eq!(summary.order, expected.order);
     assert_eq!(summary.guest_width, expected.guest_width);
     assert_eq!(summary.max_pfn, expected.max_pfn);
-    assert_eq!(summary.pages.by_type, expected.pages);
+    assert_eq!(summary.pages.iter().map(|(_, n)| n).collect::<Vec<_>>(), expected.pages);
     assert_eq!(summary.checkpoints, expected.checkpoints);
     assert_eq!(summary.restorable_to_checkpoint, expected.fails_over.then_some(expected.checkpoints));
     assert_eq!(summary.bytes, expected.bytes);

@@ -68,13 +68,13 @@ impl Observer for Transcript {
         self.body_at = None;
         self.bodies
     }
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         self.events.push(Event::Header(*header));
     }
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         self.events.push(Event::Record(*record));
     }
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         // Pieces follow each other without gaps; the first one's offset counts, and each byte.
         match self.body_at {
             None => self.body.write_u64(offset),
@@ -85,19 +85,19 @@ impl Observer for Transcript {
         }
         self.body_at = Some(offset + bytes.len() as u64);
     }
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         for (at, entry) in (entries.offset()..).step_by(8).zip(entries.iter()) {
             self.entries.write_u64(at);
-            self.entries.write_u64(entry.0);
+            self.entries.write_u64(entry.bits());
         }
     }
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         self.events.push(Event::Batch(*batch));
     }
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.events.push(Event::Warning(*warning));
     }
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         self.events.push(Event::Finding(*finding));
     }
 }

@@ -176,7 +176,7 @@ impl Differences {
     /// The policy without the rules that are not compared: what a stream is judged by for a comparison.
     #[must_use]
     pub fn lowered(&self, policy: Policy) -> Policy {
-        let rules = self.file.not_compared.keys().filter_map(|name| name.parse().ok());
+        let rules = self.file.not_compared.keys().filter_map(|name| name.parse::<Rule>().ok());
         rules.fold(policy, |policy, rule| {
             policy.with_level(rule, Level::Allow).expect("a rule that can be lowered")
         })
@@ -302,8 +302,7 @@ mod tests {
         assert_eq!(lowered.level(Rule::LibxcMemoryGap), Level::Allow);
         assert_eq!(lowered.level(Rule::LibxcMemoryShort), Level::Deny);
         assert_eq!(table.stale(), ["not-compared: \"libxc::memory-gap\""]);
-        let violation = crate::judge(b"", Format::Auto, &Policy::spec()).unwrap();
-        table.saw(&Violation { rule: Rule::LibxcMemoryGap, ..violation });
+        table.saw(&Violation::new(Rule::LibxcMemoryGap, 0, None));
         assert!(table.stale().is_empty());
         for name in ["stream::truncated", "libxc::*", "no such rule"] {
             assert!(Differences::parse(&format!("[not-compared]\n{name:?} = \"\"")).is_err());

@@ -91,8 +91,8 @@ pub(super) fn dependencies(programs: &[PathBuf], options: &[&str], directory: &P
     let output = command.output().context("dpkg-shlibdeps does not start")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} fails ({})\n{said}", output.status);
-    let told = String::from_utf8(output.stdout)?;
-    let depends = told.trim().strip_prefix("shlibs:Depends=").context("dpkg-shlibdeps tells nothing")?;
+    let reported = String::from_utf8(output.stdout)?;
+    let depends = reported.trim().strip_prefix("shlibs:Depends=").context("dpkg-shlibdeps tells nothing")?;
     Ok(depends.to_owned())
 }
 

@@ -17,7 +17,7 @@ rules that find the same fault before the restore. `xenstream explain 'the line 
 
 pub(super) fn messages(out: &mut impl Write) -> Result {
     out.write_str(HEAD)?;
-    for writer in Writer::ALL {
+    for writer in Writer::all() {
         writeln!(out, "## {writer}\n\n{}\n", writer.place())?;
         writeln!(out, "| message | meaning | rules |\n|---|---|---|")?;
         for entry in lines().filter(|entry| entry.writer == writer) {

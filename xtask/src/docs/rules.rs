@@ -25,7 +25,7 @@ pub(super) fn rules(text: &mut String) -> fmt::Result {
     )?;
     text.write_str(ORDER)?;
     let cases = cases::all();
-    for layer in Layer::ALL {
+    for layer in Layer::all() {
         layer_section(text, layer, &cases)?;
     }
     limits(text)
@@ -38,7 +38,8 @@ fn layer_section(text: &mut String, layer: Layer, cases: &[Case]) -> fmt::Result
         "\n## {layer}\n\n| rule | spec | restore | hardened | what is wrong |\n|---|---|---|---|---|"
     )?;
     for rule in &rules {
-        let [spec, restore, hardened] = Profile::ALL.map(|profile| letter(rule.grade(profile)));
+        let [spec, restore, hardened] =
+            [Profile::Spec, Profile::Restore, Profile::Hardened].map(|profile| letter(rule.grade(profile)));
         let (anchor, title) = (anchor(*rule), rule.entry().title);
         writeln!(text, "| [`{rule}`](#{anchor}) | {spec} | {restore} | {hardened} | {title} |")?;
     }
@@ -62,18 +63,21 @@ fn rule_section(text: &mut String, rule: Rule, cases: &[Case]) -> fmt::Result {
 fn limits(text: &mut String) -> fmt::Result {
     text.write_str("\n## Limits\n\nSet with `--limit NAME=VALUE`.\n\n")?;
     text.write_str("| limit | spec | restore | hardened |\n|---|---|---|---|\n")?;
-    for limit in Limit::ALL {
-        let [spec, restore, hardened] = limit.defaults().map(|value| match value {
-            u64::MAX => "none".to_owned(),
-            value => value.to_string(),
-        });
+    for limit in Limit::all() {
+        let [spec, restore, hardened] = [Profile::Spec, Profile::Restore, Profile::Hardened]
+            .map(|profile| limit.default_for(profile))
+            .map(|value| match value {
+                u64::MAX => "none".to_owned(),
+                value => value.to_string(),
+            });
         writeln!(text, "| {limit} | {spec} | {restore} | {hardened} |")?;
     }
     Ok(())
 }
 
 fn grades(rule: Rule) -> String {
-    let [spec, restore, hardened] = Profile::ALL.map(|profile| rule.grade(profile).name());
+    let [spec, restore, hardened] =
+        [Profile::Spec, Profile::Restore, Profile::Hardened].map(|profile| rule.grade(profile).name());
     if spec == restore && restore == hardened {
         format!("{spec} in every profile")
     } else {

@@ -49,7 +49,7 @@ fn hosts(text: &mut String) -> fmt::Result {
         "\n## What depends on the host\n\nNo stream reveals these, so they are listed but never a reason to refuse.\n\n\
          | name | what it is | releases where it matters |\n|---|---|---|\n",
     )?;
-    for host in HostDependency::ALL {
+    for host in HostDependency::all() {
         let releases = host.fact().map_or_else(|| "all".to_owned(), |_| host.releases().to_string());
         writeln!(text, "| {} | {} | {releases} |", host.name(), host.title())?;
     }

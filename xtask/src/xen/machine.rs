@@ -66,7 +66,7 @@ impl Kit {
     }
 
     /// The text of a file that dom0 wrote; empty if it did not.
-    pub(super) fn told(&self, name: &str) -> String {
+    pub(super) fn reported(&self, name: &str) -> String {
         let bytes = fs::read(self.shared(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -140,7 +140,12 @@ impl Machine {
                 machine.console.display()
             );
         };
-        ensure!(status == "0", "`xl info` failed in dom0 of Xen {}: {}", kit.release, kit.told("tools.log"));
+        ensure!(
+            status == "0",
+            "`xl info` failed in dom0 of Xen {}: {}",
+            kit.release,
+            kit.reported("tools.log")
+        );
         Ok((machine, start.elapsed()))
     }
 

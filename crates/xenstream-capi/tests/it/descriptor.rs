@@ -206,10 +206,14 @@ fn failing_end_of_a_relay_is_reported() {
         (write_only.as_raw_fd(), write_only.as_raw_fd(), xs_status::ErrorInput, libc::EBADF),
     ] {
         stream.rewind().unwrap();
-        let (told, report) = relay(input, output);
+        let (reported, report) = relay(input, output);
         let case = format!("{input} to {output}: {}", message(&report));
-        assert_eq!((told, report.os_error, report.bytes_written), (status, number, 0), "{case}");
+        assert_eq!((reported, report.os_error, report.bytes_written), (status, number, 0), "{case}");
         assert!(report.violation.rule.is_null() && !message(&report).is_empty(), "{case}");
-        assert_eq!(told == xs_status::ErrorOutput, message(&report).starts_with("cannot write"), "{case}");
+        assert_eq!(
+            reported == xs_status::ErrorOutput,
+            message(&report).starts_with("cannot write"),
+            "{case}"
+        );
     }
 }

@@ -143,7 +143,7 @@ fn a_violation_is_the_cores() {
         let verdict = core.push(&case.stream, &mut ()).and_then(|_| core.finish(&mut ()));
         let Err(expected) = verdict else { continue };
 
-        let format = Format::ALL.iter().position(|format| *format == case.format).unwrap();
+        let format = Format::all().position(|format| format == case.format).unwrap();
         let mut memory = Memory::new();
         let verifier = memory.verifier(c_int::try_from(format).unwrap(), null());
         push(verifier, &case.stream);
@@ -198,7 +198,7 @@ fn a_text_is_cut_to_its_buffer() {
         for change in [
             |violation: &mut xs_violation| violation.rule_number = xs_rule_count(),
             |violation: &mut xs_violation| {
-                (violation.has, violation.record_layer) = (XS_HAS_RECORD, Layer::ALL.len() as c_int);
+                (violation.has, violation.record_layer) = (XS_HAS_RECORD, Layer::all().len() as c_int);
             },
             |violation: &mut xs_violation| (violation.has, violation.record_layer) = (XS_HAS_RECORD, -1),
         ] {
@@ -335,13 +335,13 @@ fn takers_of_a_stream_are_named() {
     let verifier = memory.verifier(XS_FORMAT_LIBXC, &raw const spec);
     assert_eq!(push(verifier, &bytes).0, xs_status::Ended);
     let mut buffer = [0x55; 80];
-    let takers = "Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3";
+    let releases = "Xen 4.18.5+, 4.19.2+, 4.20.1+, 4.21+, XCP-ng 8.3";
     unsafe {
-        let length = xs_verifier_takers(verifier, buffer.as_mut_ptr(), buffer.len());
-        assert_eq!(usize::try_from(length), Ok(takers.len()));
-        assert_eq!(CStr::from_ptr(buffer.as_ptr()).to_str(), Ok(takers));
-        assert_eq!(xs_verifier_takers(verifier, null_mut(), 0), length);
-        assert_eq!(xs_verifier_takers(verifier, null_mut(), 1), xs_status::ErrorNull as c_int);
+        let length = xs_verifier_accepting_releases(verifier, buffer.as_mut_ptr(), buffer.len());
+        assert_eq!(usize::try_from(length), Ok(releases.len()));
+        assert_eq!(CStr::from_ptr(buffer.as_ptr()).to_str(), Ok(releases));
+        assert_eq!(xs_verifier_accepting_releases(verifier, null_mut(), 0), length);
+        assert_eq!(xs_verifier_accepting_releases(verifier, null_mut(), 1), xs_status::ErrorNull as c_int);
     }
 }
 
@@ -470,7 +470,7 @@ fn texts_and_numbers() {
     assert_eq!(texts.len(), 18);
     assert!(
         xs_rule_name(xs_rule_count()).is_null()
-            && xs_layer_name(Layer::ALL.len() as c_int).is_null()
+            && xs_layer_name(Layer::all().len() as c_int).is_null()
             && xs_layer_name(-1).is_null()
     );
 }
@@ -480,7 +480,6 @@ fn header_names_every_limit() {
     let header = include_str!("../../include/xenstream.h");
     let start = header.find("Sets a limit by name").unwrap();
     let text = &header[start..start + header[start..].find("xs_policy_set_limit").unwrap()];
-    let missing: Vec<_> =
-        Limit::ALL.into_iter().filter(|limit| !text.contains(&format!("\"{limit}\""))).collect();
+    let missing: Vec<_> = Limit::all().filter(|limit| !text.contains(&format!("\"{limit}\""))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -134,7 +134,7 @@ fn some_streams() -> impl Iterator<Item = (String, Vec<u8>)> {
 /// Runs the helper on a stream with libxl's bytes after it, and compares what it says and leaves with what the core
 /// says. Returns the exit status.
 fn check(mut helper: Command, name: &str, stream: &[u8]) -> i32 {
-    let (restored, told) = expectation(stream);
+    let (restored, reported) = expectation(stream);
     let (mut input, mut output) = io::pipe().unwrap();
     let bytes = [stream, if restored.is_some() { BEHIND } else { &[] }].concat();
     let behind = restored.map(|bytes_taken| bytes[bytes_taken..].to_vec());
@@ -145,7 +145,7 @@ fn check(mut helper: Command, name: &str, stream: &[u8]) -> i32 {
     let run = helper.output().unwrap();
     let stderr = String::from_utf8(run.stderr).unwrap();
     assert_eq!(run.status.code(), Some(expected), "{name}: {stderr}");
-    assert_eq!(stderr, told, "{name}");
+    assert_eq!(stderr, reported, "{name}");
     assert_eq!(run.stdout.starts_with(b"restored "), expected == RESTORED, "{name}");
 
     let mut left = Vec::new();
@@ -164,12 +164,12 @@ fn expectation(stream: &[u8]) -> (Option<usize>, String) {
         .with_limit(Limit::LibxcRecord, 8 << 20)
         .with_level(Rule::LibxcBigEndian, Level::Deny)
         .unwrap();
-    let mut told = Warnings::default();
+    let mut reported = Warnings::default();
     let mut verifier = Verifier::new(Format::Libxc, &policy);
-    let pushed = verifier.push(stream, &mut told);
-    match pushed.and_then(|progress| verifier.finish(&mut told).map(|_| progress.consumed)) {
-        Ok(bytes) => (Some(bytes), told.0),
-        Err(violation) => (None, format!("{}restore_helper: refused: {violation}\n", told.0)),
+    let pushed = verifier.push(stream, &mut reported);
+    match pushed.and_then(|progress| verifier.finish(&mut reported).map(|_| progress.consumed)) {
+        Ok(bytes) => (Some(bytes), reported.0),
+        Err(violation) => (None, format!("{}restore_helper: refused: {violation}\n", reported.0)),
     }
 }
 
@@ -178,7 +178,7 @@ fn expectation(stream: &[u8]) -> (Option<usize>, String) {
 struct Warnings(String);
 
 impl Observer for Warnings {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.0.push_str(&format!("restore_helper: warning: {warning}\n"));
     }
 }

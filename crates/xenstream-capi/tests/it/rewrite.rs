@@ -178,13 +178,13 @@ fn differences_are_told_one_by_one() {
     let expected = ["hvm CPU of vcpu 0 rip 0x1000 0x2000 0-0", "- memory contents - - 7-7"];
     assert_eq!(compare(&one, &other), (xs_status::Ok, expected.map(str::to_owned).to_vec(), 2));
     let elsewhere = guest(0x1000, Page::normal(9).holding(b"one"));
-    let (_, told, count) = compare(&one, &elsewhere);
-    assert_eq!(told, ["- memory - present - 7-7", "- memory - - present 9-9"]);
+    let (_, reported, count) = compare(&one, &elsewhere);
+    assert_eq!(reported, ["- memory - present - 7-7", "- memory - - present 9-9"]);
     assert_eq!(count, 2);
     // A verdict is a difference too.
-    let (status, told, _) = compare(&one, &one[..one.len() - 8]);
+    let (status, reported, _) = compare(&one, &one[..one.len() - 8]);
     assert_eq!(status, xs_status::Ok);
-    assert_eq!(told.last().map(String::as_str), Some("- verdict verdict valid invalid 0-0"));
+    assert_eq!(reported.last().map(String::as_str), Some("- verdict verdict valid invalid 0-0"));
 }
 
 #[test]

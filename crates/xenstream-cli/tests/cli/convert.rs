@@ -40,8 +40,8 @@ fn losses_are_named_and_need_permission() {
     let files = directory(&[("in", &newer(0x20).bytes())]);
     let run = run_in(files.path(), ["convert", "--target", "4.17.0", "in", "out"]);
     assert_eq!(run.status, 1, "{run:?}");
-    let told = "    allowed by --lossy pending-esr: an error of the local APIC that the guest has not read yet is lost\n";
-    assert!(run.stderr.contains("not converted:\n") && run.stderr.ends_with(told), "{run:?}");
+    let reported = "    allowed by --lossy pending-esr: an error of the local APIC that the guest has not read yet is lost\n";
+    assert!(run.stderr.contains("not converted:\n") && run.stderr.ends_with(reported), "{run:?}");
     assert!(!files.path().join("out").exists());
     let lossy = ["convert", "--target", "4.17.0", "--lossy", "pending-esr", "in", "out"];
     let run = run_in(files.path(), lossy);

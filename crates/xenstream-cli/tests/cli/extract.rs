@@ -33,11 +33,11 @@ fn missing_pages_are_listed() {
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert!(lines[0].starts_with("in: valid: xl, hvm, Xen 4.17, 3 pages, "), "{run:?}");
-    let told = [
+    let reported = [
         "out: extracted: 3 pages, 12.0 KiB, registers of 2 vcpus",
         "  without contents: 21 pages, pfn 0x1-0x14, 0x16",
     ];
-    assert_eq!(lines[2..], told, "{run:?}");
+    assert_eq!(lines[2..], reported, "{run:?}");
     let again = run_in(files.path(), ["extract", "in", "out"]);
     assert_eq!(
         (again.status, again.stderr.as_str()),

@@ -55,7 +55,9 @@ fn of_a_valid_image() {
     let mut object = objects(&files, &["good.xl"], 0).remove(0);
     let fields = object.as_object_mut().unwrap();
     let read = fields.remove("bytes_read").unwrap();
-    assert!(fields.remove("releases").unwrap()["taken_by"].as_array().is_some_and(|taken| !taken.is_empty()));
+    assert!(
+        fields.remove("releases").unwrap()["accepted_by"].as_array().is_some_and(|taken| !taken.is_empty())
+    );
     assert_eq!(object, expected);
     assert!(read.as_u64().is_some_and(|read| read < bytes), "the device model's state is not read: {read}");
 }

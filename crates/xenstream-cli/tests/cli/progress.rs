@@ -41,9 +41,9 @@ fn extraction_reports_progress_of_reading() {
     assert!(line.contains("B, ") && line.contains("/s") && !line.contains("left"), "{line:?}");
     stdin.write_all(rest).unwrap();
     drop(stdin);
-    let mut told = String::new();
-    stderr.read_to_string(&mut told).unwrap();
-    assert!(told.contains("-: valid: ") && told.contains(": extracted: "), "{told:?}");
+    let mut reported = String::new();
+    stderr.read_to_string(&mut reported).unwrap();
+    assert!(reported.contains("-: valid: ") && reported.contains(": extracted: "), "{reported:?}");
     assert!(child.wait().unwrap().success());
 }
 

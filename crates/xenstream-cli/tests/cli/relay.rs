@@ -146,19 +146,22 @@ fn hardened_lists_unchecked_rules() {
     let stream = xenstream_synth::valid::pv64().in_libxl().in_xl().bytes();
     let note = "note: 5 rules take a file that is not compressed, and were not checked: pv::";
     let run = relay(&stream, &[]);
-    let told = String::from_utf8(run.stderr).unwrap();
+    let reported = String::from_utf8(run.stderr).unwrap();
     assert!(run.status.success() && run.stdout == stream);
-    assert!(told.starts_with("-: valid, 5 rules unchecked: xl, pv64, ") && told.contains(note), "{told}");
+    assert!(
+        reported.starts_with("-: valid, 5 rules unchecked: xl, pv64, ") && reported.contains(note),
+        "{reported}"
+    );
     for (arguments, said) in [(&["verify", "-v"][..], true), (&["verify"], false)] {
         let run = output_with_stdin(&stream, arguments);
-        let told = String::from_utf8(run.stdout).unwrap();
-        assert!(told.starts_with("-: valid: xl") || told.contains("\n-: valid: xl"), "{told}");
-        assert_eq!(told.contains(note), said, "{told}");
+        let reported = String::from_utf8(run.stdout).unwrap();
+        assert!(reported.starts_with("-: valid: xl") || reported.contains("\n-: valid: xl"), "{reported}");
+        assert_eq!(reported.contains(note), said, "{reported}");
     }
     let (path, _directory) = image_file(&stream);
     let run = xenstream().args(["verify", "-v", "--profile", "hardened"]).arg(path).output().unwrap();
-    let told = String::from_utf8(run.stdout).unwrap();
-    assert!(told.contains(": valid: xl") && !told.contains("not checked"), "{told}");
+    let reported = String::from_utf8(run.stdout).unwrap();
+    assert!(reported.contains(": valid: xl") && !reported.contains("not checked"), "{reported}");
 }
 
 fn image_file(bytes: &[u8]) -> (std::path::PathBuf, tempfile::TempDir) {

@@ -61,7 +61,7 @@ fn remaining_identification_is_listed() {
     let names = "    xl configuration: name, uuid, ";
     let never = "    PAGE_DATA: which pages there are, ";
     assert!([registers, names, never].iter().all(|start| has(&run.stderr, start)), "{run:?}");
-    for (arguments, told) in [
+    for (arguments, reported) in [
         (&["--registers"][..], [false, true, true]),
         (&["--names"], [true, false, true]),
         (&["--registers", "--names"], [false, false, true]),
@@ -69,7 +69,7 @@ fn remaining_identification_is_listed() {
     ] {
         let run = run_in(files.path(), [&["scrub", "--force", "in", "out"], arguments].concat());
         assert_eq!(run.status, 0);
-        assert_eq!([registers, names, never].map(|start| has(&run.stderr, start)), told, "{run:?}");
+        assert_eq!([registers, names, never].map(|start| has(&run.stderr, start)), reported, "{run:?}");
     }
     let run = run_in(files.path(), ["scrub", "--force", "--quiet", "in", "out"]);
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
@@ -133,9 +133,12 @@ fn start_of_blanking_is_reported() {
     broken[at as usize + 8] += 1;
     let output = filter(&broken, &["--damaged"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stderr).unwrap();
+    let reported = String::from_utf8(output.stderr).unwrap();
     let zeros = at as usize + 16;
-    assert!(told.contains(&format!("  everything from offset {zeros} ({zeros:#x}) on is zero\n")), "{told}");
+    assert!(
+        reported.contains(&format!("  everything from offset {zeros} ({zeros:#x}) on is zero\n")),
+        "{reported}"
+    );
     assert_eq!(output.stdout.len(), bytes.len());
     assert!(output.stdout[zeros..].iter().all(|byte| *byte == 0));
 }

@@ -27,9 +27,9 @@ fn synthesised_streams_are_valid_everywhere() {
     for guest in GUESTS {
         for container in ["xl", "libvirt", "xenopsd", "libxl", "libxc"] {
             let shape = ["--guest", guest, "--container", container, "--memory", "4M", "--sparse"];
-            let (bytes, told) = synth(&shape);
+            let (bytes, reported) = synth(&shape);
             let start = format!("-: written: {container}, {guest}, 4.0 MiB of memory, 1 vcpu, ");
-            assert!(told.starts_with(&start), "{told}");
+            assert!(reported.starts_with(&start), "{reported}");
             for profile in ["spec", "restore", "hardened"] {
                 let run = run_with_stdin(&bytes, &["verify", "--profile", profile]);
                 assert_eq!(run.status, 0, "{shape:?}: {run:?}");
@@ -41,9 +41,9 @@ fn synthesised_streams_are_valid_everywhere() {
 
 #[test]
 fn passes_and_checkpoints_are_counted() {
-    let (bytes, told) =
+    let (bytes, reported) =
         synth(&["--guest", "pv64", "--memory", "4M", "--live", "2", "--checkpoints", "1", "--vcpus", "2"]);
-    assert!(told.contains(", 2 vcpus, 2 further passes, 1 checkpoint, "), "{told}");
+    assert!(reported.contains(", 2 vcpus, 2 further passes, 1 checkpoint, "), "{reported}");
     let run = run_with_stdin(&bytes, &["verify", "--json", "--profile", "hardened"]);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&report["verdict"], &report["summary"]["checkpoints"]), (&"valid".into(), &1.into()));
@@ -145,8 +145,8 @@ fn a_rule_is_broken_in_what_was_asked_for() {
             for rule in [Rule::LibxcPageDataType, Rule::LibxcTscInfoMode, Rule::StreamTruncated] {
                 for seed in ["0", "12345"] {
                     let shape = ["--guest", guest, "--container", container, "--seed", seed];
-                    let told = broken(directory.path(), rule, &shape);
-                    assert!(!told.contains("what was asked for"), "{told}");
+                    let reported = broken(directory.path(), rule, &shape);
+                    assert!(!reported.contains("what was asked for"), "{reported}");
                     // The configuration of a small stream has no type, and PVH is known by an HVM_CONTEXT without
                     // devices, which the seed may put after what is broken.
                     let run = run_in(directory.path(), ["verify", "--json", "image"]);
@@ -168,8 +168,8 @@ fn a_rule_is_broken_in_what_was_asked_for() {
 fn broken(directory: &Path, rule: Rule, shape: &[&str]) -> String {
     let run = run_in(directory, [&["synth", "--force", "image", "--break", rule.name()], shape].concat());
     assert_eq!(run.status, 0, "{run:?}");
-    let told = run.stderr;
-    let line = |start: &str| told.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+    let reported = run.stderr;
+    let line = |start: &str| reported.lines().find_map(|line| line.strip_prefix(start)).unwrap();
     assert_eq!(line("image: written: breaks "), rule.name());
     let offset: u64 = line("  at offset ").split(' ').next().unwrap().parse().unwrap();
     let command = line("  reported by: xenstream ");
@@ -179,7 +179,11 @@ fn broken(directory: &Path, rule: Rule, shape: &[&str]) -> String {
     let (status, verdict) = if rule.is_unjudged() { (3, "unjudged") } else { (1, "invalid") };
     assert_eq!((run.status, &report["verdict"]), (status, &verdict.into()), "{command}: {run:?}");
     let violation = &report["violation"];
-    assert_eq!((&violation["rule"], &violation["offset"]), (&rule.name().into(), &offset.into()), "{told}");
+    assert_eq!(
+        (&violation["rule"], &violation["offset"]),
+        (&rule.name().into(), &offset.into()),
+        "{reported}"
+    );
     let record = violation["record"].as_object().map(|record| {
         format!(
             ", in {} {} {}",
@@ -188,6 +192,6 @@ fn broken(directory: &Path, rule: Rule, shape: &[&str]) -> String {
             record["index"]
         )
     });
-    assert!(told.contains(&record.unwrap_or_default()), "{told}");
-    told
+    assert!(reported.contains(&record.unwrap_or_default()), "{reported}");
+    reported
 }

@@ -62,9 +62,9 @@ fn a_line_says_what_an_image_is_and_what_is_wrong() {
     let run = run_in(files.path(), ["verify", "--profile", "spec", "good.xl", "bad.xl"]);
     assert_eq!((run.status, run.stderr.as_str()), (1, ""));
     let lines: Vec<_> = run.stdout.lines().collect();
-    let [good, takers, bad, error, place] = lines[..] else { panic!("{run:?}") };
+    let [good, releases, bad, error, place] = lines[..] else { panic!("{run:?}") };
     assert!(good.starts_with("good.xl: valid: xl, hvm, Xen 4.17, 1 page, 9.6 KiB, "), "{good}");
-    assert_eq!(takers, "  restores on: Xen 4.14.1+, 4.15+, XCP-ng 8.3 of 2024, XCP-ng 8.3");
+    assert_eq!(releases, "  restores on: Xen 4.14.1+, 4.15+, XCP-ng 8.3 of 2024, XCP-ng 8.3");
     assert!(bad.starts_with("bad.xl: invalid: xl, hvm, Xen 4.17, stopped after "), "{bad}");
     assert!(bad.contains(" of 9.6 KiB, "), "{bad}");
     assert!(error.starts_with("  error: libxc::page-data-reserved: "), "{error}");

@@ -3,7 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use clap_complete::engine::ArgValueCandidates;
-use xenstream::{Level, LevelError, Policy};
+use xenstream::{Level, Policy, Rules};
 
 use crate::completions;
 use crate::suggest::rules_like;
@@ -11,15 +11,13 @@ use crate::suggest::rules_like;
 /// Levels of rules, in the order of the command line. A later one overrides an earlier one, whether it names a rule or a
 /// whole layer.
 #[derive(Clone, Debug)]
-pub(crate) struct Levels(Vec<(Level, String)>);
+pub(crate) struct Levels(Vec<(Level, Rules)>);
 
 impl Levels {
     /// Returns the policy with these levels.
     pub(crate) fn apply(&self, mut policy: Policy) -> Policy {
-        for (level, name) in &self.0 {
-            // The parser has already looked up the names.
-            let known = policy.set_level(name, *level);
-            debug_assert!(known.is_ok(), "{name}");
+        for (level, rules) in &self.0 {
+            policy = policy.with_level(*rules, *level).expect("the parser refuses structural rules");
         }
         policy
     }
@@ -55,13 +53,17 @@ impl FromArgMatches for Levels {
         for (name, level, _) in LEVELS {
             let indices = matches.indices_of(name).into_iter().flatten();
             let rules = matches.get_many::<String>(name).into_iter().flatten();
-            changes.extend(indices.zip(rules).map(|(index, rule)| (index, level, rule.clone())));
+            changes.extend(indices.zip(rules).map(|(index, name)| (index, level, name)));
         }
         changes.sort_by_key(|(index, ..)| *index);
-        for (_, level, rule) in &changes {
-            Policy::spec().set_level(rule, *level).map_err(|error| level_error(rule, error))?;
-        }
-        Ok(Levels(changes.into_iter().map(|(_, level, rule)| (level, rule)).collect()))
+        let levels = changes.into_iter().map(|(_, level, name)| {
+            let rules = name
+                .parse::<Rules>()
+                .map_err(|_| invalid(format!("unknown rule '{name}'{}", rules_like(name))))?;
+            Policy::spec().with_level(rules, level).map_err(|error| invalid(error.to_string()))?;
+            Ok((level, rules))
+        });
+        levels.collect::<Result<_, clap::Error>>().map(Levels)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -70,10 +72,6 @@ impl FromArgMatches for Levels {
     }
 }
 
-fn level_error(rule: &str, error: LevelError) -> clap::Error {
-    let message = match error {
-        LevelError::Structural(_) => error.to_string(),
-        LevelError::Unknown => format!("unknown rule '{rule}'{}", rules_like(rule)),
-    };
+fn invalid(message: String) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }

@@ -174,9 +174,9 @@ impl<R: Rows> Sink for Chosen<'_, R> {
 }
 
 fn layer_parser() -> impl TypedValueParser<Value = Layer> {
-    PossibleValuesParser::new(Layer::FORMATS.map(Layer::name)).map(|given| {
+    PossibleValuesParser::new(Layer::formats().map(Layer::name)).map(|given| {
         // The inner parser lets no other name pass.
-        Layer::FORMATS.into_iter().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
+        Layer::formats().find(|layer| layer.name() == given).unwrap_or(Layer::Libxc)
     })
 }
 

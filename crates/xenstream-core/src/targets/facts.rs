@@ -13,6 +13,7 @@ use crate::violation::Layer;
 
 /// Which releases refuse a stream that depends on a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "closed: a change accepts more or less")]
 pub enum Polarity {
     /// Releases with the fact accept more. Those without it refuse the stream.
     Accepts,
@@ -33,6 +34,7 @@ impl Polarity {
 
 /// The row of one fact.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct FactEntry {
     /// The name, in upper case.
     pub name: &'static str,
@@ -41,7 +43,7 @@ pub struct FactEntry {
     /// `(minor, point)` of the first release of each branch that has the fact, ascending. Empty if only a vendor has it.
     pub since: &'static [(u8, u8)],
     /// Strictness without a target, under [`Profile::Spec`], [`Profile::Restore`] and [`Profile::Hardened`].
-    pub grades: [Grade; 3],
+    pub(crate) grades: [Grade; 3],
     /// The rules of findings: one for HVM_CONTEXT and, if there is a second, one for other records. Empty if no stream
     /// reveals the fact.
     pub rules: &'static [Rule],
@@ -410,6 +412,7 @@ impl fmt::Display for Fact {
 /// No fact has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no fact has this name")]
+#[non_exhaustive]
 pub struct UnknownFact;
 
 impl FromStr for Fact {

@@ -185,7 +185,7 @@ impl Target {
 
     /// Returns whether the release accepts a stream that depends on these facts, as far as facts decide.
     #[must_use]
-    pub fn takes(self, facts: FactSet) -> bool {
+    pub fn accepts(self, facts: FactSet) -> bool {
         !facts.is_refused_with(self.facts())
     }
 
@@ -319,6 +319,7 @@ impl FromStr for Target {
 
 /// A target, and how its name was resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResolvedTarget {
     /// The release.
     pub target: Target,

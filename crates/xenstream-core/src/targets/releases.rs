@@ -30,8 +30,7 @@ pub enum HostDependency {
 }
 
 impl HostDependency {
-    /// Every dependency.
-    pub const ALL: [HostDependency; 9] = [
+    pub(crate) const ALL: &'static [HostDependency] = &[
         HostDependency::Memory,
         HostDependency::Features,
         HostDependency::Vendor,
@@ -42,6 +41,11 @@ impl HostDependency {
         HostDependency::NestedVirt,
         HostDependency::Viridian,
     ];
+
+    /// Returns every dependency.
+    pub fn all() -> impl DoubleEndedIterator<Item = HostDependency> + ExactSizeIterator + Clone {
+        HostDependency::ALL.iter().copied()
+    }
 
     /// Returns the dependency's name.
     #[must_use]
@@ -167,14 +171,14 @@ impl Releases {
     /// Returns whether no release accepts the stream.
     #[must_use]
     pub fn is_refused_by_all(&self) -> bool {
-        !Target::all().any(|target| target.takes(self.facts))
+        !Target::all().any(|target| target.accepts(self.facts))
     }
 
     /// Returns the releases that accept the stream, as far as the stream alone can tell. See also
     /// [`depends_on_host`](Releases::depends_on_host).
     #[must_use]
-    pub fn taken_by(&self) -> TargetSet {
-        Target::all().filter(|target| target.takes(self.facts)).collect()
+    pub fn accepted_by(&self) -> TargetSet {
+        Target::all().filter(|target| target.accepts(self.facts)).collect()
     }
 
     /// Returns each fact that makes releases refuse the stream, with these releases and the place.
@@ -190,7 +194,7 @@ impl Releases {
 
     /// Returns what the restore depends on besides the stream and the release.
     pub fn depends_on_host(&self) -> impl Iterator<Item = HostDependency> + '_ {
-        HostDependency::ALL.into_iter().filter(|host| self.host >> *host as u8 & 1 != 0)
+        HostDependency::all().filter(|host| self.host >> *host as u8 & 1 != 0)
     }
 }
 

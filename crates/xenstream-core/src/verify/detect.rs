@@ -149,7 +149,7 @@ impl Verifier {
         let rest = [a, b, c, d, e, f, g];
         if xenopsd::SIGNATURE.ends_with(&rest) {
             self.detect.done = true;
-            o.header(&Header::Xenopsd { offset: 0 });
+            o.on_header(&Header::Xenopsd { offset: 0 });
             self.xenopsd_start();
             Ok(())
         } else if xenopsd::SIGNATURE_LEGACY.ends_with(&rest) {

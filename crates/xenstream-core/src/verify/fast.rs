@@ -67,7 +67,7 @@ impl Verifier {
         if kind == types::VERIFY && length == 0 && self.libxc_usual(VERIFY) {
             self.libxc_count(types::VERIFY);
             let record = libxc_begun(index, kind, at, length);
-            o.record(&record);
+            o.on_record(&record);
             // There is no body, however much it is wanted.
             o.wants_body(&record);
             self.certain_until = self.position.saturating_add(RECORD_HEADER);
@@ -134,7 +134,7 @@ impl Verifier {
         self.pages.with_data = self.pages.with_data.wrapping_add(u64::from(has_data));
         self.pages.name(entry & page::PFN);
         self.pages.words_left = 0;
-        o.pfns(Pfns { bytes: &word, order, offset });
+        o.on_pfns(Pfns { bytes: &word, order, offset });
         self.pages_entries_end(o)?;
         Ok(true)
     }

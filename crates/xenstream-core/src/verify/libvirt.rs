@@ -83,7 +83,7 @@ impl Verifier {
     /// Ends the header.
     pub(crate) fn libvirt_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let State { order, version, xml_len, .. } = self.libvirt;
-        o.header(&Header::Libvirt { offset: 0, order, version, xml_len });
+        o.on_header(&Header::Libvirt { offset: 0, order, version, xml_len });
         let length = u64::from(xml_len);
         // A length of 0 was reported, at a lowered level.
         let Some(before) = length.checked_sub(1) else { return self.libxl_start() };

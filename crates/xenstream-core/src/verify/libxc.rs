@@ -177,7 +177,7 @@ impl Verifier {
     fn libxc_domain_type<O: Observer + ?Sized>(&mut self, at: u64, kind: u32, o: &mut O) -> Result<(), Stop> {
         let offset = at.saturating_sub(libxc::IMAGE_HEADER);
         let State { order, version, options, .. } = self.libxc;
-        o.header(&Header::LibxcImage { offset, order, version, options });
+        o.on_header(&Header::LibxcImage { offset, order, version, options });
         let guest = match kind {
             libxc::DOMAIN_X86_PV => Guest::Pv,
             libxc::DOMAIN_X86_HVM => Guest::Hvm,
@@ -196,7 +196,7 @@ impl Verifier {
         let xen = (self.libxc.xen_major, self.libxc.xen_minor);
         self.summary.xen = Some(xen);
         if let Some(guest) = self.summary.guest {
-            o.header(&Header::LibxcDomain { offset: self.flat_base(), guest, xen });
+            o.on_header(&Header::LibxcDomain { offset: self.flat_base(), guest, xen });
         }
         self.depends_on(HostDependency::Memory);
         self.pages.refresh(&self.policy, &self.summary);

@@ -117,7 +117,7 @@ impl Verifier {
     /// Ends the header.
     pub(crate) fn libxl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) {
         let State { order, options, .. } = self.libxl;
-        o.header(&Header::Libxl { offset: self.flat_base(), order, options });
+        o.on_header(&Header::Libxl { offset: self.flat_base(), order, options });
         self.libxl_await();
     }
 }

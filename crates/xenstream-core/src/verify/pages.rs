@@ -163,7 +163,7 @@ impl Verifier {
         let judged = self.position.saturating_sub(offset);
         let bytes = usize::try_from(judged).ok().and_then(|judged| bytes.get(..judged)).unwrap_or(bytes);
         if !bytes.is_empty() {
-            o.pfns(Pfns { bytes, order, offset });
+            o.on_pfns(Pfns { bytes, order, offset });
         }
         verdict?;
         self.pages.words_left = self.pages.words_left.saturating_sub(words.len() as u64);
@@ -323,7 +323,7 @@ impl Verifier {
             self.rest_of_body();
             return Ok(());
         }
-        o.page_batch(&PageBatch { count, pages: with_data, offset: self.position });
+        o.on_page_batch(&PageBatch { count, pages: with_data, offset: self.position });
         if with_data == 0 && !self.body_is_wanted {
             // The record ends here: with its required length, there is no padding.
             self.libxc_await();

@@ -85,7 +85,7 @@ impl Verifier {
     /// Ends the header.
     pub(crate) fn xl_header_end<O: Observer + ?Sized>(&mut self, o: &mut O) -> Result<(), Stop> {
         let State { order, mandatory_flags, optional_flags, optional_data_len, .. } = self.xl;
-        o.header(&Header::Xl { offset: 0, order, mandatory_flags, optional_flags, optional_data_len });
+        o.on_header(&Header::Xl { offset: 0, order, mandatory_flags, optional_flags, optional_data_len });
         let (at, length) = (xl::at::OPTIONAL_DATA_LEN, u64::from(optional_data_len));
         self.certain_until = self.position.saturating_add(length).saturating_add(libxl::HEADER);
         let limit = self.policy.limit(Limit::OptionalData);

@@ -12,6 +12,7 @@ pub use crate::wire::hooks::{
 
 /// A flat structure.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Layout {
     /// The name that the specification or Xen's headers give it.
     pub name: &'static str,
@@ -47,6 +48,7 @@ impl ByteOrder {
 
 /// Fields that stand once, or that repeat together.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Group {
     /// Offset of the first element, in bytes from the start of the structure.
     pub at: u32,
@@ -72,7 +74,8 @@ pub enum Repeat {
 }
 
 /// One field.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Field {
     /// The specification's name.
     pub name: &'static str,
@@ -111,6 +114,7 @@ pub enum Show {
 
 /// A named bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flag {
     /// The bit's number.
     pub bit: u8,
@@ -134,6 +138,7 @@ pub enum Keep {
 /// The values that a field has in a stream. After a wrong length, any other value may be data of the guest, so a scrubber
 /// puts a value in its place that is judged alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Likely {
     /// When a scrubber keeps other values all the same.
     pub keep: Keep,
@@ -488,6 +493,7 @@ impl Group {
 
 /// A field at its place in a structure.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Placed {
     /// The field.
     pub field: &'static Field,

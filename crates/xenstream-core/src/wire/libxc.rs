@@ -121,6 +121,7 @@ pub mod types {
 
 /// What is known of a record type.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Record {
     /// Its name and its body.
     pub record_type: RecordType,
@@ -209,7 +210,7 @@ impl Record {
 }
 
 /// Every record type, by its number.
-pub static RECORDS: [Record; types::KNOWN as usize] = {
+pub static RECORDS: &[Record] = &{
     use Guest::{Hvm, Pv};
     use Length::{AtLeast, Exactly, Multiple, Refused, Start};
     use Place::{Memory, Own, Registers, Static, Vcpu};
@@ -550,6 +551,7 @@ pub mod vcpu {
 
     /// Offsets in BASIC's blob (`vcpu_guest_context_t`), for one guest width.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
     pub struct BasicLayout {
         /// Size of a register in bytes.
         pub word: u8,

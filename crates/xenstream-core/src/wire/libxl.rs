@@ -68,6 +68,7 @@ pub const CHECKPOINT_STATE_MAX: u32 = 3;
 
 /// What is known of a record type.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Record {
     /// Its name and its body.
     pub record_type: RecordType,
@@ -93,7 +94,7 @@ impl Record {
 }
 
 /// Every record type, by its number.
-pub static RECORDS: [Record; types::KNOWN as usize] = {
+pub static RECORDS: &[Record] = &{
     let state = Record::marker(
         types::CHECKPOINT_STATE,
         "CHECKPOINT_STATE",

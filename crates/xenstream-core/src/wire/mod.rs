@@ -28,7 +28,7 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use crate::summary::Format;
 
 /// What the streams of each format begin with.
-pub const MAGICS: [(Format, &[u8]); 5] = [
+pub const MAGICS: &[(Format, &[u8])] = &[
     (Format::Xl, &xl::MAGIC),
     (Format::Libvirt, &libvirt::MAGIC),
     (Format::Xenopsd, &xenopsd::SIGNATURE),

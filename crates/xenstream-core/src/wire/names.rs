@@ -6,7 +6,7 @@ use crate::wire::params::{Kind, PARAMS, Param};
 /// Names of HVM parameters, by index; the unused ones have none.
 pub const PARAM_NAMES: &[(u64, &str)] = &{
     let mut names = [(u64::MAX, ""); PARAMS.len()];
-    let (mut params, mut rest, mut index): (&[Param], &mut [_], u64) = (&PARAMS, &mut names, 0);
+    let (mut params, mut rest, mut index): (&[Param], &mut [_], u64) = (PARAMS, &mut names, 0);
     while let ([param, others @ ..], [first, places @ ..]) = (params, rest) {
         if !matches!(param.kind, Kind::Unused) {
             *first = (index, param.name);

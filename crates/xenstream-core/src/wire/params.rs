@@ -6,6 +6,7 @@ use crate::wire::layout::Check::{self, AtMost, Between, Has, OneOf, Within};
 
 /// One parameter.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Param {
     /// Its name, without `HVM_PARAM_`.
     pub name: &'static str,
@@ -83,7 +84,7 @@ pub mod index {
 }
 
 /// Every parameter, by its index.
-pub const PARAMS: [Param; 39] = {
+pub static PARAMS: &[Param] = &{
     use Kind::{Address, EventChannel, Flags, Number, Pfn, Unused};
     [
         param("CALLBACK_IRQ", Number),
@@ -142,8 +143,7 @@ pub const PARAMS: [Param; 39] = {
 #[inline]
 #[must_use]
 pub fn param_at(index: u64) -> Option<&'static Param> {
-    static TABLE: [Param; PARAMS.len()] = PARAMS;
-    usize::try_from(index).ok().and_then(|index| TABLE.get(index))
+    usize::try_from(index).ok().and_then(|index| PARAMS.get(index))
 }
 
 /// Whether no release lets a toolstack set this parameter, whatever the value.

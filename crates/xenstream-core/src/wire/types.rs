@@ -7,6 +7,7 @@ use crate::wire::{hvm, libxc, libxl, xenopsd};
 
 /// A type of a record, of an entry of HVM_CONTEXT, or of a header of xenopsd.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RecordType {
     /// Its number.
     pub number: u64,

@@ -43,6 +43,7 @@ pub mod types {
 
 /// What is known of a header type.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Header {
     /// Its name.
     pub record_type: RecordType,
@@ -66,7 +67,7 @@ pub enum Contents {
 }
 
 /// Every header type, by its number.
-pub static HEADERS: [Header; 11] = {
+pub static HEADERS: &[Header] = &{
     use Contents::{Blob, DeviceModel, Unmeasured};
     use Topic::{Control, Devices};
     const fn header(

@@ -101,7 +101,7 @@ fn types_stand_at_their_numbers() {
     for (layer, known) in dense {
         assert!(types::all(layer).map(|known| known.number).eq(0..known), "{layer}");
     }
-    for known in Layer::ALL.into_iter().flat_map(types::all) {
+    for known in Layer::all().flat_map(types::all) {
         assert!(!known.meaning.is_empty(), "{}", known.name);
     }
 }

@@ -42,7 +42,7 @@ fn headers_begin_where_they_say() {
     #[derive(Default)]
     struct Headers(Vec<Header>);
     impl Observer for Headers {
-        fn header(&mut self, header: &Header) {
+        fn on_header(&mut self, header: &Header) {
             self.0.push(*header);
         }
     }
@@ -56,15 +56,7 @@ fn headers_begin_where_they_say() {
 
 #[test]
 fn no_observer_wants_no_bodies() {
-    let record = Record {
-        layer: Layer::Libxc,
-        index: 0,
-        kind: 1,
-        instance: 0,
-        offset: 40,
-        body_offset: 48,
-        body_length: 8,
-    };
+    let record = Record::new(Layer::Libxc, 1, 40, 48, 8);
     assert!(Some(Transcript::new(true)).wants_body(&record));
     assert!(!Some(Transcript::new(false)).wants_body(&record));
     assert!(!None::<Transcript>.wants_body(&record));

@@ -1,7 +1,6 @@
 //! The guest's memory in a bounded number of cells.
 
-use xenstream::PfnEntry;
-use xenstream::wire::libxc::page;
+use xenstream::{PageType, PfnEntry};
 
 /// Most cells. When a larger pfn appears than they reach, each two become one.
 pub(crate) const CELLS: usize = 1 << 16;
@@ -119,10 +118,10 @@ impl Memory {
         let cell = &mut self.cells[cell];
         cell.begin(round);
         cell.mentioned.count(pages);
-        match entry.kind() {
-            page::NOTAB => cell.normal += 1,
-            kind if page::is_table(kind) => cell.tables += 1,
-            page::XTAB => cell.absent += 1,
+        match entry.page_type() {
+            PageType::NOTAB => cell.normal += 1,
+            PageType::XTAB => cell.absent += 1,
+            table if table.table_level().is_some() => cell.tables += 1,
             _ => cell.dataless += 1,
         }
         entry.has_data().then(|| cell.with_data.count(pages))
@@ -172,12 +171,14 @@ pub(crate) fn halved(cells: &[Cell]) -> Vec<Cell> {
 
 #[cfg(test)]
 mod tests {
+    use xenstream::wire::libxc::page;
+
     use super::*;
 
     const NORMAL: u64 = page::NOTAB;
 
     fn entry(kind: u64, pfn: u64) -> PfnEntry {
-        PfnEntry(kind << page::TYPE_SHIFT | pfn)
+        PfnEntry::new(kind << page::TYPE_SHIFT | pfn)
     }
 
     #[test]

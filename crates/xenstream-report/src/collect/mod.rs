@@ -45,7 +45,7 @@ impl Default for Collector {
 }
 
 impl Observer for Collector {
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         let Some(lane) = Lane::of(header.layer()) else { return };
         let configuration = match *header {
             Header::Xl { optional_data_len, .. } => optional_data_len,
@@ -57,7 +57,7 @@ impl Observer for Collector {
         self.runs.header(Run::header(lane, what, header.offset(), bytes));
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         let Some(lane) = Lane::of(record.layer) else { return };
         self.runs.record(lane, record);
         self.vcpus.record(lane, record.kind);
@@ -75,7 +75,7 @@ impl Observer for Collector {
         }
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         let (mut pages, mut again) = (0, 0);
         for entry in entries.iter() {
             let round = self.rounds.entry(entry.pfn());
@@ -87,7 +87,7 @@ impl Observer for Collector {
         self.rounds.count(entries.iter().len() as u64, pages, again);
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         self.runs.batch(u64::from(batch.count), batch.pages);
     }
 }

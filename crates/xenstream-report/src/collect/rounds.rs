@@ -204,8 +204,9 @@ mod tests {
         rounds.verify();
         rounds.record(210, 10);
         assert_eq!(rounds.entry(3), 3);
-        let told: Vec<_> = rounds.list().iter().map(|round| (round.checkpoints, round.verifies)).collect();
-        assert_eq!(told, [(1, false), (0, false), (0, true)]);
+        let reported: Vec<_> =
+            rounds.list().iter().map(|round| (round.checkpoints, round.verifies)).collect();
+        assert_eq!(reported, [(1, false), (0, false), (0, true)]);
     }
 
     #[test]

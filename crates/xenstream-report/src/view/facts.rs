@@ -119,7 +119,7 @@ fn facts(subject: &Subject<'_>, report: &Report, collector: &Collector) -> Vec<F
     if report.is_valid() {
         let text = match report.target {
             Some(target) => format!("{target}, the target"),
-            None => summary.releases.taken_by().to_string(),
+            None => summary.releases.accepted_by().to_string(),
         };
         let reasons: Vec<String> = summary
             .releases

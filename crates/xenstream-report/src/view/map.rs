@@ -404,7 +404,7 @@ mod tests {
     fn memory(entries: impl IntoIterator<Item = (u64, u64)>) -> Memory {
         let mut memory = Memory::default();
         for (kind, pfn) in entries {
-            memory.note(PfnEntry(kind << page::TYPE_SHIFT | pfn), 0);
+            memory.note(PfnEntry::new(kind << page::TYPE_SHIFT | pfn), 0);
         }
         memory
     }

@@ -22,6 +22,7 @@ pub const PAGE_MAX: usize = 300 * 1024;
 
 /// What a page is about.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "what the caller knows of the image, written as a literal")]
 pub struct Subject<'a> {
     /// The image's name, the page's heading.
     pub name: &'a str,

@@ -86,10 +86,10 @@ fn refused() {
             };
             assert!(!ended.is_complete(), "{name}: {ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{name}: {ended:?}");
-            let told = "xenstream-save-helper: restore of domain 7: ";
+            let reported = "xenstream-save-helper: restore of domain 7: ";
             let action = if rule.is_unjudged() { "not passed, unjudged: " } else { "refused: " };
             assert!(
-                ended.stderr.starts_with(&format!("{told}{action}{rule} at offset ")),
+                ended.stderr.starts_with(&format!("{reported}{action}{rule} at offset ")),
                 "{name}: {ended:?}"
             );
             ended.assert_refused(kind);
@@ -157,8 +157,8 @@ fn warned() {
         let ended = Libxl::restore(reader.try_clone().unwrap()).set("XENSTREAM_MODE", "warn").run();
         assert_eq!(ended.status.code(), Some(0), "{kind:?}: {ended:?}");
         assert!(ended.is_complete(), "{kind:?}: {ended:?}");
-        let told = format!("restore of domain 7: passed, though it breaks a rule: {BROKEN_RULE} at");
-        assert!(ended.stderr.contains(&told) && ended.stderr.lines().count() == 1, "{kind:?}: {ended:?}");
+        let reported = format!("restore of domain 7: passed, though it breaks a rule: {BROKEN_RULE} at");
+        assert!(ended.stderr.contains(&reported) && ended.stderr.lines().count() == 1, "{kind:?}: {ended:?}");
         let mut behind = [0; BEHIND.len()];
         reader.read_exact(&mut behind).unwrap();
         assert_eq!(behind, BEHIND, "{kind:?}");
@@ -240,8 +240,8 @@ fn unknown() {
                 let ended = Libxl::with(reader, &arguments).set("XENSTREAM_MODE", mode).run();
                 assert_eq!(ended.status.code(), Some(status), "{arguments}, {kind:?}: {ended:?}");
                 assert_eq!(ended.is_complete(), mode == "warn", "{arguments}, {kind:?}: {ended:?}");
-                let told = "the arguments are those of no known version of libxl";
-                assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+                let reported = "the arguments are those of no known version of libxl";
+                assert!(ended.stderr.contains(reported) && ended.stderr.lines().count() == 1, "{ended:?}");
                 feeder.close();
             }
         }
@@ -315,23 +315,23 @@ fn forks() {
 
 fn descriptors() {
     // Whatever else libxl has left open is passed on.
-    let told = |libxl: Libxl| {
+    let reported = |libxl: Libxl| {
         let ended = libxl.quirks("tells").run();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         ended.stdout.lines().nth(1).unwrap().to_owned()
     };
     for kind in Kind::ALL {
         let (reader, feeder) = kind.holding(&guest_of(1));
-        let directly = told(Libxl::restore(reader).without_us());
+        let directly = reported(Libxl::restore(reader).without_us());
         feeder.close();
         let (reader, feeder) = kind.holding(&guest_of(1));
-        assert_eq!(told(Libxl::restore(reader)), directly, "{kind:?}");
+        assert_eq!(reported(Libxl::restore(reader)), directly, "{kind:?}");
         feeder.close();
     }
     let (sink, _consumer) = Kind::Socket.open();
-    let directly = told(Libxl::save(sink, &guest_of(1)).without_us());
+    let directly = reported(Libxl::save(sink, &guest_of(1)).without_us());
     let (sink, _consumer) = Kind::Socket.open();
-    assert_eq!(told(Libxl::save(sink, &guest_of(1))), directly);
+    assert_eq!(reported(Libxl::save(sink, &guest_of(1))), directly);
 }
 
 fn closed() {

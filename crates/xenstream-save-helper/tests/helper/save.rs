@@ -57,8 +57,11 @@ fn broken() {
         let stream = broken_guest_of(1500);
         let (ended, written) = save(kind, &stream, |libxl| libxl);
         assert_eq!(ended.status.code(), Some(1), "{kind:?}: {ended:?}");
-        let told = format!("xenstream-save-helper: save of domain 7: refused: {BROKEN_RULE} at");
-        assert!(ended.stderr.starts_with(&told) && ended.stderr.lines().count() == 1, "{kind:?}: {ended:?}");
+        let reported = format!("xenstream-save-helper: save of domain 7: refused: {BROKEN_RULE} at");
+        assert!(
+            ended.stderr.starts_with(&reported) && ended.stderr.lines().count() == 1,
+            "{kind:?}: {ended:?}"
+        );
         assert!(written.len() < stream.len() && stream.starts_with(&written), "{kind:?}: {}", written.len());
     }
 }
@@ -83,7 +86,8 @@ fn consumer_gone() {
 }
 
 fn error_path() {
-    for (sink, status, told) in [("/dev/full", 2, "cannot write at offset 0"), ("/dev/null", 1, BROKEN_RULE)]
+    for (sink, status, reported) in
+        [("/dev/full", 2, "cannot write at offset 0"), ("/dev/null", 1, BROKEN_RULE)]
     {
         let file = OpenOptions::new().write(true).open(sink).unwrap();
         let libxl = Libxl::save(file, &broken_guest_of(1));
@@ -100,7 +104,7 @@ fn error_path() {
         let ended = libxl.set("XENSTREAM_SAVE_HELPER_REAL", helper).run();
         assert_eq!(ended.status.code(), Some(status), "{sink}: {ended:?}");
         assert_eq!(ended.stdout, "the guest is as it was\ncomplete r=-1\n", "{sink}: {ended:?}");
-        assert!(ended.stderr.contains(told), "{sink}: {ended:?}");
+        assert!(ended.stderr.contains(reported), "{sink}: {ended:?}");
     }
 }
 
@@ -112,8 +116,8 @@ fn leaves() {
         let (ended, written) =
             save(Kind::Pipe, &guest_of(1), |libxl| libxl.quirks(quirks).set("XENSTREAM_REPORT", &report));
         assert_eq!(ended.status.code(), Some(status), "{ended:?}");
-        let told = "save of domain 7: the helper ended inside its stream: stream::truncated at offset 40";
-        assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+        let reported = "save of domain 7: the helper ended inside its stream: stream::truncated at offset 40";
+        assert!(ended.stderr.contains(reported) && ended.stderr.lines().count() == 1, "{ended:?}");
         assert_eq!(written.len(), 40);
         let line: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
         assert_eq!((&line["action"], &line["verdict"]), (&"left".into(), &"invalid".into()), "{line}");

@@ -32,7 +32,7 @@ fn file() {
 }
 
 fn wrong() {
-    for (key, value, told) in [
+    for (key, value, reported) in [
         ("XENSTREAM_PROFILE", "none", "XENSTREAM_PROFILE is \"none\""),
         ("XENSTREAM_MODE", "off", "XENSTREAM_MODE is \"off\""),
         ("XENSTREAM_CONFIG", "/nonexistent/xenstream.toml", "cannot read /nonexistent/xenstream.toml"),
@@ -45,7 +45,7 @@ fn wrong() {
             let ended = Libxl::restore(reader).set(key, value).run();
             assert_eq!(ended.status.code(), Some(2), "{key}, {kind:?}: {ended:?}");
             assert_eq!(ended.stdout, "", "{key}, {kind:?}");
-            assert!(ended.stderr.contains(told) && ended.stderr.lines().count() == 1, "{key}: {ended:?}");
+            assert!(ended.stderr.contains(reported) && ended.stderr.lines().count() == 1, "{key}: {ended:?}");
             feeder.close();
         }
     }
@@ -56,13 +56,13 @@ fn wrong() {
 
 fn asked() {
     let program = env!("CARGO_BIN_EXE_xenstream-save-helper");
-    for (word, told) in [
+    for (word, reported) in [
         ("--version", concat!("xenstream-save-helper ", env!("CARGO_PKG_VERSION"), "\n")),
         ("--help", "LIBXL_SAVE_HELPER=/usr/libexec/xenstream-save-helper\n"),
     ] {
         let output = Command::new(program).arg(word).env("XENSTREAM_MODE", "no mode").output().unwrap();
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{word}");
-        assert!(String::from_utf8(output.stdout).unwrap().contains(told), "{word}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(reported), "{word}");
     }
 }
 
@@ -102,7 +102,7 @@ fn report_file() {
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines
+    let reported: Vec<_> = lines
         .iter()
         .map(|line| {
             let text = |key: &str| line[key].as_str().unwrap().to_owned();
@@ -121,7 +121,7 @@ fn report_file() {
     let expected = expected.map(|(operation, mode, action, relayed)| {
         (operation.to_owned(), mode.to_owned(), action.to_owned(), relayed)
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(lines[2]["violation"]["rule"], BROKEN_RULE);
     assert_eq!(lines[2]["verdict"], "invalid");
     assert_eq!(lines[0]["domid"], 7);
@@ -144,13 +144,13 @@ fn report_unverified() {
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), calls.len());
-    for (line, told) in lines.iter().zip(["checkpointed", "checkpointed", "no known version"]) {
+    for (line, reported) in lines.iter().zip(["checkpointed", "checkpointed", "no known version"]) {
         assert_eq!(
             (&line["operation"], &line["action"]),
             (&"restore".into(), &"unverified".into()),
             "{line}"
         );
-        assert!(line["reason"].as_str().unwrap().contains(told), "{line}");
+        assert!(line["reason"].as_str().unwrap().contains(reported), "{line}");
         for absent in ["verdict", "bytes_relayed"] {
             assert_eq!(line.get(absent), Some(&serde_json::Value::Null), "{line}");
         }
@@ -165,7 +165,7 @@ fn syslog() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = UnixDatagram::bind(&path).unwrap();
-    for (stream, priority, told) in [
+    for (stream, priority, reported) in [
         (guest_of(1), "<30>", "restore of domain 7: valid"),
         (broken_guest_of(1), "<27>", &*format!("restore of domain 7: refused: {BROKEN_RULE} at")),
     ] {
@@ -175,7 +175,7 @@ fn syslog() {
         let n = log.recv(&mut message).unwrap();
         let message = std::str::from_utf8(&message[..n]).unwrap();
         assert!(message.starts_with(&format!("{priority}xenstream-save-helper[")), "{message}");
-        assert!(message.contains(told), "{message}");
+        assert!(message.contains(reported), "{message}");
         feeder.close();
     }
 }

@@ -16,8 +16,8 @@ impl Shape {
     /// guest has nothing to break the rule with, the next one that has. The memory is that of a small guest always.
     #[must_use]
     pub fn broken(&self, rule: Rule) -> Option<(Shape, Broken)> {
-        let others = Container::ALL.into_iter().flat_map(|container| {
-            Machine::ALL.into_iter().flat_map(move |machine| {
+        let others = Container::all().flat_map(|container| {
+            Machine::all().flat_map(move |machine| {
                 [3, 2].into_iter().flat_map(move |version| {
                     [0, 2].map(|checkpoints| Shape { machine, container, checkpoints, version, ..*self })
                 })
@@ -115,5 +115,5 @@ fn state(machine: Machine) -> State {
 fn checkpoints(kind: Kind, count: u32, device_model: Option<DeviceModel>) -> Checkpoints {
     let checkpoint = Checkpoint { device_model, memory: round() };
     let more = vec![checkpoint.clone(); count.saturating_sub(1).min(4) as usize];
-    Checkpoints { kind, told: kind == Kind::Colo, first: checkpoint, more, fails_over: None }
+    Checkpoints { kind, reported: kind == Kind::Colo, first: checkpoint, more, fails_over: None }
 }

@@ -50,6 +50,10 @@ pub const VCPUS_MAX_PV: u16 = 8192;
 
 /// The shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "written as a literal that ends in `..Shape::new(machine, memory)`"
+)]
 pub struct Shape {
     /// The guest.
     pub machine: Machine,
@@ -73,6 +77,7 @@ pub struct Shape {
 
 /// Why there is no image of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShapeError {
     /// Memory comes in pages.
     #[error("memory of {0} bytes is no multiple of 4096")]

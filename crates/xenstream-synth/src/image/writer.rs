@@ -13,6 +13,7 @@ use crate::stream::Stream;
 
 /// What the pages of a guest hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Contents {
     /// Nothing: a sparse file takes room for its record headers only, whatever the guest's size.
     Sparse,

@@ -30,14 +30,12 @@ static STREAMS: LazyLock<Vec<Vec<Piece>>> = LazyLock::new(|| {
         Container::Libvirt => libxc.in_libxl().in_libvirt(),
         Container::Xenopsd => libxc.in_xenopsd().with_blobs(),
     };
-    let mut streams: Vec<Stream> = Container::ALL
-        .into_iter()
-        .flat_map(|container| guests.clone().map(|guest| around(guest, container)))
-        .collect();
+    let mut streams: Vec<Stream> =
+        Container::all().flat_map(|container| guests.clone().map(|guest| around(guest, container))).collect();
     streams.extend([Kind::Remus, Kind::Colo].map(|kind| minimal::checkpointed(kind, 1)));
     streams.push(minimal::hvm().in_libxl().with_device_model());
     streams.push(minimal::hvm().as_version_2());
-    streams.extend(Machine::ALL.map(Machine::libxc));
+    streams.extend(Machine::all().map(Machine::libxc));
     streams.iter().map(|stream| parse(&stream.bytes())).collect()
 });
 

@@ -20,7 +20,7 @@ pub struct Checkpoints {
     /// Remus or COLO. COLO is for HVM guests; others have Remus.
     pub kind: Kind,
     /// The verifier is told the kind. Outside of libxl it always is: there nothing in the stream shows it.
-    pub told: bool,
+    pub reported: bool,
     /// The first checkpoint.
     pub first: Checkpoint,
     /// Those that follow.

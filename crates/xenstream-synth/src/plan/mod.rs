@@ -195,7 +195,7 @@ impl Plan {
     pub fn checkpointing(&self) -> Checkpointing {
         match &self.checkpoints {
             // Only libxl's records show what kind it is.
-            Some(checkpoints) if checkpoints.told || !self.around.container.has_libxl() => {
+            Some(checkpoints) if checkpoints.reported || !self.around.container.has_libxl() => {
                 match checkpoints.kind(self.guest()) {
                     Kind::Remus => Checkpointing::Remus,
                     Kind::Colo => Checkpointing::Colo,

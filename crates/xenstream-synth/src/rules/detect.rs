@@ -24,14 +24,14 @@ fn unrecognised() -> Vec<Case> {
     let zero = || Field::U8(0);
     let empty = Stream::new(Format::Auto, []);
     vec![
-        field(rule, "", &bare, Part::Image, 0, zero()).told(Format::Auto),
-        field(rule, "libxl", &libxl, Part::Libxl, 7, zero()).told(Format::Auto),
-        field(rule, "xl", &xl, Part::Xl, 31, zero()).told(Format::Auto),
+        field(rule, "", &bare, Part::Image, 0, zero()).reported(Format::Auto),
+        field(rule, "libxl", &libxl, Part::Libxl, 7, zero()).reported(Format::Auto),
+        field(rule, "xl", &xl, Part::Xl, 31, zero()).reported(Format::Auto),
         field(rule, "told-xl", &xl, Part::Xl, 31, zero()),
         field(rule, "told-libvirt", &libvirt, Part::Libvirt, 15, zero()),
         field(rule, "told-xenopsd", &xenopsd, Part::Xenopsd, 14, zero()),
         Case::of(rule, "empty", &empty, &bare),
-        cut(rule, "torn-magic", &xl, 24).told(Format::Auto),
+        cut(rule, "torn-magic", &xl, 24).reported(Format::Auto),
     ]
     .into_iter()
     // Wherever a magic goes wrong, it is the whole of it that is not known.
@@ -82,7 +82,7 @@ fn break_unrecognised(d: &Draft<'_>) -> Option<Fault> {
     let byte = d.bytes(0)[at] ^ d.number(1, 255) as u8;
     let fault = d.field(0, at as u64, Field::U8(byte))?;
     // Wherever a magic goes wrong, it is the whole of it that is not known.
-    Some(fault.found_at(0).told(Format::Auto))
+    Some(fault.found_at(0).reported(Format::Auto))
 }
 
 fn break_legacy(d: &Draft<'_>) -> Option<Fault> {

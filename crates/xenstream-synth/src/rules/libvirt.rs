@@ -2,7 +2,7 @@
 
 use xenstream_core::wire::Order;
 use xenstream_core::wire::libvirt::{self, HEADER, at};
-use xenstream_core::{Limit, Rule};
+use xenstream_core::{Limit, Profile, Rule};
 
 use super::xl::break_big_endian;
 use crate::body::Field;
@@ -74,7 +74,7 @@ pub(crate) const BREAKS: &[Break] = &[
         d.field(d.first(Part::Libvirt)?, at::VERSION, Field::U32(libvirt::VERSION_LEGACY))
     }),
     Break::new(Rule::LibvirtXmlLength, LIBVIRT, |d| {
-        let length = d.one_of(&[0, Limit::Xml.defaults()[0] + 1, u64::from(u32::MAX)])?;
+        let length = d.one_of(&[0, Limit::Xml.default_for(Profile::Spec) + 1, u64::from(u32::MAX)])?;
         d.field(d.first(Part::Libvirt)?, at::XML_LEN, Field::U32(length as u32))
     }),
     Break::new(Rule::LibvirtXmlTerminator, LIBVIRT, |d| {

@@ -240,7 +240,7 @@ fn state() -> Vec<Case> {
             record(CHECKPOINT_STATE, Body::new().zeros(3)),
             LENGTH,
         )
-        .note("without being told, a type 5 after CHECKPOINT_END says that the stream is COLO's"),
+        .note("without being reported, a type 5 after CHECKPOINT_END says that the stream is COLO's"),
         extra(Rule::LibxlCheckpointStateUnexpected, "", &plain, Part::libxl(END), checkpoint_state(0)),
         extra(Rule::LibxlCheckpointStateUnexpected, "early", &remus(), DONE, checkpoint_state(0)),
         as_colo(id("", CHECKPOINT_STATE_MAX + 1)),

@@ -110,7 +110,7 @@ fn shorts() -> Vec<Case> {
         Case::of(rule, "hvm-params-first", &early, &early_fits).in_item(&early, early.items().len() - 1, 0),
         Case::of(rule, "hvm-libxl", &short.clone().in_libxl(), &fits.in_libxl())
             .in_item(&short.clone().in_libxl(), short.in_libxl().find(PARAMS), VALUE)
-            .told(Format::Libxl),
+            .reported(Format::Libxl),
     ]
 }
 

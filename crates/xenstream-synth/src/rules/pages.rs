@@ -137,7 +137,8 @@ fn pfn_range() -> Vec<Case> {
             .in_item(&broken, broken.find(PAGES), ENTRIES)
             .allowing(Rule::LibxcMemoryGap)
     };
-    let [spec, restore, hardened] = Limit::HvmPfn.defaults();
+    let [spec, restore, hardened] = [Profile::Spec, Profile::Restore, Profile::Hardened]
+        .map(|profile| Limit::HvmPfn.default_for(profile));
     vec![
         other(
             Rule::LibxcPageDataPfnRange,
@@ -284,7 +285,7 @@ fn of_kind(entry: u64, kind: u64) -> u64 {
 pub(super) fn beyond(d: &Draft<'_>) -> Option<u64> {
     let first = match d.expected.max_pfn {
         Some(max_pfn) => max_pfn + 1,
-        None => Limit::HvmPfn.defaults()[0],
+        None => Limit::HvmPfn.default_for(Profile::Spec),
     };
     d.one_of(&[first, first + 1, first << 4, page::PFN])
 }

@@ -99,7 +99,9 @@ fn vcpu_fields() -> Vec<Case> {
     let xsave = |id| libxc::vcpu_xsave(id, vcpu::XSAVE_MIN);
     let empty = |id| libxc::vcpu_msrs(id, &[]);
     let reserved = |item: Item| item.edited(BODY + vcpu::RESERVED_AT, Field::U32(1));
-    let limit = Limit::Vcpus.defaults().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let limit = [Profile::Spec, Profile::Restore, Profile::Hardened]
+        .map(|profile| Limit::Vcpus.default_for(profile))
+        .map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let extended = |inner| libxc::vcpu_extended(0, extended_state(inner, 64));
     let msrs = || libxc::vcpu_msrs(0, &[(0xC000_0103, 0), (0xC001_1027, 0)]);
     let msr = |variant, n: u64| {
@@ -187,7 +189,7 @@ pub(crate) const BREAKS: &[Break] = &[
         blob(d, kind, 0)
     }),
     Break::new(Rule::LibxcVcpuId, PV, |d| {
-        let id = d.one_of(&[Limit::Vcpus.defaults()[0], u64::from(u32::MAX)])?;
+        let id = d.one_of(&[Limit::Vcpus.default_for(Profile::Spec), u64::from(u32::MAX)])?;
         d.field(any_vcpu(d)?, BODY, Field::U32(id as u32))
     }),
     Break::new(Rule::LibxcVcpuExtendedId, PV, |d| {

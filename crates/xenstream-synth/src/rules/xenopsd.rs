@@ -113,7 +113,7 @@ pub(crate) const BREAKS: &[Break] = &[
         let most = match kind {
             LIBXC | END_OF_IMAGE => 0,
             QEMU_TRAD => QEMU_TRAD_MAX,
-            _ => Limit::XenopsdBlob.defaults()[0],
+            _ => Limit::XenopsdBlob.default_for(Profile::Spec),
         };
         let length = d.one_of(&[most + 1, most + 8, i64::MAX as u64])?;
         d.field(index, XENOPSD_LENGTH, Field::U64(length))

@@ -182,7 +182,7 @@ pub(crate) const BREAKS: &[Break] = &[
         d.field(header, at::MANDATORY_FLAGS, Field::U32(flags))
     }),
     Break::new(Rule::XlOptionalDataLength, XL, |d| {
-        let most = Limit::OptionalData.defaults()[0];
+        let most = Limit::OptionalData.default_for(Profile::Spec);
         let length = d.one_of(&[1, 2, 3, most + 1, u64::from(u32::MAX)])?;
         d.field(d.first(Part::Xl)?, at::OPTIONAL_DATA_LEN, Field::U32(length as u32))
     }),

@@ -10,7 +10,7 @@ use xenstream_synth::cases::{self, Case, Outcome};
 struct Warnings(Vec<Violation>);
 
 impl Observer for Warnings {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.0.push(*warning);
     }
 }
@@ -67,8 +67,7 @@ fn names_are_unique() {
 fn at_deny_the_rule_refuses_where_the_case_says() {
     for_each(|case| {
         // A level set by hand is a profile's no longer; a rule that is silent under spec is tried where it is not.
-        let profile = Profile::ALL
-            .into_iter()
+        let profile = Profile::all()
             .find(|profile| case.rule.grade(*profile).level() == Level::Allow || speaks(case, *profile))
             .ok_or("no profile under which the rule speaks")?;
         let policy =
@@ -95,7 +94,7 @@ fn speaks(case: &Case, profile: Profile) -> bool {
 
 #[test]
 fn every_profile_makes_of_it_what_the_case_says() {
-    for profile in Profile::ALL {
+    for profile in Profile::all() {
         for_each(|case| {
             let (verdict, warnings) = verify(case.format, &case.policy(profile), &case.stream);
             let found = Outcome {
@@ -118,7 +117,7 @@ fn warnings_tell_the_same_place_as_refusals() {
         if case.rule.is_structural() {
             return Ok(());
         }
-        let profile = Profile::ALL.into_iter().find(|profile| speaks(case, *profile)).unwrap_or_default();
+        let profile = Profile::all().find(|profile| speaks(case, *profile)).unwrap_or_default();
         let policy =
             case.policy(profile).with_level(case.rule, Level::Warn).map_err(|error| error.to_string())?;
         let (_, warnings) = verify(case.format, &policy, &case.stream);
@@ -159,13 +158,13 @@ fn neighbours_do_not_break_the_rule_at_deny() {
 
 #[test]
 fn failover_reports_an_incomplete_record() {
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for case in core_cases().filter(|case| case.rule == Rule::StreamFailover) {
         let (_, warnings) = verify(case.format, &case.policy(Profile::Spec), &case.stream);
         let message = warnings[0].message().to_string();
         let torn = message.ends_with("incomplete");
         assert_eq!(torn, case.variant == "torn", "{}: {message}", case.name());
-        told.insert(torn);
+        reported.insert(torn);
     }
-    assert_eq!(told.len(), 2);
+    assert_eq!(reported.len(), 2);
 }

@@ -170,7 +170,7 @@ fn a_target_refuses_a_fact_under_its_rule_and_place() {
         let other = facts(&neighbour);
         let mut refusing = 0;
         // What the neighbour shows too is refused first.
-        for target in Target::all().filter(|target| target.takes(other)) {
+        for target in Target::all().filter(|target| target.accepts(other)) {
             assert!(verify(&neighbour, Some(target)).is_ok(), "{fact} {target}");
             match verify(&stream, Some(target)) {
                 Ok(_) => assert!(!target.refuses(fact), "{fact} {target}"),
@@ -183,7 +183,7 @@ fn a_target_refuses_a_fact_under_its_rule_and_place() {
                 }
             }
         }
-        assert!(refusing > 0 || !releases.taken_by().is_empty(), "{fact}");
+        assert!(refusing > 0 || !releases.accepted_by().is_empty(), "{fact}");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_target_refuses_a_fact_under_its_rule_and_place() {
 fn streams_for_no_release_are_refused() {
     // Parameter 24 was taken up to 4.14, the Viridian bits since 4.15.
     let stream = minimal::hvm().replaced(Part::libxc(HVM_PARAMS), libxc::hvm_params(&[(24, 0), (9, 0x1001)]));
-    assert!(verify(&stream, None).unwrap().releases.taken_by().is_empty());
+    assert!(verify(&stream, None).unwrap().releases.accepted_by().is_empty());
     let mut verifier = Verifier::new(stream.format(), &Policy::restore());
     let violation = verifier.push(&stream.bytes(), &mut ()).unwrap_err();
     assert_eq!((violation.fact, violation.is_combination), (Some(Fact::Vir13), true));

@@ -23,7 +23,7 @@ fn image(shape: &Shape) -> Vec<u8> {
 struct Warnings(Vec<Violation>);
 
 impl Observer for Warnings {
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.0.push(*warning);
     }
 }
@@ -41,8 +41,8 @@ fn accepted(bytes: &[u8], profile: Profile) -> Summary {
 
 #[test]
 fn every_shape_is_valid_without_warnings() {
-    for machine in Machine::ALL {
-        for container in Container::ALL {
+    for machine in Machine::all() {
+        for container in Container::all() {
             for (version, contents, rounds, checkpoints) in [
                 (3, Contents::Sparse, 0, 0),
                 (2, Contents::Noise, 2, 0),
@@ -75,7 +75,7 @@ fn check(shape: &Shape) {
     let mut sparse = Cursor::new(Vec::new());
     assert_eq!(shape.write_sparse(&mut sparse).unwrap(), bytes.len() as u64);
     assert!(sparse.into_inner() == bytes, "{shape:?}");
-    for profile in Profile::ALL {
+    for profile in Profile::all() {
         let summary = accepted(&bytes, profile);
         assert_eq!(summary.format.name(), shape.container.name());
         assert_eq!(summary.guest, Some(shape.machine.guest()));
@@ -98,7 +98,7 @@ fn check(shape: &Shape) {
 #[test]
 fn memory_lies_where_such_a_guest_has_it() {
     // Above 4 GiB, and with more page tables than one of the next level names.
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         let shape = Shape::new(machine, 5 << 30);
         let mut verifier = Verifier::new(Format::Auto, &Policy::hardened());
         let mut sink = Feed(&mut verifier);
@@ -116,7 +116,7 @@ fn memory_lies_where_such_a_guest_has_it() {
                 // Every pfn up to 4 GiB is listed, and memory above.
                 let hole = if machine == Machine::Hvm { 32 } else { 0 };
                 let high = pages + hole - 0xF_0000;
-                assert_eq!(summary.pages.by_type.iter().sum::<u64>(), 0x10_0000 + high);
+                assert_eq!(summary.pages.entries(), 0x10_0000 + high);
             }
         }
     }
@@ -171,8 +171,8 @@ fn impossible_shapes_are_refused() {
 fn every_rule_can_be_broken_in_a_shape() {
     // Whether a stream breaks a rule on the host is for the host to say.
     for rule in Rule::all().filter(|rule| rule.layer() != Layer::Host) {
-        for machine in Machine::ALL {
-            for container in Container::ALL {
+        for machine in Machine::all() {
+            for container in Container::all() {
                 let shape = Shape { container, ..Shape::new(machine, MEMORY_MIN) };
                 let (actual, broken) = shape.broken(rule).unwrap_or_else(|| panic!("{rule}"));
                 assert_eq!(broken.rule, rule);

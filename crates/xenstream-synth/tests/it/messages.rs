@@ -28,7 +28,7 @@ fn every_message_is_what_it_was() {
 #[test]
 fn messages_have_the_values_that_they_name() {
     for case in cases::all().iter().filter(|case| !case.is_for_std()) {
-        let denied = Profile::ALL.into_iter().find_map(|profile| verdict(case, profile, Level::Deny)?.err());
+        let denied = Profile::all().find_map(|profile| verdict(case, profile, Level::Deny)?.err());
         let Some(violation) = denied.filter(|violation| violation.rule == case.rule) else { continue };
         let message = violation.rule.entry().message;
         for (place, value) in [("{found", violation.found), ("{expected", violation.expected)] {
@@ -42,7 +42,7 @@ fn messages_have_the_values_that_they_name() {
 
 /// What is said of the case with its rule at deny, and what comes of it with the rule at allow.
 fn line(case: &Case) -> String {
-    let said = Profile::ALL.into_iter().find_map(|profile| {
+    let said = Profile::all().find_map(|profile| {
         let denied = verdict(case, profile, Level::Deny)?.err()?;
         (denied.rule == case.rule).then(|| (denied, verdict(case, profile, Level::Allow)))
     });

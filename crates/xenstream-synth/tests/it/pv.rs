@@ -5,7 +5,7 @@ use xenstream_core::wire::libxc::types::{
     PAGE_DATA, STATIC_DATA_END, X86_CPUID_POLICY, X86_PV_P2M_FRAMES, X86_PV_VCPU_BASIC,
 };
 use xenstream_core::wire::libxc::{image_at, vcpu};
-use xenstream_core::{Level, Policy, Rule};
+use xenstream_core::{Layer, Level, Policy, Rule};
 use xenstream_synth::{Field, Page, Part, Stream, libxc, valid};
 
 /// What is refused, and how far after the start of the record of this type.
@@ -21,8 +21,8 @@ fn a_p2m_may_come_in_parts_and_hold_its_own_last_pfn() {
         let first = valid::pv64().replaced(frames, libxc::p2m_frames(0, 511, &[511]));
         first.after(frames, libxc::p2m_frames(512, 1535, second))
     };
-    let mut policy = Policy::spec();
-    policy.set_level("libxc::p2m-frames-entry", Level::Deny).expect("a rule");
+    let policy =
+        Policy::spec().with_level(Rule::LibxcP2mFramesEntry, Level::Deny).expect("any rule can be at deny");
     assert_eq!(refused(&parts(&[1535, 4]), &policy, frames), None);
     for second in [&[1535][..], &[1535, 4, 5]] {
         let stream = parts(second);
@@ -61,8 +61,7 @@ fn registers_of_a_64_bit_guest_are_64_bits_wide() {
         // The restorer looks at the lower half of the number of GDT entries, and Xen at all of it.
         (layout.gdt_ents, 1 << 40 | 512, Some(Rule::PvGdtCount)),
     ];
-    let mut policy = Policy::spec();
-    policy.set_level("pv::*", Level::Deny).expect("a layer");
+    let policy = Policy::spec().with_level(Layer::Pv, Level::Deny).expect("any rule can be at deny");
     for (at, value, rule) in registers {
         let at = RECORD_HEADER + vcpu::HEADER + at;
         let stream = valid::pv64().edited(basic, at, Field::U64(value));

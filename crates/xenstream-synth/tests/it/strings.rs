@@ -1,7 +1,7 @@
 //! Configurations and xenstore pairs: what of their bytes is looked at.
 
 use xenstream_core::wire::{RECORD_HEADER, libxl, xl};
-use xenstream_core::{Level, Policy, Rule};
+use xenstream_core::{Layer, Level, Policy, Rule};
 use xenstream_synth::libxl::xenstore_bytes;
 use xenstream_synth::{Part, minimal};
 
@@ -24,8 +24,7 @@ fn configuration_in_cfg_syntax_needs_no_nul() {
 
 #[test]
 fn two_wrong_bytes_of_a_string_are_as_wrong_as_one() {
-    let mut policy = Policy::spec();
-    policy.set_level("libxl::*", Level::Deny).expect("a layer");
+    let policy = Policy::spec().with_level(Layer::Libxl, Level::Deny).expect("any rule can be at deny");
     for (pairs, rule, at) in [
         (&b"key\0va\x01ue\0"[..], Rule::LibxlXenstoreValueCharset, 6),
         (b"key\0va\x01\x02e\0", Rule::LibxlXenstoreValueCharset, 6),

@@ -130,6 +130,7 @@ impl Sample {
 /// Why two images were not compared.
 #[derive(Debug, thiserror::Error)]
 #[error("image {}: {error}", input + 1)]
+#[non_exhaustive]
 pub struct DiffError {
     /// Which of the inputs the error is about: 0 or 1.
     pub input: usize,

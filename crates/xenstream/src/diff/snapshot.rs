@@ -67,10 +67,9 @@ impl Key {
             });
         let about = about.map(|(name, number)| (if name == "vcpu_id" { "vcpu" } else { name }, number));
         Key {
-            rank: Layer::FORMATS
-                .iter()
-                .position(|layer| *layer == row.head.layer)
-                .unwrap_or(Layer::FORMATS.len()),
+            rank: Layer::formats()
+                .position(|layer| layer == row.head.layer)
+                .unwrap_or(Layer::formats().len()),
             name: row.head.kind.to_string(),
             about,
             layer: LayerOf(row.head.layer),
@@ -208,32 +207,32 @@ impl Observer for Both {
         self.collector.wants_body(record) || inspector
     }
 
-    fn header(&mut self, header: &Header) {
-        self.inspector.header(header);
-        self.collector.header(header);
+    fn on_header(&mut self, header: &Header) {
+        self.inspector.on_header(header);
+        self.collector.on_header(header);
     }
 
-    fn record(&mut self, record: &Record) {
-        self.inspector.record(record);
-        self.collector.record(record);
+    fn on_record(&mut self, record: &Record) {
+        self.inspector.on_record(record);
+        self.collector.on_record(record);
     }
 
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
-        self.inspector.body(offset, bytes);
-        self.collector.body(offset, bytes);
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
+        self.inspector.on_body(offset, bytes);
+        self.collector.on_body(offset, bytes);
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
-        self.inspector.pfns(entries);
-        self.collector.pfns(entries);
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
+        self.inspector.on_pfns(entries);
+        self.collector.on_pfns(entries);
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
-        self.inspector.page_batch(batch);
-        self.collector.page_batch(batch);
+    fn on_page_batch(&mut self, batch: &PageBatch) {
+        self.inspector.on_page_batch(batch);
+        self.collector.on_page_batch(batch);
     }
 
-    fn finding(&mut self, finding: &Violation) {
-        self.collector.finding(finding);
+    fn on_finding(&mut self, finding: &Violation) {
+        self.collector.on_finding(finding);
     }
 }

@@ -261,13 +261,13 @@ impl Observer for Collector<'_> {
         }
     }
 
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         if let Header::LibxcImage { order, .. } = header {
             self.order = *order;
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         (self.watch)(Step::Read(record.offset));
         if record.layer == Layer::Hvm {
             self.end_body();
@@ -297,7 +297,7 @@ impl Observer for Collector<'_> {
         }
     }
 
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         if self.closed {
             return;
         }
@@ -309,7 +309,7 @@ impl Observer for Collector<'_> {
         self.copy(offset, bytes);
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         if self.closed || self.compares {
             return;
         }
@@ -321,7 +321,7 @@ impl Observer for Collector<'_> {
             .extend(with_data.take(usize::try_from(room).unwrap_or(usize::MAX)).map(PfnEntry::pfn));
     }
 
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         if self.closed || self.compares {
             return;
         }
@@ -332,7 +332,7 @@ impl Observer for Collector<'_> {
         }
     }
 
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         if matches!(finding.rule, Rule::LibxcPageDataPfnRange | Rule::LibxcPageDataPfnLimit) {
             self.batch.limit = finding.expected.number();
         }

@@ -134,8 +134,10 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// Every format.
-    pub const ALL: [OutputFormat; 3] = [OutputFormat::Elf, OutputFormat::Raw, OutputFormat::Lime];
+    /// Returns every format.
+    pub fn all() -> impl DoubleEndedIterator<Item = OutputFormat> + ExactSizeIterator + Clone {
+        [OutputFormat::Elf, OutputFormat::Raw, OutputFormat::Lime].into_iter()
+    }
 
     /// The format's name on a command line.
     #[must_use]

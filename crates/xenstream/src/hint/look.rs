@@ -1,7 +1,7 @@
 //! Names what an input is by its first bytes.
 
 use xenstream_core::Format;
-use xenstream_core::wire::{MAGICS, libxl};
+use xenstream_core::wire::{MAGICS, libvirt, libxl, xenopsd, xl};
 
 use crate::hint::Hint;
 use crate::source::compression::Compression;
@@ -12,10 +12,15 @@ pub(super) const TEXT: &str = "text";
 /// Formats with the magic by which each is found: of the shortest with what follows, since shorter words stand in other
 /// files too.
 const FORMATS: [(Format, &[u8]); 5] = {
-    let [xl, libvirt, suspend, _, _] = MAGICS;
     let libxl: &[u8] = b"LibxlFmt\0\0\0\x02";
     let libxc: &[u8] = b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFXENF";
-    [xl, libvirt, suspend, (Format::Libxl, libxl), (Format::Libxc, libxc)]
+    [
+        (Format::Xl, &xl::MAGIC),
+        (Format::Libvirt, &libvirt::MAGIC),
+        (Format::Xenopsd, &xenopsd::SIGNATURE),
+        (Format::Libxl, libxl),
+        (Format::Libxc, libxc),
+    ]
 };
 
 /// A magic has this many bytes at least that are looked for at a start that is cut or damaged.

@@ -6,16 +6,14 @@ use std::fmt::{self, Display, Formatter};
 
 #[cfg(feature = "json")]
 use serde::{Serialize, Serializer};
-use xenstream_core::Pfns;
-use xenstream_core::wire::libxc::page;
+use xenstream_core::{PageType, Pfns};
 
 /// The pages of one or more PAGE_DATA records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// Records.
     pub records: u64,
-    /// Entries that were seen, by page type; see [`page`].
-    pub types: [u64; 16],
+    types: [u64; 16],
     /// The lowest and the highest pfn among them.
     pub pfns: Option<(u64, u64)>,
 }
@@ -34,13 +32,13 @@ impl Batch {
     /// Entries that are followed by a page.
     #[must_use]
     pub fn pages(&self) -> u64 {
-        let pages = (0u64..).zip(self.types).filter(|(kind, _)| page::has_data(*kind));
+        let pages = PageType::all().zip(self.types).filter(|(page_type, _)| page_type.has_data());
         pages.fold(0, |sum, (_, n)| sum.saturating_add(n))
     }
 
-    /// Page types that occur, by name, with how many entries have them.
-    pub fn type_counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        (0u64..).zip(self.types).filter(|(_, n)| *n > 0).map(|(kind, n)| (page::name(kind), n))
+    /// Page types that occur, with how many entries have them.
+    pub fn type_counts(&self) -> impl Iterator<Item = (PageType, u64)> + '_ {
+        PageType::all().zip(self.types).filter(|(_, n)| *n > 0)
     }
 
     pub(super) fn note(&mut self, entries: Pfns<'_>) {
@@ -50,7 +48,7 @@ impl Batch {
         for (n, entry) in entries.iter().enumerate() {
             low = low.min(entry.pfn());
             high = high.max(entry.pfn());
-            counts[n % 4][entry.kind() as usize % 16] += 1;
+            counts[n % 4][entry.page_type().bits() as usize % 16] += 1;
         }
         for (kind, sum) in self.types.iter_mut().enumerate() {
             *sum += counts.iter().map(|counts| u64::from(counts[kind])).sum::<u64>();
@@ -87,8 +85,8 @@ impl Display for Batch {
             None => {}
         }
         let mut separator = ": ";
-        for (name, n) in self.type_counts() {
-            write!(f, "{separator}{n} {name}")?;
+        for (page_type, n) in self.type_counts() {
+            write!(f, "{separator}{n} {page_type}")?;
             separator = ", ";
         }
         Ok(())
@@ -108,9 +106,9 @@ impl Serialize for Batch {
             types: BTreeMap<&'static str, u64>,
         }
         let mut types = BTreeMap::new();
-        for (name, n) in self.type_counts() {
+        for (page_type, n) in self.type_counts() {
             // The reserved types share a name.
-            *types.entry(name).or_default() += n;
+            *types.entry(page_type.name()).or_default() += n;
         }
         Object {
             records: self.records,

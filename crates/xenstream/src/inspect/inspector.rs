@@ -171,7 +171,7 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
         !self.wanted.is_empty() || decode::has_content(record)
     }
 
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         let content = content(header);
         let (layer, bytes) = (header.layer(), header.length());
         match header {
@@ -197,7 +197,7 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
         self.row(Row { head, last_index: None, torn: false, content });
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         let Some(label) = record.reference().type_label() else { return };
         let head = Head {
             offset: record.offset,
@@ -214,7 +214,7 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
         }
     }
 
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         let end = offset.saturating_add(bytes.len() as u64);
         self.hand_over(end);
         let Some(open) = &mut self.open else { return };
@@ -229,7 +229,7 @@ impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
         }
     }
 
-    fn pfns(&mut self, entries: Pfns<'_>) {
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
         if let Some(open) = &mut self.open {
             open.batch.note(entries);
         }

@@ -52,14 +52,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What is told of headers.
-    pub const HEADERS: [&'static str; 5] =
-        ["header", "configuration", "signature", "image header", "domain header"];
-
     /// Every name that a type has, some of them in several layers.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let types = Layer::ALL.into_iter().flat_map(types::all);
-        Kind::HEADERS.into_iter().chain(types.map(|known| known.name))
+        let headers = ["header", "configuration", "signature", "image header", "domain header"];
+        let types = Layer::all().flat_map(types::all);
+        headers.into_iter().chain(types.map(|known| known.name))
     }
 }
 

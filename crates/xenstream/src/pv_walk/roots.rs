@@ -9,7 +9,7 @@ use xenstream_core::wire::Order;
 use xenstream_core::wire::libxc::{p2m, types, vcpu};
 use xenstream_core::{Guest, Header, Layer, Level, Pfns, Policy, Profile, Record, Rule, Value, Violation};
 
-use super::{Basic, LEVEL, basic, root_level, violation};
+use super::{Basic, basic, root_level, violation};
 
 /// The rules that are judged here.
 pub(crate) const RULES: [Rule; 2] = [Rule::PvCr3Type, Rule::PvCr1Type];
@@ -159,7 +159,7 @@ impl Roots {
             let pfn = entry.pfn();
             let bit = pfn & ((1 << FILTER_BITS) - 1);
             let Some(word) = self.filter.get_mut(bit as usize / 64) else { return };
-            if entry.kind() & LEVEL == root {
+            if entry.page_type().table_level() == Some(root) {
                 *word |= 1 << (bit % 64);
                 self.tables.insert(pfn);
                 if self.tables.len() > TABLES_MAX {
@@ -203,7 +203,7 @@ impl Roots {
         let in_range = named.filter(|(_, named)| self.largest.is_none_or(|largest| named.pfn <= largest));
         in_range
             .filter(|(_, named)| !self.tables.contains(&named.pfn))
-            .map(|(rule, named)| violation(rule, named, Value::UnknownPageType, root))
+            .map(|(rule, named)| violation(rule, named, Value::UnknownPageType, root.into()))
             .collect()
     }
 }

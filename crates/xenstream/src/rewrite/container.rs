@@ -31,9 +31,11 @@ pub enum Container {
 }
 
 impl Container {
-    /// Every container.
-    pub const ALL: [Container; 5] =
-        [Container::Xl, Container::Libvirt, Container::Libxl, Container::Libxc, Container::Xenopsd];
+    /// Returns every container.
+    pub fn all() -> impl DoubleEndedIterator<Item = Container> + ExactSizeIterator + Clone {
+        [Container::Xl, Container::Libvirt, Container::Libxl, Container::Libxc, Container::Xenopsd]
+            .into_iter()
+    }
 
     /// The name on a command line.
     #[must_use]
@@ -81,7 +83,7 @@ impl Container {
 
     fn of(document: &Document<'_>) -> Option<Container> {
         let outermost = document.pieces.first()?.part;
-        Container::ALL.into_iter().find(|container| outermost == Part::Header(container.layer()))
+        Container::all().find(|container| outermost == Part::Header(container.layer()))
     }
 }
 

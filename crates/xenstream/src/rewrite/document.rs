@@ -149,7 +149,7 @@ pub(super) fn record_header(part: Part, order: Order, length: u64) -> Vec<u8> {
 
 /// Bytes of padding after the body of a layer's record.
 pub(super) fn padding(layer: Layer, body_length: u64) -> u64 {
-    Record { layer, index: 0, kind: 0, instance: 0, offset: 0, body_offset: 0, body_length }.padding()
+    Record::new(layer, 0, 0, 0, body_length).padding()
 }
 
 /// A stream in pieces.

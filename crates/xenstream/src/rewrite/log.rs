@@ -32,20 +32,23 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// Every loss.
-    pub const ALL: [Loss; 11] = [
-        Loss::CpuPolicy,
-        Loss::CpuidLeaves,
-        Loss::ArchCapabilities,
-        Loss::PendingEsr,
-        Loss::RtcOffset,
-        Loss::SpecCtrl,
-        Loss::VirtSpecCtrl,
-        Loss::DeviceModel,
-        Loss::Xenstore,
-        Loss::UefiVariables,
-        Loss::Tpm,
-    ];
+    /// Returns every loss.
+    pub fn all() -> impl DoubleEndedIterator<Item = Loss> + ExactSizeIterator + Clone {
+        [
+            Loss::CpuPolicy,
+            Loss::CpuidLeaves,
+            Loss::ArchCapabilities,
+            Loss::PendingEsr,
+            Loss::RtcOffset,
+            Loss::SpecCtrl,
+            Loss::VirtSpecCtrl,
+            Loss::DeviceModel,
+            Loss::Xenstore,
+            Loss::UefiVariables,
+            Loss::Tpm,
+        ]
+        .into_iter()
+    }
 
     /// The name on a command line.
     #[must_use]
@@ -109,13 +112,14 @@ impl fmt::Display for Loss {
 /// No loss has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no loss has this name")]
+#[non_exhaustive]
 pub struct UnknownLoss;
 
 impl FromStr for Loss {
     type Err = UnknownLoss;
 
     fn from_str(name: &str) -> Result<Loss, UnknownLoss> {
-        Loss::ALL.into_iter().find(|loss| loss.name() == name).ok_or(UnknownLoss)
+        Loss::all().find(|loss| loss.name() == name).ok_or(UnknownLoss)
     }
 }
 

@@ -160,7 +160,7 @@ const DEVICE_MODEL: [Part; 2] =
 
 /// The records that an HVM guest has after its memory, in the order of savers.
 pub(super) fn hvm_state() -> impl Iterator<Item = Part> {
-    let known = (0..).zip(&libxc::RECORDS);
+    let known = (0..).zip(libxc::RECORDS);
     let state = known.filter(|(_, known)| known.place == Place::Registers && known.guest != Some(Guest::Pv));
     state.map(|(kind, _)| Part::libxc(kind))
 }

@@ -123,7 +123,7 @@ impl Surveyor<'_, '_> {
 }
 
 impl Observer for Surveyor<'_, '_> {
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         let mut end = header.end();
         let mut part = Part::Header(header.layer());
         match *header {
@@ -139,7 +139,7 @@ impl Observer for Surveyor<'_, '_> {
         self.add(Piece { part, body: header.end()..end, range, records: 0, new: None, pad: 0 });
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         let part = match (record.layer, u32::try_from(record.kind).unwrap_or(u32::MAX)) {
             (Layer::Hvm, _) => return,
             (Layer::Libxc, PAGE_DATA) => Part::Pages,
@@ -161,11 +161,11 @@ impl Observer for Surveyor<'_, '_> {
         self.add(Piece { part, range, body, records: 1, new: None, pad: 0 });
     }
 
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.find(warning, false);
     }
 
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         self.find(finding, true);
     }
 }

@@ -30,21 +30,21 @@ impl Events {
     }
 }
 
-/// Receives events that are acted on while the verifier goes on.
-pub(super) struct Ear<'e>(pub(super) &'e RefCell<Events>);
+/// Queues events that the scrubber acts on once the verifier has passed their bytes.
+pub(super) struct EventQueue<'e>(pub(super) &'e RefCell<Events>);
 
-impl Observer for Ear<'_> {
-    fn header(&mut self, header: &Header) {
+impl Observer for EventQueue<'_> {
+    fn on_header(&mut self, header: &Header) {
         self.0.borrow_mut().queue.push_back((header.end(), Event::Header(*header)));
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer != Layer::Hvm {
             self.0.borrow_mut().queue.push_back((record.body_offset, Event::Record(*record)));
         }
     }
 
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         let mut events = self.0.borrow_mut();
         events.last = Some(finding.rule);
         match finding.rule.entry().framing {

@@ -28,7 +28,7 @@ pub use crate::rewrite::Output;
 
 pub use self::table::{Blanked, Part, parts, remains};
 
-use self::events::{Ear, Events};
+use self::events::{EventQueue, Events};
 use self::filter::Filter;
 use crate::rewrite::input::{Bytes, File};
 use crate::rewrite::open::{Opened, open};
@@ -131,7 +131,7 @@ fn run(input: &mut dyn Bytes, out: &mut Sink<'_>, options: &Options, what: Scrub
     let policy = options.policy.clone().with_keep_going(what.damaged);
     let options = Options { policy, ..options.clone() };
     let events = RefCell::default();
-    let mut observer = Ear(&events);
+    let mut observer = EventQueue(&events);
     let mut session = Session::new(&options, Some(&mut observer));
     session.compression = input.compression();
     // What is wrong with a damaged image is looked for elsewhere.

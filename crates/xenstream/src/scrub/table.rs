@@ -9,6 +9,7 @@ use crate::scrub::Scrub;
 
 /// When a part of a stream is blanked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blanked {
     /// Whatever was asked for.
     Always,
@@ -79,7 +80,7 @@ const AROUND: [Part; 6] = [
 /// Every part of a stream that tells something of a guest.
 pub fn parts() -> impl Iterator<Item = Part> {
     // Entries of a chain are in a record themselves.
-    let layers = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Hvm);
+    let layers = Layer::all().filter(|layer| *layer != Layer::Hvm);
     let records = layers.flat_map(|layer| types::all(layer).flat_map(move |known| of_record(layer, known)));
     records.chain(AROUND)
 }

@@ -18,7 +18,7 @@ fn judged(case: &Case, stream: &Vec<u8>, options: &Options) -> Report {
 #[test]
 fn each_profile_makes_of_each_case_what_the_case_says() {
     for case in cases::all() {
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let options = options(&case, case.policy(profile));
             let report = judged(&case, &case.stream, &options.with_derived_limits(false));
             let refused = report.violation().map(|violation| (violation.rule, violation.offset));
@@ -47,7 +47,7 @@ fn rules_of_this_crate_are_judged_by_level() {
                 (warning.rule, warning.offset) == (case.rule, case.offset) && warning.record == case.record
             })
         };
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let policy = case.policy(profile);
             let expected = case.outcome(profile).warnings.contains(&case.rule);
             assert_eq!(warns(&judged(policy.clone())), expected, "{} under {profile}", case.rule);

@@ -162,7 +162,7 @@ fn a_caller_hears_the_configuration_only_if_it_asks() {
         fn wants_body(&mut self, record: &Record) -> bool {
             self.asks && record.layer == xenstream::Layer::Xl
         }
-        fn body(&mut self, offset: u64, bytes: &[u8]) {
+        fn on_body(&mut self, offset: u64, bytes: &[u8]) {
             self.from.get_or_insert(offset);
             self.heard.extend_from_slice(bytes);
         }

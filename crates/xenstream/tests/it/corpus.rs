@@ -60,7 +60,7 @@ impl ReadAt for Pieces<'_> {
 fn every_case_has_the_expected_outcome() {
     let cases = cases::all();
     for case in &cases {
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let name = format!("{} {} under {profile}", case.rule.layer(), case.name());
             let report = judged(case, &case.stream, &options(case, case.policy(profile)));
             assert_eq!(outcome(&report), *case.outcome(profile), "{name}");

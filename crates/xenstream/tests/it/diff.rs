@@ -21,7 +21,7 @@ fn compared(a: &[u8], b: &[u8]) -> Diff {
 }
 
 /// Place, field and values of each difference.
-fn told(diff: &Diff) -> Vec<String> {
+fn reported(diff: &Diff) -> Vec<String> {
     let line = |difference: &Difference| {
         let Difference { place, field, values, bytes, .. } = difference;
         let [a, b] = values.each_ref().map(|value| value.as_deref().unwrap_or("(none)"));
@@ -35,7 +35,7 @@ fn told(diff: &Diff) -> Vec<String> {
 fn records(a: &Stream, b: &Stream) -> Vec<String> {
     let found = compared(&a.bytes(), &b.bytes());
     assert!(!found.is_empty() && found.pages.differing.is_empty());
-    told(&found)
+    reported(&found)
 }
 
 fn hvm(entries: [Entry; 1]) -> Stream {
@@ -45,10 +45,10 @@ fn hvm(entries: [Entry; 1]) -> Stream {
 
 #[test]
 fn an_image_is_the_same_as_itself() {
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         let bytes = machine.libxl().in_xl().bytes();
         let found = compared(&bytes, &bytes);
-        assert!(found.is_empty(), "{}: {:?}", machine.name(), told(&found));
+        assert!(found.is_empty(), "{}: {:?}", machine.name(), reported(&found));
         assert_eq!(found.pages.same, found.reports[0].summary.pages.with_data());
     }
 }
@@ -139,7 +139,7 @@ fn pages_differ_by_pfn() {
         page(26, "y"),
     ]);
     let found = compared(&a.bytes(), &b.bytes());
-    assert!(told(&found).is_empty());
+    assert!(reported(&found).is_empty());
     let pages = &found.pages;
     // Pfn 0 too.
     assert_eq!((pages.same, &pages.differing[..]), (3, &[22..=23][..]));
@@ -180,7 +180,7 @@ fn sources_and_holes_make_no_difference() {
         for other in [Input::Slice(&bytes), Input::Slice(&compressed), Input::Descriptor(reader.as_fd())] {
             let found =
                 diff([Input::Path(&sparse), other], &Options::default(), &Compare::default()).unwrap();
-            assert!(found.is_empty(), "{:?}", told(&found));
+            assert!(found.is_empty(), "{:?}", reported(&found));
             assert_eq!(found.pages.same, 3980);
         }
     });
@@ -194,10 +194,10 @@ fn torn_image_differs_in_missing_pages() {
     let found = compared(&bytes, &bytes[..cut]);
     assert!(!found.is_empty());
     assert_eq!(found.pages.only, [vec![22..=22], vec![]]);
-    assert!(told(&found).iter().any(|line| line.starts_with("CPU of vcpu 0: record: ")));
+    assert!(reported(&found).iter().any(|line| line.starts_with("CPU of vcpu 0: record: ")));
     // In its last bytes, where nothing is any more.
     let found = compared(&bytes, &bytes[..bytes.len() - 4]);
-    assert!(!found.is_empty() && told(&found).is_empty());
+    assert!(!found.is_empty() && reported(&found).is_empty());
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn checkpointed_stream_is_its_last_checkpoint() {
     };
     let one = remus([1, 2, 3]);
     assert!(compared(&one, &remus([9, 2, 9])).is_empty());
-    assert_eq!(told(&compared(&one, &remus([1, 7, 3]))), ["CPU of vcpu 0: rip: 0x2 -> 0x7"]);
+    assert_eq!(reported(&compared(&one, &remus([1, 7, 3]))), ["CPU of vcpu 0: rip: 0x2 -> 0x7"]);
 }
 
 #[test]

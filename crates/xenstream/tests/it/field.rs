@@ -21,7 +21,7 @@ fn an_image_with_a_vgpu_is_unjudged() {
     let guest = valid::hvm().in_xenopsd().with_blobs();
     let demu = guest.clone().before(Part::xenopsd(QEMU_TRAD), state);
     let offset = demu.offset(demu.find(Part::xenopsd(DEMU)));
-    for profile in Profile::ALL {
+    for profile in Profile::all() {
         for report in reports(&guest, profile) {
             assert!(report.is_valid(), "{report:?}");
         }

@@ -47,7 +47,7 @@ type Place = (Layer, Option<u64>, u64);
 struct Places(Vec<Place>);
 
 impl Observer for Places {
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         self.0.push(match *header {
             Header::Xl { offset, .. } => (Layer::Xl, None, offset),
             Header::Libvirt { offset, .. } => (Layer::Libvirt, None, offset),
@@ -69,7 +69,7 @@ impl Observer for Places {
         false
     }
 
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         self.0.push((record.layer, Some(record.index), record.offset));
     }
 }
@@ -122,7 +122,7 @@ fn check(bytes: &[u8], options: &Options, name: &str) -> Vec<Row> {
 
 fn every_options() -> impl Iterator<Item = Options> {
     let kinds = [Checkpointing::Auto, Checkpointing::Plain, Checkpointing::Remus, Checkpointing::Colo];
-    Profile::ALL.into_iter().flat_map(move |profile| {
+    Profile::all().flat_map(move |profile| {
         kinds.into_iter().flat_map(move |kind| {
             let policy =
                 move |keep_going| Policy::new(profile).with_checkpointing(kind).with_keep_going(keep_going);
@@ -271,7 +271,7 @@ fn requested_bytes_are_complete() {
     for path in files("valid") {
         let image = bytes(&path);
         let name = path.display();
-        for layer in Layer::ALL {
+        for layer in Layer::all() {
             let (from_file, report) = Bytes::of(layer, Input::Path(&path));
             assert!(report.is_valid());
             let (from_reader, _) = Bytes::of(layer, Input::Reader(&mut &image[..]));

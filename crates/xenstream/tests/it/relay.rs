@@ -25,7 +25,7 @@ const BEHIND: &[u8] = b"xl's own handshake";
 
 #[test]
 fn valid_stream_passes_and_the_rest_is_not_consumed() {
-    for machine in valid::Machine::ALL {
+    for machine in valid::Machine::all() {
         for stream in [machine.libxc(), machine.libxl(), machine.libxl().in_xl()] {
             for order in [Order::Little, Order::Big] {
                 let bytes = stream.clone().with_order(order).bytes();
@@ -52,7 +52,7 @@ fn valid_stream_passes_and_the_rest_is_not_consumed() {
 fn the_last_byte_of_a_broken_record_is_withheld() {
     let mut refused = 0;
     for case in cases::all() {
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let policy = case.policy(profile);
             let policy = policy.clone().with_level(case.rule, Level::Deny).unwrap_or(policy);
             for chunk in [1, 7, usize::MAX] {
@@ -138,7 +138,7 @@ const VCPU_RECORDS: [u64; 4] = [
 fn end_of_what_tells(stream: &[u8], options: &Options, violation: &Violation) -> Option<u64> {
     struct Last(u64);
     impl Observer for Last {
-        fn record(&mut self, record: &Record) {
+        fn on_record(&mut self, record: &Record) {
             // Entries of HVM_CONTEXT lie inside a record.
             if record.layer != Layer::Hvm {
                 let padding = if record.layer == Layer::Xenopsd { 0 } else { padding(record.body_length) };
@@ -437,7 +437,7 @@ fn an_observer_that_wants_page_contents_gets_them() {
         fn wants_body(&mut self, _: &Record) -> bool {
             true
         }
-        fn body(&mut self, _: u64, bytes: &[u8]) {
+        fn on_body(&mut self, _: u64, bytes: &[u8]) {
             self.0 += bytes.len() as u64;
         }
     }

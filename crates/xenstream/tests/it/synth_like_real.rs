@@ -14,7 +14,7 @@ use xenstream_synth::valid::Machine;
 struct Records(Vec<Record>);
 
 impl Observer for Records {
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         self.0.push(*record);
     }
 }

@@ -22,7 +22,7 @@ fn options(case: &Case, profile: Profile) -> Options {
 fn verdict_is_unjudged_in_every_profile() {
     assert!(unjudged().len() >= 6);
     for case in unjudged() {
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let report = verify_slice(&case.stream, &options(&case, profile)).unwrap();
             let Verdict::Unjudged(violation) = report.verdict else { panic!("{}: {report:?}", case.name()) };
             assert_eq!((violation.rule, violation.offset), (case.rule, case.offset), "{}", case.name());

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use no_panic::no_panic;
 use xenstream_core::{
     Follows,    Checkpointing, Format, Header, Level, LevelError, Limit, Need, Observer, PageBatch, Pfns, Policy,
-    Profile, Progress, Record, RecordRef, Rule, SkipError, Summary, Verifier, Violation,
+    Profile, Progress, Record, RecordRef, Rule, Rules, SkipError, Summary, Verifier, Violation,
 };
 
 /// Wants every body and looks at all that it hears: the paths that the null observer leaves out.
@@ -33,27 +33,27 @@ impl Observer for Curious {
         self.add(record.body_length);
         self.wants
     }
-    fn header(&mut self, header: &Header) {
+    fn on_header(&mut self, header: &Header) {
         self.add(u64::from(matches!(header, Header::LibxcDomain { .. })));
     }
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         self.add(record.reference().offset);
     }
-    fn body(&mut self, offset: u64, bytes: &[u8]) {
+    fn on_body(&mut self, offset: u64, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.add(u64::from(*byte)));
         self.add(offset);
     }
-    fn pfns(&mut self, entries: Pfns<'_>) {
-        entries.iter().for_each(|entry| self.add(entry.pfn() ^ entry.kind() ^ u64::from(entry.has_data())));
+    fn on_pfns(&mut self, entries: Pfns<'_>) {
+        entries.iter().for_each(|entry| self.add(entry.pfn() ^ entry.page_type().bits() ^ u64::from(entry.has_data())));
         self.add(entries.offset());
     }
-    fn page_batch(&mut self, batch: &PageBatch) {
+    fn on_page_batch(&mut self, batch: &PageBatch) {
         self.add(batch.pages);
     }
-    fn warning(&mut self, warning: &Violation) {
+    fn on_warning(&mut self, warning: &Violation) {
         self.add(warning.offset);
     }
-    fn finding(&mut self, finding: &Violation) {
+    fn on_finding(&mut self, finding: &Violation) {
         self.add(finding.offset);
     }
 }
@@ -99,17 +99,15 @@ proved! {
     spec() -> Policy { Policy::spec() }
     restore() -> Policy { Policy::restore() }
     hardened() -> Policy { Policy::hardened() }
-    with_level(policy: Policy, rule: Rule, level: Level) -> Result<Policy, LevelError> {
-        policy.with_level(rule, level)
+    with_level(policy: Policy, rules: Rules, level: Level) -> Result<Policy, LevelError> {
+        policy.with_level(rules, level)
     }
-    set_level(policy: &mut Policy, name: &str, level: Level) -> Result<(), LevelError> {
-        policy.set_level(name, level)
-    }
+    parsed(name: &str) -> Option<Rules> { name.parse().ok() }
     with_limit(policy: Policy, limit: Limit, value: u64) -> Policy { policy.with_limit(limit, value) }
     with_rest(policy: Policy, checkpointing: Checkpointing, keep_going: bool) -> Policy {
         policy.with_checkpointing(checkpointing).with_keep_going(keep_going)
     }
-    told(policy: &Policy, rule: Rule, limit: Limit) -> (Profile, Checkpointing, bool, Level, u64) {
+    reported(policy: &Policy, rule: Rule, limit: Limit) -> (Profile, Checkpointing, bool, Level, u64) {
         let keeps_going = policy.keeps_going();
         (policy.profile(), policy.checkpointing(), keeps_going, policy.level(rule), policy.limit(limit))
     }
@@ -142,9 +140,9 @@ fn main() {
     black_box([restore(), hardened(), policy(black_box(Profile::Spec))]);
     policy_now = with_limit(policy_now, black_box(Limit::HvmPfn), black_box(1));
     policy_now = with_rest(policy_now, black_box(Checkpointing::Auto), black_box(false));
-    let _ = black_box(with_level(policy_now.clone(), black_box(Rule::LibxcPadding), black_box(Level::Warn)));
-    let _ = black_box(set_level(&mut policy_now, black_box("libxc::*"), black_box(Level::Warn)));
-    black_box(told(black_box(&policy_now), black_box(Rule::LibxcPadding), black_box(Limit::Records)));
+    let _ = black_box(with_level(policy_now.clone(), black_box(Rule::LibxcPadding.into()), black_box(Level::Warn)));
+    black_box(parsed(black_box("libxc::*")));
+    black_box(reported(black_box(&policy_now), black_box(Rule::LibxcPadding), black_box(Limit::Records)));
     black_box(named(black_box("records")));
 
     let chunk = black_box(&[0xFF; 8][..]);

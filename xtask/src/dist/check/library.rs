@@ -89,8 +89,11 @@ impl Installed {
                 let expected = output(&mut Command::new(&alone), 0)?.stdout;
                 let program = self.compile(&source, linking, &[&version, library])?;
                 for input in &inputs {
-                    let told = output(self.command(&program).stdin(File::open(input)?), 0)?.stdout;
-                    ensure!(told == expected, "with {library} {linking} the program gets ours for its own");
+                    let reported = output(self.command(&program).stdin(File::open(input)?), 0)?.stdout;
+                    ensure!(
+                        reported == expected,
+                        "with {library} {linking} the program gets ours for its own"
+                    );
                 }
             }
         }
@@ -117,17 +120,17 @@ impl Installed {
         let mut asked = Command::new("pkg-config");
         asked.env("PKG_CONFIG_LIBDIR", self.library("pkgconfig")).env("PKG_CONFIG_SYSROOT_DIR", &self.root);
         asked.args(["--cflags", "--libs", linking, "xenstream"]);
-        let told = String::from_utf8(output(&mut asked, 0)?.stdout)?;
+        let reported = String::from_utf8(output(&mut asked, 0)?.stdout)?;
         // Where both libraries lie side by side, the linker takes the shared one unless it is told.
-        let told = match linking {
-            "--static" => told.replace("-lxenstream", "-l:libxenstream.a"),
-            _ => told,
+        let reported = match linking {
+            "--static" => reported.replace("-lxenstream", "-l:libxenstream.a"),
+            _ => reported,
         };
         let program = source.file_stem().context("a source has a name")?;
         let program = self.root.join(program);
         let mut compiler = Command::new("cc");
         compiler.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror"]);
-        compiler.arg("-o").args([&program, source]).args(told.split_whitespace());
+        compiler.arg("-o").args([&program, source]).args(reported.split_whitespace());
         run_quietly(compiler.args(flags))?;
         Ok(program)
     }

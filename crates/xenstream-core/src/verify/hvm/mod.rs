@@ -176,7 +176,7 @@ impl Verifier {
         if self.hvm.repeats(typecode, instance) {
             self.hvm_flag(Rule::HvmEntryRepeated, at, kind, u64::from(instance), o)?;
         }
-        o.record(&Record {
+        o.on_record(&Record {
             layer: Layer::Hvm,
             index,
             kind,

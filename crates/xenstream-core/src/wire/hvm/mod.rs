@@ -72,8 +72,7 @@ pub mod types {
 }
 
 /// Typecodes of devices that every HVM guest has and no PVH guest: PIC, IOAPIC, PIT, RTC, HPET, PMTIMER.
-pub const DEVICES: [u16; 6] =
-    [types::PIC, types::IOAPIC, types::PIT, types::RTC, types::HPET, types::PMTIMER];
+pub const DEVICES: &[u16] = &[types::PIC, types::IOAPIC, types::PIT, types::RTC, types::HPET, types::PMTIMER];
 
 /// CPU_MSR: `u32 count, u32 pad`, then `count` entries.
 pub const MSR_HEADER: u64 = 8;
@@ -121,6 +120,7 @@ impl Length {
 
 /// What is known of a typecode.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Entry {
     /// Its name and its body.
     pub record_type: RecordType,
@@ -161,7 +161,7 @@ pub const PICS: u64 = 2;
 pub const VCPUS: u64 = 128;
 
 /// Every typecode that Xen knows, by its number.
-pub static ENTRIES: [Entry; types::KNOWN as usize] = {
+pub static ENTRIES: &[Entry] = &{
     use Instances::{Any, Pics, Vcpus};
     use Length::{AtLeast, AtMost, Exactly};
     use types as t;

@@ -141,7 +141,11 @@ impl Flat {
             let first = first_at(group);
             let mut out = vec![0; bytes.len()];
             let is_cut = bytes.len() as u64 + u64::from(first) < u64::from(group.size());
-            let fields = group.fields.iter().map(|field| Field { at: field.at - first, ..*field });
+            let fields = group.fields.iter().map(|field| {
+                let mut field = *field;
+                field.at -= first;
+                field
+            });
             let fields: Vec<Field> = fields.filter(|field| (field.at as usize) < bytes.len()).collect();
             self.element_sound = self.sound;
             for field in &fields {

@@ -26,7 +26,7 @@ fn every_source_gives_the_same_output() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("in");
     fs::write(&path, &bytes).unwrap();
-    for format in OutputFormat::ALL {
+    for format in OutputFormat::all() {
         let what = Extract::new(format);
         let (_, expected) = extracted(Input::Slice(&bytes), &what).unwrap();
         let check = |input: Input<'_>, name: &str| {
@@ -63,7 +63,7 @@ fn holes_stay_holes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("in");
     stream.write_sparse(File::create(&path).unwrap()).unwrap();
-    for format in OutputFormat::ALL {
+    for format in OutputFormat::all() {
         for input in [Input::Path(&path), Input::Slice(&stream.bytes())] {
             let out = directory.path().join("out");
             let what = Extract::new(format).with_overwrite(true);

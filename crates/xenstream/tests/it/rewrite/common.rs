@@ -51,7 +51,7 @@ pub(crate) fn extents(bytes: &[u8]) -> Vec<Range<u64>> {
 struct Records(Vec<Record>);
 
 impl Observer for Records {
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer != Layer::Hvm {
             self.0.push(*record);
         }

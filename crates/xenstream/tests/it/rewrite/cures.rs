@@ -45,7 +45,7 @@ fn msrs(entries: &[(u32, u64)]) -> Stream {
 }
 
 fn assert_cured(n: usize, (stream, rule, cure): Cure, options: &Options) {
-    let everything = Convert::default().with_lossy(&Loss::ALL);
+    let everything = Convert::default().with_lossy(&Loss::all().collect::<Vec<_>>());
     let (cured, out) = converted(&stream.bytes(), options, &everything);
     assert_eq!(cured.report.violation().map(|violation| violation.rule), Some(rule), "{n}");
     match cure {
@@ -164,7 +164,7 @@ fn msrs_that_the_guest_lacks_are_dropped_if_zero() {
 
 #[test]
 fn headers_of_another_byte_order_are_turned() {
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         let libxl = machine.libxl();
         let cases = [
             (

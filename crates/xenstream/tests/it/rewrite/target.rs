@@ -61,7 +61,7 @@ fn same_but_lapics(before: &[u8], after: &[u8]) {
 
 #[test]
 fn accepted_values_are_not_changed() {
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         let bytes = machine.libxl().in_xl().bytes();
         let (same, out) = converted(&bytes, &for_target("4.20"), &Convert::default());
         assert_eq!(same.changes, []);
@@ -205,7 +205,7 @@ fn unrepairable_findings_are_refused_with_reasons() {
         (params(35, 1), "4.19", "parameter 35", "its value is 0x1"),
         (params(9, 0x1001), "4.14", "HVM_PARAMS", "the guest relies on the features"),
     ] {
-        let everything = Convert::default().with_lossy(&Loss::ALL);
+        let everything = Convert::default().with_lossy(&Loss::all().collect::<Vec<_>>());
         let (refused, _) = converted(&stream.bytes(), &for_target(target), &everything);
         assert!(!refused.report.is_valid() && refused.bytes.is_none());
         let obstacle = &refused.obstacles[0];

@@ -45,7 +45,7 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> (Report, Vec<Record>) {
 struct Records(Vec<Record>);
 
 impl Observer for Records {
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer != Layer::Hvm {
             self.0.push(*record);
         }

@@ -34,8 +34,9 @@ fn violation(bytes: &[u8], options: &Options, what: Scrub) -> Option<Violation> 
 fn scrubbing_keeps_streams_valid() {
     for (path, bytes) in corpus("valid").chain(corpus("rules")) {
         let path = path.display();
-        let before = Profile::ALL.map(|profile| read(&bytes, &options(profile)));
-        for profile in Profile::ALL {
+        let before = [Profile::Spec, Profile::Restore, Profile::Hardened]
+            .map(|profile| read(&bytes, &options(profile)));
+        for profile in Profile::all() {
             for what in WISHES.into_iter().chain([DAMAGED]) {
                 let violation = violation(&bytes, &options(profile), what);
                 let is_valid = violation.is_none();
@@ -58,7 +59,7 @@ fn scrubbing_keeps_streams_valid() {
                 if !what.damaged && is_valid_file(&bytes) {
                     assert!(is_valid_file(&out), "{path}, {profile}, {what:?}: not as a file");
                 }
-                for (other, (before, records)) in Profile::ALL.into_iter().zip(&before) {
+                for (other, (before, records)) in Profile::all().zip(&before) {
                     // Of what one profile refuses, little may be left that another would have taken.
                     if before.is_valid() && is_valid {
                         let (after, records_after) = read(&out, &options(other));
@@ -86,12 +87,13 @@ fn scrubbed_real_images_keep_their_verdict() {
     let (mut out, mut again) = (Vec::new(), Vec::new());
     for (path, bytes) in corpus("real") {
         let path = path.display();
-        let before = Profile::ALL.map(|profile| read(&bytes, &options(profile)));
+        let before = [Profile::Spec, Profile::Restore, Profile::Hardened]
+            .map(|profile| read(&bytes, &options(profile)));
         for what in WISHES.into_iter().chain([DAMAGED]) {
             let scrubbed = scrub_into(&mut out, &bytes, &options(Profile::Spec), what);
             assert_eq!(scrubbed.bytes, Some(bytes.len() as u64));
             assert_eq!(out.len(), bytes.len(), "{path}, {what:?}");
-            for (profile, (before, records)) in Profile::ALL.into_iter().zip(&before) {
+            for (profile, (before, records)) in Profile::all().zip(&before) {
                 let (after, records_after) = read(&out, &options(profile));
                 assert_eq!(after.violation(), before.violation(), "{path}, {what:?}, under {profile}");
                 assert_eq!(shape(&after), shape(before), "{path}, {what:?}");

@@ -10,7 +10,7 @@ use super::common::{DAMAGED, corpus, options, read, scrubbed};
 fn scrubbing_keeps_the_place_of_a_fault() {
     for (path, bytes) in corpus("rules") {
         let path = path.display();
-        for profile in Profile::ALL {
+        for profile in Profile::all() {
             let (before, _) = read(&bytes, &options(profile));
             let Some(violation) = before.violation() else { continue };
             let (scrubbed, out) = scrubbed(&bytes, &options(profile), DAMAGED);

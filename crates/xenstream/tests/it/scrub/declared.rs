@@ -32,7 +32,7 @@ fn streams() -> Vec<Stream> {
         .map(|typecode| Entry::filled(typecode, 0, hvm::entry(typecode).map_or(0, longest), 0));
     let chain = libxc::hvm_context(&Chain::around(every));
     let hvm = valid::hvm().replaced(Part::libxc(HVM_CONTEXT), chain);
-    let machines = Machine::ALL.map(Machine::libxc);
+    let machines = Machine::all().map(Machine::libxc);
     let colo = checkpointed_guest(&valid::hvm(), Kind::Colo, 2);
     machines.into_iter().chain([hvm.clone(), hvm.in_libxl().with_device_model(), colo]).collect()
 }
@@ -45,7 +45,7 @@ fn records(bytes: &[u8]) -> Vec<Record> {
         fn wants_body(&mut self, _: &Record) -> bool {
             true
         }
-        fn record(&mut self, record: &Record) {
+        fn on_record(&mut self, record: &Record) {
             self.0.push(*record);
         }
     }

@@ -43,7 +43,7 @@ fn end_of_hvm_context_shows_nothing() {
 struct Last(u64);
 
 impl Observer for Last {
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer == Layer::Hvm {
             self.0 = record.offset;
         }
@@ -55,15 +55,15 @@ fn remaining_data_is_listed() {
     for stream in streams() {
         let (scrubbed, _) = scrubbed(&stream.bytes(), &options(xenstream::Profile::Spec), WISHES[0]);
         let summary = scrubbed.report.summary;
-        let told = |what, blanked| remains(what, &summary).filter(|part| part.blanked == blanked).count();
+        let reported = |what, blanked| remains(what, &summary).filter(|part| part.blanked == blanked).count();
         let [memory, registers, names, both] = WISHES;
-        assert_eq!(told(memory, Blanked::Always), 0);
-        assert!(told(memory, Blanked::Registers) > 0);
-        assert_eq!(told(registers, Blanked::Registers), 0);
+        assert_eq!(reported(memory, Blanked::Always), 0);
+        assert!(reported(memory, Blanked::Registers) > 0);
+        assert_eq!(reported(registers, Blanked::Registers), 0);
         let pairs = summary.records.get(Layer::Libxl, libxl::types::EMULATOR_XENSTORE_DATA);
         let configured = matches!(stream.format().name(), "xl" | "libvirt" | "xenopsd");
-        assert_eq!(told(memory, Blanked::Names), usize::from(pairs > 0) + usize::from(configured));
-        assert_eq!(told(names, Blanked::Names), 0);
+        assert_eq!(reported(memory, Blanked::Names), usize::from(pairs > 0) + usize::from(configured));
+        assert_eq!(reported(names, Blanked::Names), 0);
         for what in [both, DAMAGED] {
             assert!(remains(what, &summary).all(|part| part.blanked == Blanked::Never));
         }

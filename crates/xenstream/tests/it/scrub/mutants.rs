@@ -118,7 +118,7 @@ proptest! {
     fn lies_show_nothing(
         which in any::<Index>(),
         lies in prop::collection::vec(lie(), 1..5),
-        profile in prop::sample::select(Profile::ALL.to_vec()),
+        profile in prop::sample::select(Profile::all().collect::<Vec<_>>()),
         sizes in sizes(),
     ) {
         let streams = streams();

@@ -38,7 +38,7 @@ pub(crate) fn occurs(bytes: &[u8], marker: [u8; 8]) -> bool {
 /// The planted streams: every kind of guest in every container.
 pub(crate) fn streams() -> Vec<Stream> {
     let mut streams = Vec::new();
-    for machine in Machine::ALL {
+    for machine in Machine::all() {
         let bare = guest(machine);
         let libxl = in_libxl(machine, bare.clone());
         let name = String::from_utf8(NAMES.to_vec()).unwrap();

@@ -13,6 +13,7 @@ fn the_documentation_has_the_table() {
             Blanked::Registers => "`--registers`",
             Blanked::Names => "`--names`",
             Blanked::Never => "never",
+            other => panic!("the table has no words for {other:?}"),
         };
         format!("| {} | {} | {when} |", part.place, part.holds)
     });
