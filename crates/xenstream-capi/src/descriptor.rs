@@ -212,7 +212,7 @@ fn describe(outcome: &Outcome) -> (xs_status, xs_report) {
         }
         Err(error) => {
             reported.os_error = os_error(error);
-            (failure(error), error.message())
+            (failure(error), error.to_string())
         }
     };
     match made {

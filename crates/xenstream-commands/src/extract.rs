@@ -170,7 +170,7 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
     }
     output::report(out, arguments.input.name(), report)?;
     if let Some(error) = failure {
-        writeln!(out, "  stopped: {}; the pages before that were extracted", error.message())?;
+        writeln!(out, "  stopped: {error}; the pages before that were extracted")?;
     }
     if bytes.is_none() {
         let place = if arguments.pfn.is_some() { " with these pfns" } else { "" };
@@ -247,7 +247,7 @@ fn print(arguments: &Arguments, result: &Result<Extracted, Error>) -> io::Result
             lost: output::pfn_pairs(&extracted.lost),
             checkpoints: extracted.checkpoints,
             left_out: extracted.uncounted,
-            failure: extracted.failure.as_ref().map(Error::message),
+            failure: extracted.failure.as_ref().map(Error::to_string),
         }),
     };
     let mut out = output::stdout();

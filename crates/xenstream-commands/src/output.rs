@@ -61,7 +61,15 @@ pub(crate) fn remark(message: &str) {
 
 /// Reports that there is no verdict on an image, and why.
 pub(crate) fn failure(path: &Path, error: &Error) {
-    complain(&format!("{}: {}", name(path), error.message()));
+    complain(&with_path(path, error));
+}
+
+/// Returns the message of an error about this path, which names the path once.
+pub(crate) fn with_path(path: impl AsRef<OsStr>, error: &Error) -> String {
+    match error.path() {
+        Some(_) => error.to_string(),
+        None => format!("{}: {error}", name(path)),
+    }
 }
 
 /// Returns whether the output is at fault, and not the input.

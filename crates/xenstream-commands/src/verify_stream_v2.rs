@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     Ok(match &result {
         Ok(report) => tell(report, &voice)?,
         Err(error) => {
-            voice.error(&format!("{}: {}", output::name(&arguments.input), error.message()));
+            voice.error(&output::with_path(&arguments.input, error));
             STREAM_ERROR
         }
     })
@@ -119,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 fn verify_descriptor(number: RawFd, options: &Options, voice: &Voice) -> io::Result<Result<Report, Error>> {
     let file = match descriptor::duplicate(number) {
         Ok(descriptor) => File::from(descriptor),
-        Err(error) => return Ok(Err(Error::Open(error))),
+        Err(error) => return Ok(Err(Error::Inspect(error))),
     };
     let result = read(Input::Descriptor(file.as_fd()), options, voice)?;
     if let Ok(report) = &result

@@ -162,7 +162,7 @@ pub fn action<'r>(
 
 /// What became of a stream that the relay did not come to the end of.
 fn broken_off<'r>(error: &StreamError, operation: Operation, real: &str) -> Action<'r> {
-    let message = error.message();
+    let message = error.to_string();
     match (error, operation) {
         (StreamError::ConsumerGone { .. } | StreamError::Interrupted { .. }, Operation::Restore) => {
             Action::Left(format!("{real} did not take all of it: {message}"))

@@ -55,8 +55,8 @@ fn inspect(file: &OwnedFd, call: &Call, settings: &Settings, path: &Path, answer
             Some(violation) if settings.mode == Mode::Warn => Action::Warned(violation),
             Some(violation) => Action::Refused(violation),
         },
-        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error.message()),
-        Err(error) => Action::Failed(error.message()),
+        Err(error) if settings.mode == Mode::Warn => Action::Unverified(error.to_string()),
+        Err(error) => Action::Failed(error.to_string()),
     };
     let (operation, domid) = (call.operation, Some(call.domid));
     let result = Some(&result);

@@ -1,46 +1,55 @@
 //! Errors: why there is no verdict.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xenstream_core::ByteSize;
 
 use crate::source::compression::Compression;
+use crate::untrusted::Untrusted;
 
 /// The reason why there is no verdict. It is never a fault of the stream, which is a
 /// [`Violation`](xenstream_core::Violation).
+///
+/// `Display` is one line with the cause, which is therefore no [`source`](std::error::Error::source). It names the path if the
+/// input could not be opened or a directory not listed; otherwise the caller knows which input or output it gave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The input could not be opened.
-    #[error("cannot open input")]
-    Open(#[source] io::Error),
+    #[error("cannot open {}: {source}", Untrusted::from(path.as_path()))]
+    Open {
+        /// The input.
+        path: PathBuf,
+        /// The error from the system.
+        r#source: io::Error,
+    },
     /// The type or the length of the input could not be determined.
-    #[error("cannot determine the type of the input")]
-    Inspect(#[source] io::Error),
+    #[error("cannot determine the type of the input: {0}")]
+    Inspect(io::Error),
     /// The input could not be read.
-    #[error("cannot read at offset {offset}")]
+    #[error("cannot read at offset {offset}: {source}")]
     Read {
         /// Number of bytes of the stored input before those that could not be read.
         offset: u64,
         /// The error from the system.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The output could not be written.
-    #[error("cannot write at offset {offset}")]
+    #[error("cannot write at offset {offset}: {source}")]
     Write {
         /// Number of bytes of the stream before those that could not be written.
         offset: u64,
         /// The error from the system.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The reader of the output has gone, or the sink of an inspection wants no more.
-    #[error("the reader of the output has gone, at offset {offset}")]
+    #[error("the reader of the output has gone, at offset {offset}: {source}")]
     ConsumerGone {
         /// Number of bytes of the stream that were passed on or inspected.
         offset: u64,
         /// The error from the system.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// A relay was told to stop waiting.
     #[error("interrupted at offset {offset}")]
@@ -49,18 +58,18 @@ pub enum Error {
         offset: u64,
     },
     /// The compressed input is damaged, cut short, or needs too much memory.
-    #[error("cannot decompress {compression} data after offset {offset}")]
+    #[error("cannot decompress {compression} data after offset {offset}: {source}")]
     Decompress {
         /// The compression method.
         compression: Compression,
         /// Number of decompressed bytes before the damage.
         offset: u64,
         /// The error from the decompressor.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The output could not be created.
-    #[error("cannot create output")]
-    Create(#[source] io::Error),
+    #[error("cannot create output: {0}")]
+    Create(io::Error),
     /// The output exists, and may not be replaced.
     #[error("output already exists; --force replaces it")]
     Exists,
@@ -102,12 +111,12 @@ pub enum Error {
     #[error("input changed while it was read")]
     Changed,
     /// A directory could not be listed.
-    #[error("cannot list directory")]
+    #[error("cannot list {}: {source}", Untrusted::from(path.as_path()))]
     List {
         /// The directory, or the entry that could not be listed.
         path: PathBuf,
         /// The error from the system.
-        source: io::Error,
+        r#source: io::Error,
     },
     /// No file in a directory is an image.
     #[error("no image in this directory")]
@@ -120,7 +129,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Error::Open(_)
+            Error::Open { .. }
             | Error::Inspect(_)
             | Error::Read { .. }
             | Error::Write { .. }
@@ -152,16 +161,82 @@ impl Error {
         }
     }
 
-    /// Returns the error and its causes in one line.
+    /// Returns the path that the message names, if it names one.
     #[must_use]
-    pub fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
-            cause = error.source();
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Error::Open { path, .. } | Error::List { path, .. } => Some(path),
+            _ => None,
         }
-        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    /// One error of each variant. The match is complete, so a new variant does not compile without one.
+    fn errors() -> Vec<Error> {
+        let cause = || io::Error::other("CAUSE");
+        let path = || PathBuf::from("/a/PATH");
+        let offset = 7;
+        let all = vec![
+            Error::Open { path: path(), source: cause() },
+            Error::Inspect(cause()),
+            Error::Read { offset, source: cause() },
+            Error::Write { offset, source: cause() },
+            Error::ConsumerGone { offset, source: cause() },
+            Error::Interrupted { offset },
+            Error::Decompress { compression: Compression::Zstd, offset, source: cause() },
+            Error::Create(cause()),
+            Error::Exists,
+            Error::NotAFile,
+            Error::TooSparse { bytes: 1 << 40, pages: 2 },
+            Error::NoCheckpoint { wanted: 2, complete: 1 },
+            Error::NoVcpu { wanted: 1 },
+            Error::NoP2m,
+            Error::SameFile,
+            Error::Changed,
+            Error::List { path: path(), source: cause() },
+            Error::NoImage,
+        ];
+        for error in &all {
+            match error {
+                Error::Open { .. }
+                | Error::Inspect(_)
+                | Error::Read { .. }
+                | Error::Write { .. }
+                | Error::ConsumerGone { .. }
+                | Error::Interrupted { .. }
+                | Error::Decompress { .. }
+                | Error::Create(_)
+                | Error::Exists
+                | Error::NotAFile
+                | Error::TooSparse { .. }
+                | Error::NoCheckpoint { .. }
+                | Error::NoVcpu { .. }
+                | Error::NoP2m
+                | Error::SameFile
+                | Error::Changed
+                | Error::List { .. }
+                | Error::NoImage => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn display_has_path_and_cause_once() {
+        for error in errors() {
+            let message = error.to_string();
+            let has_cause = format!("{error:?}").contains("CAUSE");
+            assert_eq!(message.matches("CAUSE").count(), usize::from(has_cause), "{message}");
+            assert_eq!(message.matches("/a/PATH").count(), usize::from(error.path().is_some()), "{message}");
+            // What prints a chain of errors prints nothing twice.
+            assert!(error.source().is_none(), "{message}");
+            assert!(!message.ends_with('.') && !message.starts_with(char::is_uppercase), "{message}");
+        }
     }
 }

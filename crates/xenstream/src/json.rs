@@ -274,7 +274,7 @@ struct ErrorObject {
 
 impl ErrorObject {
     fn new(error: &Error) -> ErrorObject {
-        ErrorObject { kind: error.kind(), message: error.message() }
+        ErrorObject { kind: error.kind(), message: error.to_string() }
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn drive(input: &mut Input<'_>, session: &mut Session<'_>) -> Result<
 
 #[cfg(feature = "fs")]
 fn path_outcome(path: &Path, session: &mut Session<'_>) -> Result<(), Stop> {
-    let file = File::open(path).map_err(Error::Open)?;
+    let file = File::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
     descriptor_outcome(file.as_fd(), true, session)
 }
 

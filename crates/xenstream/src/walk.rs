@@ -1,7 +1,7 @@
 //! Directories: every regular file below, in the order of the names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use walkdir::{DirEntry, WalkDir};
 
@@ -16,7 +16,9 @@ pub(crate) fn files(directory: &Path) -> impl Iterator<Item = Result<PathBuf, (P
         Ok(entry) => is_file(&entry).then(|| Ok(entry.into_path())),
         Err(error) => {
             let path = error.path().unwrap_or(&directory).to_owned();
-            Some(Err((path.clone(), Error::List { path, source: error.into() })))
+            // A loop of links has no error from the system, and there is none: links are not followed.
+            let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+            Some(Err((path.clone(), Error::List { path, source })))
         }
     })
 }

@@ -36,7 +36,7 @@ pub fn extract(data: &[u8]) {
             assert_eq!((&file.missing, &file.lost), (&stream.missing, &stream.lost));
         }
         (Err(file), Err(stream)) => {
-            assert_eq!(file.message(), stream.message());
+            assert_eq!(file.to_string(), stream.to_string());
             allowed(file, &what);
         }
         _ => panic!("{from_file:?} from a file, {from_stream:?} from a stream"),

@@ -86,7 +86,7 @@ fn invalid_input_leaves_no_output() {
     }
     for (arguments, message) in [
         (["in", "cut"], "xenstream: cut: output already exists; --force replaces it\n"),
-        (["absent", "out"], "xenstream: absent: cannot open input: No such file or directory"),
+        (["absent", "out"], "xenstream: cannot open absent: No such file or directory"),
     ] {
         let run = run_in(files.path(), [&["convert"], &arguments[..]].concat());
         assert_eq!(run.status, 2);

@@ -65,7 +65,7 @@ fn verdicts_are_shown_where_one_is_not_valid() {
     for order in [["a", "missing"], ["missing", "a"]] {
         let missing = run_in(files.path(), ["diff", order[0], order[1]]);
         assert_eq!(missing.status, 2);
-        assert!(missing.stderr.starts_with("xenstream: missing: cannot open input: "), "{missing:?}");
+        assert!(missing.stderr.starts_with("xenstream: cannot open missing: "), "{missing:?}");
     }
 }
 

@@ -357,7 +357,7 @@ fn policies_are_those_of_verify() {
     }
     let run = run_in(files.path(), ["inspect", "absent"]);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.starts_with("xenstream: absent: cannot open input: No such file"), "{run:?}");
+    assert!(run.stderr.starts_with("xenstream: cannot open absent: No such file"), "{run:?}");
     let run = run_in(files.path(), ["inspect", "absent", "--json"]);
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(

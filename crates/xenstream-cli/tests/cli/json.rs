@@ -92,7 +92,7 @@ fn of_an_invalid_image_and_of_none() {
     assert_eq!((&none["summary"]["guest"], &none["summary"]["xen"]), (&Value::Null, &Value::Null));
 
     let message = absent["error"]["message"].clone();
-    assert!(message.as_str().unwrap().starts_with("cannot open input: No such file"), "{message}");
+    assert!(message.as_str().unwrap().starts_with("cannot open absent: No such file"), "{message}");
     let expected = json!({
         "path": "absent",
         "format": null,

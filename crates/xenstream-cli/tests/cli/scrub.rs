@@ -178,7 +178,7 @@ fn each_way_to_fail_has_its_status() {
     let bytes = secret();
     let files = directory(&[("in", &bytes), ("bad.gz", &[0x1F, 0x8B, 8, 0, 0, 0])]);
     for (arguments, message) in [
-        (["absent", "out"], "xenstream: absent: cannot open input: No such file or directory"),
+        (["absent", "out"], "xenstream: cannot open absent: No such file or directory"),
         (["/proc/self/mem", "out"], "xenstream: /proc/self/mem: cannot read at offset 0: Input/output error"),
         (["bad.gz", "out"], "xenstream: bad.gz: cannot decompress gzip data after offset 0: "),
         (["in", "absent/out"], "xenstream: absent/out: cannot create output: No such file or directory"),

@@ -135,7 +135,6 @@ pub struct DiffError {
     /// Which of the inputs the error is about: 0 or 1.
     pub input: usize,
     /// What is wrong with it.
-    #[source]
     pub error: Error,
 }
 

@@ -221,7 +221,7 @@ pub fn extract_with(
     let wish = Wish { output, options, what, watch };
     match input {
         Input::Path(path) => {
-            let file = fs::File::open(path).map_err(Error::Open)?;
+            let file = fs::File::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
             wish.extract_descriptor(file.as_fd(), true)
         }
         Input::Descriptor(fd) => wish.extract_descriptor(fd, false),

@@ -111,7 +111,7 @@ pub fn inspect(input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Resu
     match input {
         #[cfg(feature = "fs")]
         Input::Path(path) => {
-            let file = File::open(path).map_err(Error::Open)?;
+            let file = File::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
             inspect_descriptor(file.as_fd(), true, options, sink)
         }
         #[cfg(feature = "fs")]

@@ -40,7 +40,7 @@ pub(crate) fn open<R>(
     match input {
         #[cfg(feature = "fs")]
         Input::Path(path) => {
-            let file = fs::File::open(path).map_err(Error::Open)?;
+            let file = fs::File::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
             from_descriptor(file.as_fd(), true, output, options, rewrite)
         }
         #[cfg(feature = "fs")]

@@ -275,7 +275,7 @@ fn pipe_that_closes_in_spliced_bytes_is_truncated() {
 fn open_and_read_errors_are_not_verdicts() {
     let options = Options::new(Policy::spec());
     let directory = tempfile::tempdir().unwrap();
-    assert!(matches!(verify_path(directory.path().join("absent"), &options), Err(Error::Open(_))));
+    assert!(matches!(verify_path(directory.path().join("absent"), &options), Err(Error::Open { .. })));
     assert!(matches!(verify_path(directory.path(), &options), Err(Error::Read { offset: 0, .. })));
     // Nothing is mapped at address 0.
     assert!(matches!(verify_path("/proc/self/mem", &options), Err(Error::Read { offset: 0, .. })));
@@ -286,9 +286,9 @@ fn open_and_read_errors_are_not_verdicts() {
     assert!(matches!(error, Error::Read { .. }), "opened for writing only: {error}");
     assert_eq!(error.kind(), "io");
     assert!(
-        error.message().contains(&io::Error::from(rustix::io::Errno::BADF).to_string()),
+        error.to_string().contains(&io::Error::from(rustix::io::Errno::BADF).to_string()),
         "{}",
-        error.message()
+        error.to_string()
     );
 }
 
