@@ -15,6 +15,11 @@ pub mod limits;
 mod pipes;
 mod program;
 
+/// The examples of the project's README, whose home is no package.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use images::{Images, evict, first_record, warm};
 pub use pipes::Flow;
 pub use program::{Program, Usage, usage_of};

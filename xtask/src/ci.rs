@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     step("formatting", &["fmt", "--all", "--check"]),
     step("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     step("features", &["xtask", "features"]),
+    step("package", &["xtask", "package"]),
     Step {
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
         ..step("rustdoc", &["doc", "--workspace", "--all-features", "--no-deps"])

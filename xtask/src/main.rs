@@ -15,6 +15,8 @@ mod dropin;
 mod features;
 mod fuzz;
 mod helper;
+#[cfg(feature = "full")]
+mod package;
 mod peer;
 mod prove;
 #[cfg(test)]
@@ -60,6 +62,9 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Puts xenstream-save-helper and xenstream-xenguest in front of Xen's own helper.
     HelperTest(helper::Arguments),
+    /// Packages each crate for the registry, and builds and tests it from its own archive.
+    #[cfg(feature = "full")]
+    Package,
     /// Compares xenstream with Xen's own verifier and restorer.
     Peer(peer::Arguments),
     /// Proves of the core what can be proved by linking: no panic, nothing but `core`.
@@ -93,6 +98,8 @@ fn run(task: Task) -> Result<()> {
         Task::Dropin => dropin::run(),
         #[cfg(feature = "full")]
         Task::Features => features::run(),
+        #[cfg(feature = "full")]
+        Task::Package => package::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::HelperTest(arguments) => helper::run(&arguments),
         Task::Peer(arguments) => peer::run(&arguments),

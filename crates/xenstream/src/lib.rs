@@ -106,12 +106,7 @@ pub use xenstream_core::{
     UnknownFormat, UnknownLimit, UnknownRule, UnknownTarget, Verifier, Violation, wire,
 };
 
-/// The examples of the project's README are compiled and run with the tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
 /// The examples of this crate's README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct CrateReadme;
+struct Readme;
