@@ -229,7 +229,10 @@ impl Helpers {
         let code = ours.output.status.code();
         ensure!(code.is_some_and(|code| code != 0) && (is_relayed || code == Some(1)), "{ours}");
         let reported = format!("refused: {}\n", if is_relayed { violation } else { kind.seen(violation) });
-        ensure!(String::from_utf8_lossy(&ours.output.stderr).ends_with(&reported), "should say {reported:?}: {ours}");
+        ensure!(
+            String::from_utf8_lossy(&ours.output.stderr).ends_with(&reported),
+            "should say {reported:?}: {ours}"
+        );
         Ok(false)
     }
 

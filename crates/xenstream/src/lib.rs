@@ -58,6 +58,7 @@ mod hint;
 #[cfg(any(feature = "rewrite", feature = "extract"))]
 mod holes;
 #[cfg(feature = "host")]
+#[expect(clippy::exhaustive_structs, reason = "plain data, which whoever describes a host fills in")]
 pub mod host;
 pub mod inspect;
 #[cfg(feature = "json")]
@@ -100,8 +101,8 @@ pub use verify::{verify_fd, verify_path};
 pub use xenstream_core::ByteSize;
 pub use xenstream_core::{
     Checker, Checkpointing, CpuVendor, Entry, Fact, FactEntry, FactSet, Format, Grade, Guest, Header,
-    HostDependency, Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, PageType, Pages, PfnEntry,
-    Pfns, Polarity, Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases,
+    HostDependency, Layer, Level, LevelError, Limit, Message, Need, Observer, PageBatch, PageType, Pages,
+    PfnEntry, Pfns, Polarity, Policy, Profile, Progress, Record, RecordCounts, RecordRef, Refusal, Releases,
     ResolvedTarget, Rule, Rules, SkipError, Stretch, Summary, Target, TargetSet, TypeLabel, UnknownFact,
     UnknownFormat, UnknownLimit, UnknownRule, UnknownTarget, Verifier, Violation, wire,
 };

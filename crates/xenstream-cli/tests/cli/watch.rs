@@ -45,7 +45,7 @@ fn what_did_not_change_is_not_read_again() {
     // Nothing but figures and totals, which are the same.
     assert_eq!(second.len(), 2);
     assert_eq!(of(&second, "stats")["unchanged"], images);
-    assert_eq!(of(&second, "stats")["taken_by"], of(&first, "stats")["taken_by"]);
+    assert_eq!(of(&second, "stats")["accepted_by"], of(&first, "stats")["accepted_by"]);
     assert_eq!(of(&second, "totals")["valid"], of(&first, "totals")["valid"]);
     // Under other options, nothing is known.
     let others = verify(&["--since-last", state, "--json", "--stats", "corpus/valid"]);

@@ -80,7 +80,7 @@ impl Image {
                 message: violation.message().to_string(),
             }),
             (None, Err(error)) => {
-                Some(Finding { rule: error.kind().to_owned(), offset: 0, message: error.message() })
+                Some(Finding { rule: error.kind().to_owned(), offset: 0, message: error.to_string() })
             }
             (None, Ok(_)) => None,
         };
@@ -104,9 +104,9 @@ impl Image {
     }
 
     /// Returns whether this release takes a valid image, as far as the image tells.
-    fn is_taken_by(&self, target: xenstream::Target) -> bool {
+    fn is_accepted_by(&self, target: xenstream::Target) -> bool {
         let facts = self.facts.iter().filter_map(|name| name.parse().ok());
-        self.is("valid") && target.takes(facts.fold(FactSet::EMPTY, FactSet::with))
+        self.is("valid") && target.accepts(facts.fold(FactSet::EMPTY, FactSet::with))
     }
 }
 
@@ -391,8 +391,8 @@ pub(crate) mod tests {
 
     #[test]
     fn releases_follow_from_the_facts() {
-        let takes = |name: &str| image(b"a", "valid").is_taken_by(name.parse().unwrap());
+        let takes = |name: &str| image(b"a", "valid").is_accepted_by(name.parse().unwrap());
         assert!(takes("4.14.0") && !takes("4.13.0"));
-        assert!(!image(b"a", "invalid").is_taken_by("4.20.0".parse().unwrap()));
+        assert!(!image(b"a", "invalid").is_accepted_by("4.20.0".parse().unwrap()));
     }
 }

@@ -123,10 +123,10 @@ impl State {
 
     /// Writes the file, or leaves it as it is.
     pub(super) fn save(&self, path: &Path) -> Result<(), String> {
-        let new = NewFile::create(path, true).map_err(|error| error.message())?;
+        let new = NewFile::create(path, true).map_err(|error| error.to_string())?;
         let text = serde_json::to_vec(self).map_err(|error| error.to_string())?;
         new.file().write_all(&text).map_err(|error| error.to_string())?;
-        new.publish().map_err(|error| error.message())
+        new.publish().map_err(|error| error.to_string())
     }
 
     /// Forgets the images that were not met.

@@ -23,7 +23,7 @@ struct Stats<'a> {
     rules: BTreeMap<&'a str, u64>,
     warnings: BTreeMap<&'a str, u64>,
     /// Valid images by release that takes them.
-    taken_by: BTreeMap<String, u64>,
+    accepted_by: BTreeMap<String, u64>,
     seconds: f64,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Stats<'a> {
         let images = || store.images.iter().filter(|image| !image.passed_over);
         let finding = |image: &'a super::Image| image.finding.as_ref().map(|finding| finding.rule.as_str());
         let takers = Target::all().map(|target| {
-            let count = images().filter(|image| image.is_taken_by(target)).count();
+            let count = images().filter(|image| image.is_accepted_by(target)).count();
             (target.to_string(), count as u64)
         });
         Stats {
@@ -41,7 +41,7 @@ impl<'a> Stats<'a> {
             guests: counted(images().filter_map(|image| image.guest.as_deref())),
             rules: counted(images().filter_map(finding)),
             warnings: counted(images().flat_map(|image| &image.warnings).map(String::as_str)),
-            taken_by: takers.collect(),
+            accepted_by: takers.collect(),
             seconds: store.seconds,
         }
     }
@@ -76,7 +76,7 @@ pub(super) fn print(out: &mut impl Write, store: &Store, as_json: bool) -> io::R
     };
     let taken: Vec<String> = Target::all()
         .filter(newest)
-        .filter_map(|target| Some((target, *stats.taken_by.get(&target.to_string())?)))
+        .filter_map(|target| Some((target, *stats.accepted_by.get(&target.to_string())?)))
         .map(|(target, count)| format!("{target} {count}"))
         .collect();
     writeln!(out, "restore on: {}", taken.join(", "))
@@ -104,6 +104,6 @@ mod tests {
         print(&mut line, &store, true).unwrap();
         let object: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(object["stats"]["bytes"], 8192);
-        assert_eq!(object["stats"]["taken_by"]["4.20.0"], 1);
+        assert_eq!(object["stats"]["accepted_by"]["4.20.0"], 1);
     }
 }

@@ -14,9 +14,9 @@ const VERDICTS: [&str; 4] = ["valid", "invalid", "unjudged", "error"];
 /// Replaces the file. A reader sees the old one or the new one, and nothing between.
 pub(super) fn write(path: &Path, store: &Store) -> Result<(), String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let new = NewFile::create(path, true).map_err(|error| error.message())?;
+    let new = NewFile::create(path, true).map_err(|error| error.to_string())?;
     new.file().write_all(text(store, now).as_bytes()).map_err(|error| error.to_string())?;
-    new.publish().map_err(|error| error.message())
+    new.publish().map_err(|error| error.to_string())
 }
 
 fn text(store: &Store, now: u64) -> String {
@@ -31,7 +31,7 @@ fn text(store: &Store, now: u64) -> String {
     text.sample("xenstream_images_unchanged", &[], store.unchanged);
     text.metric("xenstream_images_taken", "Valid images that a release of Xen takes, as far as they tell.");
     for target in Target::all() {
-        let count = images().filter(|image| image.is_taken_by(target)).count();
+        let count = images().filter(|image| image.is_accepted_by(target)).count();
         text.sample("xenstream_images_taken", &[("release", &target.to_string())], count);
     }
     text.metric("xenstream_run_timestamp_seconds", "When the images were last verified.");
@@ -51,7 +51,7 @@ fn text(store: &Store, now: u64) -> String {
         }),
         ("xenstream_image_warnings", "Rules that warn about an image.", |image| image.warnings.len() as i128),
         ("xenstream_image_releases", "Known releases of Xen that take an image.", |image| {
-            Target::all().filter(|target| image.is_taken_by(*target)).count() as i128
+            Target::all().filter(|target| image.is_accepted_by(*target)).count() as i128
         }),
     ];
     for (metric, help, value) in each {

@@ -251,8 +251,8 @@ impl Extent {
     }
 
     fn short(&mut self, end: u64, offset: u64) -> Option<(Rule, u64)> {
-        let reported = self.named >= end || std::mem::replace(&mut self.short_told, true);
-        (!reported).then_some((Rule::LibxcMemoryShort, offset))
+        let told = self.named >= end || std::mem::replace(&mut self.short_told, true);
+        (!told).then_some((Rule::LibxcMemoryShort, offset))
     }
 }
 

@@ -197,7 +197,7 @@ impl Open {
     fn element(&mut self, name: &str, tag: &BytesStart<'_>, at: usize) {
         let attribute = |key: &str| {
             let attribute = tag.try_get_attribute(key).ok().flatten()?;
-            quick_xml::escape::unescape(&attribute.value).ok().map(|value| value.into_owned())
+            quick_xml::escape::unescape(&attribute.value).ok().map(std::borrow::Cow::into_owned)
         };
         match name {
             "source" if self.is_interface => {
