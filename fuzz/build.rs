@@ -21,6 +21,8 @@ fn suffix(target: &str) -> Option<&'static [u8]> {
     match target {
         // A format and a profile; see `Setup::split`.
         "arbitrary_bytes" | "splits" | "json" | "html" => Some(&[0, 0]),
+        // Profile, format, and no calls but those of a reader.
+        "calls" => Some(&[0, 0, 0]),
         // A script of no steps comes before them.
         "source" | "relay" => Some(&[0, 0, 0]),
         // What the ends are comes after them.

@@ -1,7 +1,7 @@
 //! The C library. The documentation of its functions uses C's terms, because the header is made from these sources:
 //! `include/xenstream.h`.
 //!
-//! This is the only crate with `unsafe`, and it is thin: it checks pointers, turns C's values into the core's and
+//! `unsafe` stands only here and in `xenstream-mutate`, whose functions C calls too. This crate is thin: it checks pointers, turns C's values into the core's and
 //! back, and leaves the rest to [`xenstream_core`] and `xenstream`. No type with invalid values is ever read from the
 //! caller: numbers come in as integers and are looked up.
 
@@ -33,6 +33,8 @@ mod rewrite;
 #[cfg(feature = "std")]
 mod diff;
 
+#[cfg(feature = "calls")]
+mod calls;
 #[cfg(not(any(feature = "std", test)))]
 mod panic;
 mod pointer;
@@ -40,6 +42,9 @@ mod pointer;
 mod sigpipe;
 
 pub use abi::XS_ABI;
+#[cfg(feature = "calls")]
+#[doc(hidden)]
+pub use calls::calls;
 pub use choice::*;
 #[cfg(feature = "std")]
 pub use descriptor::{XS_MESSAGE_SIZE, xs_relay_fd, xs_report, xs_verify_fd};

@@ -40,12 +40,13 @@ pub use sockets::sockets;
 pub use source::source;
 pub use splits::splits;
 pub use structured::{structured_broken, structured_valid};
+pub use xenstream_c::calls;
 
 /// A fuzz target's property.
 pub type Property = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Property); 15] = [
+pub const TARGETS: [(&str, Property); 16] = [
     ("arbitrary_bytes", arbitrary_bytes),
     ("splits", splits),
     ("source", source),
@@ -58,6 +59,7 @@ pub const TARGETS: [(&str, Property); 15] = [
     ("html", html),
     ("json", json),
     ("directory", directory),
+    ("calls", calls),
     ("structured_valid", structured_valid),
     ("structured_broken", structured_broken),
     ("restorer", restorer),

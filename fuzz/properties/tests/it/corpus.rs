@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use xenstream_core::{Checkpointing, Format, Profile, Target};
 use xenstream_properties::{
-    Setup, TARGETS, arbitrary_bytes, convert, diff, extract, html, inspect, json, relay, scrub, sockets,
-    source, splits,
+    Setup, TARGETS, arbitrary_bytes, calls, convert, diff, extract, html, inspect, json, relay, scrub,
+    sockets, source, splits,
 };
 
 fn root() -> PathBuf {
@@ -187,6 +187,25 @@ fn relays_of_every_kind_pass_the_corpus_on() {
                 [&bytes, script, &[script.len() as u8, 0, n, n.wrapping_mul(11).wrapping_add(turn * 5)]]
                     .concat();
             let run = std::panic::catch_unwind(|| sockets(&data));
+            assert!(run.is_ok(), "{name} with {script:?}, {n}");
+        }
+    }
+}
+
+#[test]
+fn calls_from_c_judge_the_corpus_as_the_core_does() {
+    // Reads in pieces with looks, skips and wrong calls between them; an early end; limits; and what follows the end.
+    let scripts: [&[u8]; 4] = [
+        &[0, 100, 4, 0, 3, 9, 7, 3, 1, 255, 3, 255, 4, 1, 7, 1],
+        &[0, 200, 6, 0, 0, 9, 3, 0, 4, 0, 6, 3],
+        &[5, 7, 0, 255, 0, 255, 5, 0, 4, 0, 7, 5],
+        &[6, 2, 4, 0, 7, 0, 7, 2, 7, 4],
+    ];
+    for (n, (name, bytes)) in (0u8..=u8::MAX).cycle().zip(everything()) {
+        for script in scripts {
+            let count = script.len() as u8 / 2;
+            let data = [&bytes, script, &[n, if n % 2 == 0 { 0 } else { n / 2 }, count]].concat();
+            let run = std::panic::catch_unwind(|| calls(&data));
             assert!(run.is_ok(), "{name} with {script:?}, {n}");
         }
     }

@@ -1,0 +1,3 @@
+#![no_main]
+
+xenstream_fuzz::stream_target!(calls, 3);
