@@ -14,6 +14,7 @@ pub(crate) fn read(list: &PathOrDash, null: bool) -> io::Result<Vec<PathBuf>> {
     match list {
         PathOrDash::Dash => io::stdin().read_to_end(&mut bytes).map(|_| ())?,
         PathOrDash::Path(path) => bytes = fs::read(path)?,
+        PathOrDash::Elsewhere(_) => return Err(io::ErrorKind::Unsupported.into()),
     }
     Ok(names(&bytes, if null { 0 } else { b'\n' }))
 }

@@ -11,6 +11,7 @@ mod convert;
 mod date;
 mod descriptor;
 mod diff;
+mod elsewhere;
 mod explain;
 mod extract;
 mod files_from;
@@ -43,12 +44,14 @@ use clap::{CommandFactory, Parser};
 
 use crate::command::{Command, Deferred, Program};
 pub use crate::completions::{Shell, script as completions};
+pub use crate::elsewhere::Elsewhere;
 use crate::status::FAILED;
 
 /// Runs the program with the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     completions::answer();
+    elsewhere::hand_over();
     let command = if verify_stream_v2::is_name(env::args_os().next().as_deref()) {
         Command::VerifyStreamV2(Deferred(verify_stream_v2::Program::parse().arguments))
     } else {
@@ -78,6 +81,13 @@ pub fn main() -> ExitCode {
         }
         FAILED
     }))
+}
+
+/// Runs the program with the command line of this process, on images that may be elsewhere than in files.
+#[must_use]
+pub fn main_with(elsewhere: Elsewhere) -> ExitCode {
+    elsewhere::set(elsewhere);
+    main()
 }
 
 /// Runs a subcommand other than `verify`. Inlined into `main`, its code would be resident in memory beside that of

@@ -211,7 +211,7 @@ impl<O: Observer> Observer for Watched<'_, O> {
 fn length(targets: &[Target]) -> Option<u64> {
     targets.iter().try_fold(0u64, |sum, target| match target {
         Target::File(path) => sum.checked_add(file_length(path)?),
-        Target::Stdin | Target::Directory(_) | Target::AllOf(_) => None,
+        Target::Stdin | Target::Directory(_) | Target::AllOf(_) | Target::Elsewhere(_) => None,
     })
 }
 

@@ -82,10 +82,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
     let name = match image {
         PathOrDash::Dash => "standard input".to_owned(),
         PathOrDash::Path(path) => output::name(path.file_name().unwrap_or(path.as_os_str())),
+        PathOrDash::Elsewhere(image) => output::name(image.shown().file_name().unwrap_or_default()),
     };
     let path = match image {
         PathOrDash::Dash => None,
         PathOrDash::Path(path) => Some(output::name(fs::canonicalize(path).as_ref().unwrap_or(path))),
+        PathOrDash::Elsewhere(image) => Some(output::name(image.shown())),
     };
     let date = date::now();
     let subject = Subject { name: &name, path: path.as_deref(), date: Some(&date) };
@@ -95,6 +97,10 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
             let mut out = BufWriter::new(io::stdout().lock());
             page(&mut out)?;
             out.flush()?;
+        }
+        PathOrDash::Elsewhere(image) => {
+            output::failure(image.shown(), &Error::NotAFile);
+            return Ok(status::FAILED);
         }
         PathOrDash::Path(output) => {
             if let Err(error) = write_file(output, page) {

@@ -34,6 +34,7 @@ impl Ends<'_> {
         let input = self.input.input(&stdin);
         match self.output {
             None => rewrite(input, Output::Writer(&mut io::sink())),
+            Some(PathOrDash::Elsewhere(_)) => Err(Error::NotAFile),
             Some(PathOrDash::Path(path)) => rewrite(input, Output::Path { path, overwrite: self.overwrite }),
             Some(PathOrDash::Dash) => {
                 if is_unusable(&io::stdout()) {

@@ -237,6 +237,7 @@ fn out(arguments: &Arguments) -> Result<Out, Error> {
     match &arguments.output {
         PathOrDash::Dash => Stdout::new().map(Out::Standard).map_err(Error::Create),
         PathOrDash::Path(path) => NewFile::create(path, arguments.force).map(Out::File),
+        PathOrDash::Elsewhere(_) => Err(Error::NotAFile),
     }
 }
 

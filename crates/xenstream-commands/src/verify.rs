@@ -16,7 +16,7 @@ use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
 use crate::watch::{self, Settings, Shard};
-use crate::{files_from, output, releases, status};
+use crate::{elsewhere, files_from, output, releases, status};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -309,11 +309,14 @@ fn targets(arguments: &Arguments) -> io::Result<Vec<Target>> {
         Some(list) => files_from::read(list, *null)?,
         None => Vec::new(),
     };
-    let targets = names.iter().map(|name| Target::from_path(name.name()));
+    let targets = names.iter().map(PathOrDash::target);
     // In a list, - is the name of a file.
-    let targets = targets.chain(listed.iter().map(|path| match Target::from_path(path) {
-        Target::Stdin => Target::File(path.clone()),
-        target => target,
+    let targets = targets.chain(listed.iter().map(|path| match elsewhere::find(path) {
+        Some(image) => image.target(),
+        None => match Target::from_path(path) {
+            Target::Stdin => Target::File(path.clone()),
+            target => target,
+        },
     }));
     Ok(targets
         .map(|target| match target {

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 
 use xenstream_core::Observer;
 
-use crate::{Error, Input, Options, Report, verify, walk};
+use crate::{Error, Input, Options, ReadAt, Report, verify, walk};
 
 /// A target to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,28 @@ pub enum Target {
     Directory(PathBuf),
     /// Every regular file below a directory, whatever it contains.
     AllOf(PathBuf),
+    /// Something that is no file, and is opened in its own way.
+    Elsewhere(Elsewhere),
 }
+
+/// Something that is no file, such as an object in a store.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// The name in outcomes.
+    pub path: PathBuf,
+    /// The name by which it is opened.
+    pub name: PathBuf,
+    /// Opens it.
+    pub open: fn(&Path) -> Result<Box<dyn ReadAt + Send + Sync>, Error>,
+}
+
+impl PartialEq for Elsewhere {
+    fn eq(&self, other: &Elsewhere) -> bool {
+        (&self.path, &self.name) == (&other.path, &other.name)
+    }
+}
+
+impl Eq for Elsewhere {}
 
 impl Target {
     /// Returns the target with this name; `-` is standard input.
@@ -81,14 +102,13 @@ pub fn verify_all<O: Observer + Send>(
     let (images, steps) = plan(targets);
     let work = |image: &Image| {
         let mut observer = observer(&image.path);
-        let stdin;
-        let input = if image.is_stdin {
-            stdin = io::stdin();
-            Input::Descriptor(stdin.as_fd())
-        } else {
-            Input::Path(&image.path)
+        let result = match &image.place {
+            Place::Stdin => verify(Input::Descriptor(io::stdin().as_fd()), options, &mut observer),
+            Place::File => verify(Input::Path(&image.path), options, &mut observer),
+            Place::Elsewhere(Elsewhere { name, open, .. }) => {
+                open(name).and_then(|file| verify(Input::Positioned(&*file), options, &mut observer))
+            }
         };
-        let result = verify(input, options, &mut observer);
         Outcome { path: image.path.clone(), result, passed_over: false, observer: Some(observer) }
     };
     // To count the cores is a dozen system calls, more than a small image takes.
@@ -131,7 +151,15 @@ pub fn verify_all<O: Observer + Send>(
 /// One image to verify.
 struct Image {
     path: PathBuf,
-    is_stdin: bool,
+    place: Place,
+}
+
+/// Where an image is.
+enum Place {
+    Stdin,
+    /// At its path.
+    File,
+    Elsewhere(Elsewhere),
 }
 
 /// An item to pass on, in order.
@@ -150,19 +178,22 @@ fn plan(targets: &[Target]) -> (Vec<Image>, Vec<Step>) {
     let mut images = Vec::new();
     let mut steps = Vec::new();
     for target in targets {
-        let mut add = |path: &Path, is_stdin, may_be_none| {
+        let mut add = |path: &Path, place, may_be_none| {
             let image = Step::Image { index: images.len(), may_be_none };
-            images.push(Image { path: path.to_owned(), is_stdin });
+            images.push(Image { path: path.to_owned(), place });
             image
         };
         match target {
-            Target::Stdin => steps.push(add(Path::new("-"), true, false)),
-            Target::File(path) => steps.push(add(path, false, false)),
+            Target::Stdin => steps.push(add(Path::new("-"), Place::Stdin, false)),
+            Target::File(path) => steps.push(add(path, Place::File, false)),
+            Target::Elsewhere(elsewhere) => {
+                steps.push(add(&elsewhere.path, Place::Elsewhere(elsewhere.clone()), false));
+            }
             Target::Directory(directory) | Target::AllOf(directory) => {
                 let may_be_none = matches!(target, Target::Directory(_));
                 steps.push(Step::DirectoryStart);
                 steps.extend(walk::files(directory).map(|found| match found {
-                    Ok(path) => add(&path, false, may_be_none),
+                    Ok(path) => add(&path, Place::File, may_be_none),
                     Err((path, error)) => Step::Unlisted { path, error },
                 }));
                 steps.push(Step::DirectoryEnd { path: directory.clone() });

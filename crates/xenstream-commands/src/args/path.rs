@@ -11,17 +11,25 @@ use xenstream::Input;
 use xenstream::batch::Target;
 
 use crate::descriptor::is_unusable;
+use crate::elsewhere::{self, Image};
 
-/// A path, or `-` for standard input or output.
+/// A path, or `-` for standard input or output, or the name of an image that is no file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathOrDash {
     Dash,
     Path(PathBuf),
+    Elsewhere(Image),
 }
 
 impl From<OsString> for PathOrDash {
     fn from(text: OsString) -> PathOrDash {
-        if text == "-" { PathOrDash::Dash } else { PathOrDash::Path(text.into()) }
+        if text == "-" {
+            PathOrDash::Dash
+        } else if let Some(image) = elsewhere::find(Path::new(&text)) {
+            PathOrDash::Elsewhere(image)
+        } else {
+            PathOrDash::Path(text.into())
+        }
     }
 }
 
@@ -35,6 +43,7 @@ impl PathOrDash {
         match self {
             PathOrDash::Dash => Path::new("-"),
             PathOrDash::Path(path) => path,
+            PathOrDash::Elsewhere(image) => image.shown(),
         }
     }
 
@@ -43,6 +52,7 @@ impl PathOrDash {
         match self {
             PathOrDash::Dash => Input::Descriptor(stdin.as_fd()),
             PathOrDash::Path(path) => Input::Path(path),
+            PathOrDash::Elsewhere(image) => Input::Positioned(image),
         }
     }
 
@@ -51,6 +61,15 @@ impl PathOrDash {
         match self {
             PathOrDash::Dash => Target::Stdin,
             PathOrDash::Path(path) => Target::File(path.clone()),
+            PathOrDash::Elsewhere(image) => image.target(),
+        }
+    }
+
+    /// The image, or the directory of images, that this path names.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            PathOrDash::Path(path) => Target::from_path(path),
+            PathOrDash::Dash | PathOrDash::Elsewhere(_) => self.file(),
         }
     }
 
@@ -64,6 +83,7 @@ impl PathOrDash {
         match self {
             PathOrDash::Dash => fs::metadata("/dev/stdin"),
             PathOrDash::Path(path) => fs::metadata(path),
+            PathOrDash::Elsewhere(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -282,6 +282,11 @@ fn candidates(
         match target {
             Target::Stdin => candidates.push(Candidate { path: "-".into(), is_named: true }),
             Target::File(path) => candidates.push(Candidate { path, is_named: true }),
+            // Whether it has changed is known only to its server.
+            Target::Elsewhere(image) => {
+                let (path, source) = (image.path.clone(), io::ErrorKind::Unsupported.into());
+                unlisted.push((image.path, Error::Open { path, source }));
+            }
             Target::Directory(ref path) | Target::AllOf(ref path) => {
                 let is_named = matches!(target, Target::AllOf(_));
                 for file in batch::files(path) {
