@@ -10,10 +10,9 @@ use crate::{output, status};
 
 const HELP: &str = "\
 Examples:
-  xenstream host > host.json                                     describe this host
-  xenstream verify --host host.json guest.save                   will the image restore there?
-  xenstream host --disks /var/lib/xen/images > host.json         list disks too, to judge elsewhere
-  xenstream host --recorded outputs > host.json                  describe a host without xenstream
+  xenstream host                                   what is known of this host?
+  xenstream host --disks saves > host.json         list disks too, to judge elsewhere
+  xenstream host > h && xenstream verify --host h guest.save   will the image restore here?
 
 Exit status:
   0  the host was described
@@ -22,7 +21,7 @@ Exit status:
 const MORE: &str = "\
 What cannot be read is null, and is not judged. `sources` in the output says what was read.
 
-Record the sources of another host with:
+Record the sources of a host without xenstream, for --recorded outputs:
   xl info > outputs/xl-info
   /usr/lib/xen/bin/xen-cpuid -p > outputs/xen-cpuid";
 

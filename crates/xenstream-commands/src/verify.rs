@@ -29,6 +29,7 @@ Examples:
 const MORE: &str = "  xenstream verify --keep-going --json guest.save   report all findings, for programs
   xenstream verify --limit hvm-pfn=16M --allow libxc::padding guest.save
   find saves -name '*.save' -print0 | xenstream verify -0 --files-from -
+  xenstream verify --since-last state --nagios saves
 
 Exit status:
   0  every image is valid

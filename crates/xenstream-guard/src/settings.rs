@@ -251,6 +251,7 @@ mod tests {
         };
         assert_eq!(read("", &[]).unwrap(), settings);
         assert_eq!(read("", &[("XENSTREAM_MODE", ""), ("XENSTREAM_REPORT", "")]).unwrap(), settings);
+        assert_eq!(read("[watch]\ndirectories = ['/images']", &[]).unwrap(), settings);
         let empty = "save_helper_real = \"\"\nprofile = \"\"\nmode = \"\"\nreport = \"\"";
         assert_eq!(read(empty, &[]).unwrap(), settings);
     }

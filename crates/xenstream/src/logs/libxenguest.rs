@@ -412,7 +412,13 @@ pub(super) const LINES: &[LogLine] = &[
         Libxenguest,
         "Failed to set vcpu*'s xsave info",
         "The hypervisor refuses X86_PV_VCPU_XSAVE, or the host's processor lacks a feature of the guest.",
-        &[Rule::PvXsaveState, Rule::PvXsaveArea, Rule::PvXsaveLength, Rule::LibxcVcpuXsaveLength],
+        &[
+            Rule::PvXsaveState,
+            Rule::PvXsaveArea,
+            Rule::PvXsaveLength,
+            Rule::LibxcVcpuXsaveLength,
+            Rule::HostXsaveFeatures,
+        ],
     ),
     line(
         Libxenguest,
@@ -454,7 +460,12 @@ pub(super) const LINES: &[LogLine] = &[
         Libxenguest,
         "Failed to set CPUID policy: leaf ffffffff, subleaf ffffffff, msr ffffffff",
         "The hypervisor refuses the number of CPUID or MSR entries, or the CPU vendor in the policy is not the host's.",
-        &[Rule::LibxcCpuidPolicyCount, Rule::LibxcMsrPolicyCount, Rule::LibxcCpuidPolicyLeaf],
+        &[
+            Rule::LibxcCpuidPolicyCount,
+            Rule::LibxcMsrPolicyCount,
+            Rule::LibxcCpuidPolicyLeaf,
+            Rule::HostCpuVendor,
+        ],
     ),
     line(
         Libxenguest,
@@ -465,13 +476,19 @@ pub(super) const LINES: &[LogLine] = &[
             Rule::LibxcMsrPolicyValue,
             Rule::LibxcMsrPolicyFlags,
             Rule::LibxcMsrPolicyCount,
+            Rule::HostMsrPolicy,
         ],
     ),
     line(
         Libxenguest,
         "Failed to set CPUID policy: leaf",
-        "The hypervisor refuses an entry of X86_CPUID_POLICY: leaf and subleaf name it. The host may lack a feature, or this Xen does not know the leaf.",
-        &[Rule::LibxcCpuidPolicyLeaf, Rule::LibxcCpuidPolicyMax, Rule::LibxcCpuidPolicyCount],
+        "The hypervisor refuses an entry of X86_CPUID_POLICY: leaf and subleaf name it. It is above the host's largest leaf, or this Xen does not know it.",
+        &[
+            Rule::LibxcCpuidPolicyLeaf,
+            Rule::LibxcCpuidPolicyMax,
+            Rule::LibxcCpuidPolicyCount,
+            Rule::HostCpuidMax,
+        ],
     ),
     line(
         Libxenguest,

@@ -195,13 +195,13 @@ pub(super) const LINES: &[LogLine] = &[
         Hypervisor,
         "restore: bad CR4",
         "A vcpu's CR4 has bits that this Xen, this host or the guest's own CPUID policy does not support.",
-        &[Rule::HvmCpuCr4, Rule::HvmCpuPolicy],
+        &[Rule::HvmCpuCr4, Rule::HvmCpuPolicy, Rule::HostRegisters],
     ),
     line(
         Hypervisor,
         "HVM restore: bad EFER",
         "A vcpu's EFER has impossible bits, or bits that contradict CR0.",
-        &[Rule::HvmCpuEfer, Rule::HvmCpuPolicy],
+        &[Rule::HvmCpuEfer, Rule::HvmCpuPolicy, Rule::HostRegisters],
     ),
     line(
         Hypervisor,
@@ -225,7 +225,7 @@ pub(super) const LINES: &[LogLine] = &[
         Hypervisor,
         "restore: inconsistent xsave state",
         "A vcpu's XSAVE state contradicts itself, or has features that the guest's CPUID policy or the host lacks.",
-        &[Rule::HvmXsaveState, Rule::HvmXsavePolicy],
+        &[Rule::HvmXsaveState, Rule::HvmXsavePolicy, Rule::HostXsaveFeatures],
     ),
     line(
         Hypervisor,
@@ -237,7 +237,7 @@ pub(super) const LINES: &[LogLine] = &[
         Hypervisor,
         "restore mismatch: xsave length",
         "A vcpu's XSAVE area does not have the size that its components need, or has data after them.",
-        &[Rule::HvmXsaveArea, Rule::HvmXsaveLength, Rule::HvmXsaveTail],
+        &[Rule::HvmXsaveArea, Rule::HvmXsaveLength, Rule::HvmXsaveTail, Rule::HostXsaveSize],
     ),
     line(
         Hypervisor,
@@ -255,7 +255,7 @@ pub(super) const LINES: &[LogLine] = &[
         Hypervisor,
         "restore: unsupported MCA capabilities",
         "A vcpu has machine-check capabilities that this Xen gives no guest.",
-        &[Rule::HvmVmceCaps, Rule::PvExtendedCaps],
+        &[Rule::HvmVmceCaps, Rule::PvExtendedCaps, Rule::HostMcaCapabilities],
     ),
     line(
         Hypervisor,
