@@ -1,5 +1,5 @@
 //! `cargo xtask docs`: generates documentation from the code. The rules come from the catalogue; the structures, the lines
-//! of Xen's logs and the releases of Xen from their tables; man pages and shell completions from the definition of the
+//! of Xen's logs and the releases of Xen from their tables; JSON Schemas from the types that are printed; man pages and shell completions from the definition of the
 //! command line; and the C header from the sources of the C library. It also checks links.
 
 mod header;
@@ -7,6 +7,7 @@ mod links;
 mod messages;
 mod pages;
 mod rules;
+mod schema;
 mod structures;
 mod targets;
 
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 /// Folders in which every file is generated, except those with this ending.
-const FOLDERS: [(&str, &str); 2] = [("docs/man", ".8"), ("docs/completions", "")];
+const FOLDERS: [(&str, &str); 3] = [("docs/man", ".8"), ("docs/completions", ""), ("docs/schema", "")];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut files = pages::files()?;
@@ -43,12 +44,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut text = String::new();
     structures::structures(&mut text).context("cannot format")?;
     files.insert("docs/structures.md".into(), text.into_bytes());
+    files.extend(schema::files()?);
     let left = left_behind(&files)?;
     if arguments.check {
         let is_stale =
             |(path, bytes): &(&PathBuf, &Vec<u8>)| fs::read(root().join(path)).ok().as_ref() != Some(bytes);
         let stale: Vec<&PathBuf> = files.iter().filter(is_stale).map(|(path, _)| path).chain(&left).collect();
         ensure!(stale.is_empty(), "run `cargo xtask docs`: these files are stale: {stale:?}");
+        schema::check()?;
         return links::check();
     }
     for (path, bytes) in &files {

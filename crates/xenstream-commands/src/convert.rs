@@ -141,7 +141,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 
 /// The object of `xenstream verify --json`, with what was changed.
 #[derive(Serialize)]
-struct Object<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Object<'a> {
     #[serde(flatten)]
     line: json::Line<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +150,7 @@ struct Object<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Conversion<'a> {
     /// Null where there is no OUT.
     bytes: Option<u64>,
@@ -159,6 +161,7 @@ struct Conversion<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ChangeObject<'a> {
     offset: u64,
     place: &'a str,
@@ -169,6 +172,7 @@ struct ChangeObject<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ObstacleObject<'a> {
     offset: u64,
     place: &'a str,

@@ -177,7 +177,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[derive(Serialize)]
-struct Object<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Object<'a> {
     same: bool,
     a: json::Line<'a>,
     b: json::Line<'a>,
@@ -188,6 +189,7 @@ struct Object<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct RecordObject<'a> {
     layer: &'static str,
     place: &'a str,
@@ -201,6 +203,7 @@ struct RecordObject<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct PagesObject {
     same: u64,
     differing: Vec<[u64; 2]>,
@@ -210,6 +213,7 @@ struct PagesObject {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct SampleObject {
     pfn: u64,
     offset: u64,

@@ -211,7 +211,8 @@ fn tell(out: &mut impl Write, arguments: &Arguments, extracted: &Extracted) -> i
 
 /// The object of `xenstream verify --json`, plus what was extracted.
 #[derive(Serialize)]
-struct Object<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Object<'a> {
     #[serde(flatten)]
     line: json::Line<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,6 +220,7 @@ struct Object<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Memory<'a> {
     output_format: &'static str,
     /// Null if OUT was not written.

@@ -2,7 +2,7 @@
 
 mod choice;
 mod hex;
-mod objects;
+pub(crate) mod objects;
 mod table;
 
 use std::io::{self, IsTerminal, Write};

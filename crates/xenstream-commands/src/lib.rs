@@ -25,6 +25,8 @@ mod releases;
 mod report;
 mod rewriting;
 mod rules;
+#[cfg(feature = "schema")]
+mod schema;
 mod scrub;
 mod status;
 mod suggest;
@@ -45,6 +47,8 @@ use clap::{CommandFactory, Parser};
 use crate::command::{Command, Deferred, Program};
 pub use crate::completions::{Shell, script as completions};
 pub use crate::elsewhere::Elsewhere;
+#[cfg(feature = "schema")]
+pub use crate::schema::schemas;
 use crate::status::FAILED;
 
 /// Runs the program with the command line of this process.

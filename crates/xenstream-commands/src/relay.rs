@@ -75,7 +75,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<u8> {
 
 /// The object of `xenstream verify --json`, plus how much was passed on.
 #[derive(Serialize)]
-struct Line<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Line<'a> {
     #[serde(flatten)]
     line: json::Line<'a>,
     bytes_relayed: u64,

@@ -77,7 +77,8 @@ pub(crate) fn grades(rule: Rule) -> [&'static str; 3] {
 }
 
 #[derive(Serialize)]
-struct RuleObject {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct RuleObject {
     rule: &'static str,
     layer: &'static str,
     structural: bool,
@@ -90,6 +91,7 @@ struct RuleObject {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct LevelsObject {
     spec: String,
     restore: String,

@@ -115,11 +115,13 @@ pub(crate) fn passed_over_line(path: &Path, reason: &str) -> String {
 }
 
 #[derive(Serialize)]
-struct Object {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Object {
     totals: Totals,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Totals {
     images: u64,
     valid: u64,
@@ -130,6 +132,7 @@ struct Totals {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct PassedOver {
     path: String,
     reason: String,

@@ -84,7 +84,8 @@ fn names(facts: impl Iterator<Item = Fact>) -> Vec<&'static str> {
 }
 
 #[derive(Serialize)]
-struct FactObject {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct FactObject {
     fact: &'static str,
     polarity: &'static str,
     releases: Vec<String>,
@@ -112,7 +113,8 @@ impl FactObject {
 }
 
 #[derive(Serialize)]
-struct TargetObject {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct TargetObject {
     target: String,
     vendor: Option<&'static str>,
     base: String,

@@ -26,17 +26,18 @@
 //! `summary.records` counts records by name, those of libxl and libxc together: END occurs in both layers, so a valid `xl`
 //! image has two. Types without a name are counted in `summary.optional_records`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::{
-    Error, Findings, Format, GuestDescription, GuestKind, Profile, RecordRef, Refusal, Releases, Report,
-    Summary, TargetSet, Violation,
+    Error, Findings, Format, GuestDescription, Profile, RecordRef, Refusal, Releases, Report, Summary,
+    TargetSet, Violation,
 };
 
 /// Writes an object as a line of JSON in ASCII: a string from an image or a path might otherwise control the terminal or
@@ -63,27 +64,41 @@ pub fn write_line(out: &mut (impl Write + ?Sized), object: &(impl Serialize + ?S
 /// let text = String::from_utf8(text).unwrap();
 /// assert!(text.starts_with(r#"{"path":"-","format":null,"compression":null,"verdict":"invalid","profile":"restore","#));
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Line<'a> {
-    path: String,
+    /// Path as given, `-` for standard input; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// Bytes of a path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    path_bytes: Option<&'a [u8]>,
-    format: Option<&'static str>,
-    compression: Option<&'static str>,
-    verdict: &'static str,
+    pub path_bytes: Option<Cow<'a, [u8]>>,
+    /// Format, as `--format` takes it; null if it could not be detected.
+    pub format: Option<Cow<'static, str>>,
+    /// `zstd`, `gzip`, `xz`, `lz4` or null.
+    pub compression: Option<Cow<'static, str>>,
+    /// `valid`, `invalid`, `unjudged`, or `error` if there is no verdict.
+    pub verdict: Cow<'static, str>,
+    /// For an unjudged image: the number of bytes at its start that were verified.
     #[serde(skip_serializing_if = "Option::is_none")]
-    verified_bytes: Option<u64>,
-    profile: &'static str,
+    pub verified_bytes: Option<u64>,
+    /// `spec`, `restore` or `hardened`.
+    pub profile: Cow<'static, str>,
+    /// Release on which the image will be restored, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
+    pub target: Option<String>,
+    /// The first violation of an invalid image, or why an image cannot be judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    violation: Option<ViolationObject>,
+    pub violation: Option<ViolationObject>,
+    /// What the input seems to be, if it is not an image or not in the requested format.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    pub hint: Option<String>,
+    /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorObject>,
+    pub error: Option<ErrorObject>,
+    /// What exists if there is a verdict.
     #[serde(flatten)]
-    body: Option<Body>,
+    pub body: Option<Body>,
 }
 
 impl<'a> Line<'a> {
@@ -100,15 +115,15 @@ impl<'a> Line<'a> {
         let report = result.ok();
         Line {
             path: path.to_string_lossy().into_owned(),
-            path_bytes: path.to_str().is_none().then_some(bytes),
+            path_bytes: path.to_str().is_none().then_some(bytes.into()),
             format: report
                 .map(|report| report.format)
                 .filter(|format| *format != Format::Auto)
-                .map(Format::name),
-            compression: report.and_then(|report| report.compression).map(crate::Compression::name),
-            verdict: report.map_or("error", |report| report.verdict.name()),
+                .map(|format| format.name().into()),
+            compression: report.and_then(|report| report.compression).map(|method| method.name().into()),
+            verdict: report.map_or("error", |report| report.verdict.name()).into(),
             verified_bytes: report.and_then(Report::verified_bytes),
-            profile: profile.name(),
+            profile: profile.name().into(),
             target: report.and_then(|report| report.target).map(|target| target.to_string()),
             violation: report.and_then(Report::violation).map(ViolationObject::new),
             hint: report.and_then(Report::hint).map(|hint| hint.to_string()),
@@ -119,24 +134,36 @@ impl<'a> Line<'a> {
 }
 
 /// The fields that exist if there is a verdict.
-#[derive(Clone, Debug, Serialize)]
-struct Body {
-    warnings: Vec<FindingObject>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    findings: Vec<FindingObject>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    derived_limits: Vec<LimitObject>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unchecked: Vec<&'static str>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Body {
+    /// Violations at level warn. At most 8 for each rule are listed.
+    pub warnings: Vec<FindingObject>,
+    /// Violations at level deny, with `--keep-going`. At most 8 for each rule are listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingObject>,
+    /// Limits that were taken from the image's own configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_limits: Vec<LimitObject>,
+    /// For a valid image: rules that were not checked, because they need an uncompressed file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<Cow<'static, str>>,
+    /// For a valid image: which releases accept it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    releases: Option<ReleasesObject>,
-    #[serde(skip_serializing_if = "GuestObject::is_empty")]
-    guest: GuestObject,
-    summary: SummaryObject,
+    pub releases: Option<ReleasesObject>,
+    /// The guest, according to the image.
+    #[serde(default, skip_serializing_if = "GuestObject::is_empty")]
+    pub guest: GuestObject,
+    /// The contents of the stream, as far as it was read.
+    pub summary: SummaryObject,
+    /// Length of the input in bytes, if it is known and the input is not compressed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    bytes_read: u64,
-    seconds: f64,
+    pub size: Option<u64>,
+    /// Number of bytes read from the stored input.
+    pub bytes_read: u64,
+    /// Time that the verification took.
+    pub seconds: f64,
 }
 
 impl Body {
@@ -148,13 +175,13 @@ impl Body {
                 .derived_limits
                 .iter()
                 .map(|derived| LimitObject {
-                    limit: derived.limit.name(),
+                    limit: derived.limit.name().into(),
                     value: derived.value,
                     memory_kib: derived.memory_kib,
                 })
                 .collect(),
             unchecked: if report.is_valid() {
-                report.unchecked.iter().map(|rule| rule.name()).collect()
+                report.unchecked.iter().map(|rule| rule.name().into()).collect()
             } else {
                 Vec::new()
             },
@@ -168,32 +195,41 @@ impl Body {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct GuestObject {
+/// A guest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct GuestObject {
+    /// `hvm`, `pvh`, `pv32` or `pv64`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
+    pub kind: Option<Cow<'static, str>>,
+    /// Name in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub name: Option<String>,
+    /// UUID in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    uuid: Option<String>,
+    pub uuid: Option<String>,
+    /// Memory in the configuration, in KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory_kib: Option<u64>,
+    pub memory_kib: Option<u64>,
+    /// Number of vcpus in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    vcpus: Option<u64>,
+    pub vcpus: Option<u64>,
+    /// `qemu-traditional`, if the device model is that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    device_model: Option<&'static str>,
+    pub device_model: Option<Cow<'static, str>>,
 }
 
 impl GuestObject {
     fn new(report: &Report) -> GuestObject {
         let GuestDescription { kind, name, uuid, memory_kib, vcpus } = report.guest.clone();
         GuestObject {
-            kind: kind.map(GuestKind::name),
+            kind: kind.map(|kind| kind.name().into()),
             name,
             uuid,
             memory_kib,
             vcpus,
-            device_model: report.has_qemu_traditional().then_some("qemu-traditional"),
+            device_model: report.has_qemu_traditional().then(|| "qemu-traditional".into()),
         }
     }
 
@@ -202,20 +238,28 @@ impl GuestObject {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct ViolationObject {
-    rule: &'static str,
-    layer: &'static str,
-    offset: u64,
-    record: Option<RecordObject>,
-    message: String,
+/// A violation of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ViolationObject {
+    /// Name of the rule.
+    pub rule: Cow<'static, str>,
+    /// Layer of the rule.
+    pub layer: Cow<'static, str>,
+    /// Absolute offset in bytes.
+    pub offset: u64,
+    /// The record that contains the offset.
+    pub record: Option<RecordObject>,
+    /// What was found and what was expected.
+    pub message: String,
 }
 
 impl ViolationObject {
     fn new(violation: &Violation) -> ViolationObject {
         ViolationObject {
-            rule: violation.rule.name(),
-            layer: violation.layer().name(),
+            rule: violation.rule.name().into(),
+            layer: violation.layer().name().into(),
             offset: violation.offset,
             record: violation.record.as_ref().map(RecordObject::new),
             message: violation.message().to_string(),
@@ -223,13 +267,19 @@ impl ViolationObject {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct FindingObject {
+/// A violation among those of its rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct FindingObject {
+    /// The violation.
     #[serde(flatten)]
-    violation: ViolationObject,
-    count: u64,
+    pub violation: ViolationObject,
+    /// How often the rule was broken, listed or not.
+    pub count: u64,
+    /// For a warning: another profile that refuses it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    refused_by: Option<&'static str>,
+    pub refused_by: Option<Cow<'static, str>>,
 }
 
 impl FindingObject {
@@ -240,25 +290,32 @@ impl FindingObject {
             count: findings.count(violation.rule),
             refused_by: warned_by
                 .and_then(|profile| violation.rule.refused_beside(profile))
-                .map(Profile::name),
+                .map(|profile| profile.name().into()),
         };
         findings.listed().iter().map(object).collect()
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct RecordObject {
-    layer: &'static str,
-    index: u64,
+/// A record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct RecordObject {
+    /// Layer of the record.
+    pub layer: Cow<'static, str>,
+    /// Index within the layer, from 0.
+    pub index: u64,
+    /// Name of the type, or its number in hex.
     #[serde(rename = "type")]
-    kind: Option<String>,
-    offset: u64,
+    pub kind: Option<String>,
+    /// Absolute offset of the record's first byte.
+    pub offset: u64,
 }
 
 impl RecordObject {
     fn new(record: &RecordRef) -> RecordObject {
         RecordObject {
-            layer: record.layer.name(),
+            layer: record.layer.name().into(),
             index: record.index,
             kind: record.type_label().map(|label| label.to_string()),
             offset: record.offset,
@@ -266,47 +323,77 @@ impl RecordObject {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct ErrorObject {
-    kind: &'static str,
-    message: String,
+/// Why there is no verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ErrorObject {
+    /// Kind of error in a word.
+    pub kind: Cow<'static, str>,
+    /// What went wrong.
+    pub message: String,
 }
 
 impl ErrorObject {
     fn new(error: &Error) -> ErrorObject {
-        ErrorObject { kind: error.kind(), message: error.to_string() }
+        ErrorObject { kind: error.kind().into(), message: error.to_string() }
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct LimitObject {
-    limit: &'static str,
-    value: u64,
+/// A limit that was taken from the image's own configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct LimitObject {
+    /// Name of the limit.
+    pub limit: Cow<'static, str>,
+    /// Value of the limit.
+    pub value: u64,
+    /// The memory of the guest in KiB, if the limit is derived from it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory_kib: Option<u64>,
+    pub memory_kib: Option<u64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct ReleasesObject {
-    accepted_by: Vec<String>,
-    refused: Vec<RefusalObject>,
-    depends_on_host: Vec<HostObject>,
+/// Which releases accept a stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ReleasesObject {
+    /// Releases that accept the stream, as far as the stream alone can tell.
+    pub accepted_by: Vec<String>,
+    /// Why the other releases refuse it.
+    pub refused: Vec<RefusalObject>,
+    /// What else decides.
+    pub depends_on_host: Vec<HostObject>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct RefusalObject {
-    releases: Vec<String>,
-    fact: &'static str,
-    rule: &'static str,
-    offset: u64,
-    record: Option<RecordObject>,
+/// Why some releases refuse a stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct RefusalObject {
+    /// Releases that refuse the stream.
+    pub releases: Vec<String>,
+    /// Name of the change between releases that decides.
+    pub fact: Cow<'static, str>,
+    /// The rule that the stream breaks for these releases.
+    pub rule: Cow<'static, str>,
+    /// Absolute offset of the first symptom.
+    pub offset: u64,
+    /// The record of the first symptom.
+    pub record: Option<RecordObject>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct HostObject {
-    on: &'static str,
+/// What a restore depends on and that is not in the stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct HostObject {
+    /// Name of the dependency.
+    pub on: Cow<'static, str>,
+    /// Releases on which it matters; absent if it matters on all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    releases: Option<Vec<String>>,
+    pub releases: Option<Vec<String>>,
 }
 
 impl ReleasesObject {
@@ -317,7 +404,7 @@ impl ReleasesObject {
             depends_on_host: releases
                 .depends_on_host()
                 .map(|host| HostObject {
-                    on: host.name(),
+                    on: host.name().into(),
                     releases: host.fact().map(|_| names(host.releases())),
                 })
                 .collect(),
@@ -329,8 +416,8 @@ impl RefusalObject {
     fn new(refusal: &Refusal) -> RefusalObject {
         RefusalObject {
             releases: names(refusal.releases),
-            fact: refusal.fact.name(),
-            rule: refusal.rule.name(),
+            fact: refusal.fact.name().into(),
+            rule: refusal.rule.name().into(),
             offset: refusal.offset,
             record: refusal.record.as_ref().map(RecordObject::new),
         }
@@ -341,31 +428,46 @@ fn names(releases: TargetSet) -> Vec<String> {
     releases.iter().map(|target| target.to_string()).collect()
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct SummaryObject {
-    guest: Option<&'static str>,
-    xen: Option<String>,
-    libxc_version: Option<u32>,
-    guest_width: Option<u8>,
-    max_pfn: Option<u64>,
-    records: BTreeMap<&'static str, u64>,
-    optional_records: u64,
-    pages: PagesObject,
-    page_bytes: u64,
-    checkpoints: u64,
-    restorable_to_checkpoint: Option<u64>,
-    bytes: u64,
+/// The contents of a stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SummaryObject {
+    /// `hvm`, which includes PVH, or `pv`.
+    pub guest: Option<Cow<'static, str>>,
+    /// Version of the Xen that wrote the libxc stream.
+    pub xen: Option<String>,
+    /// Version of the libxc stream.
+    pub libxc_version: Option<u32>,
+    /// Width of a PV guest in bytes.
+    pub guest_width: Option<u8>,
+    /// Largest pfn of a PV guest's p2m.
+    pub max_pfn: Option<u64>,
+    /// Number of records by name.
+    pub records: BTreeMap<Cow<'static, str>, u64>,
+    /// Number of records of optional types without a name.
+    pub optional_records: u64,
+    /// Entries of PAGE_DATA records by type.
+    pub pages: PagesObject,
+    /// Bytes of page contents.
+    pub page_bytes: u64,
+    /// Number of complete checkpoints.
+    pub checkpoints: u64,
+    /// The checkpoint to which a stream that stops after it can be restored.
+    pub restorable_to_checkpoint: Option<u64>,
+    /// Length of the stream in bytes.
+    pub bytes: u64,
 }
 
 impl SummaryObject {
     fn new(summary: &Summary) -> SummaryObject {
         let mut records = BTreeMap::new();
         for (_, name, count) in summary.records.iter() {
-            let sum: &mut u64 = records.entry(name).or_default();
+            let sum: &mut u64 = records.entry(name.into()).or_default();
             *sum = sum.saturating_add(count);
         }
         SummaryObject {
-            guest: summary.guest.map(crate::Guest::name),
+            guest: summary.guest.map(|guest| guest.name().into()),
             xen: summary.xen.map(|(major, minor)| format!("{major}.{minor}")),
             libxc_version: summary.libxc_version,
             guest_width: summary.guest_width,
@@ -387,13 +489,21 @@ impl SummaryObject {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct PagesObject {
-    normal: u64,
-    table: u64,
-    broken: u64,
-    xalloc: u64,
-    absent: u64,
+/// Entries of PAGE_DATA records by type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct PagesObject {
+    /// Normal pages.
+    pub normal: u64,
+    /// Page tables.
+    pub table: u64,
+    /// Broken pages.
+    pub broken: u64,
+    /// Pages that are allocated, without data.
+    pub xalloc: u64,
+    /// Absent pages.
+    pub absent: u64,
 }
 
 /// Compact JSON in ASCII.
@@ -422,6 +532,29 @@ impl Formatter for Ascii {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is written for each case is read back as the same.
+    #[test]
+    fn lines_are_read_back() {
+        for case in xenstream_synth::cases::all() {
+            for profile in Profile::all() {
+                let options = crate::Options::new(case.policy(profile)).with_format(case.format);
+                let result = crate::verify_slice(&case.stream, &options).map(|mut report| {
+                    // A fraction of a second may be rounded.
+                    report.elapsed = std::time::Duration::ZERO;
+                    report
+                });
+                let line = Line::new(Path::new("case"), &result, profile);
+                let mut text = Vec::new();
+                write_line(&mut text, &line).unwrap();
+                assert_eq!(serde_json::from_slice::<Line<'_>>(&text).unwrap(), line, "{}", case.name());
+            }
+        }
+        let absent = Err(Error::NoImage);
+        let line = Line::new(Path::new("absent"), &absent, Profile::Restore);
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(serde_json::from_str::<Line<'_>>(&text).unwrap(), line);
+    }
 
     #[test]
     fn strings_are_ascii_and_mean_the_same() {

@@ -12,7 +12,7 @@ use xenstream_commands::{Shell, completions};
 const NAME: &str = "xenstream";
 
 /// Pages of section 1 that each page refers to, besides `xenstream(1)`.
-const SEE_ALSO: [(&str, &[&str]); 14] = [
+const SEE_ALSO: &[(&str, &[&str])] = &[
     ("verify", &["explain", "rules", "targets", "inspect", "relay"]),
     ("relay", &["verify", "explain"]),
     ("inspect", &["verify", "diff", "report"]),
@@ -26,6 +26,7 @@ const SEE_ALSO: [(&str, &[&str]); 14] = [
     ("targets", &["explain", "convert", "verify"]),
     ("explain", &["rules", "targets", "verify"]),
     ("completions", &["verify"]),
+    ("host", &["targets", "verify"]),
     ("verify-stream-v2", &["verify"]),
 ];
 

@@ -30,13 +30,6 @@ impl Objects {
         result: &Result<Inspection, Error>,
         profile: Profile,
     ) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Verdict<'a> {
-            #[serde(flatten)]
-            line: json::Line<'a>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            view: Option<Bytes>,
-        }
         let (view, report) = match result {
             Ok(Inspection { report, view, .. }) => (view.as_ref().map(Bytes::new), Ok(report)),
             Err(error) => (None, Err(error)),
@@ -57,7 +50,18 @@ impl Rows for Objects {
     }
 }
 
+/// The last object.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Verdict<'a> {
+    #[serde(flatten)]
+    line: json::Line<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<Bytes>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Bytes {
     offset: u64,
     bytes: String,

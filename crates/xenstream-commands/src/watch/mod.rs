@@ -4,7 +4,7 @@ mod nagios;
 mod settings;
 mod shard;
 mod state;
-mod stats;
+pub(crate) mod stats;
 mod textfile;
 
 use std::collections::BTreeSet;
@@ -58,6 +58,7 @@ pub(crate) struct Image {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Finding {
     rule: String,
     offset: u64,
@@ -304,7 +305,8 @@ fn candidates(
 
 /// The JSON object for an image that was not read again.
 #[derive(Serialize)]
-struct Unchanged<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Unchanged<'a> {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<&'a [u8]>,

@@ -11,11 +11,13 @@ use crate::output::bytes;
 
 /// The JSON object of the figures.
 #[derive(Serialize)]
-struct Object<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Object<'a> {
     stats: Stats<'a>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Stats<'a> {
     bytes: u64,
     unchanged: u64,

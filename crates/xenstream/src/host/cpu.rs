@@ -11,6 +11,7 @@ pub(super) const NO_SUBLEAF: u32 = u32::MAX;
 
 /// The policies that the hypervisor reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Policies {
     /// What the processor says.
@@ -29,6 +30,7 @@ pub struct Policies {
 
 /// A CPU policy: leaves of CPUID and MSRs. What is absent is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Text", into = "Text")]
 pub struct CpuPolicy {
     /// EAX, EBX, ECX and EDX, by leaf and subleaf. The subleaf is all ones if the leaf has none.
@@ -39,6 +41,7 @@ pub struct CpuPolicy {
 
 /// A policy in JSON: numbers in hex, in the forms of `xen-cpuid -p`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Text {
     /// `leaf:subleaf`, and `eax:ebx:ecx:edx`.
     leaves: BTreeMap<String, String>,

@@ -25,6 +25,7 @@ pub const VERSION: u32 = 1;
 
 /// A host on which streams are restored. `None` is what is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Host {
     /// Version of the format: [`VERSION`].
     pub xenstream_host: u32,
@@ -68,6 +69,7 @@ pub struct Host {
 
 /// The hypervisor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Xen {
     /// Its version, as it calls itself: `4.17.5`.
@@ -86,6 +88,7 @@ pub struct Xen {
 
 /// The processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Cpu {
     /// The vendor, as CPUID names it: `GenuineIntel`.
@@ -102,6 +105,7 @@ pub struct Cpu {
 
 /// Memory, in KiB.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Memory {
     /// All of it.
@@ -112,6 +116,7 @@ pub struct Memory {
 
 /// The device model that the toolstack starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceModel {
     /// Its path.
     pub path: String,
@@ -121,6 +126,7 @@ pub struct DeviceModel {
 
 /// Files and devices for disks, as far as directories were listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Disks {
     /// Directories that were listed with everything below them. A path below one of these that is not in `paths` does not exist.

@@ -12,12 +12,14 @@ use crate::inspect::Content;
 /// A record, a header, or an entry of HVM_CONTEXT: where it is and what kind of thing, before anything in it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Head {
     /// Absolute offset of the first byte.
     pub offset: u64,
     /// The layer.
     #[cfg_attr(feature = "json", serde(serialize_with = "layer_name"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub layer: Layer,
     /// How deep the layer is nested: 0 for the outermost that this input has.
     pub depth: u8,
@@ -26,6 +28,7 @@ pub struct Head {
     pub index: Option<u64>,
     /// The type.
     #[cfg_attr(feature = "json", serde(rename = "type"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub kind: Kind,
     /// Bytes in the body; of a header, all its bytes.
     pub body_length: u64,
@@ -79,6 +82,7 @@ impl Serialize for Kind {
 /// What is in a record, a header, or an entry of HVM_CONTEXT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Row {
     /// Where it is, and of what type; of a run, the first record's place and all records' bytes.
@@ -93,6 +97,7 @@ pub struct Row {
     pub torn: bool,
     /// What is in it.
     #[cfg_attr(feature = "json", serde(skip_serializing_if = "Content::is_nothing"))]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
     pub content: Content,
 }
 
