@@ -28,12 +28,6 @@ pub trait Observer {
 
     /// Called when a record's header is complete and was not refused.
     fn on_record(&mut self, record: &Record) {
-        self.record(record);
-    }
-
-    /// What [`on_record`](Observer::on_record) calls by default.
-    #[doc(hidden)]
-    fn record(&mut self, record: &Record) {
         let _ = record;
     }
 

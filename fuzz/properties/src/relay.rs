@@ -78,7 +78,7 @@ pub(crate) fn judge(setup: Setup, options: &Options, stream: &[u8], report: &Rep
 struct Last(Option<Record>);
 
 impl Observer for Last {
-    fn record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Record) {
         if record.layer != Layer::Hvm {
             self.0 = Some(*record);
         }
