@@ -9,6 +9,9 @@ use xenstream::{NewFile, Target};
 
 use super::{Image, Store};
 
+/// What a metric says of an image.
+type Measure = fn(&Image) -> i128;
+
 const VERDICTS: [&str; 4] = ["valid", "invalid", "unjudged", "error"];
 
 /// Replaces the file. A reader sees the old one or the new one, and nothing between.
@@ -44,7 +47,7 @@ fn text(store: &Store, now: u64) -> String {
         let labels = [("path", image.path.as_str()), ("verdict", image.verdict.as_str()), ("rule", rule)];
         text.sample("xenstream_image_info", &labels, 1);
     }
-    let each: [(&str, &str, fn(&Image) -> i128); 4] = [
+    let each: [(&str, &str, Measure); 4] = [
         ("xenstream_image_bytes", "Length of an image.", |image| image.bytes.into()),
         ("xenstream_image_modified_timestamp_seconds", "When an image was last modified.", |image| {
             image.modified.into()
