@@ -49,7 +49,7 @@ pub(crate) struct Image {
     /// Warnings, each rule once.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     warnings: BTreeSet<String>,
-    /// Changes between releases of Xen that decide which releases take it.
+    /// Changes between releases of Xen that decide which releases accept it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     facts: Vec<String>,
     /// It is no image, but a file beside images.

@@ -32,10 +32,13 @@ fn text(store: &Store, now: u64) -> String {
     }
     text.metric("xenstream_images_unchanged", "Images that were not read because they have not changed.");
     text.sample("xenstream_images_unchanged", &[], store.unchanged);
-    text.metric("xenstream_images_taken", "Valid images that a release of Xen takes, as far as they tell.");
+    text.metric(
+        "xenstream_images_accepted",
+        "Valid images that a release of Xen accepts, as far as they tell.",
+    );
     for target in Target::all() {
         let count = images().filter(|image| image.is_accepted_by(target)).count();
-        text.sample("xenstream_images_taken", &[("release", &target.to_string())], count);
+        text.sample("xenstream_images_accepted", &[("release", &target.to_string())], count);
     }
     text.metric("xenstream_run_timestamp_seconds", "When the images were last verified.");
     text.sample("xenstream_run_timestamp_seconds", &[], now);
@@ -53,7 +56,7 @@ fn text(store: &Store, now: u64) -> String {
             image.modified.into()
         }),
         ("xenstream_image_warnings", "Rules that warn about an image.", |image| image.warnings.len() as i128),
-        ("xenstream_image_releases", "Known releases of Xen that take an image.", |image| {
+        ("xenstream_image_releases", "Known releases of Xen that accept an image.", |image| {
             Target::all().filter(|target| image.is_accepted_by(*target)).count() as i128
         }),
     ];
@@ -101,8 +104,8 @@ mod tests {
             "xenstream_images{verdict=\"valid\"} 2",
             "xenstream_images{verdict=\"invalid\"} 1",
             "xenstream_images{verdict=\"unjudged\"} 0",
-            "xenstream_images_taken{release=\"4.13.0\"} 0",
-            "xenstream_images_taken{release=\"4.20.0\"} 2",
+            "xenstream_images_accepted{release=\"4.13.0\"} 0",
+            "xenstream_images_accepted{release=\"4.20.0\"} 2",
             "xenstream_run_timestamp_seconds 7",
             "xenstream_image_info{path=\"b\",verdict=\"invalid\",rule=\"stream::truncated\"} 1",
             "xenstream_image_bytes{path=\"a\"} 4096",
