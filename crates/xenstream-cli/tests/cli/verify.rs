@@ -81,7 +81,7 @@ fn quiet_reports_only_bad_images() {
     let run = run_in(files.path(), ["verify", "--profile", "spec", "-q", "good", "bad", "absent"]);
     assert_eq!(run.status, 2);
     assert!(run.stdout.starts_with("bad: invalid: "), "{run:?}");
-    assert!(run.stderr.starts_with("xenstream: absent: "), "{run:?}");
+    assert!(run.stderr.starts_with("xenstream: cannot open absent: "), "{run:?}");
     let run = run_in(files.path(), ["verify", "--quiet", "good"]);
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
 }
