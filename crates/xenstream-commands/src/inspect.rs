@@ -1,7 +1,6 @@
 //! `xenstream inspect`.
 
 mod choice;
-mod hex;
 pub(crate) mod objects;
 mod table;
 
@@ -11,6 +10,7 @@ use std::path::Path;
 use clap::Args;
 use xenstream::inspect::{Inspection, Sink, inspect};
 use xenstream::{Error, Options};
+use xenstream_text::hex;
 
 use crate::args::{Judging, PathOrDash, usage};
 use crate::{output, status};

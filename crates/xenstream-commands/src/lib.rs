@@ -21,7 +21,6 @@ mod listing;
 mod output;
 mod progress;
 mod relay;
-mod releases;
 mod report;
 mod rewriting;
 mod rules;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 use xenstream::{Profile, Rule};
+use xenstream_text::{example, grades};
 
 use crate::{output, status};
 
@@ -71,11 +72,6 @@ fn table(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the rule's level under each profile, by name.
-pub(crate) fn grades(rule: Rule) -> [&'static str; 3] {
-    [Profile::Spec, Profile::Restore, Profile::Hardened].map(|profile| rule.grade(profile).name())
-}
-
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct RuleObject {
@@ -115,9 +111,4 @@ impl RuleObject {
             example: example(rule),
         }
     }
-}
-
-/// Returns the path of the smallest stream in the corpus that breaks the rule.
-pub(crate) fn example(rule: Rule) -> String {
-    format!("corpus/rules/{}.bin", rule.name().replace("::", "/"))
 }

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
-use xenstream::{Fact, Target, TargetSet};
+use xenstream::{Fact, Target};
+use xenstream_text::releases_with;
 
 use crate::{output, status};
 
@@ -72,11 +73,6 @@ fn text(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {name}: Xen 4.{minor}.{point} and {}", facts.join(", "))?;
     }
     Ok(())
-}
-
-/// Returns the releases in which the fact holds.
-pub(crate) fn releases_with(fact: Fact) -> TargetSet {
-    Target::all().filter(|target| target.has(fact)).collect()
 }
 
 fn names(facts: impl Iterator<Item = Fact>) -> Vec<&'static str> {

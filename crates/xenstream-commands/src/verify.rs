@@ -16,7 +16,7 @@ use crate::output::Out;
 use crate::progress::{Meter, When};
 use crate::tally::{self, Tally};
 use crate::watch::{self, Settings, Shard};
-use crate::{elsewhere, files_from, output, releases, status};
+use crate::{elsewhere, files_from, output, status};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -261,7 +261,7 @@ pub(crate) fn print(
                 }
                 output::guest(out, report)?;
             }
-            if arguments.verbose && report.is_valid() { releases::reasons(out, report) } else { Ok(()) }
+            if arguments.verbose && report.is_valid() { xenstream_text::reasons(out, report) } else { Ok(()) }
         }
         (_, Err(error)) => {
             output::failure(path, error);

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use textwrap::core::Word;
 use textwrap::{WordSeparator, WordSplitter};
 use xenstream::inspect::{Content, Datum, Head, Row};
+use xenstream_text::hex::Dump;
 
 use crate::inspect::choice::Rows;
-use crate::inspect::hex::Dump;
 use crate::output::{ASIDE, BAD, NAME, Out, terminal_width};
 
 /// Widths of the columns before the content.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use xenstream::inspect::View;
 use xenstream::{Rule, Violation};
 
-use crate::output::{ASIDE, BAD};
+use crate::style::{ASIDE, BAD};
 
 /// Bytes in a line.
 const LINE: usize = 16;
@@ -15,7 +15,7 @@ const INDENT: &str = "    ";
 
 /// Prints bytes that arrive in pieces. Lines that repeat the previous one are replaced by an asterisk.
 #[derive(Default)]
-pub(crate) struct Dump {
+pub struct Dump {
     /// The incomplete line.
     line: Vec<u8>,
     offset: u64,
@@ -26,7 +26,10 @@ pub(crate) struct Dump {
 
 impl Dump {
     /// Adds bytes at this offset. If it does not follow the previous bytes, a new line begins.
-    pub(crate) fn push(&mut self, out: &mut impl Write, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn push(&mut self, out: &mut impl Write, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         if offset != self.offset + self.line.len() as u64 {
             self.end(out)?;
             self.offset = offset;
@@ -43,7 +46,10 @@ impl Dump {
     }
 
     /// Prints the rest. The next line is shown even if it repeats the last one.
-    pub(crate) fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
         if let (true, Some(last)) = (self.repeats && self.line.is_empty(), self.last) {
             // The last line shows where the repetition ends.
             line(out, self.offset - LINE as u64, 0, &last)?;
@@ -76,7 +82,10 @@ impl Dump {
 }
 
 /// Prints the bytes around a violation, with arrows at the field. With `named`, the rule stands beside the arrows.
-pub(crate) fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn view(out: &mut impl Write, view: &View, violation: &Violation, named: bool) -> io::Result<()> {
     if let Some(field) = view.field {
         writeln!(out, "{INDENT}field: {field}")?;
     }
