@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     step("helper-test", &["xtask", "helper-test"]),
     step("dropin", &["xtask", "dropin"]),
     step("dist", &["xtask", "dist"]),
+    step("web", &["xtask", "web", "--test", "--optional"]),
 ];
 
 pub(crate) fn run() -> Result<()> {

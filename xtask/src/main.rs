@@ -22,6 +22,8 @@ mod prove;
 #[cfg(test)]
 mod repository;
 mod verdicts;
+#[cfg(feature = "full")]
+mod web;
 mod xen;
 
 use std::path::{Path, PathBuf};
@@ -71,6 +73,9 @@ enum Task {
     Prove,
     /// Writes what the program says of every stream of the corpus, or compares it with another program.
     Verdicts(verdicts::Arguments),
+    /// Builds the page that judges images in a browser, as a folder to host and as one file.
+    #[cfg(feature = "full")]
+    Web(web::Arguments),
     /// Boots a real Xen under emulation, and lets it restore images.
     Xen(xen::Arguments),
 }
@@ -105,6 +110,8 @@ fn run(task: Task) -> Result<()> {
         Task::Peer(arguments) => peer::run(&arguments),
         Task::Prove => prove::run(),
         Task::Verdicts(arguments) => verdicts::run(&arguments),
+        #[cfg(feature = "full")]
+        Task::Web(arguments) => web::run(&arguments),
         Task::Xen(arguments) => xen::run(&arguments),
     }
 }

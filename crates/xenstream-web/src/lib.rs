@@ -1,0 +1,17 @@
+//! The verifier in a browser: `cargo xtask web` makes a page of it.
+//!
+//! What is wanted of an image is computed by [`judge`], [`pictures`] and [`scrubbed`], on any machine. In WebAssembly a thin
+//! layer over them reads a file through a worker's `FileReaderSync`; see `page/worker.js`.
+
+mod answer;
+mod cache;
+mod choices;
+mod rows;
+mod scrubbing;
+#[cfg(target_family = "wasm")]
+pub mod wasm;
+
+pub use answer::{explained, judge, pictures};
+pub use cache::{Cached, Pieces};
+pub use choices::{Choices, targets};
+pub use scrubbing::{Piece, scrubbed};
