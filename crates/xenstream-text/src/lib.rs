@@ -13,6 +13,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod explain;
 pub mod hex;
 mod releases;
