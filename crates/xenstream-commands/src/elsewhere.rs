@@ -35,8 +35,7 @@ pub(crate) fn set(elsewhere: Elsewhere) {
 /// The image with this name, if it is no file.
 pub(crate) fn find(name: &Path) -> Option<Image> {
     let elsewhere = ELSEWHERE.get().filter(|elsewhere| (elsewhere.is_there)(name))?;
-    let place =
-        batch::Elsewhere { path: (elsewhere.shown)(name), name: name.to_owned(), open: elsewhere.open };
+    let place = batch::Elsewhere::new((elsewhere.shown)(name), name.to_owned(), elsewhere.open);
     Some(Image { place, opened: Arc::default() })
 }
 

@@ -32,6 +32,7 @@ pub enum Target {
 
 /// Something that is no file, such as an object in a store.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Elsewhere {
     /// The name in outcomes.
     pub path: PathBuf,
@@ -39,6 +40,18 @@ pub struct Elsewhere {
     pub name: PathBuf,
     /// Opens it.
     pub open: fn(&Path) -> Result<Box<dyn ReadAt + Send + Sync>, Error>,
+}
+
+impl Elsewhere {
+    /// Creates the target with this name, which is called `path` in outcomes, and how to open it.
+    #[must_use]
+    pub fn new(
+        path: PathBuf,
+        name: PathBuf,
+        open: fn(&Path) -> Result<Box<dyn ReadAt + Send + Sync>, Error>,
+    ) -> Elsewhere {
+        Elsewhere { path, name, open }
+    }
 }
 
 impl PartialEq for Elsewhere {

@@ -13,6 +13,7 @@ mod inspect;
 mod json;
 mod progress;
 mod relay;
+mod remote;
 mod report;
 mod scrub;
 mod synth;
