@@ -1,11 +1,12 @@
-//! `cargo xtask dist`: a Debian package of everything, which is then unpacked into a scratch directory and used from
-//! there.
+//! `cargo xtask dist`: a Debian package of everything, and with `--rpm` an RPM package of the same. Each is then unpacked into
+//! a scratch directory and used from there.
 
 mod archive;
 mod build;
 mod check;
 mod control;
 mod copyright;
+mod rpm;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -56,7 +57,14 @@ const FOLDERS: [(&str, &str); 3] = [
     ("docs/completions/zsh", "usr/share/zsh/vendor-completions"),
 ];
 
-pub(crate) fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Makes an RPM package of the same files, too.
+    #[arg(long)]
+    rpm: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for tool in ["dpkg-deb", "gzip", "md5sum", "ld", "objcopy", "nm", "ar", "strip"] {
         if Command::new(tool).arg("--version").output().is_err() {
             println!("dist: skipped, there is no {tool}");
@@ -68,6 +76,11 @@ pub(crate) fn run() -> Result<()> {
     let deb = package.build(&directory)?;
     check::run(&deb, &directory.join("installed"), &package)?;
     println!("dist: {}", deb.display());
+    if arguments.rpm
+        && let Some(rpm) = rpm::build(&package, &directory)?
+    {
+        println!("dist: {}", rpm.display());
+    }
     Ok(())
 }
 

@@ -51,7 +51,7 @@ enum Task {
     Count(count::Arguments),
     /// Makes a Debian package, and uses what is in it from a scratch directory.
     #[cfg(feature = "full")]
-    Dist,
+    Dist(dist::Arguments),
     /// Writes the documentation that is made from the code.
     #[cfg(feature = "full")]
     Docs(docs::Arguments),
@@ -97,7 +97,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus(arguments) => corpus::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         #[cfg(feature = "full")]
-        Task::Dist => dist::run(),
+        Task::Dist(arguments) => dist::run(&arguments),
         #[cfg(feature = "full")]
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Dropin => dropin::run(),
