@@ -414,6 +414,9 @@ typedef void (*xs_on_difference)(void *context, const xs_difference *difference)
 // The state of the device model.
 #define XS_LAYER_QEMU 8
 
+// The host on which the stream will be restored. No function of the library is told of one.
+#define XS_LAYER_HOST 9
+
 // There is no value: the number is 0.
 #define XS_VALUE_NONE 0
 
