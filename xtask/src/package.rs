@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<()> {
 
     let selection = || packages.iter().flat_map(|package| ["--package", package.name.as_str()]);
     // What is built is what is in the archives, whatever is committed.
-    cargo(&root(), ["package", "--no-verify", "--allow-dirty", "--quiet"].into_iter().chain(selection()))?;
+    cargo(root(), ["package", "--no-verify", "--allow-dirty", "--quiet"].into_iter().chain(selection()))?;
 
     let scratch = tempfile::tempdir()?;
     let mut members = Vec::new();

@@ -75,7 +75,9 @@ impl Page {
         for directory in ["rules", "valid", "crashes"] {
             let entries = WalkDir::new(root().join("corpus").join(directory)).sort_by_file_name();
             let entries = entries.into_iter().filter_map(Result::ok);
-            files.extend(entries.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()));
+            files.extend(
+                entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path),
+            );
         }
         for batch in files.chunks(BATCH) {
             let answers = self.judge(batch)?;
