@@ -136,6 +136,7 @@ typedef enum {
 // xl::memory-mismatch, xl::viridian-mismatch, xl::emulator-mismatch, libvirt::xml-syntax, xenopsd::metadata) and those
 // that look up the type of a page once all have come (pv::start-info-type, pv::store-range, pv::console-range,
 // pv::gdt-type, pv::cr3-type, pv::cr1-type, pv::p2m-type) are checked by xs_verify_fd() and xs_relay_fd() alone.
+// No function of this library checks the rules host::*.
 typedef struct xs_verifier xs_verifier;
 
 // How strict to be. The caller owns the policy, may copy and discard it, and uses the functions below to change

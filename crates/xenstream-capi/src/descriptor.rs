@@ -1,7 +1,6 @@
 //! Whole streams from file descriptors. Here memory is allocated, and what could panic is caught.
 
 use core::ffi::{c_char, c_int};
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -244,12 +243,5 @@ fn failure(error: &Error) -> xs_status {
 
 /// The system's number for the cause of an error.
 fn os_error(error: &Error) -> c_int {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(number) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return number;
-        }
-        cause = error.source();
-    }
-    0
+    error.io_error().and_then(io::Error::raw_os_error).unwrap_or(0)
 }

@@ -27,6 +27,7 @@ pub const XS_VERIFIER_ALIGNMENT: usize = 16;
 /// xl::memory-mismatch, xl::viridian-mismatch, xl::emulator-mismatch, libvirt::xml-syntax, xenopsd::metadata) and those
 /// that look up the type of a page once all have come (pv::start-info-type, pv::store-range, pv::console-range,
 /// pv::gdt-type, pv::cr3-type, pv::cr1-type, pv::p2m-type) are checked by xs_verify_fd() and xs_relay_fd() alone.
+/// No function of this library checks the rules host::*.
 pub struct xs_verifier {
     /// Lies apart from the rest, for it is read while the rest is in use.
     magic: u64,

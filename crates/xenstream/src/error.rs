@@ -150,6 +150,31 @@ impl Error {
         }
     }
 
+    /// Returns the system's or the decompressor's error, if one is the cause.
+    #[must_use]
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match self {
+            Error::Inspect(source)
+            | Error::Create(source)
+            | Error::Open { source, .. }
+            | Error::Read { source, .. }
+            | Error::Write { source, .. }
+            | Error::ConsumerGone { source, .. }
+            | Error::Decompress { source, .. }
+            | Error::List { source, .. } => Some(source),
+            Error::Exists
+            | Error::NotAFile
+            | Error::SameFile
+            | Error::Changed
+            | Error::Interrupted { .. }
+            | Error::NoImage
+            | Error::TooSparse { .. }
+            | Error::NoCheckpoint { .. }
+            | Error::NoVcpu { .. }
+            | Error::NoP2m => None,
+        }
+    }
+
     /// Creates the error for an output that could not be written after this many bytes.
     #[must_use]
     pub fn of_output(offset: u64, source: io::Error) -> Error {

@@ -132,7 +132,8 @@ fn an_output_that_fails_is_an_error() {
 #[test]
 fn rules_are_broken_at_the_stated_offset() {
     let directory = tempfile::tempdir().unwrap();
-    for rule in Rule::all() {
+    // A stream alone breaks no rule on the host.
+    for rule in Rule::all().filter(|rule| rule.layer() != Layer::Host) {
         broken(directory.path(), rule, &[]);
     }
 }

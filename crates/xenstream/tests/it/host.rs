@@ -54,9 +54,13 @@ fn no_host_refuses_what_it_took() {
             let report = verify_path(&path, &options).unwrap();
             let name = path.file_name().unwrap().to_string_lossy();
             let used_avx = AVX_IN_USE.iter().any(|image| name.starts_with(image));
+            // Of some images the release refuses something else first.
+            let comes_first =
+                report.violation().is_some_and(|violation| violation.rule.layer() != Layer::Host);
             // Others were saved with features that this processor does not have, and were taken all the same.
             let others = found(&report).into_iter().find(|rule| *rule != Rule::HostCpuFeatures);
-            assert_eq!(others, used_avx.then_some(Rule::HostXsaveFeatures), "{name} on {branch}");
+            let expected = (used_avx && !comes_first).then_some(Rule::HostXsaveFeatures);
+            assert_eq!(others, expected, "{name} on {branch}");
         }
     }
 }
