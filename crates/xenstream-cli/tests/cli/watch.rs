@@ -152,6 +152,27 @@ fn the_packaged_file_names_what_is_looked_after() {
 }
 
 #[test]
+fn the_packaged_example_is_read() {
+    let directory = directory(&[]);
+    let below = |path: &str| directory.path().join(path);
+    for saves in ["xen/save", "prometheus/node-exporter", "xenstream"] {
+        fs::create_dir_all(below(saves)).unwrap();
+    }
+    fs::write(below("xen/save/good.save"), image().bytes()).unwrap();
+    let example = fs::read_to_string(repository().join("packaging/xenstream.toml")).unwrap();
+    // What is commented out is for those who have it.
+    let example =
+        example.replace("# textfile", "textfile").replace("/var/lib", directory.path().to_str().unwrap());
+    fs::write(below("xenstream.toml"), example).unwrap();
+    let run = verify(&["--watched", below("xenstream.toml").to_str().unwrap()]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, "1 image: 1 valid\n"), "{run:?}");
+    assert!(run.stdout.contains("good.save: valid"), "{run:?}");
+    assert!(
+        below("xenstream/state.json").exists() && below("prometheus/node-exporter/xenstream.prom").exists()
+    );
+}
+
+#[test]
 fn shards_are_disjoint_and_complete() {
     let paths = |arguments: &[&str]| -> Vec<String> {
         let run = verify(&[&["--json", "--profile", "spec", "corpus/valid"], arguments].concat());
