@@ -3,7 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::rule::{Rule, UnknownRule};
+use crate::catalogue::ENTRIES;
+use crate::rule::{Entry, Rule, UnknownRule};
 use crate::targets::Target;
 use crate::violation::Layer;
 
@@ -332,7 +333,7 @@ impl Policy {
         let mut levels = [Level::Deny; Rule::COUNT];
         let mut i = 0;
         while i < Rule::COUNT {
-            levels[i] = crate::catalogue::ENTRIES[i].grades[profile as usize].level();
+            levels[i] = ENTRIES[i].grades[profile as usize].level();
             i += 1;
         }
         let mut limits = [u64::MAX; Limit::ALL.len()];
@@ -377,13 +378,18 @@ impl Policy {
     /// If a single rule is structural, it cannot be lowered.
     pub fn with_level(mut self, rules: impl Into<Rules>, level: Level) -> Result<Policy, LevelError> {
         match rules.into() {
-            Rules::One(rule) if rule.is_structural() && level != Level::Deny => {
+            // That a rule has an entry is lost on the compiler where it comes out of an enum or a loop, and an index would
+            // be a panic to it.
+            Rules::One(rule)
+                if level != Level::Deny && ENTRIES.get(rule as usize).is_some_and(Entry::is_structural) =>
+            {
                 return Err(LevelError { rule });
             }
             Rules::One(rule) => self.set(rule, level),
             Rules::Layer(layer) => Rule::all()
-                .filter(|rule| rule.layer() == layer && (level == Level::Deny || !rule.is_structural()))
-                .for_each(|rule| self.set(rule, level)),
+                .zip(&ENTRIES)
+                .filter(|(_, entry)| entry.layer == layer && (level == Level::Deny || !entry.is_structural()))
+                .for_each(|(rule, _)| self.set(rule, level)),
         }
         Ok(self)
     }

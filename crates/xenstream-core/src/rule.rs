@@ -157,6 +157,12 @@ pub enum Checker {
     Std,
 }
 
+impl Entry {
+    pub(crate) const fn is_structural(&self) -> bool {
+        matches!(self.grades[0], Grade::Structural | Grade::Unjudged)
+    }
+}
+
 impl Rule {
     /// Returns the rule's entry in the catalogue.
     #[must_use]
@@ -173,7 +179,7 @@ impl Rule {
     /// Returns whether the rule is an error in every profile.
     #[must_use]
     pub const fn is_structural(self) -> bool {
-        matches!(self.entry().grades[0], Grade::Structural | Grade::Unjudged)
+        self.entry().is_structural()
     }
 
     /// Returns whether breaking the rule makes a stream unjudged rather than invalid.
