@@ -36,7 +36,7 @@ const STEPS: &[Step] = &[
     step("prove", &["xtask", "prove"]),
     step("count", &["xtask", "count"]),
     step("peer", &["xtask", "peer", "--xen", "4.14,4.17,4.20", "--count", "2000"]),
-    step("fuzz", &["xtask", "fuzz", "--seconds", "10"]),
+    step("fuzz", &["xtask", "fuzz", "--seconds", "10", "--jobs", "2"]),
     step("helper-test", &["xtask", "helper-test"]),
     step("dropin", &["xtask", "dropin"]),
     step("dist", &["xtask", "dist"]),
