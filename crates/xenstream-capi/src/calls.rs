@@ -26,7 +26,7 @@ const UNTOUCHED: u8 = 0xA5;
 /// If a call does not return what the core's returns, if something that was final changes, or if memory is written that is
 /// not the verifier's.
 pub fn calls(data: &[u8]) {
-    let Some((&[profile, format, count], rest)) = data.split_last_chunk::<3>() else { return };
+    let Some((rest, &[profile, format, count])) = data.split_last_chunk::<3>() else { return };
     let (stream, script) = rest.split_at(rest.len().saturating_sub(2 * usize::from(count)));
     let (profile, format) = (profile % 3, format % 6);
     let mut memory = Box::new(Memory { verifier: [UNTOUCHED; XS_VERIFIER_SIZE], after: [UNTOUCHED; 64] });
