@@ -3,10 +3,10 @@
  *     restore_helper [spec|restore|hardened] < STREAM
  *
  * reads one bare libxc stream from its standard input, as libxl hands it to its helper, and "restores" it: here that
- * means to count what is in it. Nothing behind the stream's end is read, so libxl finds its own records there.
+ * means to count what is in it. Nothing after the stream's end is read, so libxl finds its own records there.
  *
- * Exit status: 0 restored, 1 refused, 2 used or read wrongly. What was restored is told on standard output, everything
- * else on standard error.
+ * Exit status: 0 restored, 1 refused, 2 used or read wrongly. What was restored is printed on standard output,
+ * everything else on standard error.
  */
 
 #include <xenstream.h>

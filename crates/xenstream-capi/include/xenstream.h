@@ -318,11 +318,11 @@ typedef struct {
   const char *a;
   // The same in the second one.
   const char *b;
-  // Of an area of bytes, how many differ; otherwise 0.
+  // The number of bytes that differ in an area of bytes; otherwise 0.
   uint64_t bytes;
   // The offset of the first of them in the record's body.
   uint64_t offset;
-  // Of memory, the first pfn of a run of pages.
+  // The first pfn of a run of pages, for memory.
   uint64_t first_pfn;
   // The last one.
   uint64_t last_pfn;
@@ -415,7 +415,7 @@ typedef void (*xs_on_difference)(void *context, const xs_difference *difference)
 // The state of the device model.
 #define XS_LAYER_QEMU 8
 
-// The host on which the stream will be restored. No function of the library is told of one.
+// The host on which the stream will be restored. No function of the library takes one.
 #define XS_LAYER_HOST 9
 
 // There is no value: the number is 0.
@@ -667,7 +667,7 @@ xs_status xs_verify_fd(int fd,
 // Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not,
 // XS_STATUS_UNJUDGED if it cannot be judged;
 // XS_STATUS_ERROR_INPUT if it cannot be read, XS_STATUS_ERROR_OUTPUT if it cannot be written,
-// XS_STATUS_ERROR_CONSUMER_GONE if nobody reads the output any more; XS_STATUS_ERROR_ARGUMENT if a descriptor is
+// XS_STATUS_ERROR_CONSUMER_GONE if the reader of the output has gone; XS_STATUS_ERROR_ARGUMENT if a descriptor is
 // negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
 xs_status xs_relay_fd(int input,
                       int output,
@@ -721,13 +721,13 @@ xs_status xs_extract_fd(int fd,
                         xs_report *report);
 
 // Compares the streams in two files, pipes or sockets: configuration, registers, devices, memory by pfn, verdicts.
-// Padding and the order of records do not count. Of checkpointed streams, the last complete checkpoint is compared. A
+// Padding and the order of records do not count. If a stream has checkpoints, its last complete one is compared. A
 // pipe, a socket or a compressed image is copied to an unnamed temporary file first.
 //
 // `*differences` is the number of differences, 0 if the streams are the same and after an error; each is passed to
-// `on_difference`, which may be null. Of streams with more than 65,536 kinds of records, the rest is not compared: that
-// counts as one more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
-// could not be read.
+// `on_difference`, which may be null. Kinds of records beyond the first 65,536 are not compared: they count as one
+// more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report`
+// describes the first stream, or the one that could not be read.
 //
 // Returns XS_STATUS_OK if the streams were compared, whatever their verdicts; XS_STATUS_ERROR_NULL if `differences` is
 // null; otherwise the errors of xs_verify_fd().

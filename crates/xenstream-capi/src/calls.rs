@@ -65,7 +65,7 @@ fn policy(profile: xs_profile) -> xs_policy {
     }
 }
 
-/// The verifier in C's memory, and the core's that is told the same.
+/// The verifier in C's memory, and one of the core's that receives the same calls.
 struct Both {
     verifier: *mut xs_verifier,
     core: Verifier,

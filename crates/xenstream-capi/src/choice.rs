@@ -79,7 +79,7 @@ pub const XS_LAYER_HVM: xs_layer = 6;
 pub const XS_LAYER_PV: xs_layer = 7;
 /// The state of the device model.
 pub const XS_LAYER_QEMU: xs_layer = 8;
-/// The host on which the stream will be restored. No function of the library is told of one.
+/// The host on which the stream will be restored. No function of the library takes one.
 pub const XS_LAYER_HOST: xs_layer = 9;
 
 /// What a value in xs_violation is.

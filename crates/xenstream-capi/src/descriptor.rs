@@ -97,7 +97,7 @@ pub unsafe extern "C" fn xs_verify_fd(
 /// Returns XS_STATUS_OK if the stream is valid and was passed on whole, XS_STATUS_INVALID if it is not,
 /// XS_STATUS_UNJUDGED if it cannot be judged;
 /// XS_STATUS_ERROR_INPUT if it cannot be read, XS_STATUS_ERROR_OUTPUT if it cannot be written,
-/// XS_STATUS_ERROR_CONSUMER_GONE if nobody reads the output any more; XS_STATUS_ERROR_ARGUMENT if a descriptor is
+/// XS_STATUS_ERROR_CONSUMER_GONE if the reader of the output has gone; XS_STATUS_ERROR_ARGUMENT if a descriptor is
 /// negative or `format` is none; XS_STATUS_ERROR_UNINITIALISED if `policy` is none; XS_STATUS_ERROR_INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xs_relay_fd(
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn xs_relay_fd(
 pub(crate) struct Outcome {
     result: Result<Report, Error>,
     bytes_written: u64,
-    /// Of a stream that was to be changed: whether it was, or what is in the way, whatever the input was found to be.
+    /// If the stream was to be changed: whether it was, or why not. Does not depend on the verdict about the input.
     made: Option<Result<(), String>>,
 }
 
@@ -170,7 +170,7 @@ impl Call {
         read: impl FnOnce(&Options) -> Result<Outcome, xs_status>,
     ) -> Result<xs_status, xs_status> {
         let options = self.options?;
-        // What is in a state that nobody should see after a panic is dropped with it.
+        // State that a panic leaves inconsistent is dropped with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| Ok(describe(&read(&options)?))));
         let (status, report) = outcome.map_err(|_| xs_status::ErrorInternal)??;
         if let Some(output) = self.report {

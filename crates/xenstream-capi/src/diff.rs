@@ -30,11 +30,11 @@ pub struct xs_difference {
     pub a: *const c_char,
     /// The same in the second one.
     pub b: *const c_char,
-    /// Of an area of bytes, how many differ; otherwise 0.
+    /// The number of bytes that differ in an area of bytes; otherwise 0.
     pub bytes: u64,
     /// The offset of the first of them in the record's body.
     pub offset: u64,
-    /// Of memory, the first pfn of a run of pages.
+    /// The first pfn of a run of pages, for memory.
     pub first_pfn: u64,
     /// The last one.
     pub last_pfn: u64,
@@ -45,13 +45,13 @@ pub type xs_on_difference =
     Option<unsafe extern "C" fn(context: *mut c_void, difference: *const xs_difference)>;
 
 /// Compares the streams in two files, pipes or sockets: configuration, registers, devices, memory by pfn, verdicts.
-/// Padding and the order of records do not count. Of checkpointed streams, the last complete checkpoint is compared. A
+/// Padding and the order of records do not count. If a stream has checkpoints, its last complete one is compared. A
 /// pipe, a socket or a compressed image is copied to an unnamed temporary file first.
 ///
 /// `*differences` is the number of differences, 0 if the streams are the same and after an error; each is passed to
-/// `on_difference`, which may be null. Of streams with more than 65,536 kinds of records, the rest is not compared: that
-/// counts as one more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report` describes the first stream, or the one that
-/// could not be read.
+/// `on_difference`, which may be null. Kinds of records beyond the first 65,536 are not compared: they count as one
+/// more difference, whose place is `records`. `a` and `b` stay open. `policy` and `report` may be null. `report`
+/// describes the first stream, or the one that could not be read.
 ///
 /// Returns XS_STATUS_OK if the streams were compared, whatever their verdicts; XS_STATUS_ERROR_NULL if `differences` is
 /// null; otherwise the errors of xs_verify_fd().

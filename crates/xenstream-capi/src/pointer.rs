@@ -1,5 +1,5 @@
-//! Checks what can be checked of pointers before they are followed. That memory of the right size lies behind them is
-//! the caller's promise.
+//! Checks what can be checked of pointers before they are followed. That they point to memory of the right size is the
+//! caller's promise.
 
 use core::ffi::{CStr, c_char, c_void};
 use core::slice;
@@ -36,7 +36,7 @@ impl<T> Output<T> {
     }
 
     /// # Safety
-    /// Memory for a `T` is there, and nobody else uses it.
+    /// Memory for a `T` is there, and nothing else uses it.
     pub(crate) unsafe fn write(&self, value: T) {
         // SAFETY: neither null nor misaligned, as `new` saw; the rest is our caller's promise.
         unsafe { self.0.write(value) }
@@ -46,7 +46,7 @@ impl<T> Output<T> {
 /// The caller's bytes.
 ///
 /// # Safety
-/// `length` bytes are there, and nobody writes to them while the slice lives.
+/// `length` bytes are there, and nothing writes to them while the slice lives.
 pub(crate) unsafe fn bytes<'a>(pointer: *const c_void, length: usize) -> Result<&'a [u8], xs_status> {
     if length == 0 {
         return Ok(&[]);
@@ -64,7 +64,7 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const c_void, length: usize) -> Result<
 /// The caller's string, if it can be a name.
 ///
 /// # Safety
-/// A string with a final NUL is there, and nobody writes to it while the slice lives.
+/// A string with a final NUL is there, and nothing writes to it while the slice lives.
 pub(crate) unsafe fn name<'a>(pointer: *const c_char) -> Result<&'a str, xs_status> {
     if pointer.is_null() {
         return Err(xs_status::ErrorNull);

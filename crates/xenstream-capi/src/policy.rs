@@ -127,7 +127,7 @@ pub unsafe extern "C" fn xs_policy_set_target(policy: *mut xs_policy, release: *
 /// The policy in the caller's memory.
 ///
 /// # Safety
-/// The pointer is null or misaligned, or an `xs_policy` is there that nobody else uses while the reference lives.
+/// The pointer is null or misaligned, or an `xs_policy` is there that nothing else uses while the reference lives.
 unsafe fn open<'a>(policy: *mut xs_policy) -> Result<&'a mut Policy, xs_status> {
     let contents = aligned(policy)?.cast_mut().cast::<Contents>();
     // SAFETY: not null and aligned; an `xs_policy` is as large as its contents, and any number can be a magic word.

@@ -1,5 +1,6 @@
-//! Writing to a pipe that nobody reads raises SIGPIPE, which ends a program that did not ask to be spared. A library
-//! cannot set the program's signal handlers, so the signal is held back in the calling thread and then taken away.
+//! Writing to a pipe without a reader raises SIGPIPE, which ends a program that neither ignores nor handles it. A
+//! library cannot set the program's signal handlers, so the signal is blocked in the calling thread and then taken
+//! away.
 
 use std::mem::MaybeUninit;
 use std::ptr;

@@ -76,7 +76,7 @@ const TEXTS: [(xs_status, &core::ffi::CStr); 19] = [
     (xs_status::ErrorInput, c"the input cannot be read"),
     (xs_status::ErrorDecompress, c"the input cannot be decompressed"),
     (xs_status::ErrorOutput, c"the output cannot be written"),
-    (xs_status::ErrorConsumerGone, c"nobody reads the output"),
+    (xs_status::ErrorConsumerGone, c"the reader of the output has gone"),
     (xs_status::ErrorInternal, c"internal error of the library"),
 ];
 

@@ -31,7 +31,7 @@ pub struct xs_summary {
 }
 
 impl xs_summary {
-    /// Of no stream.
+    /// The summary of no stream.
     #[cfg(feature = "std")]
     pub(crate) const EMPTY: xs_summary = xs_summary {
         format: choice::XS_FORMAT_AUTO,

@@ -175,7 +175,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// # Safety
-    /// `size` bytes are at `buffer`, and nobody else uses them while the line lives.
+    /// `size` bytes are at `buffer`, and nothing else uses them while the line lives.
     pub(crate) unsafe fn new(buffer: *mut c_char, size: usize) -> Line {
         if size > 0 {
             // SAFETY: there is a byte, as our caller promises.

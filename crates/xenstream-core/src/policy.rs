@@ -34,7 +34,7 @@ impl fmt::Display for Level {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever differs by profile must decide about a new one: the compiler shows each place"
+    reason = "code that depends on the profile must handle a new one: the compiler shows each place"
 )]
 pub enum Profile {
     /// The written specification, as strictly as Xen's own verifier intends to check it.

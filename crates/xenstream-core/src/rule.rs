@@ -43,7 +43,7 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever lists rules shows each grade: the compiler shows each place"
+    reason = "every list of rules must show a new grade: the compiler shows each place"
 )]
 pub enum Grade {
     /// Always an error, in every profile: nothing after it can be parsed.

@@ -12,7 +12,7 @@ use crate::wire::{Order, libxc, libxl, types};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever handles formats must decide about a new one: the compiler shows each place"
+    reason = "code that handles formats must handle a new one: the compiler shows each place"
 )]
 pub enum Format {
     /// Detected from the magic at the start of the input.
@@ -77,7 +77,7 @@ impl FromStr for Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever handles guests must decide about a new kind: the compiler shows each place"
+    reason = "code that handles guests must handle a new kind: the compiler shows each place"
 )]
 pub enum Guest {
     /// Paravirtualised.
@@ -107,7 +107,7 @@ impl fmt::Display for Guest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever handles domains must decide about a new type: the compiler shows each place"
+    reason = "code that handles domains must handle a new type: the compiler shows each place"
 )]
 pub enum DomainType {
     /// Paravirtualised.

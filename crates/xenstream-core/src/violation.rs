@@ -14,7 +14,7 @@ use crate::wire::{PAGE_SIZE, libxc, types};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever handles records must decide about a new layer: the compiler shows each place"
+    reason = "code that handles records must handle a new layer: the compiler shows each place"
 )]
 pub enum Layer {
     /// The stream of bytes as a whole.

@@ -57,13 +57,14 @@ pub fn run<T: Send + 'static>(
     // Before there is a child, so that no signal is missed.
     watch_signals(events.clone()).map_err(Error::Beside)?;
     let program = command.get_program().into();
-    // By the main thread, which lives as long as this process does: it is the thread whose end the child is told of.
+    // On the main thread, which lives as long as this process: the child is signalled when the thread that started it
+    // ends.
     let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
     // The child's end of the pipe is its own from now on.
     drop(command);
     let pid = child.id();
     thread::spawn(move || {
-        // When nobody listens any more, all is over.
+        // Without a receiver, the outcome no longer matters.
         let _ = events.send(Event::Done(work(pid, stop.as_fd())));
     });
 
@@ -85,7 +86,7 @@ pub fn run<T: Send + 'static>(
                     end.get_or_insert(End::Stopped(signal));
                 }
             }
-            // Nobody but us is left to be stopped.
+            // The real program has ended: the signal is for this process alone.
             Event::Signal(signal) => die_of(signal),
             Event::Done(result) => end = Some(End::Done(result)),
         }
@@ -133,14 +134,14 @@ fn watch_signals<T: Send + 'static>(events: Sender<Event<T>>) -> io::Result<()> 
     // What is ignored is ignored by the real program too, which inherits that; but Xen's helper wants SIGTERM in any case, and
     // libxl sends it to helpers that it started with the signal blocked, as daemons with threads have it.
     let is_wanted = |signal: &&i32| **signal == SIGTERM || ignored >> (**signal - 1) & 1 == 0;
-    // Of a child that ends while SIGCHLD is ignored nothing could be learnt.
+    // While SIGCHLD is ignored, the status of a child that ends is lost.
     let mut signals = Signals::new(FORWARDED.iter().filter(is_wanted).chain(&[SIGCHLD]))?;
     // Before there is any other thread, so that all have them unblocked.
     SigSet::from_iter([signal::SIGTERM, signal::SIGCHLD]).thread_unblock()?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            // Both have ended, and all that is left is to say what came of it. That may have to wait, for whoever reads
-            // standard error; then nobody but us is left to be stopped.
+            // Both have ended, and only the report is left. It may block until standard error is read; a signal is then
+            // for this process alone.
             if events.send(Event::Signal(signal)).is_err() && signal != SIGCHLD {
                 die_of(signal);
             }
@@ -158,7 +159,7 @@ fn ignored_signals() -> u64 {
 
 fn forward(signal: i32, child: &Child) {
     if let Some(signal) = Signal::from_named_raw(signal) {
-        // It may have ended by now, and is still to be waited for: its number is nobody else's.
+        // It may have ended by now, but is not yet reaped, so no other process can have its number.
         let _ = rustix::process::kill_process(Pid::from_child(child), signal);
     }
 }

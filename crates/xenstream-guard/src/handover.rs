@@ -53,9 +53,9 @@ pub fn become_real(real: &Path, arguments: &[OsString], program: &Program, sigpi
 
 /// A child that becomes the real program.
 ///
-/// A toolstack kills its helper when it has had enough of it, reaps it, and takes for granted that nobody works on the
-/// domain any more. So the real program must not outlive this process, not even if that is killed. The system sees to it
-/// if the child asks for that itself, which takes a program of ours between the fork and the real program: this one.
+/// A toolstack that gives up kills its helper, reaps it, and takes for granted that nothing works on the domain any
+/// more. So the real program must not outlive this process, not even if that is killed. The system sees to it if the
+/// child asks for that itself, which takes a program of ours between the fork and the real program: this one.
 #[must_use]
 pub fn child(real: &Path, arguments: &[OsString], program: &Program, sigpipe: Sigpipe) -> Command {
     let word = match sigpipe {

@@ -61,7 +61,7 @@ pub fn pass_on(
     let operation = call.operation;
     let (status, end) = child::run(command, operation, move |_, stop| {
         let relay = match operation {
-            // With the real program gone nobody counts who still holds its end.
+            // Once the real program has gone, other processes that still hold its end do not matter.
             Operation::Restore => {
                 Relay::new(stream.as_fd(), ours.as_fd()).stop_reading_on(stop).stop_writing_on(stop)
             }

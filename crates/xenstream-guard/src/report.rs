@@ -95,7 +95,7 @@ impl Action<'_> {
 pub struct Entry<'r> {
     /// Which way the stream goes.
     pub operation: Operation,
-    /// Of the domain; none if the call was not understood.
+    /// The domain's number; none if the call was not understood.
     pub domid: Option<u32>,
     /// The settings, which say where reports go.
     pub settings: &'r Settings,
@@ -188,7 +188,7 @@ fn append(path: &Path, entry: &Entry<'_>) -> io::Result<()> {
     };
     let mut text = Vec::new();
     write_line(&mut text, &line)?;
-    // A pipe that nobody reads, or not fast enough, must not keep the stream waiting.
+    // A pipe without a reader, or with a slow one, must not keep the stream waiting.
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let mut file =
         OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nonblock).open(path)?;

@@ -40,7 +40,7 @@ pub struct Settings {
 /// Which release of Xen has to take the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetChoice {
-    /// Where it is restored the one that runs there, if that can be told; otherwise any.
+    /// On restore the release that runs on this host, if it is known; otherwise any.
     Auto,
     /// Any.
     None,
@@ -101,7 +101,7 @@ impl Settings {
         let path = named.as_ref().map_or(Path::new(FILE), Path::new);
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            // Nobody has to have the file, but who names one means it.
+            // The default file is optional; a file that the environment names is not.
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => String::new(),
             Err(source) => return Err(Error::Configuration { path: path.to_owned(), source }),
         };

@@ -47,7 +47,7 @@ impl Location {
         if url.scheme() != "s3" {
             return Ok(Location::Web(url));
         }
-        // Of an S3 key every character counts, and none is an escape.
+        // Every character of an S3 key counts, and none is an escape.
         let rest = name.get("s3://".len()..).unwrap_or_default();
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() || key.is_empty() {

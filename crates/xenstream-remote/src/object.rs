@@ -21,8 +21,8 @@ use crate::{Credentials, Error, Location};
 /// Bytes of one request where fewer are asked for: headers and short records lie close together.
 const LEAST: usize = 64 << 10;
 
-/// Bytes from which on a request is for no more than is asked for: the walk reads so many at each record, and passes over
-/// the pages between.
+/// Bytes from which on a request is for no more than is asked for: the walk reads that much at each record, and passes
+/// over the pages between.
 const ENOUGH: usize = 8 << 10;
 
 /// Bytes of one request, at most. Requests grow up to that while an object is read from front to back, as a compressed one
@@ -114,7 +114,7 @@ impl Object {
         Ok(answer.bytes)
     }
 
-    /// Returns how many bytes to request where so many are asked for.
+    /// Returns how many bytes to request where `asked` bytes are wanted.
     fn ahead(&self, offset: u64, asked: usize) -> usize {
         let least = if asked < ENOUGH { LEAST } else { asked };
         let is_next = self.sequence.load(Ordering::Relaxed) == offset;
@@ -341,7 +341,7 @@ fn empty(version: Version) -> Result<Answer, Failure> {
     Ok(Answer { bytes: Vec::new(), size: 0, version })
 }
 
-/// Reads exactly so many bytes.
+/// Reads exactly `length` bytes.
 fn body(response: Response<ureq::Body>, length: u64) -> Result<Vec<u8>, Failure> {
     // One byte more, so that too many are noticed.
     let limit = length.saturating_add(1);

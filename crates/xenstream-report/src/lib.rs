@@ -1,6 +1,6 @@
 //! Pictures of a Xen saved domain or migration stream: one page that needs nothing but a browser.
 //!
-//! A [`Collector`] listens while an image is verified, and [`write_page`] makes a page of what it heard and of the
+//! A [`Collector`] observes the verification of an image, and [`write_page`] makes a page of what it saw and of the
 //! verdict: the stream as a timeline, the guest's memory as a map, the rounds of a live migration, sizes by record type,
 //! and what was found, each thing linked to its place.
 //!

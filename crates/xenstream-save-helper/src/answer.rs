@@ -28,7 +28,7 @@ impl Types {
         }
     }
 
-    /// Says that the restore failed, and waits until libxl has heard it.
+    /// Reports that the restore failed, and waits for libxl's reply.
     ///
     /// # Errors
     /// libxl does not listen, or does not reply.

@@ -38,9 +38,9 @@ pub struct Broken {
     pub rule: Rule,
     /// The stream.
     pub stream: Stream,
-    /// The format that a verifier is told.
+    /// The format to verify it as.
     pub format: Format,
-    /// What it is told of the stream's kind.
+    /// The kind of stream to verify it as.
     pub checkpointing: Checkpointing,
     /// The limit under which the rule is broken.
     pub limit: Option<(Limit, u64)>,
@@ -214,7 +214,7 @@ impl Fault {
 pub(crate) struct Choices(Cell<u64>);
 
 impl Choices {
-    /// One of so many; `None` of none.
+    /// Chooses an index below `n`; `None` if `n` is 0.
     pub(crate) fn index(&self, n: usize) -> Option<usize> {
         Some(self.below(n as u64)? as usize)
     }

@@ -22,7 +22,7 @@ pub struct Case {
     pub stream: Vec<u8>,
     /// A stream next to it that does not.
     pub neighbour: Vec<u8>,
-    /// The format that the verifier is told.
+    /// The format to verify it as.
     pub format: Format,
     /// Absolute offset at which the rule is broken.
     pub offset: u64,
@@ -46,7 +46,7 @@ pub struct Case {
 
 /// What a profile makes of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "built by whoever compares a verifier with a case")]
+#[expect(clippy::exhaustive_structs, reason = "tests build one to compare a verifier with a case")]
 pub struct Outcome {
     /// The rule that refuses it, and the offset.
     pub refused: Option<(Rule, u64)>,

@@ -40,7 +40,7 @@ impl Flat {
         Flat { layout, length: layout.size(), set: Vec::new() }
     }
 
-    /// Of another length, which may cut fields off.
+    /// Gives it another length, which may cut fields off.
     #[must_use]
     pub fn of_length(self, length: u64) -> Flat {
         Flat { length, ..self }
@@ -314,7 +314,7 @@ pub struct Mutation {
     pub stream: Stream,
 }
 
-/// The stream with each of its declared fields at each of its [borders] in turn. Of elements that repeat, the first and
+/// The stream with each of its declared fields at each of its [borders] in turn. Where elements repeat, the first and
 /// the last one are changed.
 pub fn mutations(stream: &Stream) -> impl Iterator<Item = Mutation> + '_ {
     stream.items().iter().enumerate().flat_map(move |(index, item)| {

@@ -72,7 +72,7 @@ pub(crate) struct EntryPlace {
 }
 
 impl EntryPlace {
-    /// The entry as an observer hears of it.
+    /// The entry as an observer receives it.
     pub(crate) fn record(&self, index: u64, body: u64) -> Record {
         let offset = body + self.offset;
         let (kind, body_offset) = (u64::from(self.typecode), offset + hvm::ENTRY_HEADER);

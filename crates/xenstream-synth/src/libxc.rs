@@ -208,7 +208,7 @@ pub fn hvm_params(params: &[(u64, u64)]) -> Item {
     record(types::HVM_PARAMS, body.body())
 }
 
-/// TOOLSTACK, which nobody takes any more.
+/// TOOLSTACK, which is deprecated.
 #[must_use]
 pub fn toolstack() -> Item {
     record(types::TOOLSTACK, Body::new())

@@ -184,8 +184,8 @@ impl Stream {
         Some(RecordRef { kind: record.kind.filter(|_| whole), ..record })
     }
 
-    /// Every record, entries of HVM_CONTEXT's chain included, in the order in which a reader meets them. Of a stream
-    /// that is [cut](Stream::cut), those whose headers are whole.
+    /// Every record, entries of HVM_CONTEXT's chain included, in the order in which a reader meets them. In a stream
+    /// that is [cut](Stream::cut), only those whose headers are whole.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();

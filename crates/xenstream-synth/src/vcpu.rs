@@ -15,13 +15,13 @@ pub struct Basic {
 }
 
 impl Basic {
-    /// Of a 64-bit guest.
+    /// The registers of a 64-bit guest.
     #[must_use]
     pub fn pv64() -> Basic {
         Basic::of(&BASIC_64)
     }
 
-    /// Of a 32-bit guest.
+    /// The registers of a 32-bit guest.
     #[must_use]
     pub fn pv32() -> Basic {
         Basic::of(&BASIC_32)

@@ -2,13 +2,13 @@
 
 use anstyle::{AnsiColor, Style};
 
-/// Of what is well.
+/// The style of good news.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// Of what is wrong.
+/// The style of errors.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Of what may be wrong.
+/// The style of warnings.
 pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-/// Of names.
+/// The style of names.
 pub const NAME: Style = Style::new().bold();
-/// Of what is said in passing.
+/// The style of remarks.
 pub const ASIDE: Style = Style::new().dimmed();

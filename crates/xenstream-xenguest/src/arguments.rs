@@ -76,7 +76,7 @@ impl Task {
     }
 }
 
-/// The options that decide about the stream. Of each, the last one counts.
+/// The options that decide about the stream. If one is repeated, the last counts.
 #[derive(Default)]
 struct Options<'a> {
     mode: Option<&'a str>,

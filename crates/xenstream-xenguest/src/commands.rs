@@ -35,7 +35,7 @@ pub(crate) enum Answer {
 /// The beginning of what has arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next<T> {
-    /// An object, of so many bytes.
+    /// The length of an object in bytes, and the object.
     Object(usize, T),
     /// More has to arrive.
     Incomplete,

@@ -40,7 +40,7 @@ fn attend(pid: u32, mut output: PipeReader, shared: &Shared<'_>) {
     let mut first = Vec::new();
     let mut bytes = [0; READY.len()];
     while first.len() < READY.len()
-        && let Some(n @ 1..) = hear(&mut output, &mut bytes[first.len()..], shared.stop)
+        && let Some(n @ 1..) = read(&mut output, &mut bytes[first.len()..], shared.stop)
     {
         first.extend_from_slice(&bytes[first.len()..][..n]);
     }
@@ -84,12 +84,12 @@ fn accept(listener: &UnixListener, stop: BorrowedFd<'_>) -> Option<std::os::unix
 }
 
 /// Reads what xenguest prints. Returns `None` when it has ended and what it printed has been read.
-fn hear(output: &mut PipeReader, bytes: &mut [u8], stop: BorrowedFd<'_>) -> Option<usize> {
+fn read(output: &mut PipeReader, bytes: &mut [u8], stop: BorrowedFd<'_>) -> Option<usize> {
     let [printed, _] = wait([(output.as_fd(), PollFlags::IN), (stop, PollFlags::IN)]).ok()?;
     if printed { output.read(bytes).ok() } else { None }
 }
 
-/// Passes on what xenguest prints, until it has ended or nobody reads it any more.
+/// Passes on what xenguest prints, until it has ended or standard output has no reader any more.
 fn pass_output(first: &[u8], mut output: PipeReader, stop: BorrowedFd<'_>) {
     // The standard library's own would wait for the end of a line.
     let Ok(mut stdout) = io::stdout().as_fd().try_clone_to_owned().map(File::from) else { return };
@@ -99,7 +99,7 @@ fn pass_output(first: &[u8], mut output: PipeReader, stop: BorrowedFd<'_>) {
     // Few enough that a pipe which is ready to be written takes them at once.
     let mut bytes = [0; 512];
     loop {
-        let Some(n @ 1..) = hear(&mut output, &mut bytes, stop) else { return };
+        let Some(n @ 1..) = read(&mut output, &mut bytes, stop) else { return };
         let is_written = wait([(stdout.as_fd(), PollFlags::OUT), (stop, PollFlags::IN)])
             .is_ok_and(|[writable, _]| writable && stdout.write_all(&bytes[..n]).is_ok());
         if !is_written {

@@ -48,7 +48,7 @@ impl Place {
             _ => {}
         }
         let listener = UnixListener::bind(&aside)?;
-        // Only who may connect to the real socket may connect to ours.
+        // The same processes may connect to ours as to the real socket.
         fs::set_permissions(&aside, fs::Permissions::from_mode(metadata.mode() & 0o7777))?;
         let ours = fs::metadata(&aside)?;
         if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
@@ -69,7 +69,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let is_ours = fs::metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
         if is_ours {
-            // Nobody can connect to it any more, whether it stays or not.
+            // Connections to it fail from now on, whether it stays or not.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -107,7 +107,7 @@ impl<'s> Shared<'s> {
         *so_far = if *so_far == 0 { status } else { *so_far };
     }
 
-    /// Relays the stream. If the real xenguest must not have it, a session is told how to answer emu-manager.
+    /// Relays the stream. If the real xenguest must not have it, sends the answer for emu-manager through the session.
     fn relay(&self, from: &OwnedFd, to: OwnedFd, mut session: UnixStream) {
         let path = stream::name(from);
         let options = relay_options(self.settings, Operation::Restore);

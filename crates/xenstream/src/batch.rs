@@ -128,7 +128,7 @@ pub fn verify_all<O: Observer + Send>(
     let cores = || if images.len() > 1 { std::thread::available_parallelism().ok() } else { None };
     let threads = threads.or_else(cores).map_or(1, NonZero::get).min(images.len());
     if threads <= 1 {
-        // Without threads an observer may write as it hears, and what it writes stands in front of the outcome.
+        // Without threads an observer may write at each event, and what it writes precedes the outcome.
         take_steps(steps, |image| Some(work(&images[image])), each);
         return;
     }

@@ -58,7 +58,7 @@ mod hint;
 #[cfg(any(feature = "rewrite", feature = "extract"))]
 mod holes;
 #[cfg(feature = "host")]
-#[expect(clippy::exhaustive_structs, reason = "plain data, which whoever describes a host fills in")]
+#[expect(clippy::exhaustive_structs, reason = "plain data, which the description of a host fills in")]
 pub mod host;
 pub mod inspect;
 #[cfg(feature = "json")]

@@ -1,4 +1,4 @@
-//! What this crate hears of a stream on its own account, in front of the caller's observer.
+//! What this crate itself observes of a stream, before the caller's observer does.
 
 use std::ops::Range;
 
@@ -16,7 +16,8 @@ use crate::report::{DerivedLimit, Findings};
 
 /// Collects what goes into the report and passes every event on.
 pub(crate) struct Listener<'o> {
-    /// Whoever it is: this crate is compiled once for all of them. To ask that nobody is there costs less than a call.
+    /// The caller's. It is dynamic, so that this crate is compiled once for all observers; a check for `None` costs
+    /// less than a call.
     observer: Option<&'o mut dyn Observer>,
     pub(crate) policy: Policy,
     pub(crate) warnings: Findings,

@@ -120,7 +120,7 @@ pub fn lines() -> impl Iterator<Item = &'static LogLine> {
     libxenguest::LINES.iter().chain(others::LINES)
 }
 
-/// Finds the entries that match a text of one or more lines, in the order of the text. Of several entries that match the
+/// Finds the entries that match a text of one or more lines, in the order of the text. If several entries match the
 /// same line, the most specific is returned.
 ///
 /// ```

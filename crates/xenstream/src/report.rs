@@ -35,7 +35,7 @@ pub struct Report {
     /// Length of the input in bytes, if it is known and the input is not compressed.
     pub size: Option<u64>,
     /// Rules that could not be checked: those that need a second pass over a PV guest's image, if the input is compressed or
-    /// not a file. Of these, the rules about page tables are checked in one pass unless there are too many tables.
+    /// not a file. The rules about page tables are still checked in one pass unless there are too many tables.
     pub unchecked: Vec<Rule>,
     /// What the input seems to be, if its first bytes are not what was expected.
     pub(crate) hint: Option<Hint>,

@@ -38,7 +38,7 @@ pub(crate) struct Session<'o> {
     verifier: Verifier,
     listener: Listener<'o>,
     options: Options,
-    /// Who wants to see the bytes that pass.
+    /// Receives the bytes that pass.
     tap: Option<&'o RefCell<Tap>>,
     derived_limits: Vec<DerivedLimit>,
     started: Stopwatch,

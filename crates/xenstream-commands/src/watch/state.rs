@@ -136,7 +136,7 @@ impl State {
     }
 }
 
-/// Reads the file, if there is one. One that somebody else can write is as good as none.
+/// Reads the file, if there is one. A file that another user can write is ignored.
 fn read(path: &Path) -> Result<Option<State>, String> {
     let opened = fs::OpenOptions::new()
         .read(true)

@@ -3,10 +3,10 @@
 //!
 //! The invariant: a short way is taken only where no rule is broken, nothing has to be remembered that the long way
 //! remembers, and the bytes lie in one piece, with no gap before them. It leaves the verifier as the long way does, and
-//! the observer hears the same. Where it cannot tell, it does nothing, and the long way is taken.
+//! the observer sees the same. Where it cannot tell, it does nothing, and the long way is taken.
 //!
-//! Who changes a rule on these records looks here as well. `crates/xenstream-synth/tests/it/often.rs` compares both ways,
-//! and `cargo xtask count` fails when the short one is no longer taken.
+//! A change to a rule on these records needs a look here as well. `crates/xenstream-synth/tests/it/often.rs` compares
+//! both ways, and `cargo xtask count` fails when the short one is no longer taken.
 
 use crate::observer::{Observer, Pfns};
 use crate::policy::Limit;

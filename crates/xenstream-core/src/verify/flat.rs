@@ -98,7 +98,7 @@ impl Verifier {
         self.flat.place.field = u8::from(passed > 0);
     }
 
-    /// Puts so many bytes in front of a structure that has just begun.
+    /// Puts `gap` bytes in front of a structure that has just begun.
     pub(crate) fn flat_after(&mut self, gap: u64) {
         self.gap = gap;
         self.flat.base = self.flat.base.saturating_add(gap);

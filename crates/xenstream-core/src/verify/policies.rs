@@ -313,7 +313,7 @@ impl Verifier {
         field: FieldValue,
         o: &mut O,
     ) -> Result<(), Stop> {
-        // Xen never hears of a policy that comes after the static data.
+        // Xen never sees a policy that comes after the static data.
         if !self.policies.applies {
             return Ok(());
         }

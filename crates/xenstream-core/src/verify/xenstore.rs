@@ -39,8 +39,8 @@ impl Verifier {
         let mut rest = bytes;
         while !rest.is_empty() {
             let before = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-            let (piece, behind) = rest.split_at_checked(before.saturating_add(1)).unwrap_or((rest, &[]));
-            rest = behind;
+            let (piece, after) = rest.split_at_checked(before.saturating_add(1)).unwrap_or((rest, &[]));
+            rest = after;
             self.xenstore_piece(piece, o)?;
         }
         if self.left_in_body() == 0 {

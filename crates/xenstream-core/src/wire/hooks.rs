@@ -37,7 +37,7 @@ pub enum XlHook {
     Byteorder,
     /// `mandatory_flags`, which what follows is judged with.
     MandatoryFlags,
-    /// `optional_flags`, which observers hear of.
+    /// `optional_flags`, which observers receive.
     OptionalFlags,
     /// `optional_data_len`, judged once the header has passed.
     OptionalDataLen,
@@ -79,7 +79,7 @@ pub enum LibxcHook {
     DomainType,
     /// `xen_major`, which the records are judged with.
     XenMajor,
-    /// `xen_minor`, which observers hear of.
+    /// `xen_minor`, which observers receive.
     XenMinor,
 }
 
@@ -107,7 +107,7 @@ pub enum RecordHook {
     ExtendedId,
 }
 
-/// Hand-written checks of the processor that the guest is told of.
+/// Hand-written checks of the processor that the guest sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyHook {

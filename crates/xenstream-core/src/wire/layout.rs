@@ -274,7 +274,7 @@ impl Check {
     #[must_use]
     pub fn refused(&self, width: u32) -> Option<u64> {
         let most = ones(width);
-        // Of the values with one bit set, and their complements, some pass a mask and some do not.
+        // Some of the values with one bit set, and of their complements, pass a mask, and some do not.
         let bits = (0..64u32).filter_map(|bit| 1u64.checked_shl(bit));
         let candidates = [most, 0, 1 << 47].into_iter().chain(bits);
         let bounds = [self.bound().wrapping_add(1), self.bound().wrapping_sub(1)];

@@ -152,7 +152,7 @@ impl Order {
     }
 }
 
-/// Out of line, as nobody has such streams: inlined, the compiler reads both orders each time and chooses one.
+/// Out of line, as no such streams are in use: inlined, the compiler reads both orders each time and chooses one.
 #[cold]
 #[inline(never)]
 fn big_pair(bytes: [u8; 8]) -> (u32, u32) {

@@ -12,7 +12,7 @@ pub struct Param {
     pub name: &'static str,
     /// What its value is.
     pub kind: Kind,
-    /// Who may set it.
+    /// Whether a toolstack may set it, and how often.
     pub settable: Settable,
     /// What Xen asks of its value.
     pub checks: &'static [Check],

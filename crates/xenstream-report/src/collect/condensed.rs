@@ -1,6 +1,6 @@
 //! A list that stays short, however much is put into it.
 
-/// Something that lies between two offsets, and can be told together with what comes after it.
+/// Something that lies between two offsets, and can be merged with what comes after it.
 pub(crate) trait Span {
     /// Offset of its first byte.
     fn start(&self) -> u64;
@@ -11,8 +11,8 @@ pub(crate) trait Span {
 }
 
 /// A list of spans in stream order. When it is full, neighbours that lie closest together become one until three
-/// quarters of it are left: what is large stays as it is, and what is small and many is told in sums. The last one is still being
-/// added to and never merged.
+/// quarters of it are left: large spans stay as they are, and many small ones are summed up. The last one is still
+/// being added to and never merged.
 #[derive(Clone, Debug)]
 pub(crate) struct Condensed<T> {
     items: Vec<T>,

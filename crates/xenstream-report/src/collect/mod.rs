@@ -26,7 +26,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// One that has heard nothing.
+    /// Creates a collector that has seen nothing.
     #[must_use]
     pub fn new() -> Collector {
         Collector {

@@ -2,14 +2,14 @@
 
 use super::condensed::{Condensed, Span};
 
-/// How many rounds are told apart.
+/// The number of rounds that are kept apart.
 const LIMIT: usize = 48;
 
 /// Memory, sent once through. Savers send pages by ascending pfn; a record that begins at or below the highest pfn of
 /// the one before it begins another round. So does memory after VERIFY and CHECKPOINT.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
-    /// Number of the first round, counted from 1, and how many are told together.
+    /// Number of the first round, counted from 1, and how many are merged.
     pub(crate) number: u64,
     pub(crate) rounds: u64,
     pub(crate) start: u64,

@@ -5,7 +5,7 @@ use xenstream::{Layer, Record};
 use super::condensed::{Condensed, Span};
 use crate::kinds::{Group, Lane};
 
-/// How many runs of each lane are told apart: about what is visible, and what keeps the page small.
+/// The number of runs of each lane that are kept apart: about what is visible, and what keeps the page small.
 const LIMITS: [usize; 4] = [16, 48, 160, 48];
 
 /// Slots of a lane's types: those that are known, then headers, then unknown types.

@@ -42,7 +42,7 @@ impl Vcpus {
         self.most
     }
 
-    /// Of a hardware-virtualised guest: is it a PVH one? Known once its state has passed.
+    /// Returns whether a hardware-virtualised guest is a PVH one, which is known once its state has passed.
     pub(crate) fn is_pvh(&self) -> Option<bool> {
         (self.has_pic || self.is_chain_complete).then_some(!self.has_pic)
     }

@@ -11,7 +11,7 @@ const SHOWN: usize = 32;
 /// What was found.
 pub(crate) struct Findings {
     pub(crate) list: Vec<Finding>,
-    /// What is told in sums.
+    /// Sums of what the list leaves out.
     pub(crate) more: Vec<String>,
 }
 

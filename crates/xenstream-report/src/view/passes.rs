@@ -10,7 +10,7 @@ pub(crate) struct Passes {
     pub(crate) sentence: String,
 }
 
-/// A round, or some that are told together.
+/// A round, or several merged ones.
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) label: String,

@@ -21,8 +21,8 @@ impl Registers {
             rows.filter(|row| row.group == Group::Registers).collect::<Vec<_>>()
         };
         let mut rows = of(Lane::Libxc);
-        let behind = rows.iter().position(|row| row.label == "HVM_CONTEXT").map_or(rows.len(), |at| at + 1);
-        rows.splice(behind..behind, of(Lane::Hvm));
+        let after = rows.iter().position(|row| row.label == "HVM_CONTEXT").map_or(rows.len(), |at| at + 1);
+        rows.splice(after..after, of(Lane::Hvm));
         if rows.is_empty() {
             return None;
         }

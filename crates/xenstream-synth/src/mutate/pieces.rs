@@ -12,7 +12,7 @@ use crate::body::usize_of;
 use crate::flat::offset_of;
 use crate::item::{EntryPlace, Part};
 
-/// Most pieces that are told apart. What follows them is left as it is.
+/// The most pieces that a stream is taken apart into. What follows them is left as it is.
 const MOST: usize = 512;
 
 /// A header, a record, or bytes that are neither.

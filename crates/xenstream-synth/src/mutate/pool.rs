@@ -90,7 +90,7 @@ fn split(mut piece: Piece) -> Piece {
     piece
 }
 
-/// A small stream of at most so many bytes, if there is one.
+/// A small stream of at most `most` bytes, if there is one.
 pub(super) fn stream(rng: &mut Rng, most: usize) -> Vec<Piece> {
     let size = |pieces: &[Piece]| pieces.iter().map(Piece::size).sum::<usize>();
     let small = STREAMS.iter().filter(|pieces| size(pieces) <= most).collect::<Vec<_>>();

@@ -19,7 +19,7 @@ use crate::{libxc, libxl};
 pub struct Checkpoints {
     /// Remus or COLO. COLO is for HVM guests; others have Remus.
     pub kind: Kind,
-    /// The verifier is told the kind. Outside of libxl it always is: there nothing in the stream shows it.
+    /// Whether the kind is given to the verifier. Outside of libxl it always is: there nothing in the stream shows it.
     pub reported: bool,
     /// The first checkpoint.
     pub first: Checkpoint,

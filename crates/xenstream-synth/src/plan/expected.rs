@@ -19,7 +19,7 @@ use crate::stream::Stream;
 pub struct Expected {
     /// Its format.
     pub format: Format,
-    /// What the verifier is to be told of its kind.
+    /// The kind of stream to verify it as.
     pub checkpointing: Checkpointing,
     /// The guest.
     pub guest: Guest,

@@ -261,7 +261,7 @@ pub(crate) const BREAKS: &[Break] = &[
     }),
     Break::new(Rule::LibxcVerifyCheckpointed, "a plain stream", |d| {
         (d.expected.checkpoints == 0).then_some(())?;
-        // Who says so has the first VERIFY refused.
+        // Verified as a Remus stream, it is refused for its first VERIFY.
         let verify = libxc::verify();
         let fault = match d.first(verify.part()) {
             Some(index) => Fault::in_item(d.stream.clone(), index, 0),

@@ -76,7 +76,7 @@ pub(crate) const BREAKS: &[Break] = &[
         let (index, mut pairs, _) = pairs(d)?;
         pairs.pop();
         let start = pairs.iter().rposition(|byte| *byte == 0)? + 1;
-        // Of an empty value nothing is left without its end: then it is the value that is missing.
+        // An empty value is nothing but its end: without that, it is the value that is missing.
         if start < pairs.len() { rewritten(d, index, &pairs, start) } else { None }
     }),
     Break::new(Rule::LibxlXenstorePairs, XENSTORE, |d| {

@@ -86,7 +86,7 @@ fn xml(text: &[u8], keys: &mut BTreeMap<String, String>) -> Option<()> {
     }
 }
 
-/// An element begins; its attributes are keys. Of several with one name the later ones have a number.
+/// An element begins; its attributes are keys. From the second on, elements of one name are numbered.
 fn begin(element: &BytesStart<'_>, parent: &mut Open, keys: &mut BTreeMap<String, String>) -> String {
     let name = cut(element.name().as_ref());
     let count = parent.begun.entry(name.clone()).or_default();

@@ -9,10 +9,9 @@
 //! assert!(same.is_empty() && same.pages.same == 1);
 //! ```
 //!
-//! Of a record that comes several times the last one counts, and of a page the last copy; of a Remus or COLO stream what
-//! came up to the last complete checkpoint. Memory is constant but for an index of the pages, as for
-//! [`mod@crate::extract`], and what is decoded of each record. An input that passes once is copied to a file without a
-//! name first.
+//! If a record or a page comes several times, the last one counts; in a Remus or COLO stream, the last one up to the
+//! last complete checkpoint. Memory is constant but for an index of the pages, as for [`mod@crate::extract`], and what
+//! is decoded of each record. An input that can be read only once is copied to a file without a name first.
 
 mod config;
 mod fields;
@@ -37,7 +36,7 @@ use self::snapshot::Snapshot;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Compare {
-    /// Of how many pages that differ the first bytes that do are told.
+    /// The number of differing pages whose first differing bytes are reported.
     pub samples: usize,
 }
 
@@ -89,8 +88,8 @@ pub struct Difference {
     pub field: Option<String>,
     /// The values; `None` if it is not there. They are cut where they are long, and may hold anything.
     pub values: [Option<String>; 2],
-    /// Of an area of bytes: how many differ, and the offset of the first in the record's body. The values are the bytes
-    /// from there on, in hex.
+    /// For an area of bytes, how many differ, and the offset of the first of them in the record's body. The values are
+    /// the bytes from there on, in hex.
     pub bytes: Option<(u64, u64)>,
 }
 

@@ -76,7 +76,7 @@ pub(super) struct KernelFile<'a> {
     forgets: bool,
 }
 
-/// What is known of the holes of a file. Of what is no file of the system nothing is.
+/// What is known of the holes of a file: nothing, unless it is a file of the system.
 pub(crate) struct Holes {
     start: u64,
     seeker: Option<File>,

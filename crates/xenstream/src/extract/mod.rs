@@ -1,8 +1,8 @@
 //! A guest's memory out of an image, as a file that debuggers and memory forensics read.
 //!
 //! [`extract`] takes every image as far as it goes, torn and invalid ones too, and says [what is missing](Extracted).
-//! Of each page the last copy counts; of a Remus or COLO stream what came up to a checkpoint. A page is named by its
-//! pfn, as the stream names it: of an HVM guest that is its physical address, of a PV guest its pseudo-physical one.
+//! The last copy of each page counts; in a Remus or COLO stream, the last one up to a checkpoint. A page is named by
+//! its pfn, as the stream names it: the physical address in an HVM guest, the pseudo-physical one in a PV guest.
 //!
 //! ```
 //! use xenstream::extract::{Extract, OutputFormat, extract};

@@ -12,7 +12,7 @@ use crate::extract::registers::Saved;
 pub(crate) struct State {
     /// Pages whose contents are there.
     pub(crate) pages: Extents,
-    /// Pages of which the last copy did not arrive. Where the contents are told, they do not count.
+    /// Pages whose last copy did not arrive. They do not count where the contents are known.
     pub(crate) lost: Extents,
     /// Registers, by vcpu.
     pub(super) vcpus: BTreeMap<u32, Saved>,

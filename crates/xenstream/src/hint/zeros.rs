@@ -1,7 +1,7 @@
 //! Zeros where an invalid image goes wrong.
 //!
 //! A record header of zeros is END in both layers. So where a block of a file or its tail was never written, the stream
-//! seems to end, and what is wrong is that records are missing: the zeros are what people have to be told of.
+//! seems to end, and the broken rule is that records are missing: the report has to mention the zeros.
 
 use xenstream_core::Violation;
 

@@ -13,8 +13,8 @@ use crate::inspect::tap::Bytes;
 use crate::inspect::{Batch, Content, Head, Kind, Row, Sink};
 use xenstream_core::wire::layout::Show;
 
-/// An observer that makes rows of what it hears. A row is complete, and told, once the next one begins, so that the
-/// last one is told by [`finish`](Inspector::finish).
+/// An observer that makes rows of what it observes. A row is complete once the next one begins and is passed on then,
+/// so the last one is passed on by [`finish`](Inspector::finish).
 ///
 /// ```
 /// use xenstream::inspect::{Inspector, Row};
@@ -152,7 +152,7 @@ impl<S: Sink, B: Bytes> Inspector<S, B> {
 impl<S: Sink, B: Bytes> Observer for Inspector<S, B> {
     fn wants_body(&mut self, record: &Record) -> bool {
         if decode::is_configuration(record) {
-            // Nothing else tells of it. Of libvirt's the fields that announce it belong to the header.
+            // Nothing else announces it. The fields that announce libvirt's belong to its header.
             let offset = match record.layer {
                 Layer::Xl => record.offset,
                 _ => record.body_offset,

@@ -1,8 +1,8 @@
 //! What is in a stream: a row for each header, each record, and each entry of HVM_CONTEXT, with its content decoded, in
 //! constant memory and in stream order.
 //!
-//! [`inspect()`] goes through an input and tells a [`Sink`] its [rows](Row), and bytes where it asks for them. A stream
-//! that breaks a rule is told of up to there; then the [`Report`] says what broke, and a [`View`] shows the place.
+//! [`inspect()`] goes through an input and passes a [`Sink`] its [rows](Row), and bytes where it asks for them. The
+//! rows of a stream that breaks a rule stop there; then the [`Report`] says what broke, and a [`View`] shows the place.
 //! [`Fold`] makes one row of runs of PAGE_DATA. Rows serialize to JSON; `docs/inspect.md` describes it.
 //!
 //! ```
@@ -45,7 +45,7 @@ pub use row::{Head, Kind, Row};
 pub use text::Text;
 pub use view::{FieldName, View};
 
-/// Who is told what is in a stream. A closure that takes rows is one.
+/// Receives what is in a stream. A closure that takes rows is one.
 pub trait Sink {
     /// Something begins; its row follows once it is over. Are its bytes wanted too, header, body and padding? They
     /// come between this call and the row. Entries of HVM_CONTEXT begin inside their record's bytes.
@@ -102,11 +102,11 @@ pub struct Inspection {
     pub view: Option<View>,
 }
 
-/// Goes through an input and tells what is in it.
+/// Goes through an input and passes what is in it to a sink.
 ///
 /// # Errors
-/// The input could not be opened, read or decompressed; or nobody [wants more](Sink::wants_more)
-/// ([`Error::ConsumerGone`]). Rows up to there have been told.
+/// The input could not be opened, read or decompressed; or the sink does not [want more](Sink::wants_more)
+/// ([`Error::ConsumerGone`]). Rows up to there have been passed on.
 pub fn inspect(input: Input<'_>, options: &Options, sink: &mut dyn Sink) -> Result<Inspection, Error> {
     match input {
         #[cfg(feature = "fs")]

@@ -15,7 +15,7 @@ pub(crate) const PIECE: usize = 64 << 10;
 pub struct Tap {
     start: u64,
     bytes: Vec<u8>,
-    /// Nobody listens any more.
+    /// The sink wants no more.
     pub(crate) abandoned: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::{Input, Report};
 const LINE: u64 = 16;
 /// Lines before the one with the fault, and after it.
 const BEFORE: u64 = 3;
-const BEHIND: u64 = 2;
+const AFTER: u64 = 2;
 
 /// The bytes around what is wrong, as many as could be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +85,12 @@ impl View {
             .max(field.map_or(0, |field| u64::from(field.width)));
         let line = offset - offset % LINE;
         let start = line.saturating_sub(BEFORE * LINE);
-        let range = start..line.saturating_add((1 + BEHIND) * LINE);
+        let range = start..line.saturating_add((1 + AFTER) * LINE);
         let (start, bytes) = match input {
             // What was read again would be compressed.
             _ if report.compression.is_some() => kept(range, tap),
             Input::Positioned(file) => {
-                let mut bytes = [0; ((BEFORE + 1 + BEHIND) * LINE) as usize];
+                let mut bytes = [0; ((BEFORE + 1 + AFTER) * LINE) as usize];
                 let bytes = &mut bytes[..(range.end - range.start) as usize];
                 // That it cannot be read once more is no reason to say nothing.
                 (start, read_at(*file, bytes, start).unwrap_or_default().to_vec())

@@ -154,7 +154,7 @@ pub(super) const LINES: &[LogLine] = &[
     line(
         Libxenguest,
         "verify pfn * failed",
-        "Pages that were sent for comparison differ from those sent before: someone debugs a migration, or memory is damaged.",
+        "Pages that were sent for comparison differ from those sent before: a migration is being debugged, or memory is damaged.",
         &[Rule::LibxcVerifyEarly, Rule::LibxcVerifyCheckpointed],
     ),
     line(

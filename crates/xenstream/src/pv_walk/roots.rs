@@ -115,7 +115,7 @@ impl Roots {
     pub(crate) fn body(&mut self, bytes: &[u8]) -> Vec<Violation> {
         let Some(record) = self.record else { return Vec::new() };
         let is_basic = record.kind == u64::from(types::X86_PV_VCPU_BASIC);
-        // Of the other records the beginning is enough.
+        // The beginning of the other records is enough.
         let length = if is_basic { record.body_length } else { record.body_length.min(p2m::HEADER) };
         let room = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(self.body.len());
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);

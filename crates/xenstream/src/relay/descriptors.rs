@@ -41,7 +41,7 @@ impl<'fd> Descriptors<'fd> {
         if !fds[0].revents().is_empty() {
             Ok(())
         } else if fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            // What a write would be told.
+            // The error that a write would return.
             Err(Fault::Write(Errno::PIPE.into()))
         } else {
             Err(Fault::Interrupted)
@@ -63,8 +63,7 @@ impl<'fd> Descriptors<'fd> {
         rustix::pipe::splice(self.ends.input, None, self.ends.output, None, length, flags)
     }
 
-    /// What to poll in order to be told to stop. Without a descriptor for it the output is named again, of which
-    /// nothing is asked.
+    /// What to poll for a request to stop. Without a descriptor for it, this is the output again, polled for nothing.
     fn stop(&self, stop: Option<BorrowedFd<'fd>>) -> PollFd<'fd> {
         let flags = if stop.is_some() { PollFlags::IN } else { PollFlags::empty() };
         PollFd::from_borrowed_fd(stop.unwrap_or(self.ends.output), flags)

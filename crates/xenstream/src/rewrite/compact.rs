@@ -1,4 +1,4 @@
-//! Of a live migration's stream, in which pages come again and again, the last copy of each.
+//! Keeps the last copy of each page of a live migration's stream, in which pages come again and again.
 //!
 //! It takes an index: 8 bytes for each pfn of the guest's address space, up to the highest that the stream names, and
 //! another 8 for the entry of each that comes out.

@@ -302,7 +302,7 @@ fn unusable(surveyed: &Surveyed<'_>, what: &Convert) -> Option<String> {
         return Some("it has more records, or more is wrong with it, than is worth keeping in memory".into());
     }
     if let Some(violation) = lost {
-        return Some(format!("{violation}; nothing after that can be told apart"));
+        return Some(format!("{violation}; nothing after that can be parsed"));
     }
     if let Verdict::Unjudged(violation) = &report.verdict {
         return Some(violation.to_string());

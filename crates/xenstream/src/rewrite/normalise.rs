@@ -33,7 +33,7 @@ fn unread() -> impl Iterator<Item = (Rule, u64)> {
     RESERVED.into_iter().chain(zeros)
 }
 
-/// The policy under which what is normalised is heard of.
+/// The policy that reports everything that is normalised.
 pub(super) fn listening(policy: Policy) -> Policy {
     let rules = PADDING.into_iter().chain(unread().map(|(rule, _)| rule)).chain([Rule::LibvirtReserved]);
     rules.fold(policy, |policy, rule| match policy.level(rule) {
@@ -64,7 +64,7 @@ pub(super) fn reserved(
     for finding in findings {
         let violation = finding.violation;
         if violation.rule == Rule::LibvirtReserved {
-            // Of its unused words the first that is not zero is reported.
+            // Only the first unused word that is not zero is reported.
             let unused = libvirt::HEADER.saturating_sub(violation.offset).min(4 * libvirt::UNUSED_WORDS);
             if document.patch(violation.offset, &vec![0; unused as usize], "libvirt header", log) {
                 log.change(

@@ -42,8 +42,8 @@ fn kept(_: Option<&Path>) -> io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// Keeps a stream up to its end, in a directory. Of a stream that shares its descriptor with others only its own bytes
-/// are taken; `to_end` takes what follows something invalid, too.
+/// Keeps a stream up to its end, in a directory. From a descriptor that holds more than the stream, only the stream's
+/// bytes are taken; `to_end` takes what follows something invalid, too.
 pub(crate) fn spool(
     input: &mut dyn Bytes,
     options: &Options,

@@ -221,7 +221,7 @@ impl Walk {
                 At::Zero
             }
             At::EmulatorState if bytes.starts_with(&QEMU_MAGIC[..4]) => {
-                // Of another version: of one that no state has.
+                // Another version, one that no state has.
                 bytes[4..].fill(0);
                 At::Zero
             }

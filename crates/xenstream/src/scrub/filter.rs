@@ -32,7 +32,7 @@ pub(super) struct Filter {
     events: VecDeque<(u64, Event)>,
     position: u64,
     at: At,
-    /// Padding behind the body.
+    /// Padding after the body.
     padding: u64,
     /// Bytes of a header, or of a unit of a body, that are not complete.
     held: Vec<u8>,
@@ -157,13 +157,13 @@ impl Filter {
                 _ => return Ok(()),
             }
             if let Some((at, event)) = self.events.pop_front() {
-                // Of an image header is told when the one behind it has begun.
+                // The event of an image header comes once the header after it has begun.
                 let is_image = matches!(event, Event::Header(Header::LibxcImage { .. }));
                 let begun = if is_image { self.position - at } else { 0 };
                 let whole = self.held.len().saturating_sub(usize::try_from(begun).unwrap_or(0));
-                let behind = self.held.split_off(whole);
+                let after = self.held.split_off(whole);
                 self.apply(event, out)?;
-                self.held = behind;
+                self.held = after;
             }
         }
     }
@@ -296,7 +296,7 @@ impl Filter {
                 Ok(piece.len())
             }
             // Settled before.
-            Step::Done => Err(io::Error::other("bytes behind a body's end")),
+            Step::Done => Err(io::Error::other("bytes after a body's end")),
         }
     }
 
@@ -373,7 +373,7 @@ impl Filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Stays,
-    /// There are not as many pages behind them as they announce.
+    /// The number of pages after them is not the one that they announce.
     Disagrees,
     /// The stream ends among them.
     Torn,

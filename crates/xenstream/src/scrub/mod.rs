@@ -1,6 +1,6 @@
 //! The same stream with what it holds of a guest blanked: its size, its records and their lengths stay.
 //!
-//! Page contents always become zero, and so does whatever is not known to be structure: padding, bytes behind a
+//! Page contents always become zero, and so does whatever is not known to be structure: padding, bytes after a
 //! record's last field, records of unknown types. [`Scrub`] says what goes besides, [`parts`] what goes when, and
 //! [`remains`] what is still there. An output verifies under every profile under which its input did.
 //!
@@ -46,7 +46,7 @@ pub struct Scrub {
     /// Names: values of xenstore, strings of the configuration, metadata.
     pub names: bool,
     /// Invalid streams are scrubbed too, and all of the above is blanked: where a length is wrong any body may hold
-    /// anything. From the byte on behind which records cannot be told any more, everything becomes zero.
+    /// anything. From the byte on after which records cannot be parsed any more, everything becomes zero.
     pub damaged: bool,
 }
 
@@ -85,8 +85,8 @@ impl Scrub {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Scrubbed {
-    /// What the input was found to be. Of an invalid stream there is an output only if
-    /// [damaged](Scrub::damaged) ones were asked for.
+    /// What the input was found to be. An invalid stream has an output only if [damaged](Scrub::damaged) ones were
+    /// asked for.
     pub report: Report,
     /// What the output was found to be; `None` if the input was refused.
     pub output: Option<Report>,
@@ -145,7 +145,7 @@ fn run(input: &mut dyn Bytes, out: &mut Sink<'_>, options: &Options, what: Scrub
         events: &events,
         filter: Filter::new(what),
         window: vec![0; WINDOW],
-        behind: 0,
+        after: 0,
         follows: None,
         ended: false,
     };
@@ -184,8 +184,8 @@ struct Work<'w, 'o> {
     events: &'w RefCell<Events>,
     filter: Filter,
     window: Vec<u8>,
-    /// Bytes that were read and lie behind the stream's end, or behind what it is refused for.
-    behind: u64,
+    /// The number of bytes read that lie after the stream's end, or after what it is refused for.
+    after: u64,
     /// What those are.
     follows: Option<Follows>,
     /// The stream has come to its end, valid or not.
@@ -217,14 +217,14 @@ impl Work<'_, '_> {
             if more == 0 {
                 break;
             }
-            self.behind += more as u64;
+            self.after += more as u64;
             let bytes = &self.window[..more];
             self.follows = Some(self.follows.map_or_else(|| Follows::of(bytes), |before| before.and(bytes)));
         }
         Ok(self.follows)
     }
 
-    /// Passes over what nobody has to see, if that comes next.
+    /// Passes over bytes that become zero unread, if they come next.
     fn pass_over(&mut self, session: &mut Session<'_>) -> Result<bool, Stop> {
         let blank = session.need().skippable.min(self.filter.blank_ahead());
         if blank == 0 {
@@ -241,7 +241,7 @@ impl Work<'_, '_> {
         let window = WINDOW as u64;
         let mut wanted = session.left_in_page().map_or(window, |left| left.min(window));
         if !self.input.reads_on() {
-            // Whoever is behind the output gets what there is before the input is waited for.
+            // The reader of the output gets what there is before this waits for input.
             self.out.pass_on().map_err(|error| self.failure(error))?;
             wanted = wanted.min(session.need().certain);
         }
@@ -252,12 +252,12 @@ impl Work<'_, '_> {
         }
         let before = session.position();
         let verdict = session.push(&window[..read]);
-        // Of an entry that is refused, bytes in front of these may have counted as passed.
+        // If an entry is refused, bytes before these may have counted as passed.
         let judged = session.position().saturating_sub(before).min(read as u64);
-        self.behind = read as u64 - judged;
+        self.after = read as u64 - judged;
         let after = &window[judged as usize..read];
         self.follows = (!after.is_empty()).then(|| Follows::of(after));
-        let bytes = &window[..read - self.behind as usize];
+        let bytes = &window[..read - self.after as usize];
         self.filter
             .pass(&mut self.events.borrow_mut(), bytes, self.out)
             .map_err(|error| self.failure(error))?;
@@ -267,7 +267,7 @@ impl Work<'_, '_> {
     /// Blanks what is left, if it belongs to the output, and returns the output's size.
     fn finish(&mut self, refused: Option<Rule>) -> Result<u64, Error> {
         self.filter.end(refused, self.out).map_err(|error| self.failure(error))?;
-        self.blank(self.behind)?;
+        self.blank(self.after)?;
         // The end of a damaged stream is unknown.
         if self.filter.damaged_from().is_some() || self.input.reads_on() {
             self.rest(Work::blank)?;

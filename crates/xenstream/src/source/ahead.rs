@@ -12,7 +12,7 @@ use crate::clock::Stopwatch;
 use crate::source::file::{ReadAt, WINDOW, overfull};
 use crate::source::prefetch::{Prefetch, Window};
 
-/// Records for which the system is told ahead that they will be read.
+/// Records whose reading is announced to the system ahead.
 const HINTS: u64 = 32;
 
 /// Reads a file at the places where a walk comes by.
@@ -107,7 +107,8 @@ pub(crate) fn read_at<'b>(file: &dyn ReadAt, bytes: &'b mut [u8], offset: u64) -
     }
 }
 
-/// Fills a buffer by reads that may fall short; returns how many bytes there were. A read is told how many came before.
+/// Fills a buffer by reads that may fall short; returns how many bytes there were. Each read receives how many came
+/// before.
 #[cfg(any(feature = "decompress", feature = "rewrite"))]
 pub(crate) fn fill<E>(
     bytes: &mut [u8],
@@ -169,7 +170,7 @@ impl Course {
 /// How long reads take, and what should be done about it.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Counts reads, to time one in so many.
+    /// Counts reads, to time one in [`TIMED`](Pace::TIMED).
     reads: u32,
     /// Reads since the last one that was as fast as the system's cache.
     uncached: u32,
@@ -188,9 +189,10 @@ impl Pace {
     const PATIENCE: u32 = 4;
     const UNCACHED: u32 = 2;
     /// A hint costs about what a read from the cache does, and with hints a disk looks like the cache. So they are given
-    /// for so many reads, and again once reads have shown that they are needed.
+    /// for this number of reads, and again once reads have shown that they are needed.
     const HINTED: u32 = 256;
-    /// To look at the clock costs a twentieth of a read from the cache: as long as reads are fast, one in so many is timed.
+    /// To look at the clock costs a twentieth of a read from the cache: as long as reads are fast, one in this number
+    /// is timed.
     const TIMED: u32 = 4;
 
     /// Returns whether to time the next read.
@@ -230,7 +232,7 @@ mod tests {
     use crate::source::file::drive_with;
     use crate::{Format, Options, Policy, Report};
 
-    /// A file in memory. Reads on other threads than the one that made it fare as `fate` says, which is told how many
+    /// A file in memory. Reads on other threads than the one that made it fare as `fate` says, which receives how many
     /// there were before.
     struct Memory<'o> {
         bytes: &'o [u8],

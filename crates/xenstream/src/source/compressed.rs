@@ -209,7 +209,7 @@ fn failure(compression: Compression, offset: u64, meter: &Meter, error: io::Erro
     }
 }
 
-/// What is told of an input that a decompressor owns.
+/// What is counted of an input that a decompressor owns.
 #[derive(Default)]
 struct Meter {
     bytes: Cell<u64>,

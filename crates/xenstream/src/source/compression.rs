@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Bytes by which every method is told from the others.
+    /// The number of bytes that suffice to recognise every method.
     pub const MAGIC_MAX: usize = 6;
 
     /// The method's usual name.
@@ -42,8 +42,8 @@ impl Compression {
         }
     }
 
-    /// The method that the first bytes of an input tell, [`MAGIC_MAX`](Compression::MAGIC_MAX) of them where there are
-    /// so many; `None` for what is not compressed, or in no way that is known here.
+    /// Recognises the method by the first bytes of an input: [`MAGIC_MAX`](Compression::MAGIC_MAX) of them, or all of a
+    /// shorter input. Returns `None` if it is not compressed, or by a method that is not known here.
     #[must_use]
     pub fn recognise(start: &[u8]) -> Option<Compression> {
         match start {

@@ -182,8 +182,8 @@ fn walk(reader: &mut Reader<'_, '_>, file: &dyn ReadAt, session: &mut Session<'_
     session.finish()
 }
 
-/// What follows the stream, which ends at this position. Of a long tail of zeros the first part and the end are read:
-/// nothing depends on the rest, and a disk's file may be all zeros from there on.
+/// What follows the stream, which ends at this position. Only the first part and the end of a long tail of zeros are
+/// read: nothing depends on the rest, and a disk's file may be all zeros from there on.
 fn what_follows(file: &dyn ReadAt, position: u64) -> Result<Option<Follows>, Error> {
     const MOST: u64 = 64 << 20;
     let mut bytes = vec![0; LOOKED_AT];

@@ -86,7 +86,7 @@ impl Prefetch {
     }
 
     /// Exchanges the window for the bytes at this offset and returns how many there are. `None` if they were not asked
-    /// for, or could not be read: then they are to be read by who needs them, and what comes of that counts.
+    /// for, or could not be read: then the caller reads them itself, and the result of that counts.
     pub(crate) fn take(&mut self, offset: u64, window: &mut Window) -> Option<usize> {
         if self.expected.front()?.offset != offset {
             return None;
@@ -137,7 +137,7 @@ impl Prefetch {
     }
 }
 
-/// Reads what is asked for until nobody asks any more.
+/// Serves requests until the other end of the queue is dropped.
 fn serve(file: &dyn ReadAt, queue: &Mutex<Receiver<(u64, Window)>>, answers: &Sender<Answer>) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((offset, mut window)) = next() {

@@ -129,7 +129,7 @@ fn show_start(stream: &mut dyn Stream, window: &mut [u8], session: &mut Session<
     session.show_start(&window[..have], is_whole);
 }
 
-/// The first few bytes, by which a compressor is told. They surely belong to the stream: every header is longer.
+/// The first few bytes, by which a compressor is recognised. They surely belong to the stream: every header is longer.
 fn take_magic<'w>(
     stream: &mut dyn Stream,
     window: &'w mut [u8],

@@ -35,7 +35,7 @@ use crate::libxc::{self, record};
 use crate::minimal;
 use crate::places::{BODY, CONTEXT, STATIC};
 
-/// An HVM guest of which a policy can be told: version 3.
+/// An HVM guest whose stream can hold a policy: version 3.
 const V3_HVM: &str = "an HVM guest in a stream of version 3";
 const ENTRY: &str = "an HVM guest with an entry between HEADER and END";
 

@@ -89,7 +89,7 @@ fn cured(entry: &Entry<'_>, refused: &Refused, target: Target, log: &mut Log) ->
     }
 }
 
-/// Cuts an entry. Of what is cut off, the first `telling` bytes mean something where they are not zero.
+/// Cuts an entry. The first `telling` bytes that are cut off mean something where they are not zero.
 fn cut(entry: &Entry<'_>, to: u64, telling: usize, loss: Loss, log: &mut Log) -> Option<Option<Vec<u8>>> {
     let (kept, tail) = entry.body.split_at_checked(to as usize).filter(|(_, tail)| !tail.is_empty())?;
     let (before, after) = (entry.body.len(), kept.len());

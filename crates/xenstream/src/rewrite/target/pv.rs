@@ -88,7 +88,7 @@ impl State<'_> {
     }
 
     /// Drops entries that say nothing, if there are more than Xen accepts or one belongs to a feature that the guest
-    /// does not have. Of several such entries only the first is reported.
+    /// does not have. Only the first such entry is reported.
     fn msrs(&self, refused: &Refused, log: &mut Log) -> Option<Vec<u8>> {
         const ENTRY: usize = vcpu::MSR as usize;
         let offset = |n: usize| self.base + (n * ENTRY) as u64;

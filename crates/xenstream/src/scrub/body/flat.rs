@@ -154,7 +154,7 @@ impl Flat {
             for field in &fields {
                 let start = field.at as usize;
                 let end = (start + field.width as usize).min(bytes.len());
-                // Of what is cut off in a damaged stream no more is kept than can be told from anything.
+                // Of a field that is cut off in a damaged stream, no more is kept than is sure to be structure.
                 let keeps = self.keeps(field.keep) && !(is_cut && self.what.damaged && field.width > 4);
                 if field.width > 8 || field.show == Show::Bytes {
                     if keeps && self.element_sound {
@@ -291,7 +291,7 @@ impl Flat {
         [0].into_iter().chain(field.checks.iter().map(Check::blank)).find(passes).unwrap_or(0)
     }
 
-    /// Of flags that stay while registers are blanked: those that have a name. Others may be anything.
+    /// Where flags stay while registers are blanked, keeps those that have a name. Others may be anything.
     fn without_unnamed_bits(&self, field: &Field, value: u64) -> u64 {
         match field.show {
             Show::Flags(flags) if self.what.registers && field.keep == Keep::UnlessDamaged => {

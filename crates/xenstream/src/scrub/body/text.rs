@@ -220,12 +220,12 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// Blanks bytes, behind which so many more of the pairs are left.
+    /// Blanks bytes that `left` more bytes of pairs follow.
     pub(super) fn mask(&mut self, bytes: &mut [u8], left: u64, what: Scrub) {
         let left = left + bytes.len() as u64;
         for (byte, left) in bytes.iter_mut().zip((0..left).rev()) {
-            // Of a damaged stream these may be no pairs at all, and where zeros are would tell of what is there. Only
-            // the ends of a last pair stay, for pairs that a policy takes all the same.
+            // In a damaged stream these may be no pairs at all, and the places of zeros would reveal what is there.
+            // Only the ends of a last pair stay, for pairs that a policy takes all the same.
             if self.odd && what.damaged {
                 let ends = match left {
                     0 => *byte == 0,

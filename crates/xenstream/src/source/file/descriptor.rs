@@ -36,7 +36,7 @@ impl<'fd> Descriptor<'fd> {
     }
 
     /// Says that reads will jump, so that the system reads no more ahead than it is asked for. The advice belongs to
-    /// the open file description: this is for files that nobody else has open through it.
+    /// the open file description: this is for files that no other process has open through it.
     pub(crate) fn advise(&self) {
         // Advice that is not taken costs time, nothing else.
         let _ = rustix::fs::fadvise(self.fd, 0, None, Advice::Random);
